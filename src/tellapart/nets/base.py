@@ -1,0 +1,159 @@
+"""What every network is, and how one is registered and built by name."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import NetError, RecipeError
+from ..registry import Registry
+
+
+class Net(nn.Module):
+    """A network for pictures: a body that embeds a picture, and a head that classifies the embedding.
+
+    A subclass defines ``feature_map``, ``embed``, ``classify`` and ``stages``; ``forward`` is the two in a row.
+    """
+
+    def feature_map(self, pictures: Tensor) -> Tensor:
+        """Return the last spatial map, float32 (N, C, h, w), of pictures (N, channels, H, W)."""
+        raise NotImplementedError
+
+    def embed(self, pictures: Tensor) -> Tensor:
+        """Return the embedding that the last layer classifies, float32 (N, D)."""
+        raise NotImplementedError
+
+    def classify(self, embedding: Tensor) -> Tensor:
+        """Return logits (N, outputs) of embeddings (N, D)."""
+        raise NotImplementedError
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Return logits, float32 (N, outputs), of pictures, float32 (N, channels, H, W)."""
+        return self.classify(self.embed(pictures))
+
+    def stages(self) -> Mapping[str, nn.Module]:
+        """Return the network's parts by name, from the input to ``"head"``, each parameter in one of them."""
+        raise NotImplementedError
+
+
+@dataclasses.dataclass(frozen=True)
+class Published:
+    """What the literature says of a network with published weights.
+
+    Attributes:
+        parameters: with 1,000 classes, auxiliary heads left out.
+        top1: ImageNet validation accuracy in percent, of the weights named.
+        top5: likewise.
+        mean: what the weights expect the pixels (0 to 1) to be centred on, one a channel.
+        std: what they are divided by then.
+        resample: the filter that the pictures were resized with.
+        crop: the fraction of the short side that the central crop keeps: 224 / 256 = 0.875.
+        url: where the weight file lies; "" where a package on this machine carries it.
+        sha256: the first characters of that file's SHA-256.
+    """
+
+    parameters: int
+    top1: float
+    top5: float
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    resample: str = "bilinear"
+    crop: float = 0.875
+    url: str = ""
+    sha256: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class NetSpec:
+    """A registered network.
+
+    Attributes:
+        name: what ``--net`` calls it.
+        build: makes it: ``build(outputs=, channels=, image_size=, **options)``.
+        summary: one line.
+        made_for: the (height, width, channels) that it was made for.
+        min_size: the smallest (height, width) that it works on.
+        options: further arguments of ``build`` with their defaults.
+        published: facts about published weights, where there are any.
+    """
+
+    name: str
+    build: Callable[..., Net]
+    summary: str
+    made_for: tuple[int, int, int]
+    min_size: tuple[int, int] = (1, 1)
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    published: Published | None = None
+
+
+nets: Registry[NetSpec] = Registry("net", package="tellapart.nets")
+"""All networks by name."""
+
+STANDARD_ARGUMENTS = ("outputs", "channels", "image_size")
+
+
+def net(
+    name: str,
+    *,
+    summary: str,
+    made_for: tuple[int, int, int],
+    min_size: tuple[int, int] = (1, 1),
+    published: Published | None = None,
+) -> Callable[[Callable[..., Net]], Callable[..., Net]]:
+    """Register a function or class that builds a network; its own keyword arguments become the net's options."""
+
+    def register(build: Callable[..., Net]) -> Callable[..., Net]:
+        parameters = inspect.signature(build).parameters
+        options = {key: p.default for key, p in parameters.items() if key not in STANDARD_ARGUMENTS}
+        nets.add(name, NetSpec(name, build, summary, made_for, min_size, options, published))
+        return build
+
+    return register
+
+
+def build_net(
+    name: str, *, outputs: int, channels: int = 3, image_size: tuple[int, int], options: Mapping[str, Any] | None = None
+) -> Net:
+    """Build a registered network with random weights.
+
+    Args:
+        name: a registered name.
+        outputs: logits at the end: the number of classes, or 1 for one sigmoid over two classes.
+        channels: 1 or 3.
+        image_size: (height, width) in pixels.
+        options: what this network alone understands, such as ``{"dropout": 0.5}``.
+
+    Raises:
+        UnknownNameError: no such network.
+        NetError: the pictures are too small for it.
+        RecipeError: an option that it does not have.
+
+    Example:
+        >>> from tellapart.nets import build_net
+        >>> net = build_net("convnet16", outputs=55, channels=1, image_size=(80, 60))
+        >>> sum(p.numel() for p in net.parameters())
+        88375
+    """
+    spec = nets.get(name)
+    options = dict(options or {})
+    for key in options:
+        if key not in spec.options:
+            near = difflib.get_close_matches(key, spec.options, n=1)
+            allowed = ", ".join(spec.options) or "none"
+            hint = f": did you mean {near[0]!r}?" if near else ":"
+            raise RecipeError(f"the net {name!r} has no option {key!r}{hint} (its options: {allowed})")
+    if image_size[0] < spec.min_size[0] or image_size[1] < spec.min_size[1]:
+        raise NetError(
+            f"image_size must be at least {spec.min_size[0]}x{spec.min_size[1]} for {name!r}, "
+            f"got {image_size[0]}x{image_size[1]}: use --image-size or a net for smaller pictures"
+        )
+    if channels not in (1, 3) or outputs < 1:
+        raise NetError(f"channels must be 1 or 3 and outputs at least 1, got {channels} and {outputs}")
+    built = spec.build(outputs=outputs, channels=channels, image_size=image_size, **options)
+    return built.to(memory_format=torch.channels_last)

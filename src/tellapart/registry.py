@@ -1,0 +1,111 @@
+"""Named things that are found by themselves: one new file with one decorated function adds one.
+
+A registry looks into one package of ours at the first look-up, imports its modules, and then asks the
+installed packages' entry points (group ``tellapart.<kind>``), so that outsiders add theirs without touching us.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.metadata
+import importlib.util
+import pkgutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from .errors import RecipeError, UnknownNameError
+
+Thing = TypeVar("Thing")
+
+
+class Registry(Generic[Thing]):
+    """The things of one kind, by name.
+
+    Args:
+        kind: what one of them is called in messages, and the entry points' group: ``"net"``.
+        package: the package whose modules register them when imported.
+
+    Example:
+        >>> from tellapart.registry import Registry
+        >>> shapes = Registry("shape", package="tellapart.filters")
+        >>> shapes.add("disc", 3.14)
+        >>> shapes.get("disk")
+        Traceback (most recent call last):
+        tellapart.errors.UnknownNameError: no shape is called 'disk': did you mean 'disc'? (there are: disc)
+    """
+
+    def __init__(self, kind: str, *, package: str) -> None:
+        self.kind = kind
+        self._package = package
+        self._things: dict[str, Thing] = {}
+        self._searched = False
+
+    def add(self, name: str, thing: Thing) -> None:
+        """Register ``thing`` under ``name``; raises RecipeError where another one has the name."""
+        if name in self._things and self._things[name] is not thing:
+            raise RecipeError(f"two {self.kind}s are called {name!r}: rename one of them")
+        self._things[name] = thing
+
+    def get(self, name: str) -> Thing:
+        """Return the thing called ``name``; raises UnknownNameError with the nearest names otherwise."""
+        self._search()
+        if name in self._things:
+            return self._things[name]
+        near = difflib.get_close_matches(name, self._things, n=2, cutoff=0.6)
+        hint = f": did you mean {' or '.join(repr(n) for n in near)}?" if near else ":"
+        raise UnknownNameError(f"no {self.kind} is called {name!r}{hint} (there are: {', '.join(self.names())})")
+
+    def names(self) -> list[str]:
+        """Return all names, sorted."""
+        self._search()
+        return sorted(self._things)
+
+    def __iter__(self) -> Iterator[tuple[str, Thing]]:
+        return iter([(name, self._things[name]) for name in self.names()])
+
+    def __contains__(self, name: object) -> bool:
+        self._search()
+        return name in self._things
+
+    def _search(self) -> None:
+        if self._searched:
+            return
+        self._searched = True
+        package = importlib.import_module(self._package)
+        for module in pkgutil.iter_modules(package.__path__, prefix=f"{self._package}."):
+            importlib.import_module(module.name)
+        for entry in importlib.metadata.entry_points(group=f"tellapart.{self.kind}s"):
+            entry.load()
+
+
+def load_plugin(path: Path | str) -> None:
+    """Run one Python file of the user's, so that what it registers is found by name.
+
+    Raises:
+        RecipeError: the file is missing or fails when it is run.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise RecipeError(f"the plugin {str(path)!r} is not a file: give the path of a Python file")
+    spec = importlib.util.spec_from_file_location(f"tellapart_plugin_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise RecipeError(f"the plugin {str(path)!r} is not Python: its name must end in .py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise RecipeError(f"the plugin {str(path)!r} fails when it is run: {type(error).__name__}: {error}") from error
+
+
+def decorate(add: Callable[[Callable[..., Thing]], None]) -> Callable[[Callable[..., Thing]], Callable[..., Thing]]:
+    """Turn ``add`` into a decorator that registers a function and returns it unchanged."""
+
+    def register(function: Callable[..., Thing]) -> Callable[..., Thing]:
+        add(function)
+        return function
+
+    return register
