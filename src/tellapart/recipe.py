@@ -1,0 +1,237 @@
+"""Recipe: every choice that a run makes. Frozen, validated, JSON and TOML both ways.
+
+A field that is None means "tellapart decides, from the pictures"; training resolves every one of them and writes
+the full recipe into the run folder, so that nothing there is implied.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from .errors import RecipeError
+
+Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+AUGMENTATIONS = ("none", "writing", "photo")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class DataRecipe(_Section):
+    """Which pictures, and how they become the network's input."""
+
+    source: str | None = Field(None, description="folder, archive, table, array file or bundled name")
+    image_size: tuple[int, int] | None = Field(None, description="(height, width) in pixels")
+    channels: Literal[1, 3] | None = Field(None, description="1 grey, 3 colour")
+    resize: Literal["stretch", "crop", "pad"] | None = Field(None, description="what happens to the shape")
+    resample: Literal["nearest", "box", "bilinear", "bicubic", "lanczos"] | None = Field(None, description="the filter")
+    background: int = Field(255, ge=0, le=255, description="grey value under transparency and around padded pictures")
+    group_by: str | None = Field(None, description="regular expression on the id whose first group names the group")
+    validation_fraction: Fraction = Field(0.2, description="of the training pictures, where the source brings none")
+    test_fraction: Fraction = Field(0.15, description="of all pictures, where the source brings none")
+    split_seed: int = Field(0, ge=0, description="seed of the split")
+    leaks: Literal["stop", "drop", "allow"] = Field("stop", description="what to do about a picture in two splits")
+    strict: bool = Field(False, description="stop at the first unreadable picture")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.image_size is not None and not all(4 <= side <= 4096 for side in self.image_size):
+            raise ValueError(f"image_size must be 4 to 4096 pixels a side, got {self.image_size}")
+        return self
+
+
+class NetRecipe(_Section):
+    """Which network."""
+
+    name: str = Field("auto", description="a registered network, or auto: chosen from the pictures")
+    options: dict[str, float | int | str | bool] = Field(default_factory=dict, description="what that network has")
+    sigmoid: bool = Field(False, description="two classes as one sigmoid output instead of two softmax outputs")
+
+
+class OptimizerRecipe(_Section):
+    """Which optimiser."""
+
+    name: Literal["adam", "adamw", "sgd", "rmsprop"] = Field("adamw", description="sgd has Nesterov momentum")
+    learning_rate: Positive | None = Field(None, description="the highest one of the schedule")
+    weight_decay: float | None = Field(None, ge=0.0, description="decoupled for adamw; not for adam")
+    momentum: float | None = Field(None, ge=0.0, lt=1.0, description="of sgd, default 0.9, and rmsprop, default 0")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.momentum is not None and self.name in ("adam", "adamw"):
+            raise ValueError(f"momentum = {self.momentum} would be ignored by {self.name}: use sgd or rmsprop, or drop it")
+        if self.weight_decay and self.name == "adam":
+            raise ValueError(f"weight_decay = {self.weight_decay} is not for adam: use adamw, which decouples it")
+        return self
+
+
+class AugmentRecipe(_Section):
+    """What is done to each training batch at random; 0 or false leaves a part out."""
+
+    flip_horizontal: bool = Field(False, description="left and right")
+    flip_vertical: bool = Field(False, description="up and down")
+    rotation: float = Field(0.0, ge=0.0, le=180.0, description="up to so many degrees either way")
+    shift: float = Field(0.0, ge=0.0, le=0.5, description="up to this fraction of the size, both ways")
+    shear: float = Field(0.0, ge=0.0, le=45.0, description="up to so many degrees either way")
+    zoom: float = Field(0.0, ge=0.0, le=0.9, description="a scale of 1 − zoom to 1 + zoom")
+    stretch: float = Field(0.0, ge=0.0, le=0.9, description="width against height, 1 − stretch to 1 + stretch")
+    elastic: float = Field(0.0, ge=0.0, le=0.2, description="smooth local displacements, of this fraction of the size")
+    brightness: float = Field(0.0, ge=0.0, le=1.0, description="added, up to this fraction of the range")
+    contrast: float = Field(0.0, ge=0.0, le=1.0, description="a factor of 1 − contrast to 1 + contrast")
+    noise: float = Field(0.0, ge=0.0, le=1.0, description="Gaussian, standard deviation as a fraction of the range")
+    erase: float = Field(0.0, ge=0.0, le=1.0, description="the share of pictures that lose a random rectangle")
+
+    def parts(self) -> dict[str, float | bool]:
+        """Return what is switched on, by name."""
+        return {name: value for name, value in self if value}
+
+
+class EarlyStoppingRecipe(_Section):
+    """When to stop before the last epoch; the best weights are kept in any case."""
+
+    monitor: Literal["accuracy", "loss", "top5"] = Field("accuracy", description="a validation figure")
+    patience: int = Field(10, ge=1, description="epochs without a new best")
+    min_delta: float = Field(0.0, ge=0.0, description="what counts as better")
+
+
+class TrainingRecipe(_Section):
+    """How the network is trained."""
+
+    epochs: int | None = Field(None, ge=1, description="at most so many")
+    batch_size: int | None = Field(None, ge=1, description="pictures a step")
+    optimizer: OptimizerRecipe = OptimizerRecipe()
+    schedule: Literal["constant", "cosine", "one-cycle"] = Field("one-cycle", description="the learning rate's course")
+    label_smoothing: float | None = Field(None, ge=0.0, lt=1.0, description="share given to the other classes")
+    class_weights: Literal["none", "balanced"] = Field("none", description="balanced: rare classes weigh more")
+    augment: AugmentRecipe | None = Field(None, description="None: chosen from the pictures")
+    early_stopping: EarlyStoppingRecipe | None = Field(None, description="None: never before the last epoch")
+    averaging: float | None = Field(None, ge=0.0, lt=1.0, description="decay a step of averaged weights; 0 for none")
+    precision: Literal["float32", "bfloat16"] | None = Field(None, description="of the training's arithmetic")
+    threads: int | None = Field(None, ge=1, description="CPU threads")
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="where to compute")
+    seed: int = Field(0, ge=0, description="initial weights, order of the pictures, augmentation, dropout")
+
+
+class Recipe(_Section):
+    """Every choice of a run.
+
+    Attributes:
+        data: which pictures, and how they become the network's input.
+        net: which network.
+        training: how it is trained.
+        baselines: classifiers trained beside it for comparison; the majority class is always there.
+
+    Raises:
+        RecipeError: from ``make``, ``from_json`` and ``from_toml``: an unknown key, a value out of its range, or a
+            setting that would be ignored.
+
+    Example:
+        >>> recipe = Recipe.make(net={"name": "convnet16"}, training={"epochs": 3})
+        >>> recipe.training.epochs, recipe.training.schedule
+        (3, 'one-cycle')
+        >>> Recipe.from_json(recipe.to_json()) == recipe
+        True
+        >>> Recipe.make(training={"epoch": 3})
+        Traceback (most recent call last):
+        tellapart.errors.RecipeError: training.epoch is not a setting: did you mean training.epochs?
+    """
+
+    data: DataRecipe = DataRecipe()
+    net: NetRecipe = NetRecipe()
+    training: TrainingRecipe = TrainingRecipe()
+    baselines: tuple[str, ...] = Field(("softmax",), description="networks trained beside it for comparison")
+
+    @classmethod
+    def make(cls, **sections: Any) -> Recipe:
+        """Build a recipe from nested dictionaries, with messages that a person can use."""
+        try:
+            return cls.model_validate(sections)
+        except ValidationError as error:
+            raise RecipeError(_explain(error)) from None
+
+    def changed(self, **sections: dict[str, Any]) -> Recipe:
+        """Return a recipe with some settings changed: ``recipe.changed(training={"epochs": 3})``."""
+        return Recipe.make(**_merged(self.model_dump(), sections))
+
+    def to_json(self) -> str:
+        """Return the recipe as JSON text."""
+        return json.dumps(self.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Recipe:
+        """Read a recipe from JSON text."""
+        try:
+            return cls.make(**json.loads(text))
+        except (json.JSONDecodeError, TypeError) as error:
+            raise RecipeError(f"the recipe is not JSON: {error}") from None
+
+    def to_toml(self) -> str:
+        """Return the recipe as TOML text; what is None is left out, as TOML has no null."""
+        return tomli_w.dumps(_without_none(self.model_dump(mode="json")))
+
+    @classmethod
+    def from_toml(cls, text: str) -> Recipe:
+        """Read a recipe from TOML text."""
+        try:
+            return cls.make(**tomllib.loads(text))
+        except tomllib.TOMLDecodeError as error:
+            raise RecipeError(f"the recipe is not TOML: {error}") from None
+
+    @classmethod
+    def load(cls, path: Path | str) -> Recipe:
+        """Read a ``.toml`` or ``.json`` file."""
+        path = Path(path)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise RecipeError(f"the recipe {str(path)!r} cannot be read: {error}") from None
+        return cls.from_toml(text) if path.suffix == ".toml" else cls.from_json(text)
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    out = dict(base)
+    for key, value in changes.items():
+        nested = isinstance(value, dict) and isinstance(out.get(key), dict)
+        out[key] = _merged(out[key], value) if nested else value
+    return out
+
+
+def _without_none(values: dict[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in values.items() if value is not None}
+    return {key: _without_none(value) if isinstance(value, dict) else value for key, value in kept.items()}
+
+
+def _explain(error: ValidationError) -> str:
+    """Say what pydantic found, one sentence a finding."""
+    return "; ".join(_sentence(finding["loc"], finding) for finding in error.errors(include_url=False))
+
+
+def _sentence(location: tuple[int | str, ...], finding: Any) -> str:
+    field = ".".join(str(part) for part in location)
+    if finding["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(str(location[-1]), _fields_at(location[:-1]), n=1, cutoff=0.5)
+        prefix = "".join(f"{part}." for part in location[:-1])
+        allowed = ", ".join(_fields_at(location[:-1]))
+        return f"{field} is not a setting" + (f": did you mean {prefix}{near[0]}?" if near else f": there are {allowed}")
+    if finding["type"] == "value_error":
+        return str(finding["ctx"]["error"])
+    message = finding["msg"].replace("Input should be", "must be")
+    return f"{field} {message[0].lower()}{message[1:]}, got {finding['input']!r}"
+
+
+def _fields_at(location: tuple[int | str, ...]) -> list[str]:
+    model: type[BaseModel] = Recipe
+    for part in location:
+        annotation = model.model_fields[str(part)].annotation
+        options = getattr(annotation, "__args__", (annotation,))
+        model = next(option for option in options if isinstance(option, type) and issubclass(option, BaseModel))
+    return list(model.model_fields)

@@ -1,0 +1,255 @@
+"""Run: one folder on disk with everything that a training decided, did and found. The only room that touches it.
+
+::
+
+    runs/<name>/
+      recipe.json            the full recipe, nothing implied
+      choices.json           what was decided for the person, and why
+      environment.json       versions, machine, threads, seed, fingerprint of the data
+      audit.json             what is wrong with these pictures
+      splits.json            ids per split
+      history.jsonl          one line per epoch, appended
+      model.safetensors      the best weights and their description
+      checkpoint.pt          everything that resuming needs; gone once the training is done
+      predictions/<name>.npz ids, logits, labels
+      baselines/<net>/       the same files for each network trained for comparison
+      evaluation.json        every figure that the report shows
+      report.html
+      status.json            running, done or failed and why; written last
+
+Every file is written whole or not at all: beside its place first, then renamed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import errno
+import json
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from .errors import RecipeError, RunCorruptError, RunExistsError, RunNotFoundError, RunUnwritableError
+from .recipe import Recipe
+
+State = Literal["running", "done", "failed", "interrupted"]
+
+
+class Run:
+    """A run folder.
+
+    ``Run.create`` makes one, ``Run.open`` finds one; the constructor is theirs.
+
+    Attributes:
+        path: the folder.
+
+    Example:
+        >>> import tempfile
+        >>> folder = tempfile.mkdtemp()
+        >>> run = Run.create(f"{folder}/first", Recipe.make(training={"epochs": 3}))
+        >>> Run.open(run.path).recipe.training.epochs
+        3
+        >>> Run.open(f"{folder}/second")
+        Traceback (most recent call last):
+        tellapart.errors.RunNotFoundError: there is no run at ...
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, path: Path | str, recipe: Recipe) -> Run:
+        """Make a new run folder.
+
+        Raises:
+            RunExistsError: a run stands there already, or the folder holds other files.
+            RunUnwritableError: the folder cannot be made.
+        """
+        run = cls(Path(path))
+        if (run.path / "recipe.json").exists():
+            raise RunExistsError(
+                f"a run stands at {str(path)!r} already: continue it with --resume {path}, or choose another --out"
+            )
+        if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
+            raise RunExistsError(f"{str(path)!r} exists and is not an empty folder: choose another --out")
+        with _said(run.path):
+            run.path.mkdir(parents=True, exist_ok=True)
+        run.save_recipe(recipe)
+        return run
+
+    @classmethod
+    def open(cls, path: Path | str) -> Run:
+        """Find a run folder.
+
+        Raises:
+            RunNotFoundError: there is none.
+        """
+        run = cls(Path(path))
+        if not (run.path / "recipe.json").is_file():
+            near = [str(folder.parent) for folder in sorted(run.path.glob("*/recipe.json"))[:5]]
+            there = f" (runs below it: {', '.join(near)})" if near else ": give a folder that tellapart train made"
+            raise RunNotFoundError(f"there is no run at {str(path)!r}{there}")
+        return run
+
+    @property
+    def name(self) -> str:
+        """The folder's own name."""
+        return self.path.resolve().name
+
+    @property
+    def recipe(self) -> Recipe:
+        """The full recipe."""
+        try:
+            return Recipe.from_json(self.read_text("recipe.json"))
+        except RecipeError as error:
+            raise RunCorruptError(f"{self.path / 'recipe.json'} is damaged: {error}") from None
+
+    def save_recipe(self, recipe: Recipe) -> None:
+        """Write the recipe."""
+        self.write_text("recipe.json", recipe.to_json())
+
+    # One JSON document a subject: choices, environment, audit, splits, evaluation.
+
+    def save(self, subject: str, document: Mapping[str, Any] | list[Any]) -> None:
+        """Write ``<subject>.json``; not-a-number is refused, as JSON has none."""
+        self.write_text(f"{subject}.json", json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+    def load(self, subject: str) -> Any:
+        """Read ``<subject>.json``; raises RunCorruptError where it is missing or damaged."""
+        try:
+            return json.loads(self.read_text(f"{subject}.json"))
+        except json.JSONDecodeError as error:
+            raise RunCorruptError(f"{self.path / subject}.json is damaged ({error}): train again") from None
+
+    def has(self, file: str) -> bool:
+        """Say whether a file of the run exists, such as ``"model.safetensors"``."""
+        return (self.path / file).exists()
+
+    # The history grows by one line an epoch.
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """One record an epoch; a last line that was cut by a kill is left out."""
+        if not self.has("history.jsonl"):
+            return []
+        records = []
+        for line in self.read_text("history.jsonl").splitlines():
+            with contextlib.suppress(json.JSONDecodeError):
+                records.append(json.loads(line))
+        return records
+
+    def append_history(self, record: Mapping[str, Any]) -> None:
+        """Add one epoch's record."""
+        with _said(self.path), (self.path / "history.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record, allow_nan=False) + "\n")
+
+    def cut_history(self, epochs: int) -> None:
+        """Keep the first epochs alone: what a resumed training takes up again."""
+        lines = [json.dumps(record) for record in self.history if record["epoch"] <= epochs]
+        self.write_text("history.jsonl", "".join(line + "\n" for line in lines))
+
+    # Status: where the run stands.
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """``{"state": "running" | "done" | "failed" | "interrupted", "message": ..., "when": ...}``."""
+        status: dict[str, Any] = self.load("status") if self.has("status.json") else {"state": "running", "message": ""}
+        return status
+
+    def mark(self, state: State, message: str = "") -> None:
+        """Write the status."""
+        when = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        self.save("status", {"state": state, "message": message, "when": when})
+
+    # Files of any kind, whole or not at all.
+
+    def read_text(self, file: str) -> str:
+        """Read a text file of the run."""
+        try:
+            return (self.path / file).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise RunCorruptError(f"{self.path / file} cannot be read ({error}): the run is incomplete") from None
+
+    def write_text(self, file: str, text: str) -> None:
+        """Write a text file whole or not at all."""
+        self.write(file, lambda path: path.write_text(text, encoding="utf-8"))
+
+    def write(self, file: str, writer: Callable[[Path], Any]) -> None:
+        """Let ``writer(path)`` write a file beside its place, then move it there."""
+        target = self.path / file
+        with _said(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with whole(target) as beside:
+                writer(beside)
+
+    def sub(self, folder: str) -> Run:
+        """Return the run in a folder of this one, made if need be: a baseline's."""
+        inner = Run(self.path / folder)
+        with _said(inner.path):
+            inner.path.mkdir(parents=True, exist_ok=True)
+        return inner
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r}, {self.status['state']}, {len(self.history)} epochs)"
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        figures = self.load("evaluation").get("summary", []) if self.has("evaluation.json") else []
+        rows = "".join(f"<tr><td>{escape(str(line))}</td></tr>" for line in figures)
+        return f"<b>{escape(repr(self))}</b><table>{rows}</table>"
+
+
+@contextlib.contextmanager
+def whole(target: Path) -> Iterator[Path]:
+    """Give a path beside ``target`` to write to; renamed to it at the end, removed where anything failed."""
+    handle, name = tempfile.mkstemp(prefix=f".{target.stem[:40]}-", suffix=target.suffix, dir=target.parent)
+    os.close(handle)
+    beside = Path(name)
+    try:
+        yield beside
+        beside.chmod(0o666 & ~_umask())
+        beside.replace(target)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def new_run_path(parent: Path | str, name: str) -> Path:
+    """Return a folder below ``parent`` that does not exist yet: ``photos``, else ``photos-2``, ``photos-3``, ...
+
+    Example:
+        >>> import tempfile
+        >>> new_run_path(tempfile.mkdtemp(), "my photos.zip").name
+        'my-photos'
+    """
+    stem = re.sub(r"\.(zip|tar|tgz|tar\.\w+|csv|tsv|np[yz]|gz|mat)$", "", name)
+    stem = re.sub(r"[^\w.-]+", "-", stem).strip("-.") or "run"
+    path = Path(parent) / stem
+    number = 2
+    while path.exists():
+        path = Path(parent) / f"{stem}-{number}"
+        number += 1
+    return path
+
+
+@contextlib.contextmanager
+def _said(path: Path) -> Iterator[None]:
+    """Turn the system's write errors into one sentence."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, RunUnwritableError):
+            raise
+        reasons = {errno.ENOSPC: "the disk is full: make room", errno.EDQUOT: "the disk quota is used up: make room"}
+        reason = reasons.get(error.errno or 0, f"{error.strerror or error}: choose another --out")
+        raise RunUnwritableError(f"cannot write {str(path)!r}: {reason}") from error
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
