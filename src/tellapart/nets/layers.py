@@ -1,0 +1,103 @@
+"""The few layers and the initialisation that several published networks share."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class SameConv2d(nn.Conv2d):
+    """A convolution padded as TensorFlow's "same": ceil(size / stride) out, the odd pixel of padding below and right.
+
+    PyTorch pads both sides alike, which for a stride of 2 shifts every window by a pixel against TensorFlow.
+
+    Args:
+        inputs: channels in.
+        outputs: channels out.
+        kernel: height and width of the window.
+        stride: step of the window.
+        groups: as in ``torch.nn.Conv2d``.
+
+    Example:
+        >>> import torch
+        >>> from tellapart.nets.layers import SameConv2d
+        >>> SameConv2d(3, 8, kernel=3, stride=2)(torch.zeros(1, 3, 9, 10)).shape
+        torch.Size([1, 8, 5, 5])
+    """
+
+    def __init__(self, inputs: int, outputs: int, *, kernel: int, stride: int = 1, groups: int = 1) -> None:
+        # With stride 1 and an odd kernel the two rules agree, and the convolution pads without a copy.
+        padding = kernel // 2 if stride == 1 else 0
+        super().__init__(inputs, outputs, kernel, stride, padding, groups=groups, bias=False)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Return (N, outputs, ceil(H / stride), ceil(W / stride)) of (N, inputs, H, W)."""
+        if self.stride[0] > 1:
+            top, bottom = same_padding(int(pictures.shape[2]), kernel=self.kernel_size[0], stride=self.stride[0])
+            left, right = same_padding(int(pictures.shape[3]), kernel=self.kernel_size[1], stride=self.stride[1])
+            pictures = F.pad(pictures, (left, right, top, bottom))
+        return super().forward(pictures)
+
+
+def same_padding(size: int, *, kernel: int, stride: int) -> tuple[int, int]:
+    """Return the pixels of padding before and after one side of ``size`` pixels, by TensorFlow's "same" rule.
+
+    Example:
+        >>> from tellapart.nets.layers import same_padding
+        >>> same_padding(224, kernel=3, stride=2), same_padding(225, kernel=3, stride=2)
+        ((0, 1), (1, 1))
+    """
+    total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
+    return total // 2, total - total // 2
+
+
+class ConvNorm(nn.Module):
+    """Convolution without bias, batch normalisation, ReLU: the unit of the Inception family.
+
+    Args:
+        inputs: channels in.
+        outputs: channels out.
+        kernel: side of the window, or (height, width).
+        stride: step of the window.
+        padding: pixels of zeros on each side, or (top and bottom, left and right).
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        *,
+        kernel: int | tuple[int, int],
+        stride: int = 1,
+        padding: int | tuple[int, int] = 0,
+    ) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=False)
+        self.bn = nn.BatchNorm2d(outputs, eps=1e-3)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Return (N, outputs, h, w) of (N, inputs, H, W)."""
+        normed: Tensor = self.bn(self.conv(maps))
+        return F.relu(normed)
+
+
+def average(maps: Tensor) -> Tensor:
+    """Return the mean of each map, (N, C), of maps (N, C, h, w): global average pooling."""
+    return maps.mean((2, 3))
+
+
+def initialise(net: nn.Module) -> None:
+    """Draw the weights of a network by He's rule, in place, from PyTorch's current generator.
+
+    Convolutions are drawn for the variance of their outputs' gradients, dense layers narrowly around 0; biases
+    are 0 and batch normalisations the identity.
+
+    Source: He et al., Delving Deep into Rectifiers, https://arxiv.org/abs/1502.01852, section 2.2.
+    """
+    for layer in net.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+        elif isinstance(layer, nn.Linear):
+            nn.init.normal_(layer.weight, 0.0, 0.01)
+        if isinstance(layer, nn.Conv2d | nn.Linear) and layer.bias is not None:
+            nn.init.zeros_(layer.bias)
