@@ -22,8 +22,15 @@ class Net(nn.Module):
     """
 
     def feature_map(self, pictures: Tensor) -> Tensor:
-        """Return the last spatial map, float32 (N, C, h, w), of pictures (N, channels, H, W)."""
-        raise NotImplementedError
+        """Return the last spatial map, float32 (N, C, h, w), of pictures (N, channels, H, W).
+
+        Raises:
+            NetError: the network has none, because it looks at the pixels as one long row.
+        """
+        raise NetError(
+            f"{type(self).__name__} has no spatial maps: it sees a picture as a row of pixels; "
+            "use a net with convolutions, such as 'convnet16'"
+        )
 
     def embed(self, pictures: Tensor) -> Tensor:
         """Return the embedding that the last layer classifies, float32 (N, D)."""
@@ -117,6 +124,12 @@ def net(
     return register
 
 
+def check_dropout(dropout: float) -> None:
+    """Raise RecipeError unless ``dropout``, the share of units that is switched off in training, is in [0, 1)."""
+    if isinstance(dropout, bool) or not isinstance(dropout, int | float) or not 0 <= dropout < 1:
+        raise RecipeError(f"dropout must be at least 0 and below 1, got {dropout!r}: 0.5 is usual, 0 is none")
+
+
 def build_net(
     name: str, *, outputs: int, channels: int = 3, image_size: tuple[int, int], options: Mapping[str, Any] | None = None
 ) -> Net:
@@ -156,4 +169,5 @@ def build_net(
     if channels not in (1, 3) or outputs < 1:
         raise NetError(f"channels must be 1 or 3 and outputs at least 1, got {channels} and {outputs}")
     built = spec.build(outputs=outputs, channels=channels, image_size=image_size, **options)
-    return built.to(memory_format=torch.channels_last)
+    built.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs leave this argument out
+    return built
