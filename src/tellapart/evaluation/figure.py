@@ -1,0 +1,87 @@
+"""Figure: one number with what it rests on: its interval and its count."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Figure:
+    """One number of an evaluation.
+
+    Attributes:
+        value: the number; None where it is not defined, such as the recall of a class without pictures.
+        low: the interval's lower end; None where there is no interval.
+        high: the interval's upper end.
+        count: how many pictures it was computed from.
+        name: what it is: ``"accuracy"``.
+        unit: ``"%"`` for a proportion (kept as 0 to 1, printed in per cent), ``"points"`` for a difference of two
+            proportions (likewise), ``""`` for a plain number.
+        level: the interval's confidence level, 0 to 1.
+        method: where the interval comes from: ``"Wilson"``, ``"bootstrap"``, ``""`` where there is none.
+
+    Example:
+        >>> print(Figure(0.833, 0.824, 0.841, count=7677, name="accuracy", unit="%"))
+        83.3% (82.4 to 84.1, 7,677 pictures)
+        >>> print(Figure(0.5124, count=12, name="loss"))
+        0.512 (12 pictures)
+    """
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    count: int = 0
+    name: str = ""
+    unit: str = ""
+    level: float = 0.95
+    method: str = ""
+
+    def __str__(self) -> str:
+        pictures = f"{self.count:,} picture{'' if self.count == 1 else 's'}"
+        if self.low is None or self.high is None or self.value is None:
+            return f"{self.short()} ({pictures})"
+        return f"{self.short()} ({self._number(self.low)} to {self._number(self.high)}, {pictures})"
+
+    def short(self) -> str:
+        """Return the number alone: ``"83.3%"``, and ``"–"`` where it is not defined."""
+        if self.value is None:
+            return "–"
+        return self._number(self.value) + {"%": "%", "points": " points"}.get(self.unit, "")
+
+    def interval(self) -> str:
+        """Return the interval alone: ``"82.4 to 84.1"``, and ``""`` where there is none."""
+        return "" if self.low is None or self.high is None else f"{self._number(self.low)} to {self._number(self.high)}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what JSON can hold; ``from_dict`` gives the same figure back."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Figure:
+        """Return the figure that ``to_dict`` described."""
+        return cls(**data)
+
+    def _number(self, value: float) -> str:
+        if self.unit not in ("%", "points"):
+            return f"{value:.3f}" if abs(value) < 100 else f"{value:,.0f}"
+        percent = 100 * value
+        digits = 1
+        # 99.97% is not all of them: more digits until that shows.
+        while self.unit == "%" and digits < 4 and _looks_whole(percent, digits):
+            digits += 1
+        return f"{percent:.{digits}f}".replace("-", "−")
+
+
+def _looks_whole(percent: float, digits: int) -> bool:
+    """Return whether rounding turns almost none into none, or almost all into all."""
+    return any(
+        float(f"{percent:.{digits}f}") == end and not math.isclose(percent, end, abs_tol=1e-9) for end in (0.0, 100.0)
+    )
+
+
+def known(value: float) -> float | None:
+    """Return the value, None where it is not a finite number, which JSON cannot hold."""
+    return float(value) if math.isfinite(value) else None

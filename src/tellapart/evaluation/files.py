@@ -1,0 +1,127 @@
+"""Files that are written whole or not at all, and tables that a spreadsheet can open without harm."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import tempfile
+import unicodedata
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from ..errors import RunUnwritableError
+
+_FORMULA = "=+-@\t\r\n＝＋－＠"
+
+
+def write_whole(path: Path | str, data: bytes) -> None:
+    """Write a file beside its place and move it there, so that nobody ever sees half of it.
+
+    Args:
+        path: where it shall stand; folders that are missing are made.
+        data: the whole content.
+
+    Raises:
+        RunUnwritableError: permissions, or a full disk.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".part")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(beside).chmod(0o644)
+            Path(beside).replace(path)
+        except BaseException:
+            Path(beside).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise RunUnwritableError(
+            f"cannot write {str(path)!r}: {reason}: choose another folder or free space"
+        ) from error
+
+
+def spreadsheet_safe(text: str) -> str:
+    """Return text that no spreadsheet takes for a formula: an apostrophe stands before ``=``, ``+``, ``-`` and ``@``.
+
+    ``spreadsheet_plain`` gives the text back exactly.
+
+    Source: OWASP, "CSV injection".
+
+    Example:
+        >>> spreadsheet_safe("=1+1"), spreadsheet_safe("cat")
+        ("'=1+1", 'cat')
+    """
+    return f"'{text}" if text.lstrip("'")[:1] in tuple(_FORMULA) else text
+
+
+def spreadsheet_plain(text: str) -> str:
+    """Return what ``spreadsheet_safe`` was given.
+
+    Example:
+        >>> spreadsheet_plain("'=1+1"), spreadsheet_plain("'tis")
+        ('=1+1', "'tis")
+    """
+    return text[1:] if text.startswith("'") and text.lstrip("'")[:1] in tuple(_FORMULA) else text
+
+
+def write_csv(path: Path | str, header: Sequence[str], *, rows: Iterable[Sequence[object]], bom: bool = False) -> None:
+    """Write a table as CSV in UTF-8; text is made safe for spreadsheets, numbers stay numbers.
+
+    Args:
+        path: the file.
+        header: the columns' names.
+        rows: one sequence a row; floats are written with six significant digits.
+        bom: put a byte order mark first, which old versions of Excel need for other scripts than Latin.
+
+    Raises:
+        RunUnwritableError: permissions, or a full disk.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow([spreadsheet_safe(name) for name in header])
+    for row in rows:
+        writer.writerow([_cell(value) for value in row])
+    write_whole(path, text.getvalue().encode("utf-8-sig" if bom else "utf-8"))
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, str):
+        return spreadsheet_safe(value)
+    return f"{value:.6g}" if isinstance(value, float) else value
+
+
+def text_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table for a terminal: the first column to the left, the others to the right; wide scripts align too.
+
+    Example:
+        >>> print(text_table(["class", "recall"], [["猫", "50.0%"], ["dog", "100.0%"]]))
+        class  recall
+        猫      50.0%
+        dog    100.0%
+    """
+    table = [list(header), *(list(row) for row in rows)]
+    widths = [max(_width(row[column]) for row in table) for column in range(len(header))]
+    lines = []
+    for row in table:
+        cells = [_pad(row[0], widths[0], left=True)]
+        cells += [_pad(cell, width, left=False) for cell, width in zip(row[1:], widths[1:], strict=True)]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def _width(text: str) -> int:
+    """Return the columns that a terminal gives to a text."""
+    return sum(
+        0 if unicodedata.combining(sign) else 2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text
+    )
+
+
+def _pad(text: str, width: int, *, left: bool) -> str:
+    space = " " * (width - _width(text))
+    return text + space if left else space + text

@@ -1,0 +1,172 @@
+"""Intervals: how far a figure may be off because it was measured on so many pictures and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import DataError
+from .figure import Figure, known
+
+Floats = NDArray[np.float64]
+_CELLS = 1 << 22  # of the largest temporary array: 32 MB of float64
+
+
+def wilson_interval(
+    successes: ArrayLike, trials: ArrayLike, *, confidence_level: float = 0.95
+) -> tuple[Floats, Floats]:
+    """Return the interval of a proportion, for one or for many.
+
+    Args:
+        successes: counts, any shape.
+        trials: counts, the same shape; where 0, nothing is known and the interval is 0 to 1.
+        confidence_level: between 0 and 1.
+
+    Returns:
+        The lower and the upper ends, float64, of the shape given.
+
+    Raises:
+        DataError: a count or the level is out of range.
+
+    Source: E. B. Wilson, "Probable inference", JASA 22 (1927).
+
+    Example:
+        >>> low, high = wilson_interval(8, 10)
+        >>> float(low.round(3)), float(high.round(3))
+        (0.49, 0.943)
+    """
+    hits, total = np.broadcast_arrays(np.asarray(successes, np.float64), np.asarray(trials, np.float64))
+    if (hits < 0).any() or (hits > total).any():
+        raise DataError("successes must be 0 to trials")
+    z = normal_quantile(confidence_level)
+    n = np.maximum(total, 1.0)
+    share = hits / n
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    # The ends are exact at no and at all successes; rounding must not say otherwise.
+    low = np.where((hits == 0) | (total == 0), 0.0, np.maximum(centre - half, 0.0))
+    high = np.where((hits == total) | (total == 0), 1.0, np.minimum(centre + half, 1.0))
+    return low, high
+
+
+def normal_quantile(confidence_level: float) -> float:
+    """Return how many standard deviations hold that share of a normal distribution: 1.96 for 0.95.
+
+    Raises:
+        DataError: the level is not between 0 and 1.
+    """
+    if not 0 < confidence_level < 1:
+        raise DataError(f"confidence_level must be between 0 and 1, got {confidence_level}")
+    return NormalDist().inv_cdf(0.5 + confidence_level / 2)
+
+
+def proportion(successes: int, trials: int, *, name: str = "proportion", confidence_level: float = 0.95) -> Figure:
+    """Return a proportion with its Wilson interval as a Figure; undefined where there are no trials.
+
+    Example:
+        >>> print(proportion(8, 10, name="accuracy"))
+        80.0% (49.0 to 94.3, 10 pictures)
+    """
+    if trials == 0:
+        return Figure(None, count=0, name=name, unit="%", level=confidence_level)
+    low, high = wilson_interval(successes, trials, confidence_level=confidence_level)
+    return Figure(
+        float(successes / trials), float(low), float(high), int(trials), name, "%", confidence_level, "Wilson"
+    )
+
+
+def percentile_interval(samples: Floats, *, confidence_level: float = 0.95) -> tuple[Floats, Floats]:
+    """Return the bootstrap percentile interval of (R, ...) resampled figures; NaN in a sample is left out.
+
+    Source: B. Efron and R. Tibshirani, "An introduction to the bootstrap" (1993), chapter 13.
+    """
+    normal_quantile(confidence_level)
+    tail = 50 * (1 - confidence_level)
+    # A column without any defined sample stays NaN, without NumPy's warning about it.
+    empty = np.isnan(samples).all(axis=0)
+    filled = np.where(empty, 0.0, samples)
+    ask = np.nanpercentile if np.isnan(filled).any() else np.percentile
+    low, high = ask(filled, [tail, 100 - tail], axis=0)
+    return np.where(empty, np.nan, low), np.where(empty, np.nan, high)
+
+
+def resampled_weights(count: int, *, resamples: int = 1000, seed: int = 0) -> Iterator[Floats]:
+    """Yield (r, count) arrays, R rows in all: how often a bootstrap sample holds each picture."""
+    generator = np.random.default_rng(seed)
+    step = max(1, _CELLS // max(count, 1))
+    for start in range(0, resamples, step):
+        rows = min(step, resamples - start)
+        drawn = generator.integers(count, size=(rows, count))
+        drawn += np.arange(rows)[:, None] * count
+        yield np.bincount(drawn.ravel(), minlength=rows * count).reshape(rows, count).astype(np.float64)
+
+
+def bootstrap_means(values: Floats, *, resamples: int = 1000, seed: int = 0) -> Floats:
+    """Return (R, F): the columns' means of (N, F) values in R bootstrap samples of the rows.
+
+    All columns share the samples, so that figures made of several columns are resampled as one.
+
+    Example:
+        >>> import numpy as np
+        >>> bootstrap_means(np.ones((5, 2)), resamples=3).tolist()
+        [[1.0, 1.0], [1.0, 1.0], [1.0, 1.0]]
+    """
+    if not len(values):
+        raise DataError("there must be at least one picture to resample, got none")
+    sums = [weights @ values for weights in resampled_weights(len(values), resamples=resamples, seed=seed)]
+    return np.concatenate(sums) / len(values)
+
+
+def bootstrap_mean(
+    values: Floats, *, name: str, unit: str = "", confidence_level: float = 0.95, resamples: int = 1000, seed: int = 0
+) -> Figure:
+    """Return the mean of (N,) values with its bootstrap percentile interval as a Figure."""
+    samples = bootstrap_means(np.asarray(values, np.float64)[:, None], resamples=resamples, seed=seed)
+    low, high = percentile_interval(samples[:, 0], confidence_level=confidence_level)
+    return Figure(
+        float(np.mean(values)), known(float(low)), known(float(high)), len(values), name, unit,
+        confidence_level, "bootstrap",
+    )  # fmt: skip
+
+
+def bootstrap_confusions(
+    confusion: NDArray[np.int64], *, resamples: int = 1000, seed: int = 0
+) -> tuple[Floats, Floats, Floats]:
+    """Return what precision, recall and F1 need of R bootstrap samples of a confusion matrix.
+
+    Drawing N pictures with replacement is drawing the matrix's cells from a multinomial, which costs the number of
+    cells that are not empty instead of N.
+
+    Args:
+        confusion: (K, K) counts, a row a true class.
+        resamples: R.
+        seed: of the generator.
+
+    Returns:
+        (R, K) float64 each: right ones, pictures of the class, predictions of the class.
+    """
+    rows, columns = np.nonzero(confusion)
+    cells = confusion[rows, columns]
+    total = int(cells.sum())
+    generator = np.random.default_rng(seed)
+    out: Floats = np.zeros((3, resamples, len(confusion)))
+    step = max(1, _CELLS // max(len(cells), 1))
+    for start in range(0, resamples, step):
+        part = slice(start, min(start + step, resamples))
+        drawn = generator.multinomial(total, cells / max(total, 1), size=part.stop - start)
+        right = np.flatnonzero(rows == columns)
+        out[0, part, rows[right]] = drawn[:, right].T
+        _add_by(drawn, rows, out=out[1, part])
+        _add_by(drawn, columns, out=out[2, part])
+    return out[0], out[1], out[2]
+
+
+def _add_by(drawn: NDArray[np.int64], keys: NDArray[np.int64], *, out: Floats) -> None:
+    """Add up the columns of ``drawn`` that share a key."""
+    if len(keys):
+        order = np.argsort(keys, kind="stable")
+        present, first = np.unique(keys[order], return_index=True)
+        out[:, present] = np.add.reduceat(drawn[:, order], first, axis=1)

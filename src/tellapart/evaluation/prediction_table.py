@@ -1,0 +1,106 @@
+"""Predictions that were made elsewhere, read from a CSV table."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ClassMismatchError, DataError, SourceError, SourceNotFoundError
+from .files import spreadsheet_plain
+from .predictions import Predictions
+
+_SMALLEST = float(np.finfo(np.float32).tiny)
+_TOLERANCE = 0.02
+
+
+def read_predictions(path: Path | str, *, class_names: Sequence[str] | None = None) -> Predictions:
+    """Read a table with the columns ``id``, ``label`` and one of probabilities for each class.
+
+    Args:
+        path: a CSV file in UTF-8; commas, semicolons or tabs between the cells. An empty label is unknown.
+        class_names: the order of the classes; that of the columns where None.
+
+    Returns:
+        Predictions whose logits are the logarithms of the probabilities. A probability of 0 counts as 1e-38, so that
+        the loss stays finite.
+
+    Raises:
+        SourceNotFoundError: no such file.
+        SourceError: the table lacks a column, a number or an id, or the probabilities do not sum to 1.
+        ClassMismatchError: a label is none of the columns.
+    """
+    path = Path(path)
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError as error:
+        raise SourceNotFoundError(f"there is no table at {str(path)!r}: give the path of a CSV file") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(f"the table {str(path)!r} cannot be read: {error}: save it as CSV in UTF-8") from error
+    first = text.partition("\n")[0]
+    rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count)) if row]
+    try:
+        predictions = _from_rows(rows)
+    except DataError as error:
+        raise type(error)(f"the table {str(path)!r}: {error}") from error
+    return predictions if class_names is None else predictions.with_class_names(class_names)
+
+
+def _from_rows(rows: list[list[str]]) -> Predictions:
+    header = [spreadsheet_plain(cell.strip()) for cell in rows[0]] if rows else []
+    for column in ("id", "label"):
+        if column not in header:
+            raise SourceError(f"there is no column {column!r}: it needs 'id', 'label' and one column a class")
+    where_id, where_label = header.index("id"), header.index("label")
+    where = [i for i in range(len(header)) if i not in (where_id, where_label)]
+    names = [header[i] for i in where]
+    if len(names) < 2:
+        raise SourceError(f"there must be a column of probabilities for each of two or more classes, got {names}")
+    for number, row in enumerate(rows[1:], start=2):
+        if len(row) != len(header):
+            raise SourceError(f"row {number} has {len(row)} cells, the header has {len(header)}")
+    ids = [spreadsheet_plain(row[where_id]) for row in rows[1:]]
+    if len(set(ids)) != len(ids):
+        raise SourceError(f"ids must differ, {len(ids) - len(set(ids)):,} of {len(ids):,} are repeated")
+    labels = [_label(row[where_label], names, number=number) for number, row in enumerate(rows[1:], start=2)]
+    probabilities = np.array(
+        [_numbers([row[i] for i in where], number=number) for number, row in enumerate(rows[1:], start=2)]
+    ).reshape(len(ids), len(names))
+    _check_sums(probabilities)
+    logits = np.log(np.maximum(probabilities, _SMALLEST)).astype(np.float32)
+    return Predictions(np.array(ids, dtype=object), logits, np.array(labels, dtype=np.int64), tuple(names))
+
+
+def _label(cell: str, names: list[str], *, number: int) -> int:
+    name = spreadsheet_plain(cell.strip())
+    if not name:
+        return -1
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f": did you mean {near[0]!r}?" if near else f": the columns are {', '.join(names[:10])}"
+        raise ClassMismatchError(f"row {number}'s label {name!r} is none of the class columns{hint}")
+    return names.index(name)
+
+
+def _numbers(cells: list[str], *, number: int) -> list[float]:
+    try:
+        return [float(cell) for cell in cells]
+    except ValueError as error:
+        raise SourceError(f"row {number} holds a probability that is no number: {error}") from error
+
+
+def _check_sums(probabilities: NDArray[np.float64]) -> None:
+    low = ~(probabilities >= 0).all(axis=1)
+    off = ~(np.abs(probabilities.sum(axis=1) - 1) <= _TOLERANCE)
+    if (low | off).any():
+        row = int(np.flatnonzero(low | off)[0])
+        raise SourceError(
+            f"each row's probabilities must be 0 to 1 and sum to 1, row {row + 2} sums to "
+            f"{probabilities[row].sum():.4g} with a smallest of {probabilities[row].min():.4g}: "
+            "give probabilities, not percentages or logits"
+        )
