@@ -1,0 +1,63 @@
+"""What the figures were measured on."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+FLAGS = ("avx2", "fma", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_bf16", "asimd", "sve")
+"""The instruction sets that matrix libraries choose their code by."""
+
+
+def describe() -> dict[str, object]:
+    """Return the CPU's model, usable cores, memory, instruction sets, system and kernel."""
+    cpuinfo = _read(Path("/proc/cpuinfo"))
+    return {
+        "cpu": field(cpuinfo, "model name") or platform.processor() or platform.machine(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "flags": flags(cpuinfo),
+        "system": platform.system(),
+        "kernel": platform.release(),
+        "architecture": platform.machine(),
+    }
+
+
+def sentence(machine: dict[str, object]) -> str:
+    """Return the machine in one line of prose."""
+    found = machine["flags"]
+    sets = ", ".join(found) if isinstance(found, list) and found else "none of the instruction sets looked for"
+    return (
+        f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GiB, {sets}; "
+        f"{machine['system']} {machine['kernel']} {machine['architecture']}"
+    )
+
+
+def field(cpuinfo: str, name: str) -> str:
+    """Return the first value of a field of /proc/cpuinfo, or ""."""
+    for line in cpuinfo.splitlines():
+        key, colon, value = line.partition(":")
+        if colon and key.strip() == name:
+            return value.strip()
+    return ""
+
+
+def flags(cpuinfo: str) -> list[str]:
+    """Return those of ``FLAGS`` that the first core has."""
+    present = set((field(cpuinfo, "flags") or field(cpuinfo, "Features")).split())
+    return [flag for flag in FLAGS if flag in present]
+
+
+def busy_seconds() -> float:
+    """Return the CPU seconds that all processes of the machine have used since it started; 0 where unknown."""
+    first = _read(Path("/proc/stat")).partition("\n")[0].split()
+    if len(first) < 9:
+        return 0.0
+    user, nice, system, _idle, _iowait, irq, softirq, steal = (int(tick) for tick in first[1:9])
+    # Steal counts: a neighbour on the same host slows a run down as much as a process beside it.
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""

@@ -1,0 +1,42 @@
+"""Pictures for the peers, unpacked once, outside of all timing."""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from pathlib import Path
+
+from .question import RESULTS
+from .result import PeerError
+
+
+def unpacked(archive: Path, *, name: str, limit: int | None = None, under: str = "") -> Path:
+    """Return a folder with the pictures of a zip, unpacked where it does not stand already.
+
+    Args:
+        archive: a .zip.
+        name: of the folder, in ``benchmarks/results/pictures``.
+        limit: the first so many in the order of their names; all where None.
+        under: only members whose path begins so.
+
+    Raises:
+        PeerError: no zip there, or fewer pictures than ``limit``.
+    """
+    folder = RESULTS / "pictures" / name
+    if folder.is_dir():
+        return folder
+    if not zipfile.is_zipfile(archive):
+        raise PeerError(f"--data must be a zip of pictures, got {archive}")
+    with zipfile.ZipFile(archive) as opened:
+        members = sorted(m for m in opened.namelist() if m.endswith(".png") and m.startswith(under))[:limit]
+        if not members or (limit is not None and len(members) < limit):
+            raise PeerError(f"{archive} has {len(members)} PNG under {under!r}, needed: {limit or 'at least 1'}")
+        print(f"unpacking {len(members)} pictures to {folder}", flush=True)
+        part = folder.with_name(folder.name + ".part")
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        # extract() keeps a member inside the folder, whatever its name says.
+        for member in members:
+            opened.extract(member, part)
+    part.rename(folder)
+    return folder
