@@ -79,7 +79,7 @@ def cuda_packages(installed: list[str]) -> list[str]:
 
 
 def _call(command: list[str]) -> str:
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise PeerError(f"{' '.join(command)} ended with status {done.returncode}:\n{done.stderr[-4000:]}")
     return done.stdout

@@ -48,7 +48,10 @@ def markdown(answer: Answer) -> str:
     """Return a comparison as a heading, a table, a table of ratios, and where it was measured."""
     reference = next(row for row in answer.rows if row.peer == answer.reference)
     compared = [column for column in answer.columns if column.ratio and column.key in reference.figures]
-    parts = [f"### {answer.title}", _grid(answer.columns, [(row.peer, _cells(row, answer.columns)) for row in answer.rows])]
+    parts = [
+        f"### {answer.title}",
+        _grid(answer.columns, [(row.peer, _cells(row, answer.columns)) for row in answer.rows]),
+    ]
     others = [row for row in answer.rows if row is not reference]
     if compared and others:
         parts.append(f"Against {reference.peer}, round by round:")

@@ -1,0 +1,1 @@
+"""How fast small pictures are decoded and resized."""

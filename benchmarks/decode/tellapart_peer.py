@@ -1,0 +1,43 @@
+"""tellapart's decoding, resizing and cache on a folder of pictures; the cache is empty, or full where asked."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmarks.harness.result import say
+
+
+def decode(folder: Path, cache: Path) -> tuple[int, float]:
+    """Return how many pictures there are and the mean of their pixels at 80×60 grey."""
+    from tellapart.images import Preprocessing, open_dataset
+    from tellapart.images.cache import scan
+
+    spec = Preprocessing(image_size=(80, 60), channels=1, resize="stretch", resample="lanczos")
+    pixels = scan(open_dataset(str(folder)), spec, folder=cache).pixels
+    if pixels is None:
+        raise SystemExit("the scan gave no pixels")
+    return len(pixels), float(pixels.mean())
+
+
+def main() -> None:
+    """Decode once, or look the pixels up in a cache that an earlier process filled."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--cache", type=Path, help="kept between processes; empty and removed at the end where missing")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as empty:
+        start = time.perf_counter()
+        count, mean = decode(options.folder, options.cache or Path(empty))
+        seconds = time.perf_counter() - start
+    figures = {"decode_s": seconds, "images_per_s": count / seconds, "pictures": count, "mean_pixel": mean}
+    versions = {name: version(name) for name in ("tellapart", "pillow", "numpy")}
+    say(figures=figures, versions=versions, notes=f"{os.cpu_count()} processes at most")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""How long tellapart takes to start."""

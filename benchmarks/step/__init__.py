@@ -1,0 +1,1 @@
+"""Images per second of a training step, at equal arithmetic."""
