@@ -1,0 +1,257 @@
+"""Train, validation and test: what the source brings is kept, what is missing is made."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import SplitError
+from .dataset import SPLIT_NAMES, Dataset, Splits
+from .stratify import pick, pick_groups
+
+Codes = NDArray[np.int8]
+"""(N,) the split of each picture: a position in SPLIT_NAMES, −1 where it is in none."""
+
+TRAIN, VALIDATION, TEST = range(3)
+NONE = -1
+UNSAID = -2
+
+
+def split(dataset: Dataset, *, validation_fraction: float = 0.2, test_fraction: float = 0.15, seed: int = 0) -> Splits:
+    """Split a data set: given splits are kept, missing ones are taken from the training pictures.
+
+    Each class gives the same share, exact to rounding, and keeps at least one picture to train. Where the data set
+    has groups, whole groups are taken, and the shares are met as closely as groups allow. Pictures without a label
+    are in no split. Pictures of which the source says nothing, while it says something of others, train.
+
+    Args:
+        dataset: N pictures.
+        validation_fraction: the share, 0 to 1, of the training pictures that remain after the test set is taken.
+        test_fraction: the share, 0 to 1, of the training pictures; 0 for no test set.
+        seed: the same seed and pictures give the same splits.
+
+    Returns:
+        positions, and notes that say how each split was made and what is odd; those begin with ``"warning: "``.
+
+    Raises:
+        SplitError: a fraction is out of range, or there are too few classes, pictures or groups.
+
+    Example:
+        >>> from tellapart.images.arrays import ArrayImages
+        >>> data = Dataset(range(40), ArrayImages(np.zeros((40, 2, 2), np.uint8)), [0, 1] * 20, class_names=("a", "b"))
+        >>> splits = split(data, test_fraction=0.25)
+        >>> {name: len(positions) for name, positions in splits.items()}
+        {'train': 24, 'validation': 6, 'test': 10}
+        >>> splits.notes[0]
+        'test: 10 of 40 training pictures (25.0%), stratified by class, seed 0'
+    """
+    for name, value in (("validation_fraction", validation_fraction), ("test_fraction", test_fraction)):
+        if not 0 <= value < 1:
+            raise SplitError(f"{name} must be at least 0 and below 1, got {value}")
+    groups = _group_numbers(dataset)
+    codes, notes = _given(dataset, groups)
+    _check_classes(dataset, codes)
+    for code, fraction in ((TEST, test_fraction), (VALIDATION, validation_fraction)):
+        if not (codes == code).any() and fraction > 0:
+            notes.append(_make(dataset, codes, groups, code=code, fraction=fraction, seed=seed))
+    notes.extend(_warnings(dataset, codes))
+    train, validation, test = (np.flatnonzero(codes == code) for code in (TRAIN, VALIDATION, TEST))
+    return Splits(train, validation, test, notes=tuple(notes))
+
+
+def to_ids(dataset: Dataset, splits: Splits) -> dict[str, list[str]]:
+    """Return splits as ids: what ``splits.json`` holds.
+
+    Example:
+        >>> from tellapart.images.arrays import ArrayImages
+        >>> data = Dataset(["x", "y"], ArrayImages(np.zeros((2, 2, 2), np.uint8)), [0, 1], class_names=("a", "b"))
+        >>> to_ids(data, Splits(train=[1], validation=[0], test=[]))
+        {'train': ['y'], 'validation': ['x'], 'test': [], 'notes': []}
+    """
+    document: dict[str, list[str]] = {name: dataset.ids[positions].tolist() for name, positions in splits.items()}
+    return {**document, "notes": list(splits.notes)}
+
+
+def from_ids(dataset: Dataset, document: Mapping[str, Sequence[str]]) -> Splits:
+    """Return the splits that a document of ids describes.
+
+    Args:
+        dataset: the pictures; more of them than the document names is fine.
+        document: the ids of each split, as ``to_ids`` gives them.
+
+    Raises:
+        SplitError: the document has no such lists, or names pictures that the data set has not.
+
+    Example:
+        >>> from tellapart.images.arrays import ArrayImages
+        >>> data = Dataset(["x", "y"], ArrayImages(np.zeros((2, 2, 2), np.uint8)), [0, 1], class_names=("a", "b"))
+        >>> from_ids(data, {"train": ["y"], "validation": ["x"], "test": []}).train
+        array([1])
+    """
+    position = dict(zip(dataset.ids.tolist(), range(len(dataset)), strict=True))
+    found: dict[str, NDArray[np.int64]] = {}
+    missing: list[str] = []
+    for name in SPLIT_NAMES:
+        ids = document.get(name)
+        if not isinstance(ids, Sequence) or isinstance(ids, str):
+            raise SplitError(f"splits must have a list of ids for each of {list(SPLIT_NAMES)}, {name!r} has none")
+        where = np.fromiter((position.get(str(i), -1) for i in ids), dtype=np.int64, count=len(ids))
+        missing.extend(str(ids[i]) for i in np.flatnonzero(where < 0).tolist())
+        found[name] = where
+    if missing:
+        total = sum(len(where) for where in found.values())
+        shown = ", ".join(repr(i) for i in missing[:3])
+        raise SplitError(
+            f"{len(missing):,} of the {total:,} pictures that the splits name are not in {dataset.name!r} "
+            f"({shown}{', ...' if len(missing) > 3 else ''}): use the pictures that the splits were made from, "
+            "or make new splits"
+        )
+    return Splits(**found, notes=tuple(document.get("notes", ())))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Groups:
+    """Group numbers, 0 to ``count`` − 1, one a picture; a picture without a group is one by itself."""
+
+    numbers: NDArray[np.int64]
+    count: int
+
+
+def _group_numbers(dataset: Dataset) -> _Groups | None:
+    if dataset.groups is None:
+        return None
+    empty = np.asarray(dataset.groups == "", dtype=bool)
+    if empty.all():
+        return None
+    numbers = np.empty(len(dataset), dtype=np.int64)
+    names, numbers[~empty] = np.unique(dataset.groups[~empty], return_inverse=True)
+    alone = int(empty.sum())
+    numbers[empty] = len(names) + np.arange(alone)
+    return _Groups(numbers, len(names) + alone)
+
+
+def _given(dataset: Dataset, groups: _Groups | None) -> tuple[Codes, list[str]]:
+    """Return the splits that the source brings, and notes about them."""
+    notes: list[str] = []
+    codes = np.full(len(dataset), UNSAID, dtype=np.int8)
+    if dataset.given_split is not None:
+        for code, name in enumerate(SPLIT_NAMES):
+            codes[np.asarray(dataset.given_split == name, dtype=bool)] = code
+        if unknown := sorted(set(dataset.given_split[codes == UNSAID].tolist()) - {""}):
+            raise SplitError(f"given splits must be among {list(SPLIT_NAMES)} or empty, got {unknown[:5]}")
+    unlabelled = dataset.labels < 0
+    codes[unlabelled] = NONE
+    for code in (TRAIN, VALIDATION, TEST):
+        if given := int((codes == code).sum()):
+            notes.append(f"{SPLIT_NAMES[code]}: given by the source, {given:,} pictures")
+    if groups is not None:
+        notes.extend(_follow_groups(codes, groups))
+    if notes and (unsaid := int((codes == UNSAID).sum())):
+        notes.append(f"train: {unsaid:,} pictures of which the source does not say where they belong")
+    codes[codes == UNSAID] = TRAIN
+    if unlabelled.any():
+        notes.append(f"{int(unlabelled.sum()):,} pictures without a label are in no split")
+    return codes, notes
+
+
+def _follow_groups(codes: Codes, groups: _Groups) -> list[str]:
+    """Put pictures of which nothing is said where the source puts their group; say which groups stand on two sides."""
+    notes = []
+    stands = np.zeros((3, groups.count), dtype=bool)
+    for code in (TRAIN, VALIDATION, TEST):
+        stands[code, groups.numbers[codes == code]] = True
+    for code in (TEST, VALIDATION):
+        follow = (codes == UNSAID) & stands[code, groups.numbers]
+        codes[follow] = code
+        if follow.any():
+            notes.append(
+                f"{SPLIT_NAMES[code]}: {int(follow.sum()):,} more pictures, whose groups the source puts there"
+            )
+    if both := int((stands.sum(axis=0) > 1).sum()):
+        notes.append(
+            f"warning: {both:,} of {groups.count:,} groups stand in more than one of the splits that the source gives: "
+            "figures on those splits may flatter"
+        )
+    return notes
+
+
+def _check_classes(dataset: Dataset, codes: Codes) -> None:
+    counts = np.bincount(dataset.labels[codes == TRAIN], minlength=len(dataset.class_names))
+    present = [dataset.class_names[c] for c in np.flatnonzero(counts)[:2]]
+    if not present:
+        raise SplitError(
+            f"{dataset.name!r} has no labelled pictures to train on: at least two classes with pictures are needed"
+        )
+    if len(present) == 1:
+        raise SplitError(
+            f"{dataset.name!r} has one class to train on, {present[0]!r}: at least two are needed; add a folder with "
+            "pictures of what it shall be told apart from"
+        )
+
+
+def _make(dataset: Dataset, codes: Codes, groups: _Groups | None, *, code: int, fraction: float, seed: int) -> str:
+    """Move pictures from training to a split that is missing; return how that was done."""
+    rng = np.random.default_rng([seed % 2**64, code])
+    pool = np.flatnonzero(codes == TRAIN)
+    labels = dataset.labels[pool]
+    classes = len(dataset.class_names)
+    by_groups = ""
+    if groups is None:
+        mask = pick(labels, fraction, classes=classes, rng=rng)
+    else:
+        names, numbers = np.unique(groups.numbers[pool], return_inverse=True)
+        elsewhere = np.zeros(groups.count, dtype=bool)
+        elsewhere[groups.numbers[(codes == VALIDATION) | (codes == TEST)]] = True
+        mask = pick_groups(labels, numbers, fraction, classes=classes, rng=rng, locked=elsewhere[names])
+        by_groups = f" in whole groups ({len(np.unique(numbers[mask])):,} of {len(names):,})"
+    if not mask.any():
+        raise SplitError(_why_none(dataset, labels, code=code, grouped=groups is not None))
+    codes[pool[mask]] = code
+    name, taken = SPLIT_NAMES[code], int(mask.sum())
+    share = f"{taken:,} of {len(pool):,} training pictures ({taken / len(pool):.1%})"
+    return f"{name}: {share}, stratified by class{by_groups}, seed {seed}"
+
+
+def _why_none(dataset: Dataset, labels: NDArray[np.int64], *, code: int, grouped: bool) -> str:
+    name, classes = SPLIT_NAMES[code], len(np.unique(labels))
+    if grouped:
+        return (
+            f"no {name} split can be taken from the {len(labels):,} training pictures of {dataset.name!r}: each group "
+            "is needed to train, for without it some class has no pictures left; add groups, or split without groups"
+        )
+    return (
+        f"no {name} split can be taken from the {len(labels):,} training pictures of {dataset.name!r}: each of the "
+        f"{classes} classes has one picture left, which must train; add pictures, or set {name}_fraction to 0"
+    )
+
+
+def _warnings(dataset: Dataset, codes: Codes) -> list[str]:
+    """Say what a person should know of classes that some split lacks."""
+    size = len(dataset.class_names)
+    train, validation, test = (
+        np.bincount(dataset.labels[codes == c], minlength=size) for c in (TRAIN, VALIDATION, TEST)
+    )
+    total = train + validation + test
+    single = (total == 1) & (train == 1)
+    notes = [
+        _named(dataset, single, "has a single picture: it can only train", "have a single picture: they can only train")
+    ]
+    notes.append(_named(dataset, (total > 0) & (train == 0), "has no training pictures", "have no training pictures"))
+    for name, counts in (("validation", validation), ("test", test)):
+        if counts.any():
+            lacking = (train > 0) & (counts == 0) & ~single
+            notes.append(_named(dataset, lacking, f"has no {name} pictures", f"have no {name} pictures"))
+    return [note for note in notes if note]
+
+
+def _named(dataset: Dataset, mask: NDArray[np.bool_], one: str, many: str) -> str:
+    where = np.flatnonzero(mask)
+    if not len(where):
+        return ""
+    if len(where) == 1:
+        return f"warning: class {dataset.class_names[where[0]]!r} {one}"
+    shown = ", ".join(repr(dataset.class_names[c]) for c in where[:5])
+    return f"warning: {len(where)} classes {many}: {shown}{', ...' if len(where) > 5 else ''}"
