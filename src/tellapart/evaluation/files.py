@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
-import tempfile
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -25,20 +23,13 @@ def write_whole(path: Path | str, data: bytes) -> None:
     Raises:
         RunUnwritableError: permissions, or a full disk.
     """
+    from ..run import whole
+
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(beside).chmod(0o644)
-            Path(beside).replace(path)
-        except BaseException:
-            Path(beside).unlink(missing_ok=True)
-            raise
+        with whole(path) as beside:
+            beside.write_bytes(data)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise RunUnwritableError(

@@ -1,0 +1,192 @@
+"""Label errors: pictures whose label is likely wrong, by confident learning."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DataError
+from .files import write_csv
+from .intervals import Floats
+from .predictions import Predictions
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LabelError:
+    """A label that looks wrong, with the evidence.
+
+    Attributes:
+        id: of the picture.
+        given: the label as it is.
+        suggested: the class that the picture looks like.
+        given_probability: of the given class, 0 to 1.
+        suggested_probability: of the suggested class.
+        margin: ``given_probability − suggested_probability``: the lower, the likelier an error.
+        threshold: how sure the classifier is of ``suggested`` on average where that is the label.
+        confident: whether ``suggested_probability`` reaches that threshold: confident learning's own criterion.
+    """
+
+    id: str
+    given: str
+    suggested: str
+    given_probability: float
+    suggested_probability: float
+    margin: float
+    threshold: float
+    confident: bool
+
+    def __str__(self) -> str:
+        return (
+            f"{self.id}: labelled “{self.given}” ({self.given_probability:.1%}), looks like “{self.suggested}” "
+            f"({self.suggested_probability:.1%}; its own pictures: {self.threshold:.1%})"
+        )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class LabelErrors:
+    """What confident learning says of a set of labels.
+
+    Attributes:
+        candidates: the labels that look wrong, the likeliest errors first.
+        joint: (K, K) counts: a row the given label, a column the class that the picture confidently belongs to.
+        estimated: how many of all labels are wrong, as the joint estimates it.
+        count: the labels that were looked at.
+        class_names: the K classes.
+    """
+
+    candidates: tuple[LabelError, ...]
+    joint: NDArray[np.int64]
+    estimated: float
+    count: int
+    class_names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.candidates)
+
+    def __str__(self) -> str:
+        share = self.estimated / max(self.count, 1)
+        return (
+            f"about {self.estimated:,.0f} of {self.count:,} labels ({share:.1%}) look wrong; "
+            f"{len(self.candidates):,} are listed, the likeliest first"
+        )
+
+    def write(self, path: Path | str, *, bom: bool = False) -> None:
+        """Write the candidates as CSV in UTF-8; see ``write_mistakes``."""
+        header = [field.name for field in dataclasses.fields(LabelError)]
+        write_csv(path, header, rows=(dataclasses.astuple(one) for one in self.candidates), bom=bom)
+
+
+def find_label_errors(predictions: Predictions, *, temperature: float = 1.0, limit: int | None = None) -> LabelErrors:
+    """List the labels that are likely wrong.
+
+    The probabilities must come from a classifier that has not seen the picture's label: out-of-fold predictions
+    (``make_folds``, ``Predictions.join``), or those of a held-out split. A classifier that has learned a wrong label
+    by heart will not give it away.
+
+    A picture is a candidate where its most likely class is not its label, or where it confidently belongs to another
+    class: the probability of that class is at least what the class's own pictures have on average. Candidates are
+    ranked by the margin between the two probabilities.
+
+    Args:
+        predictions: out-of-fold or held-out; pictures without a label are left out.
+        temperature: what the logits are divided by.
+        limit: how many candidates at most; all where None.
+
+    Raises:
+        DataError: no picture is labelled.
+
+    Source: C. Northcutt, L. Jiang and I. Chuang, "Confident learning", JAIR 70 (2021), sections 3.1 to 3.3.
+
+    Example:
+        >>> logits = [[3, 0], [3, 0], [3, 0], [0, 3], [0, 3]]
+        >>> said = Predictions(list("abcde"), logits, [0, 0, 1, 1, 1], class_names=("cat", "dog"))
+        >>> print(find_label_errors(said).candidates[0])
+        c: labelled “dog” (4.7%), looks like “cat” (95.3%; its own pictures: 95.3%)
+    """
+    known = predictions.labelled()
+    if not len(known):
+        raise DataError("there is no labelled picture to look for label errors in")
+    probabilities = known.probabilities(temperature)
+    thresholds = class_thresholds(probabilities, known.labels)
+    belongs = _confident_class(probabilities, thresholds)
+    size = len(known.class_names)
+    joint = _confident_joint(known.labels, belongs, size=size)
+    candidates = _candidates(known, probabilities, thresholds=thresholds, belongs=belongs)
+    estimate = estimated_joint(joint, np.bincount(known.labels, minlength=size))
+    wrong = float(estimate.sum() - np.trace(estimate)) * len(known)
+    return LabelErrors(candidates[:limit], joint, wrong, len(known), known.class_names)
+
+
+def class_thresholds(probabilities: Floats, labels: NDArray[np.int64]) -> Floats:
+    """Return (K,): the mean probability of each class over the pictures that carry its label; ∞ for a class without.
+
+    Source: Northcutt et al. 2021, equation 2.
+    """
+    size = probabilities.shape[1]
+    counts = np.bincount(labels, minlength=size)
+    sums = np.bincount(labels, weights=probabilities[np.arange(len(labels)), labels], minlength=size)
+    out: Floats = np.full(size, np.inf)
+    np.divide(sums, counts, out=out, where=counts > 0)
+    return out
+
+
+def _confident_class(probabilities: Floats, thresholds: Floats) -> NDArray[np.int64]:
+    """Return (N,): the likeliest class among those at their threshold, −1 where none is (equation 1)."""
+    # The mean of equal numbers may differ from them in the last digit.
+    reached = probabilities >= thresholds - 1e-9
+    best = np.where(reached, probabilities, -1.0).argmax(axis=1)
+    return np.where(reached.any(axis=1), best, -1).astype(np.int64)
+
+
+def _confident_joint(labels: NDArray[np.int64], belongs: NDArray[np.int64], *, size: int) -> NDArray[np.int64]:
+    sure = belongs >= 0
+    cells = np.bincount(labels[sure] * size + belongs[sure], minlength=size * size)
+    return cells.reshape(size, size).astype(np.int64)
+
+
+def estimated_joint(joint: NDArray[np.int64], counts: NDArray[np.int64]) -> Floats:
+    """Return (K, K) float64 that sums to 1: the joint distribution of given and true labels.
+
+    Args:
+        joint: (K, K) confident joint counts.
+        counts: (K,) pictures with each given label.
+
+    Source: Northcutt et al. 2021, equation 3.
+
+    Example:
+        >>> import numpy as np
+        >>> estimated_joint(np.array([[8, 2], [0, 5]]), np.array([20, 20])).tolist()
+        [[0.4, 0.1], [0.0, 0.5]]
+    """
+    # A class without a confident picture keeps its labels as they are.
+    filled = joint + np.diag((joint.sum(axis=1) == 0).astype(np.int64))
+    scaled: Floats = filled / filled.sum(axis=1, keepdims=True) * counts[:, None]
+    scaled /= max(float(scaled.sum()), 1.0)
+    return scaled
+
+
+def _candidates(
+    known: Predictions, probabilities: Floats, *, thresholds: Floats, belongs: NDArray[np.int64]
+) -> tuple[LabelError, ...]:
+    labels, rows = known.labels, np.arange(len(known))
+    others = probabilities.copy()
+    others[rows, labels] = -1.0
+    confident = (belongs >= 0) & (belongs != labels)
+    suggested = np.where(confident, belongs, others.argmax(axis=1))
+    given_probability = probabilities[rows, labels]
+    suggested_probability = probabilities[rows, suggested]
+    margin = given_probability - suggested_probability
+    listed = np.flatnonzero(confident | (known.predicted() != labels))
+    ids, names = known.ids.tolist(), known.class_names
+    order = sorted(listed.tolist(), key=lambda i: (margin[i], ids[i]))
+    return tuple(
+        LabelError(
+            ids[i], names[labels[i]], names[suggested[i]], float(given_probability[i]),
+            float(suggested_probability[i]), float(margin[i]), float(min(thresholds[suggested[i]], 1.0)),
+            bool(confident[i]),
+        )
+        for i in order
+    )  # fmt: skip

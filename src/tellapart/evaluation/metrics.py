@@ -1,0 +1,211 @@
+"""evaluate: every figure of a classifier on one set of pictures."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DataError
+from .calibration import calibration_error, calibration_error_by_chance
+from .evaluation import ClassFigures, Evaluation
+from .figure import Figure, known
+from .intervals import (
+    Floats,
+    bootstrap_confusions,
+    bootstrap_means,
+    normal_quantile,
+    percentile_interval,
+    proportion,
+)
+from .predictions import Predictions
+
+RESAMPLES = 1000
+"""Bootstrap samples behind each interval."""
+
+
+def evaluate(
+    predictions: Predictions, *, temperature: float = 1.0, confidence_level: float = 0.95, seed: int = 0,
+    top_k: int = 5, majority_class: str | None = None,
+) -> Evaluation:  # fmt: skip
+    """Compute every figure of a classifier on one set of pictures.
+
+    Args:
+        predictions: what it said; pictures without a label are counted and left out.
+        temperature: what the logits are divided by before the softmax.
+        confidence_level: of every interval.
+        seed: of the bootstrap.
+        top_k: how many guesses count for the top-k accuracy; left out where there are no more classes than that.
+        majority_class: the most frequent class of the training pictures; that of these pictures where None.
+
+    Raises:
+        DataError: no picture is labelled, or an argument is out of range.
+
+    Example:
+        >>> said = Predictions(list("abcd"), [[3, 0], [2, 0], [0, 1], [1, 0]], [0, 0, 1, 1], class_names=("cat", "dog"))
+        >>> evaluation = evaluate(said)
+        >>> print(evaluation["accuracy"])
+        75.0% (30.1 to 95.4, 4 pictures)
+        >>> evaluation.confusion.tolist()
+        [[2, 0], [1, 1]]
+    """
+    normal_quantile(confidence_level)
+    if top_k < 1:
+        raise DataError(f"top_k must be at least 1, got {top_k}")
+    labelled = predictions.labelled()
+    if not len(labelled):
+        raise DataError("there is no labelled picture to evaluate on: give pictures whose class is known")
+    confusion = confusion_matrix(labelled)
+    samples = bootstrap_confusions(confusion, resamples=RESAMPLES, seed=seed)
+    classes = _classes(labelled.class_names, confusion, samples=samples, level=confidence_level)
+    figures = _proportions(labelled, confusion, top_k=top_k, majority_class=majority_class, level=confidence_level)
+    figures |= _macro(classes, samples, count=len(labelled), level=confidence_level)
+    figures |= _probabilistic(labelled, temperature=temperature, level=confidence_level, seed=seed)
+    return Evaluation(
+        class_names=labelled.class_names,
+        count=len(labelled),
+        unlabelled=len(predictions) - len(labelled),
+        temperature=float(temperature),
+        confidence_level=confidence_level,
+        figures=figures,
+        classes=classes,
+        confusion=confusion,
+        notes=_notes(classes, confusion, top_k=top_k, unlabelled=len(predictions) - len(labelled)),
+    )
+
+
+def confusion_matrix(predictions: Predictions) -> NDArray[np.int64]:
+    """Return (K, K) int64 counts: a row a true class, a column a predicted one; unknown labels are left out."""
+    labelled = predictions.labelled()
+    size = len(labelled.class_names)
+    cells = np.bincount(labelled.labels * size + labelled.predicted(), minlength=size * size)
+    return cells.reshape(size, size).astype(np.int64)
+
+
+def top_k_correct(predictions: Predictions, k: int) -> NDArray[np.bool_]:
+    """Return (N,) bool: whether the label is among the k largest logits; of equal ones the first class counts."""
+    labels = predictions.labels[:, None]
+    own = np.take_along_axis(predictions.logits, np.maximum(labels, 0), axis=1)
+    before = np.arange(predictions.logits.shape[1]) < labels
+    rank = ((predictions.logits > own) | ((predictions.logits == own) & before)).sum(axis=1)
+    out: NDArray[np.bool_] = (rank < k) & (predictions.labels >= 0)
+    return out
+
+
+def _proportions(
+    labelled: Predictions, confusion: NDArray[np.int64], *, top_k: int, majority_class: str | None, level: float
+) -> dict[str, Figure]:
+    count = len(labelled)
+    if majority_class is not None and majority_class not in labelled.class_names:
+        raise DataError(f"majority_class must be one of the classes, got {majority_class!r}")
+    sizes = confusion.sum(axis=1)
+    largest = int(sizes.argmax()) if majority_class is None else labelled.class_names.index(majority_class)
+    figures = {"accuracy": proportion(int(confusion.trace()), count, name="accuracy", confidence_level=level)}
+    if len(labelled.class_names) > top_k > 1:
+        hits = int(top_k_correct(labelled, top_k).sum())
+        figures[f"top_{top_k}"] = proportion(hits, count, name=f"top-{top_k} accuracy", confidence_level=level)
+    name = f"always “{labelled.class_names[largest]}”"
+    figures["majority_accuracy"] = proportion(int(sizes[largest]), count, name=name, confidence_level=level)
+    return figures
+
+
+def _ratio(above: Floats, below: Floats) -> Floats:
+    """Return the quotient, NaN where there is nothing below."""
+    out: Floats = np.full(np.shape(above), np.nan)
+    np.divide(above, below, out=out, where=below > 0)
+    return out
+
+
+def _classes(
+    names: tuple[str, ...], confusion: NDArray[np.int64], *, samples: tuple[Floats, Floats, Floats], level: float
+) -> tuple[ClassFigures, ...]:
+    right, actual, said = confusion.diagonal(), confusion.sum(axis=1), confusion.sum(axis=0)
+    low, high = percentile_interval(_ratio(2 * samples[0], samples[1] + samples[2]), confidence_level=level)
+    out = []
+    for i, name in enumerate(names):
+        hits, true, given = int(right[i]), int(actual[i]), int(said[i])
+        f1 = Figure(None, count=true, name="F1", unit="%", level=level)
+        if true:
+            ends = known(float(low[i])), known(float(high[i]))
+            f1 = Figure(2 * hits / (true + given), *ends, true, "F1", "%", level, "bootstrap")
+        recall = proportion(hits, true, name="recall", confidence_level=level)
+        precision = proportion(hits, given, name="precision", confidence_level=level)
+        out.append(ClassFigures(name, true, given, hits, recall, precision, f1))
+    return tuple(out)
+
+
+def _macro(
+    classes: tuple[ClassFigures, ...], samples: tuple[Floats, Floats, Floats], *, count: int, level: float
+) -> dict[str, Figure]:
+    """Return the means over the classes that have pictures; a class that is never predicted has precision 0."""
+    right, actual, said = samples
+    absent = actual == 0
+    draws = {
+        "macro_precision": np.nan_to_num(_ratio(right, said)),
+        "macro_recall": np.nan_to_num(_ratio(right, actual)),
+        "macro_f1": np.nan_to_num(_ratio(2 * right, actual + said)),
+    }
+    values = {
+        "macro_precision": [c.precision.value or 0.0 for c in classes if c.count],
+        "macro_recall": [c.recall.value or 0.0 for c in classes if c.count],
+        "macro_f1": [c.f1.value or 0.0 for c in classes if c.count],
+    }
+    names = {"macro_precision": "macro precision", "macro_recall": "macro recall", "macro_f1": "macro F1"}
+    out = {}
+    for key, name in names.items():
+        means = np.where(absent, 0.0, draws[key]).sum(axis=1) / (~absent).sum(axis=1)
+        low, high = percentile_interval(means, confidence_level=level)
+        out[key] = Figure(
+            float(np.mean(values[key])), float(low), float(high), count, name, "%", level, "bootstrap"
+        )  # fmt: skip
+    recall = out["macro_recall"]
+    balanced = Figure(recall.value, recall.low, recall.high, count, "balanced accuracy", "%", level, "bootstrap")
+    return out | {"balanced_accuracy": balanced}
+
+
+def _probabilistic(labelled: Predictions, *, temperature: float, level: float, seed: int) -> dict[str, Figure]:
+    logs = labelled.log_probabilities(temperature)
+    rows = np.arange(len(labelled))
+    squares = np.exp(logs)
+    squares[rows, labelled.labels] -= 1
+    values = np.column_stack([-logs[rows, labelled.labels], (squares * squares).sum(axis=1)])
+    means = bootstrap_means(values, resamples=RESAMPLES, seed=seed)
+    low, high = percentile_interval(means, confidence_level=level)
+    names = {"loss": "loss", "brier": "Brier score"}
+    figures = {
+        key: Figure(
+            float(values[:, i].mean()), float(low[i]), float(high[i]), len(labelled), name, "", level, "bootstrap"
+        )
+        for i, (key, name) in enumerate(names.items())
+    }
+    figures["calibration_error"] = calibration_error(
+        labelled, temperature=temperature, confidence_level=level, resamples=RESAMPLES, seed=seed
+    )
+    figures["calibration_error_by_chance"] = calibration_error_by_chance(
+        labelled, temperature=temperature, confidence_level=level, resamples=RESAMPLES, seed=seed
+    )
+    return figures
+
+
+def _notes(
+    classes: tuple[ClassFigures, ...], confusion: NDArray[np.int64], *, top_k: int, unlabelled: int
+) -> tuple[str, ...]:
+    notes = []
+    absent = [c.name for c in classes if not c.count]
+    if absent:
+        notes.append(f"no pictures of {_listed(absent)}: not part of the means over the classes")
+    silent = [c.name for c in classes if c.count and not c.predicted]
+    if silent:
+        notes.append(f"never predicted: {_listed(silent)}: precision counts as 0 in the mean")
+    if len(classes) <= top_k and top_k > 1:
+        notes.append(f"top-{top_k} accuracy is left out: with {len(classes)} classes it says nothing")
+    if unlabelled:
+        notes.append(f"{unlabelled:,} pictures without a label are left out")
+    if confusion.trace() == confusion.sum():
+        notes.append("no mistake: the bootstrap intervals cannot see those to come, the accuracy's interval can")
+    notes.append("calibration error: 15 bins of equal width, of the predicted class's probability")
+    return tuple(notes)
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(f"“{name}”" for name in names[:8])
+    return f"{shown} and {len(names) - 8} more" if len(names) > 8 else shown

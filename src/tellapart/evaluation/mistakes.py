@@ -1,0 +1,184 @@
+"""Mistakes: which pictures are wrong, which classes are taken for each other, which are hardly recognised."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DataError
+from .evaluation import ClassFigures, Evaluation
+from .files import write_csv
+from .metrics import confusion_matrix
+from .predictions import Predictions
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Mistake:
+    """A picture whose predicted class is not its label.
+
+    Attributes:
+        id: of the picture.
+        true: the label's name.
+        predicted: the predicted class's name.
+        confidence: the probability of the predicted class, 0 to 1.
+        margin: that less the probability of the second class.
+        true_probability: the probability of the label's class.
+    """
+
+    id: str
+    true: str
+    predicted: str
+    confidence: float
+    margin: float
+    true_probability: float
+
+
+def find_mistakes(
+    predictions: Predictions, *, temperature: float = 1.0, limit: int | None = None
+) -> tuple[Mistake, ...]:
+    """Return the pictures that are wrong, the most confident first, by id among equals.
+
+    Args:
+        predictions: pictures without a label are no mistakes.
+        temperature: what the logits are divided by.
+        limit: how many at most; all where None.
+
+    Example:
+        >>> said = Predictions(["a", "b"], [[3, 0], [1, 0]], [0, 1], class_names=("cat", "dog"))
+        >>> [(m.id, m.true, m.predicted, round(m.confidence, 2)) for m in find_mistakes(said)]
+        [('b', 'dog', 'cat', 0.73)]
+    """
+    known = predictions.labelled()
+    wrong = known.select(~known.correct())
+    probabilities = wrong.probabilities(temperature)
+    rows, predicted = np.arange(len(wrong)), wrong.predicted()
+    confidence = probabilities[rows, predicted]
+    true = probabilities[rows, wrong.labels]
+    others = probabilities.copy()
+    others[rows, predicted] = -1.0
+    second = others.max(axis=1, initial=-1.0)
+    ids = wrong.ids.tolist()
+    order = sorted(range(len(ids)), key=lambda i: (-confidence[i], ids[i]))[:limit]
+    names = wrong.class_names
+    return tuple(
+        Mistake(
+            ids[i], names[wrong.labels[i]], names[predicted[i]], float(confidence[i]),
+            float(confidence[i] - second[i]), float(true[i]),
+        )
+        for i in order
+    )  # fmt: skip
+
+
+def write_mistakes(mistakes: Iterable[Mistake], path: Path | str, *, bom: bool = False) -> None:
+    """Write mistakes as CSV in UTF-8, whole or not at all; names cannot become formulas in a spreadsheet.
+
+    Args:
+        mistakes: one row each, in their order.
+        path: the file.
+        bom: put a byte order mark first, for old versions of Excel.
+
+    Raises:
+        RunUnwritableError: permissions, or a full disk.
+    """
+    header = [field.name for field in dataclasses.fields(Mistake)]
+    write_csv(path, header, rows=(dataclasses.astuple(mistake) for mistake in mistakes), bom=bom)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ConfusedPair:
+    """Two classes that are taken for each other.
+
+    Attributes:
+        first: the class that is mistaken more often for the other one; the first by order where it is a draw.
+        second: the other class.
+        first_as_second: pictures of ``first`` that were predicted as ``second``.
+        second_as_first: the other direction.
+        first_count: all pictures of ``first``.
+        second_count: all pictures of ``second``.
+        first_examples: ids of the first direction, the most confident first.
+        second_examples: ids of the second direction.
+    """
+
+    first: str
+    second: str
+    first_as_second: int
+    second_as_first: int
+    first_count: int
+    second_count: int
+    first_examples: tuple[str, ...]
+    second_examples: tuple[str, ...]
+
+    @property
+    def count(self) -> int:
+        """Mistakes in both directions."""
+        return self.first_as_second + self.second_as_first
+
+    def __str__(self) -> str:
+        return (
+            f"“{self.first}” taken for “{self.second}” {self.first_as_second} times of {self.first_count}, "
+            f"the reverse {self.second_as_first} of {self.second_count}"
+        )
+
+
+def confused_pairs(
+    predictions: Predictions, *, temperature: float = 1.0, limit: int = 20, examples: int = 5
+) -> tuple[ConfusedPair, ...]:
+    """Return the pairs of classes that are most often taken for each other, both directions together.
+
+    Args:
+        predictions: pictures without a label do not count.
+        temperature: what the logits are divided by; it orders the examples alone.
+        limit: how many pairs at most.
+        examples: how many ids a direction at most.
+
+    Example:
+        >>> said = Predictions(["a", "b"], [[3, 0], [1, 0]], [0, 1], class_names=("cat", "dog"))
+        >>> print(*confused_pairs(said))
+        “dog” taken for “cat” 1 times of 1, the reverse 0 of 1
+    """
+    confusion = confusion_matrix(predictions)
+    names = predictions.class_names
+    ids: dict[tuple[str, str], list[str]] = {}
+    for mistake in find_mistakes(predictions, temperature=temperature):
+        ids.setdefault((mistake.true, mistake.predicted), []).append(mistake.id)
+    sizes = confusion.sum(axis=1)
+    pairs = []
+    for i, j in _most_confused(confusion, limit=limit):
+        a, b = (j, i) if confusion[j, i] > confusion[i, j] else (i, j)
+        there, back = tuple(ids.get((names[a], names[b]), ())), tuple(ids.get((names[b], names[a]), ()))
+        pairs.append(
+            ConfusedPair(
+                names[a], names[b], len(there), len(back), int(sizes[a]), int(sizes[b]),
+                there[:examples], back[:examples],
+            )
+        )  # fmt: skip
+    return tuple(pairs)
+
+
+def _most_confused(confusion: NDArray[np.int64], *, limit: int) -> list[tuple[int, int]]:
+    """Return positions i < j, by how often the two are confused, those without confusion left out."""
+    both = np.triu(confusion + confusion.T, k=1)
+    rows, columns = np.nonzero(both)
+    order = np.argsort(-both[rows, columns], kind="stable")[:limit]
+    return [(int(rows[k]), int(columns[k])) for k in order]
+
+
+def least_legible(evaluation: Evaluation, *, below: float = 0.5) -> tuple[ClassFigures, ...]:
+    """Return the classes of which less than a share is recognised, the worst first; classes without pictures are not.
+
+    Args:
+        evaluation: of any set of pictures.
+        below: the recall, 0 to 1, under which a class is listed.
+
+    Raises:
+        DataError: the threshold is out of range.
+    """
+    if not 0 <= below <= 1:
+        raise DataError(f"below must be 0 to 1, got {below}")
+    return tuple(
+        one for one in evaluation.sorted_classes() if one.recall.value is not None and one.recall.value < below
+    )

@@ -1,0 +1,159 @@
+"""Novelty: a score for pictures unlike anything in training, and the training pictures nearest to each."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import DataError
+from .intervals import Floats
+
+_CELLS = 1 << 22  # of the largest block of distances: 16 MB of float32
+_SPARE = 8  # further candidates whose distances are computed exactly
+
+
+class Neighbours(NamedTuple):
+    """The training pictures nearest to each query: (Q, k) positions and distances, the nearest first."""
+
+    indices: NDArray[np.int64]
+    distances: Floats
+
+
+def nearest(embeddings: ArrayLike, queries: ArrayLike, *, k: int = 5, normalise: bool = True) -> Neighbours:
+    """Return the k nearest rows of ``embeddings`` for each query, by Euclidean distance.
+
+    Memory stays flat: distances are computed block by block, whatever the number of queries.
+
+    Args:
+        embeddings: (N, D) floats, of the training pictures.
+        queries: (Q, D) floats.
+        k: how many; no more than there are training pictures are returned.
+        normalise: scale each row to length 1 first, so that distances are 0 (alike) to 2 (opposite).
+
+    Returns:
+        Positions in ``embeddings`` and distances; of equal distances the lower position comes first.
+
+    Raises:
+        DataError: the arrays do not fit together, are empty or hold other than finite numbers.
+
+    Example:
+        >>> nearest([[0.0, 1.0], [1.0, 0.0]], [[0.9, 0.1]], k=1).indices.tolist()
+        [[1]]
+    """
+    train, asked = _table(embeddings, "embeddings"), _table(queries, "queries")
+    if k < 1 or not len(train) or train.shape[1] != asked.shape[1]:
+        raise DataError(
+            f"k must be at least 1 and the tables must have the same columns, "
+            f"got k={k}, {train.shape} and {asked.shape}"
+        )
+    if normalise:
+        train, asked = _unit(train), _unit(asked)
+    k = min(k, len(train))
+    squares = np.einsum("nd,nd->n", train, train)
+    step = max(1, _CELLS // len(train))
+    blocks = [_nearest_block(train, squares, asked[start : start + step], k=k) for start in range(0, len(asked), step)]
+    if not blocks:
+        return Neighbours(np.empty((0, k), dtype=np.int64), np.empty((0, k)))
+    return Neighbours(np.concatenate([b.indices for b in blocks]), np.concatenate([b.distances for b in blocks]))
+
+
+def _nearest_block(
+    train: NDArray[np.float32], squares: NDArray[np.float32], asked: NDArray[np.float32], *, k: int
+) -> Neighbours:
+    rough = squares - 2 * (asked @ train.T)
+    keep = min(k + _SPARE, len(train))
+    if keep < len(train):
+        candidates = np.argpartition(rough, keep - 1, axis=1)[:, :keep]
+    else:
+        candidates = np.broadcast_to(np.arange(len(train)), (len(asked), len(train)))
+    candidates = np.sort(candidates, axis=1)
+    # The expansion of |a − b|² loses its digits where a and b are close: those few are computed as they are.
+    exact = np.empty(candidates.shape)
+    for column in range(keep):
+        gap = asked.astype(np.float64) - train[candidates[:, column]]
+        exact[:, column] = np.sqrt(np.einsum("qd,qd->q", gap, gap))
+    order = np.argsort(exact, axis=1, kind="stable")[:, :k]
+    return Neighbours(
+        np.take_along_axis(candidates, order, axis=1).astype(np.int64), np.take_along_axis(exact, order, axis=1)
+    )
+
+
+def knn_novelty(embeddings: ArrayLike, queries: ArrayLike, *, k: int = 10) -> Floats:
+    """Return (Q,) scores: the distance to the k-th nearest training picture; the larger, the stranger.
+
+    Source: Y. Sun et al., "Out-of-distribution detection with deep nearest neighbors", ICML 2022.
+
+    Example:
+        >>> knn_novelty([[0.0, 1.0], [0.0, 2.0]], [[0.0, 5.0], [0.0, -1.0]], k=1).tolist()
+        [0.0, 2.0]
+    """
+    return nearest(embeddings, queries, k=k).distances[:, -1]
+
+
+def energy_novelty(logits: ArrayLike, *, temperature: float = 1.0) -> Floats:
+    """Return (N,) scores: −T log Σ exp(logit / T); the larger, the stranger.
+
+    Source: W. Liu et al., "Energy-based out-of-distribution detection", NeurIPS 2020.
+    """
+    if not temperature > 0:
+        raise DataError(f"temperature must be a number above 0, got {temperature}")
+    scaled = _table(logits, "logits").astype(np.float64) / temperature
+    largest = scaled.max(axis=1)
+    out: Floats = -temperature * (largest + np.log(np.exp(scaled - largest[:, None]).sum(axis=1)))
+    return out
+
+
+def max_logit_novelty(logits: ArrayLike) -> Floats:
+    """Return (N,) scores: the largest logit with its sign turned; the larger, the stranger.
+
+    Source: D. Hendrycks et al., "Scaling out-of-distribution detection for real-world settings", ICML 2022.
+    """
+    out: Floats = -_table(logits, "logits").astype(np.float64).max(axis=1)
+    return out
+
+
+def novelty_threshold(known_scores: ArrayLike, *, false_alarms: float = 0.05) -> float:
+    """Return the score above which a picture counts as strange.
+
+    Args:
+        known_scores: (N,) of held-out pictures of the known kind, such as validation; never of the training pictures
+            themselves, whose nearest neighbours they are.
+        false_alarms: the share of known pictures that may be called strange, 0 to 1.
+    """
+    scores = np.asarray(known_scores, dtype=np.float64)
+    if not 0 <= false_alarms <= 1 or not len(scores):
+        raise DataError(f"false_alarms must be 0 to 1 and there must be scores, got {false_alarms}, {len(scores)}")
+    return float(np.quantile(scores, 1 - false_alarms, method="higher"))
+
+
+def auroc(known_scores: ArrayLike, strange_scores: ArrayLike) -> float:
+    """Return how often a strange picture scores above a known one, draws counting half: 0.5 is chance, 1 perfect.
+
+    Source: J. Hanley and B. McNeil, Radiology 143 (1982).
+
+    Example:
+        >>> auroc([0.1, 0.2], [0.2, 0.9])
+        0.875
+    """
+    known = np.sort(np.asarray(known_scores, dtype=np.float64))
+    strange = np.asarray(strange_scores, dtype=np.float64)
+    if not len(known) or not len(strange):
+        raise DataError(f"there must be scores of both kinds, got {len(known)} and {len(strange)}")
+    below, up_to = np.searchsorted(known, strange, "left"), np.searchsorted(known, strange, "right")
+    return float((below + up_to).mean() / (2 * len(known)))
+
+
+def _table(values: ArrayLike, name: str) -> NDArray[np.float32]:
+    table = np.asarray(values, dtype=np.float32)
+    if table.ndim != 2 or not np.isfinite(table).all():
+        raise DataError(f"{name} must be a table of finite numbers, one row a picture, got the shape {table.shape}")
+    return table
+
+
+def _unit(table: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the rows at length 1; a row of zeros stays so."""
+    lengths = np.sqrt(np.einsum("nd,nd->n", table, table, dtype=np.float64))
+    out: NDArray[np.float32] = (table / np.maximum(lengths, 1e-30)[:, None]).astype(np.float32)
+    return out

@@ -1,0 +1,140 @@
+"""Not sure: the confidence below which a classifier had better say nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DataError
+from .figure import Figure
+from .intervals import proportion, wilson_interval
+from .predictions import Predictions
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Threshold:
+    """Where to stop answering.
+
+    Attributes:
+        confidence: answer where the confidence is at least this, "not sure" below; None where no threshold reaches
+            the wished error.
+        coverage: the share of pictures that get an answer.
+        error: the share of the answers that is wrong.
+        max_error: the wished error.
+        reached: whether it was reached on these pictures.
+        note: what a person should know, "" where all is well.
+    """
+
+    confidence: float | None
+    coverage: Figure
+    error: Figure
+    max_error: float
+    reached: bool
+    note: str = ""
+
+    def __str__(self) -> str:
+        if self.confidence is None:
+            return f"no threshold keeps the error at {self.max_error:.1%}: {self.note}"
+        note = f"; {self.note}" if self.note else ""
+        return (
+            f"not sure below {self.confidence:.4f}: answers {self.coverage}, "
+            f"of which {self.error} are wrong (wished: at most {self.max_error:.1%}){note}"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what JSON can hold."""
+        return dataclasses.asdict(self)
+
+
+def threshold_for_error(
+    predictions: Predictions, *, max_error: float = 0.01, temperature: float = 1.0, certain: bool = False,
+    confidence_level: float = 0.95,
+) -> Threshold:  # fmt: skip
+    """Find the lowest confidence threshold whose answers are wrong at most ``max_error`` of the time.
+
+    The threshold is chosen on these pictures, so its error here is a little too good: choose on validation, and read
+    the error of the same threshold on test (``error_at``).
+
+    Args:
+        predictions: of the validation split; pictures without a label do not count.
+        max_error: the wished share of wrong answers, 0 to 1.
+        temperature: what the logits are divided by.
+        certain: demand that the error interval's upper end, not the error itself, is at most ``max_error``.
+        confidence_level: of the intervals.
+
+    Raises:
+        DataError: ``max_error`` is out of range, or no picture is labelled.
+
+    Source: Y. Geifman and R. El-Yaniv, "Selective classification for deep neural networks", NeurIPS 2017.
+
+    Example:
+        >>> logits = [[4, 0], [3, 0], [2, 0], [1, 0]]
+        >>> said = Predictions(list("abcd"), logits, [0, 0, 1, 0], class_names=("cat", "dog"))
+        >>> print(threshold_for_error(said, max_error=0.0).coverage)
+        50.0% (15.0 to 85.0, 4 pictures)
+    """
+    known = predictions.labelled()
+    if not 0 <= max_error <= 1 or not len(known):
+        raise DataError(f"max_error must be 0 to 1 and a picture must be labelled, got {max_error} and {len(known)}")
+    order = np.argsort(-known.confidence(temperature), kind="stable")
+    confidence = known.confidence(temperature)[order]
+    wrong = np.cumsum(~known.correct()[order], dtype=np.int64)
+    answered = np.arange(1, len(order) + 1)
+    rate = wilson_interval(wrong, answered, confidence_level=confidence_level)[1] if certain else wrong / answered
+    # Pictures of the same confidence are answered together or not at all.
+    last = np.append(confidence[1:] < confidence[:-1], True)
+    allowed = np.flatnonzero(last & (rate <= max_error))
+    total = len(order)
+    if not len(allowed):
+        return _out_of_reach(confidence, wrong, max_error=max_error, certain=certain, level=confidence_level)
+    keep = int(allowed[-1]) + 1
+    threshold = 0.0 if keep == total else float((confidence[keep - 1] + confidence[keep]) / 2)
+    error = proportion(int(wrong[keep - 1]), keep, name="error of the answers", confidence_level=confidence_level)
+    coverage = proportion(keep, total, name="coverage", confidence_level=confidence_level)
+    return Threshold(threshold, coverage, error, max_error, True, _note(error, max_error=max_error))
+
+
+def _note(error: Figure, *, max_error: float) -> str:
+    if error.high is None or error.high <= max_error:
+        return ""
+    return f"with {error.count:,} answers the error may be up to {error.high:.1%}"
+
+
+def _out_of_reach(
+    confidence: NDArray[np.float64], wrong: NDArray[np.int64], *, max_error: float, certain: bool, level: float
+) -> Threshold:
+    total = len(confidence)
+    surest = int((confidence == confidence[0]).sum())
+    error = proportion(int(wrong[surest - 1]), surest, name="error of the answers", confidence_level=level)
+    if certain:
+        least = 1
+        while wilson_interval(0, least, confidence_level=level)[1] > max(max_error, 1e-6):
+            least *= 2
+        note = f"{total:,} pictures are too few or too many are wrong; without a mistake it takes about {least:,}"
+    else:
+        note = f"even the surest pictures are wrong too often: {error}"
+    return Threshold(None, proportion(0, total, name="coverage", confidence_level=level), error, max_error, False, note)
+
+
+def error_at(
+    predictions: Predictions, threshold: float, *, temperature: float = 1.0, confidence_level: float = 0.95
+) -> tuple[Figure, Figure]:
+    """Return the coverage of a threshold and the error of its answers, on pictures that did not choose it.
+
+    Args:
+        predictions: such as those of the test split.
+        threshold: answers are those whose confidence is at least this.
+        temperature: what the logits are divided by.
+        confidence_level: of the intervals.
+    """
+    known = predictions.labelled()
+    answered = known.confidence(temperature) >= threshold
+    wrong = int((answered & ~known.correct()).sum())
+    count = int(answered.sum())
+    return (
+        proportion(count, len(known), name="coverage", confidence_level=confidence_level),
+        proportion(wrong, count, name="error of the answers", confidence_level=confidence_level),
+    )
