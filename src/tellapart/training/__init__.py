@@ -1,1 +1,6 @@
-"""training."""
+"""Training: the loop, augmentation, schedules, checkpoints, and how long it will take."""
+
+from .data import Pictures
+from .loop import Fitted, Task, fit
+
+__all__ = ["Fitted", "Pictures", "Task", "fit"]

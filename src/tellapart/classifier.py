@@ -1,0 +1,313 @@
+"""Classifier: a trained network with its preprocessing, class names and calibration, in one file.
+
+The file is safetensors: tensors, and a description as JSON in its header. Loading it can run no code.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from .errors import DataError, ModelFileError, TellapartError
+from .images.preprocessing import Preprocessing
+from .nets import Net, build_net
+from .run import whole
+
+FORMAT = 1
+MAX_CLASSES = 1_000_000
+
+
+class Description(BaseModel):
+    """What a model file says of itself, in its header.
+
+    Attributes:
+        format: the version of this description.
+        net: the registered network's name.
+        options: its own options.
+        sigmoid: whether two classes are one sigmoid output.
+        class_names: by position of the probabilities.
+        preprocessing: from a picture of any size to the network's input.
+        temperature: what logits are divided by before the softmax, fitted on validation.
+        trained_with: tellapart's version.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: int = FORMAT
+    net: str
+    options: dict[str, float | int | str | bool] = {}
+    sigmoid: bool = False
+    class_names: tuple[str, ...] = Field(min_length=2, max_length=MAX_CLASSES)
+    preprocessing: Preprocessing
+    temperature: float = Field(1.0, gt=0.0)
+    trained_with: str = ""
+
+    def build(self) -> Net:
+        """Build the described network with random weights."""
+        return build_net(
+            self.net,
+            outputs=1 if self.sigmoid else len(self.class_names),
+            channels=self.preprocessing.channels,
+            image_size=self.preprocessing.image_size,
+            options=self.options,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What a classifier says of one picture.
+
+    Attributes:
+        name: the most probable class.
+        probability: its calibrated probability, 0 to 1.
+        ranking: all classes asked for, most probable first, with their probabilities.
+    """
+
+    name: str
+    probability: float
+    ranking: tuple[tuple[str, float], ...]
+
+
+class Classifier:
+    """Names pictures of any size.
+
+    Args:
+        net: the network; set to evaluation.
+        description: what it is.
+
+    Example:
+        >>> import numpy as np
+        >>> from tellapart.images.preprocessing import Preprocessing
+        >>> description = Description(net="softmax", class_names=("cat", "dog"),
+        ...     preprocessing=Preprocessing(image_size=(8, 8), channels=1))
+        >>> classifier = Classifier(description.build(), description)
+        >>> answer = classifier.classify(np.zeros((30, 20, 3), dtype=np.uint8))
+        >>> answer.name in ("cat", "dog"), round(sum(p for _, p in answer.ranking), 5)
+        (True, 1.0)
+    """
+
+    def __init__(self, net: Net, description: Description) -> None:
+        self.net = net.eval()
+        self.description = description
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes' names, by position of the probabilities."""
+        return self.description.class_names
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """From a picture of any size to the network's input."""
+        return self.description.preprocessing
+
+    def classify(self, picture: Any, *, top: int | None = None) -> Answer:
+        """Name one picture.
+
+        Args:
+            picture: uint8 (H, W), (H, W, 1 or 3), a PIL image, a path, or the bytes of a picture file.
+            top: how many classes the ranking holds; all where None.
+
+        Raises:
+            DataError: it is none of these, or cannot be decoded.
+        """
+        return self.classify_all([picture], top=top)[0]
+
+    def classify_all(self, pictures: Iterable[Any], *, top: int | None = None) -> list[Answer]:
+        """Name several pictures; see ``classify``."""
+        resized = [
+            self.preprocessing.resized(as_pixels(picture, self.preprocessing.background)) for picture in pictures
+        ]
+        if not resized:
+            return []
+        probabilities = self.probabilities(np.stack(resized))
+        order = np.argsort(-probabilities, axis=1, kind="stable")[:, : top or len(self.class_names)]
+        return [
+            Answer(
+                name=self.class_names[ranked[0]],
+                probability=float(row[ranked[0]]),
+                ranking=tuple((self.class_names[k], float(row[k])) for k in ranked),
+            )
+            for row, ranked in zip(probabilities, order, strict=True)
+        ]
+
+    def probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return calibrated probabilities (N, classes) of resized pixels, uint8 (N, *image_size, channels)."""
+        logits = torch.from_numpy(self.logits(pixels)) / self.description.temperature
+        return logits.softmax(dim=1).numpy()
+
+    def logits(self, pixels: NDArray[np.uint8], *, batch_size: int = 256) -> NDArray[np.float32]:
+        """Return uncalibrated logits, float32 (N, classes), of resized pixels, uint8 (N, *image_size, channels)."""
+        return _in_batches(lambda batch: two_sided(self.net(batch)), self, pixels, batch_size)
+
+    def embeddings(self, pixels: NDArray[np.uint8], *, batch_size: int = 256) -> NDArray[np.float32]:
+        """Return what the last layer sees, float32 (N, D), of resized pixels, uint8 (N, *image_size, channels)."""
+        return _in_batches(self.net.embed, self, pixels, batch_size)
+
+    def save(self, path: Path | str) -> None:
+        """Write the model file, whole or not at all."""
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.net.state_dict().items()}
+        metadata = {"tellapart": self.description.model_dump_json()}
+        with whole(Path(path)) as beside:
+            save_file(tensors, beside, metadata=metadata)
+
+    @classmethod
+    def load(cls, path: Path | str) -> Classifier:
+        """Read a model file, or the ``model.safetensors`` of a run folder.
+
+        Raises:
+            ModelFileError: it is missing, damaged, no model of ours, or its tensors are not those of its network.
+        """
+        path = Path(path)
+        path = path / "model.safetensors" if path.is_dir() else path
+        if not path.is_file():
+            raise ModelFileError(f"there is no model file at {str(path)!r}: give a run folder or a .safetensors file")
+        description, tensors = _read(path)
+        try:
+            with torch.device("meta"):
+                net = description.build()
+        except TellapartError as error:
+            raise ModelFileError(f"{str(path)!r} describes a network that cannot be built: {error}") from None
+        _check_tensors(path, net.state_dict(), tensors)
+        net.load_state_dict(tensors, assign=True)
+        return cls(net.to(memory_format=torch.channels_last), description)
+
+    def __repr__(self) -> str:
+        height, width = self.preprocessing.image_size
+        colour = "grey" if self.preprocessing.channels == 1 else "colour"
+        return f"Classifier({self.description.net!r}, {len(self.class_names)} classes, {height}x{width} {colour})"
+
+
+def as_pixels(picture: Any, background: int = 255) -> NDArray[np.uint8]:
+    """Return a picture as uint8 (H, W, 1 or 3).
+
+    Args:
+        picture: uint8 array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), a PIL image, a path, or a file's bytes.
+        background: the grey value, 0 to 255, under transparency.
+
+    Raises:
+        DataError: it is none of these.
+    """
+    import io
+
+    from PIL import Image
+
+    from .images.decode import decode_image
+
+    if isinstance(picture, Image.Image):
+        buffer = io.BytesIO()
+        picture.save(buffer, format="PNG" if picture.mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16") else "TIFF")
+        picture = buffer.getvalue()
+    if isinstance(picture, str | Path):
+        path = Path(picture)
+        if not path.is_file():
+            raise DataError(f"there is no picture at {str(picture)!r}")
+        picture = path.read_bytes()
+    if isinstance(picture, bytes):
+        return decode_image(picture, background=background).pixels
+    array = np.asarray(picture)
+    if array.dtype != np.uint8 or array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
+        raise DataError(
+            "a picture must be uint8 of shape (height, width) or (height, width, 1, 3 or 4), a path, bytes or a PIL "
+            f"image; got {array.dtype} of shape {array.shape}" + _shape_hint(array)
+        )
+    if array.ndim == 3 and array.shape[2] == 4:
+        return as_pixels(Image.fromarray(array), background)
+    return array if array.ndim == 3 else array[..., None]
+
+
+def to_input(pixels: Tensor, preprocessing: Preprocessing) -> Tensor:
+    """Return a network's input, float32 (N, C, H, W) in channels_last, of pixels, uint8 (N, H, W, C).
+
+    This is the one place where pictures turn from uint8 into float32.
+    """
+    scale = 1.0 / (255.0 * torch.tensor(preprocessing.std, dtype=torch.float32, device=pixels.device))
+    shift = -torch.tensor(preprocessing.mean, device=pixels.device) / torch.tensor(
+        preprocessing.std, device=pixels.device
+    )
+    return pixels.to(torch.float32).mul_(scale).add_(shift).permute(0, 3, 1, 2)
+
+
+def two_sided(logits: Tensor) -> Tensor:
+    """Return logits (N, K); where there is one output z for two classes, (N, 2) as (0, z): softmax is its sigmoid."""
+    return logits if logits.shape[1] > 1 else torch.cat([torch.zeros_like(logits), logits], dim=1)
+
+
+def _in_batches(
+    function: Any, classifier: Classifier, pixels: NDArray[np.uint8], batch_size: int
+) -> NDArray[np.float32]:
+    expected = (*classifier.preprocessing.image_size, classifier.preprocessing.channels)
+    if pixels.ndim != 4 or pixels.shape[1:] != expected:
+        raise DataError(
+            f"resized pixels must have shape (N, {', '.join(map(str, expected))}), got {pixels.shape}: "
+            "use classify for pictures of any size"
+        )
+    device = next(iter(classifier.net.parameters())).device
+    was_training = classifier.net.training
+    classifier.net.eval()
+    rows = []
+    with torch.inference_mode():
+        for start in range(0, len(pixels), batch_size):
+            batch = torch.from_numpy(np.array(pixels[start : start + batch_size])).to(device)
+            rows.append(function(to_input(batch, classifier.preprocessing)).float().cpu().numpy())
+    classifier.net.train(was_training)
+    return np.concatenate(rows) if rows else np.zeros((0, len(classifier.class_names)), dtype=np.float32)
+
+
+def _read(path: Path) -> tuple[Description, dict[str, Tensor]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ModelFileError(f"{str(path)!r} is damaged or is no safetensors file: {error}") from None
+    if "tellapart" not in metadata:
+        raise ModelFileError(f"{str(path)!r} holds tensors but no tellapart description: it is another tool's file")
+    try:
+        document = json.loads(metadata["tellapart"])
+        if isinstance(document, dict) and document.get("format", 0) > FORMAT:
+            raise ModelFileError(f"{str(path)!r} was written by a newer tellapart (format {document['format']})")
+        return Description.model_validate(document), tensors
+    except (json.JSONDecodeError, ValidationError, TypeError) as error:
+        raise ModelFileError(f"{str(path)!r} has a damaged description: {str(error).splitlines()[0]}") from None
+
+
+def _check_tensors(path: Path, expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
+    missing, extra = sorted(expected.keys() - found.keys()), sorted(found.keys() - expected.keys())
+    if missing or extra:
+        raise ModelFileError(
+            f"{str(path)!r} does not hold the network that its header describes: "
+            f"{len(missing)} tensors are missing {_some(missing)}and {len(extra)} are not its own {_some(extra)}".rstrip()
+        )
+    for name, tensor in expected.items():
+        if tensor.shape != found[name].shape or tensor.dtype != found[name].dtype:
+            raise ModelFileError(
+                f"{str(path)!r}: the tensor {name!r} must be {_shape(tensor)} for the network that the header "
+                f"describes, got {_shape(found[name])}"
+            )
+
+
+def _some(names: Sequence[str]) -> str:
+    return f"({', '.join(names[:3])}{', ...' if len(names) > 3 else ''}) " if names else ""
+
+
+def _shape(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"
+
+
+def _shape_hint(array: NDArray[Any]) -> str:
+    if array.ndim == 4:
+        return ": pass the pictures one by one, or all of them to classify_all"
+    if array.dtype.kind == "f":
+        return ": multiply by 255 where the values are 0 to 1, and convert to uint8"
+    return ""

@@ -1,0 +1,269 @@
+"""The one pass over the pictures: facts of each, and its resized pixels, kept on disk and found again.
+
+A cache folder is named after what it was made from: the pictures' fingerprint (which changes with any file's size
+or time) and the preprocessing. It appears whole or not at all, so that nothing stale or half-written is ever served.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
+
+from ..errors import DataError, UnreadableImageError
+from ..progress import SILENT, Progress
+from .arrays import ArrayImages
+from .dataset import Dataset, Images
+from .facts import FACTS, facts_of
+from .preprocessing import Preprocessing
+
+VERSION = 1
+"""Part of every key: raised when decoding, facts or resizing change."""
+
+CHUNK = 256
+"""Pictures a worker takes at a time."""
+
+SERIAL_BELOW = 600
+"""Fewer pictures than this are read in this process: starting workers takes half a second."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Scan:
+    """What one pass over a data set found.
+
+    Attributes:
+        facts: (N,) rows of FACTS; ``readable`` is False where ``problems`` has the reason.
+        pixels: uint8 (N, height, width, channels), memory-mapped; zeros where unreadable. None where only facts
+            were asked for.
+        problems: the reason, by position, for each unreadable picture.
+        notes: what decoding did that a person should know, with the positions where it did: up to 1,000 each.
+        cached: whether everything was there already.
+    """
+
+    facts: NDArray[np.void]
+    pixels: NDArray[np.uint8] | None
+    problems: dict[int, str]
+    notes: dict[str, list[int]]
+    cached: bool
+
+
+def scan(
+    dataset: Dataset,
+    preprocessing: Preprocessing | None = None,
+    *,
+    background: int = 255,
+    folder: Path | None = None,
+    jobs: int | None = None,
+    progress: Progress = SILENT,
+) -> Scan:
+    """Read every picture once: its facts and, where asked for, its resized pixels.
+
+    Args:
+        dataset: N pictures.
+        preprocessing: the size that pixels are kept at; None for facts alone.
+        background: the grey value, 0 to 255, that lies under transparency.
+        folder: where caches lie; ``cache_folder()`` where None.
+        jobs: processes; all processors where None.
+        progress: is told of each picture.
+
+    Returns:
+        facts and pixels, memory-mapped from the cache.
+
+    Raises:
+        DataError: the disk is full.
+
+    Example:
+        >>> import numpy as np, tempfile
+        >>> from pathlib import Path
+        >>> images = ArrayImages(np.zeros((3, 8, 8), dtype=np.uint8))
+        >>> data = Dataset(["a", "b", "c"], images, [0, 0, 1], class_names=("x", "y"))
+        >>> found = scan(data, Preprocessing(image_size=(4, 4), channels=1), folder=Path(tempfile.mkdtemp()))
+        >>> found.pixels.shape, found.facts["width"].tolist(), found.problems
+        ((3, 4, 4, 1), [8, 8, 8], {})
+    """
+    images = (
+        dataset.images.with_background(background) if hasattr(dataset.images, "with_background") else dataset.images
+    )
+    parent = folder or cache_folder()
+    target = parent / _key(images, preprocessing, background)
+    cached = (target / "notes.json").exists()
+    if not cached:
+        with _partial(target) as work, progress.task("reading pictures", total=len(dataset)):
+            _fill(work, images, preprocessing, jobs=jobs, progress=progress)
+        prune(parent, keep=target)
+    os.utime(target)
+    return _load(target, cached=cached)
+
+
+def cache_folder() -> Path:
+    """Return where caches lie: ``$TELLAPART_CACHE``, else ``tellapart`` below the user's cache folder."""
+    if own := os.environ.get("TELLAPART_CACHE"):
+        return Path(own)
+    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ".cache"
+    return Path(base) / "tellapart"
+
+
+def prune(parent: Path, *, keep: Path, limit_bytes: int = 20 * 2**30) -> None:
+    """Remove the pixel caches that were used longest ago until the rest fits in ``limit_bytes``."""
+    folders = [path for path in parent.glob("pixels-*") if path.is_dir() and path != keep]
+    used = {path: (path.stat().st_mtime, sum(f.stat().st_size for f in path.iterdir())) for path in folders}
+    total = sum(size for _, size in used.values())
+    for path, (when, size) in sorted(used.items(), key=lambda item: item[1][0]):
+        abandoned = path.suffix == ".partial" and time.time() - when > 86_400
+        if abandoned or (total > limit_bytes and path.suffix != ".partial"):
+            shutil.rmtree(path, ignore_errors=True)
+            total -= size
+
+
+def _key(images: Images, preprocessing: Preprocessing | None, background: int) -> str:
+    what = preprocessing.pixel_key() if preprocessing else "facts"
+    text = f"{VERSION} {images.fingerprint()} {what} {background}"
+    return f"pixels-{hashlib.blake2b(text.encode(), digest_size=12).hexdigest()}"
+
+
+def _load(target: Path, *, cached: bool) -> Scan:
+    document = json.loads((target / "notes.json").read_text(encoding="utf-8"))
+    pixels = target / "pixels.npy"
+    return Scan(
+        facts=np.load(target / "facts.npy", mmap_mode="r"),
+        pixels=np.load(pixels, mmap_mode="r") if pixels.exists() else None,
+        problems={int(index): reason for index, reason in document["problems"].items()},
+        notes=document["notes"],
+        cached=cached,
+    )
+
+
+@contextlib.contextmanager
+def _partial(target: Path) -> Iterator[Path]:
+    """Give a folder to work in; renamed to ``target`` at the end, removed where anything failed."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=f"{target.name}-", suffix=".partial", dir=target.parent))
+    except OSError as error:
+        raise DataError(f"the cache {str(target.parent)!r} cannot be written: {error}: set TELLAPART_CACHE") from error
+    try:
+        yield work
+        if not (target / "notes.json").exists():  # else another process was faster, with the same pixels
+            shutil.rmtree(target, ignore_errors=True)
+            work.rename(target)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DataError(
+                f"the disk is full while the pictures are cached in {str(target.parent)!r}: make room there, or set "
+                "TELLAPART_CACHE to a folder on another disk"
+            ) from error
+        raise
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _fill(
+    work: Path, images: Images, preprocessing: Preprocessing | None, *, jobs: int | None, progress: Progress
+) -> None:
+    n = len(images)
+    open_memmap(work / "facts.npy", mode="w+", dtype=FACTS, shape=(n,))
+    if preprocessing is not None:
+        shape = (n, *preprocessing.image_size, preprocessing.channels)
+        _reserve(work, int(np.prod(shape)))
+        open_memmap(work / "pixels.npy", mode="w+", dtype=np.uint8, shape=shape)
+    problems: dict[int, str] = {}
+    notes: dict[str, list[int]] = {}
+    for done, found_problems, found_notes in _read_chunks(work, images, preprocessing, jobs=jobs):
+        problems.update(found_problems)
+        for index, sentence in found_notes:
+            notes.setdefault(sentence, []).append(index)
+        progress.advance(done)
+    document = {"problems": dict(sorted(problems.items())), "notes": {k: sorted(v)[:1000] for k, v in notes.items()}}
+    (work / "notes.json").write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
+
+
+def _reserve(work: Path, size: int) -> None:
+    """Fail before the work where the disk has no room; a full memory map would end the process with a signal."""
+    free = shutil.disk_usage(work).free
+    if size > free:
+        raise OSError(errno.ENOSPC, f"{size:,} bytes needed, {free:,} free")
+
+
+Chunk = tuple[int, list[tuple[int, str]], list[tuple[int, str]]]
+
+
+def _read_chunks(
+    work: Path, images: Images, preprocessing: Preprocessing | None, *, jobs: int | None
+) -> Iterator[Chunk]:
+    n = len(images)
+    jobs = jobs or os.cpu_count() or 1
+    starts = range(0, n, CHUNK)
+    if jobs == 1 or n < SERIAL_BELOW or isinstance(images, ArrayImages):
+        for start in starts:
+            yield read_range(work, images, preprocessing, start=start, stop=min(n, start + CHUNK))
+        return
+    from joblib import Parallel, delayed
+
+    # Few large tasks: each carries the picture list, sent as bytes that every worker unpacks.
+    parallel = Parallel(n_jobs=jobs, return_as="generator_unordered", max_nbytes=None, batch_size=1)
+    yield from parallel(
+        delayed(read_range)(
+            work, images.select(_span(start, n)), preprocessing, start=start, stop=min(n, start + CHUNK), offset=start
+        )
+        for start in starts
+    )
+
+
+def _span(start: int, n: int) -> NDArray[np.int64]:
+    return np.arange(start, min(n, start + CHUNK), dtype=np.int64)
+
+
+def read_range(
+    work: Path, images: Images, preprocessing: Preprocessing | None, *, start: int, stop: int, offset: int = 0
+) -> Chunk:
+    """Read the pictures from ``start`` to ``stop`` into the arrays of a cache folder; runs in a worker process.
+
+    Args:
+        work: a folder with ``facts.npy`` and, where there is preprocessing, ``pixels.npy``.
+        images: the pictures; position ``i`` of the arrays is position ``i − offset`` here.
+        preprocessing: how pixels are resized.
+        start: the first position.
+        stop: one past the last.
+        offset: the position of the first of ``images``.
+
+    Returns:
+        how many were read, the problems and the notes by position.
+    """
+    facts = np.zeros(stop - start, dtype=FACTS)
+    shape = (stop - start, *preprocessing.image_size, preprocessing.channels) if preprocessing else (0,)
+    pixels = np.zeros(shape, dtype=np.uint8)
+    problems: list[tuple[int, str]] = []
+    notes: list[tuple[int, str]] = []
+    for row, index in enumerate(range(start, stop)):
+        try:
+            picture = images.load(index - offset)
+        except UnreadableImageError as error:
+            problems.append((index, str(error)))
+            continue
+        facts[row] = facts_of(picture)
+        notes.extend((index, note) for note in picture.notes)
+        if preprocessing is not None:
+            pixels[row] = preprocessing.resized(picture.pixels)
+    _store(work / "facts.npy", facts, start)
+    if preprocessing is not None:
+        _store(work / "pixels.npy", pixels, start)
+    return stop - start, problems, notes
+
+
+def _store(file: Path, rows: NDArray[Any], start: int) -> None:
+    out = np.load(file, mmap_mode="r+")
+    out[start : start + len(rows)] = rows
+    out.flush()

@@ -1,0 +1,80 @@
+"""Checkpoint: everything that a killed training needs to go on to the same final weights."""
+
+from __future__ import annotations
+
+import dataclasses
+import pickle
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import RunCorruptError
+from ..nets import Net
+from ..run import Run
+
+FILE = "checkpoint.pt"
+
+
+@dataclasses.dataclass
+class State:
+    """A training between two epochs. Its randomness is derived from the seed and the epoch, so none is kept.
+
+    Attributes:
+        net: the network that is trained.
+        averaged: its running average, where there is one.
+        optimizer: with its moments.
+        epoch: epochs done.
+        best_epoch: the one with the best monitored figure, 0 before the first.
+        best_figure: that figure.
+        best_weights: the weights then.
+        seconds: spent on training so far.
+    """
+
+    net: Net
+    averaged: Net | None
+    optimizer: torch.optim.Optimizer
+    epoch: int = 0
+    best_epoch: int = 0
+    best_figure: float = float("-inf")
+    best_weights: dict[str, Tensor] = dataclasses.field(default_factory=dict)
+    seconds: float = 0.0
+
+    def judged(self) -> Net:
+        """Return the network whose figures count: the average where there is one."""
+        return self.averaged or self.net
+
+
+def save_checkpoint(run: Run, state: State) -> None:
+    """Write the state, whole or not at all."""
+    document: dict[str, Any] = {
+        "net": state.net.state_dict(),
+        "averaged": state.averaged.state_dict() if state.averaged else None,
+        "optimizer": state.optimizer.state_dict(),
+        **{name: getattr(state, name) for name in ("epoch", "best_epoch", "best_figure", "best_weights", "seconds")},
+    }
+    run.write(FILE, lambda path: torch.save(document, path))
+
+
+def load_checkpoint(run: Run, state: State) -> None:
+    """Fill a fresh state from the run's checkpoint, where there is one, and cut the history to match.
+
+    Raises:
+        RunCorruptError: the file is damaged, or belongs to another network.
+    """
+    if not run.has(FILE):
+        run.cut_history(0)
+        return
+    try:
+        document = torch.load(run.path / FILE, weights_only=True, map_location="cpu")
+        state.net.load_state_dict(document["net"])
+        if state.averaged is not None:
+            state.averaged.load_state_dict(document["averaged"])
+        state.optimizer.load_state_dict(document["optimizer"])
+    except (OSError, RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError, AttributeError) as error:
+        raise RunCorruptError(
+            f"{run.path / FILE} is damaged ({str(error).splitlines()[0]}): remove it to train from the start"
+        ) from error
+    for name in ("epoch", "best_epoch", "best_figure", "best_weights", "seconds"):
+        setattr(state, name, document[name])
+    run.cut_history(state.epoch)

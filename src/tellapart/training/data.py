@@ -1,0 +1,68 @@
+"""Pixels and labels on their way into the network, a batch at a time."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+@dataclasses.dataclass(frozen=True)
+class Pictures:
+    """Resized pictures with labels: part of one memory-mapped array.
+
+    Attributes:
+        pixels: uint8 (M, H, W, C), all pictures of the data set.
+        rows: (N,) int64, which of them these are.
+        labels: (N,) int64.
+    """
+
+    pixels: NDArray[np.uint8]
+    rows: NDArray[np.int64]
+    labels: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def batch(self, positions: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        """Return uint8 (n, H, W, C) and int64 (n,) at some positions."""
+        return torch.from_numpy(self.pixels[self.rows[positions]]), torch.from_numpy(self.labels[positions])
+
+    def batches(self, batch_size: int, *, order: NDArray[np.int64] | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield all pictures, in the given order; a last batch of one joins the one before it.
+
+        Batch normalisation cannot be trained on a single picture.
+        """
+        order = np.arange(len(self), dtype=np.int64) if order is None else order
+        stops = list(range(batch_size, len(order), batch_size)) + [len(order)]
+        if len(stops) > 1 and stops[-1] - stops[-2] == 1:
+            del stops[-2]
+        start = 0
+        for stop in stops:
+            yield self.batch(order[start:stop])
+            start = stop
+
+    def steps(self, batch_size: int) -> int:
+        """Return how many batches one pass has."""
+        full, rest = divmod(len(self), batch_size)
+        return max(1, full + (rest > 1 or (rest == 1 and full == 0)))
+
+
+def derived_seed(seed: int, *, epoch: int, purpose: str) -> int:
+    """Return a seed that is fixed by the run's seed, the epoch and the purpose, so that any epoch can be repeated.
+
+    Example:
+        >>> derived_seed(0, epoch=1, purpose="order") == derived_seed(0, epoch=1, purpose="order")
+        True
+    """
+    entropy = [seed, epoch, *purpose.encode()]
+    return int(np.random.SeedSequence(entropy).generate_state(1, dtype=np.uint64)[0] >> np.uint64(1))
+
+
+def epoch_order(n: int, *, seed: int, epoch: int) -> NDArray[np.int64]:
+    """Return the positions 0 to n − 1 in the order of one epoch."""
+    return np.random.default_rng(derived_seed(seed, epoch=epoch, purpose="order")).permutation(n)

@@ -1,0 +1,81 @@
+"""A training that does not learn is noticed early, and what to change is said."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..recipe import OptimizerRecipe
+
+PATIENT_EPOCHS = 2
+"""Epochs before chance is called chance."""
+
+
+def diagnose(
+    history: Sequence[Mapping[str, Any]], *, majority: float, validation_pictures: int, optimizer: OptimizerRecipe
+) -> list[tuple[str, str]]:
+    """Return what is wrong with a training, as (code, sentence) pairs; none where it learns.
+
+    Args:
+        history: one record an epoch with train_loss, train_accuracy, validation_loss, validation_accuracy and
+            still_units.
+        majority: the share of the largest class among the validation pictures, 0 to 1.
+        validation_pictures: how many there are.
+        optimizer: with its learning rate, for the advice.
+
+    Example:
+        >>> record = {"train_loss": 2.303, "train_accuracy": 0.1, "validation_loss": 2.303,
+        ...     "validation_accuracy": 0.1, "still_units": 1.0}
+        >>> optimizer = OptimizerRecipe(name="adam", learning_rate=0.01)
+        >>> [code for code, _ in diagnose([record] * 3, majority=0.1, validation_pictures=1000, optimizer=optimizer)]
+        ['chance', 'dead']
+    """
+    if not history:
+        return []
+    last = history[-1]
+    advice = _advice(optimizer)
+    if not math.isfinite(last["train_loss"]):
+        return [("diverged", f"the loss is not a number any more after epoch {len(history)}: {advice}")]
+    found = []
+    if len(history) >= PATIENT_EPOCHS and _at_chance(last, majority, validation_pictures):
+        found.append(
+            (
+                "chance",
+                f"this training does not learn: after {len(history)} epochs {last['validation_accuracy']:.1%} of the "
+                f"validation pictures are right, and always naming the largest class gives {majority:.1%}: {advice}",
+            )
+        )
+    if last["still_units"] >= 0.9:
+        found.append(
+            (
+                "dead",
+                f"{last['still_units']:.0%} of the last layer's inputs are the same for every picture (dead units): "
+                f"{advice}",
+            )
+        )
+    if len(history) >= 3 and last["train_loss"] > 3 * history[0]["train_loss"]:
+        found.append(
+            (
+                "exploding",
+                f"the training loss has grown from {history[0]['train_loss']:.3g} to {last['train_loss']:.3g}: {advice}",
+            )
+        )
+    return found
+
+
+def _at_chance(record: Mapping[str, Any], majority: float, pictures: int) -> bool:
+    """Both figures lie within two standard errors of always naming the largest class, or below."""
+    slack = 2 * math.sqrt(majority * (1 - majority) / max(1, pictures))
+    return bool(max(record["validation_accuracy"], record["train_accuracy"]) <= majority + slack)
+
+
+def _advice(optimizer: OptimizerRecipe) -> str:
+    usual = {"adam": 1e-3, "adamw": 1e-3, "sgd": 0.02, "rmsprop": 5e-4}[optimizer.name]
+    rate = optimizer.learning_rate
+    if rate is None or rate > 1.5 * usual:
+        shown = "" if rate is None else f" {rate:g}"
+        return f"the learning rate{shown} is likely too high for {optimizer.name}, try --learning-rate {usual:g}"
+    if rate < usual / 50:
+        return f"the learning rate {rate:g} is likely too low for {optimizer.name}, try --learning-rate {usual:g}"
+    return f"try --learning-rate {rate / 10:g}, check that the labels belong to the pictures, or try another --net"

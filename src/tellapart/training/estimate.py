@@ -1,0 +1,67 @@
+"""How long a training will take, from a few timed steps that leave no trace."""
+
+from __future__ import annotations
+
+import copy
+import time
+
+import numpy as np
+import torch
+
+from ..nets import Net
+from ..recipe import TrainingRecipe
+from .checkpoint import State
+from .loop import Task, memory_advice, seeded, to_batch, train_step
+from .machine import choose_device, tuned
+from .optimizers import build_optimizer
+from .validation import EVALUATION_BATCH, score
+
+TIMED_STEPS = 3
+
+
+def seconds_an_epoch(net: Net, task: Task, recipe: TrainingRecipe) -> float:
+    """Return the expected seconds of one epoch, validation included.
+
+    One step warms up, three are timed, on a copy of the network; the global random state is restored.
+
+    Args:
+        net: left as it is.
+        task: the pictures.
+        recipe: resolved.
+    """
+    device = choose_device(recipe.device)
+    twin = copy.deepcopy(net).to(device).train()
+    averaged = copy.deepcopy(twin) if recipe.averaging else None
+    state = State(twin, averaged, build_optimizer(twin, recipe.optimizer))
+    batch_size = min(recipe.batch_size or 1, len(task.train))
+    positions = np.arange(batch_size, dtype=np.int64)
+    generator = torch.Generator().manual_seed(0)
+    times = []
+    with tuned(recipe.threads), seeded(0, device), memory_advice(recipe, task):
+        for _ in range(1 + TIMED_STEPS):
+            started = time.perf_counter()
+            pixels, labels = task.train.batch(positions)
+            pictures = to_batch(pixels, task, recipe, generator=generator, device=device)
+            train_step(state, pictures, labels.to(device), recipe=recipe, factor=0.0, class_weights=None)
+            times.append(time.perf_counter() - started)
+        started = time.perf_counter()
+        some = min(EVALUATION_BATCH, len(task.validation))
+        part = type(task.validation)(task.validation.pixels, task.validation.rows[:some], task.validation.labels[:some])
+        score(twin, part, task.preprocessing, device=device)
+        evaluation = (time.perf_counter() - started) * len(task.validation) / some
+    step = float(np.median(times[1:]))
+    return step * task.train.steps(batch_size) + evaluation
+
+
+def in_words(seconds: float) -> str:
+    """Return a duration as a person says it.
+
+    Example:
+        >>> in_words(0.4), in_words(42), in_words(150), in_words(5400)
+        ('under a second', '42 s', '2.5 min', '1.5 h')
+    """
+    if seconds < 1:
+        return "under a second"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.2g} min" if seconds < 5400 else f"{seconds / 3600:.2g} h"

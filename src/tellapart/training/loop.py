@@ -1,0 +1,309 @@
+"""The training loop: epochs over batches, validation after each, the best weights kept, every epoch resumable."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..classifier import to_input, two_sided
+from ..errors import DivergedError, OutOfMemoryError
+from ..images.preprocessing import Preprocessing
+from ..nets import Net
+from ..progress import SILENT, Progress
+from ..recipe import TrainingRecipe
+from ..run import Run
+from .augment import augment
+from .checkpoint import FILE as CHECKPOINT
+from .checkpoint import State, load_checkpoint, save_checkpoint
+from .data import Pictures, derived_seed, epoch_order
+from .diagnosis import diagnose
+from .interrupt import graceful_interrupt
+from .machine import choose_device, tuned
+from .optimizers import build_optimizer
+from .schedules import learning_rate_factor
+from .validation import score
+
+BETTER = {"accuracy": 1, "top5": 1, "loss": -1}
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """What is trained on what.
+
+    Attributes:
+        train: pictures with labels.
+        validation: likewise; they choose the epoch.
+        preprocessing: from their pixels to the network's input.
+        classes: how many there are.
+    """
+
+    train: Pictures
+    validation: Pictures
+    preprocessing: Preprocessing
+    classes: int
+
+    def class_weights(self, recipe: TrainingRecipe) -> Tensor | None:
+        """Return a weight a class, mean 1 over the training pictures, or None."""
+        if recipe.class_weights == "none":
+            return None
+        counts = np.bincount(self.train.labels, minlength=self.classes)
+        weights = len(self.train) / (max(1, np.count_nonzero(counts)) * np.maximum(counts, 1))
+        return torch.from_numpy(weights.astype(np.float32))
+
+    def majority(self) -> float:
+        """Return the share of the largest class among the validation pictures, 0 to 1."""
+        return float(np.bincount(self.validation.labels).max() / len(self.validation))
+
+
+@dataclasses.dataclass(frozen=True)
+class Fitted:
+    """A trained network.
+
+    Attributes:
+        net: with the best weights, in evaluation mode, on the CPU.
+        best_epoch: counted from 1.
+        epochs: done.
+        stopped: why it ended: "all epochs done", "early stopping", "interrupted", "diverged".
+        seconds: spent on training.
+        findings: (code, sentence) of what was wrong.
+    """
+
+    net: Net
+    best_epoch: int
+    epochs: int
+    stopped: str
+    seconds: float
+    findings: list[tuple[str, str]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but the network, for JSON."""
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "net"}
+
+
+def fit(net: Net, task: Task, recipe: TrainingRecipe, *, run: Run, progress: Progress = SILENT) -> Fitted:
+    """Train a network, or go on where the run's checkpoint stands.
+
+    The same net, task and recipe give the same weights on the same machine, whether or not the training was killed
+    in between: all randomness is derived from the seed and the epoch.
+
+    Args:
+        net: with its initial weights; it is trained in place.
+        task: the pictures.
+        recipe: resolved: epochs, batch_size, learning rate and augment are set.
+        run: its history and checkpoint are written after each epoch.
+        progress: is told of each epoch.
+
+    Raises:
+        DivergedError: the loss became infinite before any epoch was good.
+        OutOfMemoryError: with what to change.
+    """
+    device = choose_device(recipe.device)
+    net.to(device)
+    averaged = copy.deepcopy(net).requires_grad_(False) if recipe.averaging else None
+    state = State(net, averaged, build_optimizer(net, recipe.optimizer))
+    load_checkpoint(run, state)
+    epochs = recipe.epochs or 1
+    task_name = "training" if state.epoch == 0 else f"training from epoch {state.epoch + 1}"
+    with tuned(recipe.threads), graceful_interrupt(progress) as interrupted, memory_advice(recipe, task):
+        with progress.task(task_name, total=epochs, unit="epochs"):
+            progress.advance(state.epoch)
+            stopped, findings = _epochs(state, task, recipe, run=run, progress=progress, interrupted=interrupted)
+    best = state.judged()
+    best.load_state_dict(state.best_weights)
+    return Fitted(best.cpu().eval(), state.best_epoch, state.epoch, stopped, round(state.seconds, 3), findings)
+
+
+def finish(run: Run) -> None:
+    """Remove what only a training in progress needs."""
+    (run.path / CHECKPOINT).unlink(missing_ok=True)
+
+
+def _epochs(
+    state: State, task: Task, recipe: TrainingRecipe, *, run: Run, progress: Progress, interrupted: Any
+) -> tuple[str, list[tuple[str, str]]]:
+    said: dict[str, str] = {}
+    stopping = recipe.early_stopping
+    while True:
+        if reason := _reason_to_stop(state, recipe, interrupted()):
+            return reason, list(said.items())
+        record = _one_epoch(state, task, recipe)
+        if not math.isfinite(record["train_loss"]) or not math.isfinite(record["validation_loss"]):
+            return _diverged(state, record, recipe, said, progress)
+        _remember_best(state, record, monitor=stopping.monitor if stopping else "accuracy", recipe=recipe)
+        run.append_history(record)
+        save_checkpoint(run, state)
+        progress.advance(note=_live(record, state))
+        history = run.history
+        for code, sentence in diagnose(
+            history,
+            majority=task.majority(),
+            validation_pictures=len(task.validation),
+            optimizer=recipe.optimizer,
+        ):
+            if code not in said:
+                progress.warn(sentence)
+            said[code] = sentence
+
+
+def _reason_to_stop(state: State, recipe: TrainingRecipe, interrupted: bool) -> str:
+    stopping = recipe.early_stopping
+    if state.epoch >= (recipe.epochs or 1):
+        return "all epochs done"
+    if stopping and state.epoch - state.best_epoch >= stopping.patience:
+        return "early stopping"
+    return "interrupted" if interrupted and state.epoch else ""
+
+
+def _diverged(
+    state: State, record: dict[str, Any], recipe: TrainingRecipe, said: dict[str, str], progress: Progress
+) -> tuple[str, list[tuple[str, str]]]:
+    ((code, sentence),) = diagnose(
+        [record | {"train_loss": math.nan}], majority=0.0, validation_pictures=1, optimizer=recipe.optimizer
+    )
+    sentence = sentence.replace("after epoch 1", f"in epoch {state.epoch + 1}")
+    if not state.best_weights:
+        raise DivergedError(sentence)
+    progress.warn(f"{sentence}. The weights of epoch {state.best_epoch} are kept.")
+    return "diverged", [*said.items(), (code, sentence)]
+
+
+def _one_epoch(state: State, task: Task, recipe: TrainingRecipe) -> dict[str, Any]:
+    started = time.perf_counter()
+    epoch = state.epoch + 1
+    order = epoch_order(len(task.train), seed=recipe.seed, epoch=epoch)
+    batch_size = recipe.batch_size or 1
+    per_epoch = task.train.steps(batch_size)
+    device = next(state.net.parameters()).device
+    weights = task.class_weights(recipe)
+    weights = None if weights is None else weights.to(device)
+    generator = torch.Generator().manual_seed(derived_seed(recipe.seed, epoch=epoch, purpose="augment"))
+    sums = torch.zeros(2, dtype=torch.float64, device=device)
+    state.net.train()
+    with seeded(derived_seed(recipe.seed, epoch=epoch, purpose="dropout"), device):
+        for step, (pixels, labels) in enumerate(task.train.batches(batch_size, order=order)):
+            factor = learning_rate_factor(
+                recipe.schedule, step=(epoch - 1) * per_epoch + step, steps=per_epoch * (recipe.epochs or 1)
+            )
+            sums += train_step(
+                state,
+                to_batch(pixels, task, recipe, generator=generator, device=device),
+                labels.to(device),
+                recipe=recipe,
+                factor=factor,
+                class_weights=weights,
+            )
+    trained = time.perf_counter()
+    state.epoch = epoch
+    scores = score(state.judged(), task.validation, task.preprocessing, device=device)
+    train_loss, train_accuracy = (sums / len(task.train)).tolist()
+    ended = time.perf_counter()
+    state.seconds += ended - started
+    return {
+        "epoch": epoch,
+        "train_loss": train_loss,
+        "train_accuracy": train_accuracy,
+        **{f"validation_{name}": getattr(scores, name) for name in ("loss", "accuracy", "top5")},
+        "still_units": scores.still_units,
+        "learning_rate": state.optimizer.param_groups[0]["lr"],
+        "seconds": round(ended - started, 4),
+        "train_pictures_per_second": round(len(task.train) / (trained - started), 1),
+    }
+
+
+def to_batch(
+    pixels: Tensor, task: Task, recipe: TrainingRecipe, *, generator: torch.Generator, device: torch.device
+) -> Tensor:
+    """Return the network's input, augmented, of uint8 pixels (N, H, W, C)."""
+    pictures = to_input(pixels.to(device), task.preprocessing)
+    if recipe.augment is None:
+        return pictures
+    return augment(pictures, recipe.augment, generator=generator, span=1.0 / min(task.preprocessing.std))
+
+
+def train_step(
+    state: State,
+    pictures: Tensor,
+    labels: Tensor,
+    *,
+    recipe: TrainingRecipe,
+    factor: float,
+    class_weights: Tensor | None,
+) -> Tensor:
+    """Do one step of the optimiser; return the summed loss and the hits of the batch, float64 (2,)."""
+    for group in state.optimizer.param_groups:
+        group.setdefault("initial_lr", group["lr"])
+        group["lr"] = group["initial_lr"] * factor
+    with torch.autocast(pictures.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+        logits = two_sided(state.net(pictures))
+    logits = logits.float()
+    loss = F.cross_entropy(logits, labels, weight=class_weights, label_smoothing=recipe.label_smoothing or 0.0)
+    state.optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    state.optimizer.step()
+    if state.averaged is not None and recipe.averaging:
+        _average(state.averaged, state.net, decay=recipe.averaging)
+    with torch.no_grad():
+        hits = (logits.argmax(dim=1) == labels).sum()
+        return torch.stack([loss.detach().double() * len(labels), hits.double()])
+
+
+@torch.no_grad()
+def _average(averaged: Net, net: Net, *, decay: float) -> None:
+    """Move the averaged weights towards the network's; its counts and statistics are copied."""
+    mine, its = list(averaged.parameters()), list(net.parameters())
+    torch._foreach_lerp_(mine, its, 1 - decay)
+    for kept, current in zip(averaged.buffers(), net.buffers(), strict=True):
+        kept.copy_(current)
+
+
+def _remember_best(state: State, record: dict[str, Any], *, monitor: str, recipe: TrainingRecipe) -> None:
+    figure = BETTER[monitor] * record[f"validation_{monitor}"]
+    least = recipe.early_stopping.min_delta if recipe.early_stopping else 0.0
+    if not state.best_weights or figure > state.best_figure + least:
+        state.best_figure, state.best_epoch = figure, state.epoch
+        weights = state.judged().state_dict()
+        state.best_weights = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
+
+
+def _live(record: dict[str, Any], state: State) -> str:
+    best = "" if state.best_epoch == state.epoch else f", best in epoch {state.best_epoch}"
+    return (
+        f"loss {record['train_loss']:.3f}, validation {record['validation_loss']:.3f}, "
+        f"accuracy {record['validation_accuracy']:.1%}{best}"
+    )
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Span code whose torch randomness, dropout's, comes from a seed; the world's random state is restored."""
+    cuda = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=cuda):
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def memory_advice(recipe: TrainingRecipe, task: Task) -> Iterator[None]:
+    """Turn a failed allocation into advice."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        text = str(error).lower()
+        signs = ("out of memory", "can't allocate memory", "not enough memory", "failed to allocate")
+        if not isinstance(error, MemoryError) and not any(sign in text for sign in signs):
+            raise
+        height, width = task.preprocessing.image_size
+        raise OutOfMemoryError(
+            f"the memory does not suffice for batches of {recipe.batch_size} pictures of {height}x{width}: "
+            f"try --batch-size {max(1, (recipe.batch_size or 2) // 2)}, a smaller --image-size or a smaller --net"
+        ) from error

@@ -1,0 +1,130 @@
+"""What the program sets for itself so that this machine computes at its full speed."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from ..errors import RecipeError
+
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # glibc's malloc.h
+_INT_MAX = 2**31 - 1
+
+
+def keep_large_blocks() -> bool:
+    """Make glibc's malloc reuse large blocks instead of mapping and faulting them in anew at every step.
+
+    Returns:
+        whether it could be set: on glibc alone. What it brings is measured in docs/performance.md.
+    """
+    if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
+        return False
+    mallopt = ctypes.CDLL(None).mallopt
+    return bool(mallopt(_M_MMAP_MAX, 0)) and bool(mallopt(_M_TRIM_THRESHOLD, _INT_MAX))
+
+
+@contextlib.contextmanager
+def tuned(threads: int | None = None) -> Iterator[int]:
+    """Span a computation with our settings, and restore torch's own afterwards.
+
+    Subnormal numbers are flushed to zero, as each costs a hundred cycles; the threads are the processors that this
+    process may use. The memory allocator's setting stays, as it cannot be asked for what it was.
+
+    Args:
+        threads: CPU threads; all usable processors where None.
+
+    Yields:
+        the number of threads.
+    """
+    keep_large_blocks()
+    before = torch.get_num_threads()
+    wished = threads or usable_processors()
+    if wished != before:
+        torch.set_num_threads(wished)
+    torch.set_flush_denormal(True)
+    try:
+        yield wished
+    finally:
+        torch.set_flush_denormal(False)
+        if wished != before:
+            torch.set_num_threads(before)
+
+
+def usable_processors() -> int:
+    """Return how many processors this process may use, at least 1."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def choose_device(wished: str) -> torch.device:
+    """Return the device to compute on.
+
+    Raises:
+        RecipeError: the wished device is not there.
+    """
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if wished == "auto":
+        wished = next(name for name in ("cuda", "mps", "cpu") if there[name])
+    if not there[wished]:
+        usable = ", ".join(name for name, usable in there.items() if usable)
+        raise RecipeError(f"the device {wished!r} is not there: this machine has {usable}; use --device auto")
+    return torch.device(wished)
+
+
+def has_fast_bfloat16(device: torch.device) -> bool:
+    """Say whether bfloat16 multiplies natively there; on other processors it is many times slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    flags = _processor_flags()
+    return device.type == "cpu" and ("avx512_bf16" in flags or "amx_bf16" in flags)
+
+
+def available_memory() -> int | None:
+    """Return the bytes that can still be had without swapping; None where the system does not say."""
+    try:
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        return None
+    return None
+
+
+def describe() -> dict[str, object]:
+    """Return versions, processor, memory and threads, for environment.json."""
+    import importlib.metadata
+
+    names = ("tellapart", "torch", "numpy", "pillow", "scikit-learn", "scipy", "safetensors", "pydantic")
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else None
+    return {
+        "versions": {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in names},
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "processor": _processor_name(),
+        "processors": usable_processors(),
+        "threads": torch.get_num_threads(),
+        "memory_bytes": memory,
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+    }
+
+
+def _cpuinfo(key: str) -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(key)), "")
+
+
+def _processor_flags() -> frozenset[str]:
+    return frozenset(_cpuinfo("flags").split())
+
+
+def _processor_name() -> str:
+    return _cpuinfo("model name") or platform.processor() or "unknown"
