@@ -11,7 +11,7 @@ FLAGS = ("avx2", "fma", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "am
 
 
 def describe() -> dict[str, object]:
-    """Return the CPU's model, usable cores, memory, instruction sets, system and kernel."""
+    """Return the CPU's model, usable cores, memory, instruction sets and system."""
     cpuinfo = _read(Path("/proc/cpuinfo"))
     return {
         "cpu": field(cpuinfo, "model name") or platform.processor() or platform.machine(),
@@ -19,7 +19,6 @@ def describe() -> dict[str, object]:
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "flags": flags(cpuinfo),
         "system": platform.system(),
-        "kernel": platform.release(),
         "architecture": platform.machine(),
     }
 
@@ -30,7 +29,7 @@ def sentence(machine: dict[str, object]) -> str:
     sets = ", ".join(found) if isinstance(found, list) and found else "none of the instruction sets looked for"
     return (
         f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GiB, {sets}; "
-        f"{machine['system']} {machine['kernel']} {machine['architecture']}"
+        f"{machine['system']} {machine['architecture']}"
     )
 
 

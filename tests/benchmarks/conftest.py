@@ -1,0 +1,19 @@
+"""The benchmarks are no part of the package: their folder is found from the root of the repository."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = str(Path(__file__).resolve().parents[2])
+if ROOT not in sys.path:
+    sys.path.insert(0, ROOT)
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    """Send logs and raw results to a temporary folder."""
+    from benchmarks.harness import question
+
+    monkeypatch.setattr(question, "RESULTS", tmp_path)
+    return tmp_path

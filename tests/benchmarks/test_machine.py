@@ -1,0 +1,34 @@
+from benchmarks.harness import machine
+
+CPUINFO = """processor\t: 0
+model name\t: Some CPU 9000
+flags\t\t: fpu sse2 avx2 fma avx512f
+
+processor\t: 1
+model name\t: Some CPU 9000
+flags\t\t: fpu sse2
+"""
+
+
+def test_fields_and_flags_of_the_first_core():
+    assert machine.field(CPUINFO, "model name") == "Some CPU 9000"
+    assert machine.field(CPUINFO, "missing") == ""
+    assert machine.flags(CPUINFO) == ["avx2", "fma", "avx512f"]
+
+
+def test_this_machine_in_one_line():
+    described = machine.describe()
+    text = machine.sentence(described)
+    assert str(described["cpu"]) in text
+    assert f"{described['cores']} cores" in text
+    assert "\n" not in text
+
+
+def test_no_flags_are_said():
+    assert "none of the instruction sets" in machine.sentence({**machine.describe(), "flags": []})
+
+
+def test_busy_seconds_grow():
+    before = machine.busy_seconds()
+    sum(range(2_000_000))
+    assert machine.busy_seconds() >= before

@@ -1,0 +1,51 @@
+import sys
+
+import pytest
+from benchmarks.harness.process import clean_environment, measure
+from benchmarks.harness.result import PeerError
+
+
+def run(program, tmp_path, **variables):
+    return measure([sys.executable, "-c", program], variables=variables, cwd=tmp_path, log=tmp_path / "logs" / "a.log")
+
+
+def test_time_and_output_of_a_process(tmp_path):
+    measured = run("import time; time.sleep(0.2); print('寿')", tmp_path)
+    assert measured.output.strip() == "寿"
+    assert 0.2 <= measured.wall_s < 20
+    assert measured.cpu_s < measured.wall_s * 2
+    assert 0 <= measured.others_share <= 1
+
+
+def test_peak_memory_counts_what_was_freed_again(tmp_path):
+    small = run("pass", tmp_path).peak_memory_mb
+    large = run("x = bytearray(300 * 2**20); del x", tmp_path).peak_memory_mb
+    # The floor of a measurement is the resident set of the process that measures: pytest's, here.
+    assert large >= 300
+    assert large > small or small > 300
+
+
+def test_a_child_of_the_peer_counts(tmp_path):
+    inner = "x = bytearray(300 * 2**20)"
+    measured = run(f"import subprocess, sys; subprocess.run([sys.executable, '-c', '{inner}'])", tmp_path)
+    assert measured.peak_memory_mb >= 300
+
+
+def test_a_failing_peer_says_its_last_lines_and_where_the_rest_is(tmp_path):
+    with pytest.raises(PeerError, match=r"(?s)status 3.*a\.log.*the reason"):
+        run("import sys; print('the reason', file=sys.stderr); sys.exit(3)", tmp_path)
+
+
+def test_a_killed_peer_says_the_signal(tmp_path):
+    with pytest.raises(PeerError, match="signal 9"):
+        run("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", tmp_path)
+
+
+def test_the_shell_does_not_change_a_peer(monkeypatch):
+    for name in ("OMP_NUM_THREADS", "TF_ENABLE_ONEDNN_OPTS", "KERAS_BACKEND", "PYTHONPATH", "MALLOC_ARENA_MAX"):
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("SOMETHING", "kept")
+    environment = clean_environment({"KERAS_BACKEND": "jax"})
+    assert environment["KERAS_BACKEND"] == "jax"
+    assert environment["SOMETHING"] == "kept"
+    assert not {"OMP_NUM_THREADS", "TF_ENABLE_ONEDNN_OPTS", "PYTHONPATH", "MALLOC_ARENA_MAX"} & environment.keys()

@@ -1,0 +1,49 @@
+import json
+
+import pytest
+from benchmarks.harness.question import WALL, Column, Comparison, Peer, run
+from benchmarks.harness.result import PeerError
+
+SAY = "from benchmarks.harness.result import say; say(figures={{'speed': {speed}}}, versions={{'a': '1'}})"
+
+
+def peer(name, program, **keys):
+    return Peer(name, "tellapart", ("-c", program), **keys)
+
+
+def compare(*peers):
+    return Comparison("A and B", peers, peers[0].name, (WALL, Column("speed", "speed")))
+
+
+def test_peers_run_in_turn_and_every_value_is_kept(results, capsys):
+    answer = run(compare(peer("A", SAY.format(speed=1)), peer("B", SAY.format(speed=2))), rounds=2, question="q")
+    told = [text.split(": ")[1] for text in capsys.readouterr().out.splitlines()]
+    assert told == ["A", "B", "A", "B"]
+    assert [list(row.figures["speed"]) for row in answer.rows] == [[1.0, 1.0], [2.0, 2.0]]
+    assert all(len(row.figures["wall_s"]) == 2 for row in answer.rows)
+    (raw,) = results.glob("q/*/raw.json")
+    assert json.loads(raw.read_text())["rows"][1]["figures"]["speed"] == [2.0, 2.0]
+    assert len(list(raw.parent.glob("*.log"))) == 4
+
+
+def test_a_bare_command_is_measured_from_outside(results):
+    answer = run(compare(peer("A", "pass", reports=False)), rounds=1, question="q")
+    assert answer.rows[0].figures.keys() == {"wall_s", "cpu_s", "peak_memory_mb", "others_share"}
+
+
+def test_a_peer_that_says_nothing_is_named(results):
+    with pytest.raises(PeerError, match="B: no result"):
+        run(compare(peer("A", SAY.format(speed=1)), peer("B", "print('fine')")), rounds=1, question="q")
+
+
+def test_a_peer_must_say_the_same_figures_each_time(results):
+    program = "import os; from benchmarks.harness.result import say; say(figures={str(os.getpid()): 1}, versions={})"
+    with pytest.raises(PeerError, match="different figures"):
+        run(compare(peer("A", program)), rounds=2, question="q")
+
+
+def test_a_comparison_has_its_reference_and_no_name_twice():
+    with pytest.raises(ValueError, match="names must differ"):
+        compare(peer("A", ""), peer("A", ""))
+    with pytest.raises(ValueError, match="'C'"):
+        Comparison("t", (peer("A", ""),), "C", ())

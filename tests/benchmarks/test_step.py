@@ -1,0 +1,38 @@
+import pytest
+from benchmarks.step.__main__ import peers_of
+from benchmarks.step.shapes import SHAPES, images_per_s
+from benchmarks.step.tellapart_peer import recipe
+
+from tellapart.nets import build_net
+from tellapart.recipe import Recipe
+
+
+def test_the_median_epoch_counts_and_the_first_does_not():
+    shape = SHAPES["convnet16"]
+    assert images_per_s([100.0, 2.0, 4.0, 1.0], shape) == 128 * 32 / 2
+    assert images_per_s([100.0, 2.0, 4.0], shape) == 128 * 32 / 3
+
+
+@pytest.mark.parametrize("net", SHAPES)
+def test_our_networks_have_the_peers_parameters(net):
+    shape = SHAPES[net]
+    size = (shape.height, shape.width)
+    ours = build_net(net, outputs=shape.classes, channels=shape.channels, image_size=size)
+    assert sum(p.numel() for p in ours.parameters()) == shape.parameters
+
+
+@pytest.mark.parametrize("net", SHAPES)
+def test_our_recipe_is_valid_and_has_no_schedule(net):
+    made = Recipe.from_toml(recipe(net, SHAPES[net], 3))
+    assert (made.training.schedule, made.training.epochs, made.training.batch_size) == (
+        "constant",
+        3,
+        SHAPES[net].batch,
+    )
+    assert made.net.sigmoid == (net == "convnet128")
+
+
+def test_every_engine_is_there_once():
+    names = [peer.name for peer in peers_of("convnet16", epochs=2)]
+    assert len(set(names)) == len(names) == 7
+    assert names[0] == "Keras on TensorFlow, oneDNN on"
