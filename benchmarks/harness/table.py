@@ -63,13 +63,13 @@ def markdown(answer: Answer) -> str:
 
 
 def cell(values: Spread, column: Column) -> str:
-    """Return "median (low to high)", or the one value where there is one."""
+    """Return "median (low to high)", or the one value where all are the same."""
     scale = 100 if column.percent else 1
 
     def shown(number: float) -> str:
         return f"{number * scale:,.{column.digits}f}"
 
-    if values.count == 1:
+    if values.low == values.high:
         return shown(values.median)
     return f"{shown(values.median)} ({shown(values.low)} to {shown(values.high)})"
 

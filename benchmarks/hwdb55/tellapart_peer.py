@@ -34,19 +34,21 @@ def read_run(run: Path) -> dict[str, float]:
 
 
 def history_figures(history: list[dict[str, Any]]) -> dict[str, float]:
-    """Return epochs and the training part's images/s: the median epoch, without the first."""
-    speeds = [float(record["images_per_s"]) for record in history]
-    return {"epochs": float(len(history)), "images_per_s": statistics.median(speeds[1:] or speeds)}
+    """Return epochs, their seconds, and the training part's images/s: the median epoch, without the first."""
+    speeds = [float(record["train_pictures_per_second"]) for record in history]
+    seconds = sum(float(record["seconds"]) for record in history)
+    figures = {"epochs": len(history), "train_s": seconds, "images_per_s": statistics.median(speeds[1:] or speeds)}
+    return {name: float(value) for name, value in figures.items()}
 
 
 def evaluation_figures(evaluation: dict[str, Any]) -> dict[str, float]:
     """Return accuracy and top-5 of both splits."""
-    found = {}
-    for split in ("validation", "test"):
-        for theirs, ours in (("accuracy", "accuracy"), ("top5", "top5")):
-            figure = evaluation["splits"][split][theirs]
-            found[f"{split}_{ours}"] = float(figure["value"] if isinstance(figure, dict) else figure)
-    return found
+    keys = {"accuracy": "accuracy", "top_5": "top5"}
+    return {
+        f"{split}_{name}": float(evaluation["splits"][split]["figures"][key]["value"])
+        for split in ("validation", "test")
+        for key, name in keys.items()
+    }
 
 
 def main() -> None:

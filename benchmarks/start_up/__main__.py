@@ -15,7 +15,7 @@ FOLDER = Path(__file__).resolve().parent
 COLUMNS = (Column("wall_s", "process start to end, s", digits=3, ratio=True), MEMORY, OTHERS)
 IMPORT = "import tellapart"
 HELP = "import sys; sys.argv = ['tellapart', '--help']; from tellapart.cli import main; sys.exit(main())"
-NO_TORCH = "import atexit, os, sys; atexit.register(lambda: os._exit(9 if 'torch' in sys.modules else 0))\n"
+NO_TORCH = "import atexit, os, sys; atexit.register(lambda: 'torch' in sys.modules and os._exit(9))\n"
 """Put before a program: it ends with status 9 where torch has been loaded by then."""
 
 

@@ -76,7 +76,7 @@ def main() -> None:
         if done.returncode != 0:
             sys.exit(done.returncode)
         lines = (folder / "run" / "history.jsonl").read_text(encoding="utf-8").splitlines()
-    speeds = [float(json.loads(line)["images_per_s"]) for line in lines]
+    speeds = [float(json.loads(line)["train_pictures_per_second"]) for line in lines]
     versions = {name: version(name) for name in ("tellapart", "torch")}
     say(figures={"images_per_s": statistics.median(speeds[1:])}, versions=versions, notes="tellapart train")
 

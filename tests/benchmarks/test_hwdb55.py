@@ -35,12 +35,16 @@ def test_our_default_is_told_nothing(tmp_path):
 
 def test_a_run_folder_is_read(tmp_path):
     speeds = [10.0, 100.0, 120.0, 110.0]
-    lines = [json.dumps({"epoch": i + 1, "images_per_s": speed}) for i, speed in enumerate(speeds)]
+    lines = [
+        json.dumps({"epoch": i + 1, "seconds": 2.5, "train_pictures_per_second": speed})
+        for i, speed in enumerate(speeds)
+    ]
     (tmp_path / "history.jsonl").write_text("\n".join(lines) + "\n")
-    figures = {"accuracy": {"value": 0.9}, "top5": {"value": 0.99}}
+    figures = {"figures": {"accuracy": {"value": 0.9}, "top_5": {"value": 0.99}}}
     (tmp_path / "evaluation.json").write_text(json.dumps({"splits": {"validation": figures, "test": figures}}))
     assert read_run(tmp_path) == {
         "epochs": 4.0,
+        "train_s": 10.0,
         "images_per_s": 110.0,
         "validation_accuracy": 0.9,
         "validation_top5": 0.99,

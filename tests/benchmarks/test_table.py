@@ -21,6 +21,7 @@ def answer(title="Net", speed=(100.0, 200.0, 300.0), **keys):
 
 def test_cells():
     assert cell(spread([1234.5]), SPEED) == "1,234"
+    assert cell(spread([55.0, 55.0]), SPEED) == "55"
     assert cell(spread([1000.0, 3000.0, 2000.0]), SPEED) == "2,000 (1,000 to 3,000)"
     assert cell(spread([0.8333, 0.8111]), ACCURACY) == "82.22 (81.11 to 83.33)"
 
