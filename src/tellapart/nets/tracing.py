@@ -231,7 +231,7 @@ class _Arithmetic(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch'
         inputs = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
         outputs = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
         self._held += [tensor.untyped_storage() for tensor in outputs]
-        owners = [name for tensor in inputs for name in self.owners.get(memory(tensor), ())]
+        owners = list(dict.fromkeys(name for tensor in inputs for name in self.owners.get(memory(tensor), ())))
         seen = [(tensor, self.fields[memory(tensor)]) for tensor in inputs if memory(tensor) in self.fields]
         if seen:
             self._count(func, args, kwargs, out)
