@@ -30,7 +30,7 @@ from .dataset import Dataset, Images
 from .facts import FACTS, facts_of
 from .preprocessing import Preprocessing
 
-VERSION = 1
+VERSION = 2
 """Part of every key: raised when decoding, facts or resizing change."""
 
 CHUNK = 256
