@@ -52,7 +52,7 @@ def test_convnet128_by_hand():
 
 
 class Branches(nn.Module):
-    """What architectures are made of: modules, functions, branches, a residual, dilation, a layer that is used twice."""
+    """What architectures are made of: modules, functions, branches, a residual, dilation, a layer used twice."""
 
     def __init__(self):
         super().__init__()
