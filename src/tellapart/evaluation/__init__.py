@@ -1,1 +1,110 @@
-"""evaluation."""
+"""evaluation: from predictions to figures with intervals, mistakes, calibration and comparisons.
+
+Everything here takes arrays of ids, logits and labels (``Predictions``), so that networks, baselines and predictions
+made elsewhere are measured by the same code.
+"""
+
+from .calibration import (
+    Reliability,
+    TemperatureFit,
+    calibration_error,
+    calibration_error_by_chance,
+    fit_temperature,
+    loss,
+    reliability,
+)
+from .comparison import Comparison, compare, mcnemar_test
+from .drift import Shift, compare_pictures, picture_statistics
+from .evaluation import ClassFigures, Evaluation
+from .external import ClassChange, ConfusionChange, ExternalComparison, compare_evaluations, difference
+from .figure import Figure
+from .files import spreadsheet_plain, spreadsheet_safe, text_table, write_csv
+from .folds import Fold, FoldSummary, make_folds, summarize_folds, thin_classes
+from .intervals import (
+    bootstrap_confusions,
+    bootstrap_mean,
+    bootstrap_means,
+    percentile_interval,
+    proportion,
+    wilson_interval,
+)
+from .label_errors import LabelError, LabelErrors, class_thresholds, estimated_joint, find_label_errors
+from .metrics import confusion_matrix, evaluate, top_k_correct
+from .mistakes import ConfusedPair, Mistake, confused_pairs, find_mistakes, least_legible, write_mistakes
+from .novelty import (
+    Neighbours,
+    auroc,
+    energy_novelty,
+    knn_novelty,
+    max_logit_novelty,
+    nearest,
+    novelty_threshold,
+)
+from .prediction_table import read_predictions
+from .predictions import Predictions
+from .threshold import Threshold, error_at, threshold_for_error
+
+__all__ = [
+    "ClassChange",
+    "ClassFigures",
+    "Comparison",
+    "ConfusedPair",
+    "ConfusionChange",
+    "Evaluation",
+    "ExternalComparison",
+    "Figure",
+    "Fold",
+    "FoldSummary",
+    "LabelError",
+    "LabelErrors",
+    "Mistake",
+    "Neighbours",
+    "Predictions",
+    "Reliability",
+    "Shift",
+    "TemperatureFit",
+    "Threshold",
+    "auroc",
+    "bootstrap_confusions",
+    "bootstrap_mean",
+    "bootstrap_means",
+    "calibration_error",
+    "calibration_error_by_chance",
+    "class_thresholds",
+    "compare",
+    "compare_evaluations",
+    "compare_pictures",
+    "confused_pairs",
+    "confusion_matrix",
+    "difference",
+    "energy_novelty",
+    "error_at",
+    "estimated_joint",
+    "evaluate",
+    "find_label_errors",
+    "find_mistakes",
+    "fit_temperature",
+    "knn_novelty",
+    "least_legible",
+    "loss",
+    "make_folds",
+    "max_logit_novelty",
+    "mcnemar_test",
+    "nearest",
+    "novelty_threshold",
+    "percentile_interval",
+    "picture_statistics",
+    "proportion",
+    "read_predictions",
+    "reliability",
+    "spreadsheet_plain",
+    "spreadsheet_safe",
+    "summarize_folds",
+    "text_table",
+    "thin_classes",
+    "threshold_for_error",
+    "top_k_correct",
+    "wilson_interval",
+    "write_csv",
+    "write_mistakes",
+]

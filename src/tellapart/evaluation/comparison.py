@@ -127,7 +127,7 @@ def mcnemar_test(only_first: int, only_second: int) -> float:
         only_second: pictures that the second alone has right.
 
     Example:
-        >>> mcnemar_test(1, 5), mcnemar_test(0, 0)
+        >>> round(mcnemar_test(1, 5), 6), mcnemar_test(0, 0)
         (0.21875, 1.0)
     """
     from scipy.special import bdtr

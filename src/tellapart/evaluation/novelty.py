@@ -33,7 +33,7 @@ def nearest(embeddings: ArrayLike, queries: ArrayLike, *, k: int = 5, normalise:
         normalise: scale each row to length 1 first, so that distances are 0 (alike) to 2 (opposite).
 
     Returns:
-        Positions in ``embeddings`` and distances; of equal distances the lower position comes first.
+        Positions in ``embeddings`` and distances, the nearest first.
 
     Raises:
         DataError: the arrays do not fit together, are empty or hold other than finite numbers.
