@@ -86,7 +86,7 @@ class FileImages:
     def load(self, index: int) -> Picture:
         """Read and decode one file."""
         path = self.paths[index]
-        data = read_whole(os.path.join(self.root, path), limit=MAX_BYTES)  # noqa: PTH118: 5 µs less a picture
+        data = read_whole(os.path.join(self.root, path), limit=MAX_BYTES)  # noqa: PTH118 (5 µs less a picture)
         return decode_image(data, background=self.background, max_pixels=self.max_pixels, name=path)
 
     def select(self, indices: NDArray[np.int64]) -> FileImages:

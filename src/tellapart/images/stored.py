@@ -39,7 +39,7 @@ class FileRanges:
     """
 
     def __init__(self, paths: Sequence[Path | str]) -> None:
-        self.paths = [os.path.abspath(path) for path in paths]  # noqa: PTH100: resolve() would follow links
+        self.paths = [os.path.abspath(path) for path in paths]  # noqa: PTH100 (resolve() follows links)
         self.stamps = [stamp(path) for path in self.paths]
         self._open: dict[int, int] = {}
         self._lock = threading.Lock()
@@ -109,7 +109,7 @@ def read_whole(path: str, *, limit: int) -> bytes:
         UnreadableImageError: it cannot be opened, is no regular file, or has more than ``limit`` bytes.
     """
     try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123: a third of the time for a small file
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 (a third of the time)
             found = os.fstat(file.fileno())
             if not stat.S_ISREG(found.st_mode):
                 raise UnreadableImageError("not a regular file")

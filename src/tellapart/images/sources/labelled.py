@@ -1,0 +1,225 @@
+"""Data sets of arrays: pictures in whatever layout and range become uint8, labels in whatever form become names."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import SourceError
+from ..arrays import ArrayImages
+from ..dataset import Dataset, strings
+from ..pixels import scaled_to_8
+from ..stored import stat_fingerprint
+from .classes import labels_of, sort_classes
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """Arrays of one split, or of all.
+
+    Attributes:
+        pixels: pictures, in any layout that ``as_pictures`` knows.
+        labels: one a picture, in any form that ``labels_of`` knows.
+        split: one of SPLIT_NAMES, or "".
+        files: what they were read from.
+    """
+
+    pixels: NDArray[Any]
+    labels: NDArray[Any]
+    split: str = ""
+    files: tuple[Path, ...] = ()
+
+
+def from_parts(
+    parts: Sequence[Part],
+    *,
+    name: str,
+    where: str,
+    class_names: Sequence[str] | None = None,
+    sample_axis: int | None = None,
+    notes: Sequence[str] = (),
+) -> Dataset:
+    """Return the data set of one or several parts; an id is the index, after the split where there are splits.
+
+    Args:
+        parts: at least one.
+        name: what the data set is called.
+        where: what it is called in messages.
+        class_names: what whole-number labels mean; the numbers themselves where None.
+        sample_axis: the axis of the pixels that counts pictures; guessed where None.
+        notes: what the source did.
+
+    Raises:
+        SourceError: pictures and labels do not fit together.
+
+    Example:
+        >>> pixels = np.zeros((3, 8, 8), dtype=np.uint8)
+        >>> from_parts([Part(pixels, np.array([0, 1, 1]), split="train")], name="x", where="x").ids.tolist()
+        ['train/0', 'train/1', 'train/2']
+    """
+    # Before the pixels: what changes while they are read must not pass for what was read.
+    fingerprint = stat_fingerprint(
+        [file for part in parts for file in part.files], also=f"{sample_axis} {[part.split for part in parts]}"
+    )
+    said: list[str] = list(notes)
+    pictures, labels, names, ids, splits = [], [], [], [], []
+    for part in parts:
+        found, class_names_here = _named_labels(part.labels, class_names, where)
+        array, more = as_pictures(part.pixels, len(found), where=where, sample_axis=sample_axis)
+        said += [note for note in more if note not in said]
+        pictures.append(array)
+        labels.append(found)
+        names.append(class_names_here)
+        ids.append(_numbered(len(found), f"{part.split}/" if part.split else ""))
+        splits.append(np.full(len(found), part.split, dtype="U10"))
+    if len({array.shape[1:] for array in pictures}) > 1:
+        shapes = ", ".join(str(array.shape) for array in pictures)
+        raise SourceError(f"{where!r} has pictures of different shapes in its splits: {shapes}")
+    classes = list(class_names) if class_names else sort_classes({n for some in names for n in some})
+    if len(classes) < 2:
+        raise SourceError(f"{where!r} has one class only, {classes}: at least two are needed")
+    position = {n: i for i, n in enumerate(classes)}
+    merged = [np.array([position[n] for n in some])[found] for some, found in zip(names, labels, strict=True)]
+    has_files = any(part.files for part in parts)
+    return Dataset(
+        np.concatenate(ids),
+        ArrayImages(_joined(pictures), fingerprint=fingerprint if has_files else None),
+        np.concatenate(merged),
+        tuple(classes),
+        given_split=np.concatenate(splits) if any(part.split for part in parts) else None,
+        name=name,
+        notes=tuple(said),
+    )
+
+
+def _joined(arrays: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+
+
+def _numbered(count: int, prefix: str) -> NDArray[Any]:
+    numbers = strings(np.arange(count).astype("U12"))
+    return np.array([prefix], dtype=np.dtypes.StringDType()) + numbers if prefix else numbers
+
+
+def _named_labels(
+    values: NDArray[Any], class_names: Sequence[str] | None, where: str
+) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    labels, names = labels_of(values, where=where)
+    if class_names is None:
+        return labels, names
+    numbers = [int(n) for n in names]
+    if numbers and not 0 <= min(numbers) <= max(numbers) < len(class_names):
+        raise SourceError(
+            f"labels in {where!r} must be 0 to {len(class_names) - 1}, one of {len(class_names)} class names, "
+            f"got {min(numbers)} to {max(numbers)}"
+        )
+    return labels, tuple(class_names[n] for n in numbers)
+
+
+def as_pictures(
+    values: NDArray[Any], count: int, *, where: str, sample_axis: int | None = None
+) -> tuple[NDArray[np.uint8], list[str]]:
+    """Return pictures as uint8 (N, H, W) or (N, H, W, 1 or 3), and what was done.
+
+    Args:
+        values: N pictures along the first or the last axis; flattened to squares, with channels first or last;
+            of any range that ``scaled_to_8`` knows.
+        count: how many labels there are, which tells the axis.
+        where: what the file is called in messages.
+        sample_axis: the axis that counts pictures; guessed where None.
+
+    Raises:
+        SourceError: the shape is none of those.
+
+    Example:
+        >>> pixels, notes = as_pictures(np.zeros((64, 5), dtype=np.uint8), 5, where="X.npy")
+        >>> pixels.shape, notes
+        ((5, 8, 8), ['pictures lie along the last axis of (64, 5)', 'rows of 64 values are squares of 8x8'])
+    """
+    notes: list[str] = []
+    if values.dtype.kind not in "buif" or values.ndim < 2:
+        raise SourceError(
+            f"pictures in {where!r} must be numbers of shape (N, height, width), (N, height, width, channels) or "
+            f"(N, height·width), got {values.dtype} of shape {values.shape}"
+        )
+    values = _samples_first(values, count, where, sample_axis, notes)
+    if values.ndim == 2:
+        values = _unflattened(values, where, notes)
+    values = _channels_last(values, where, notes)
+    return _as_uint8(values, notes), notes
+
+
+def _samples_first(
+    values: NDArray[Any], count: int, where: str, sample_axis: int | None, notes: list[str]
+) -> NDArray[Any]:
+    axes = [axis for axis in (0, values.ndim - 1) if values.shape[axis] == count]
+    if sample_axis is not None:
+        if not -values.ndim <= sample_axis < values.ndim or values.shape[sample_axis] != count:
+            raise SourceError(
+                f"sample_axis {sample_axis} of shape {values.shape} in {where!r} does not count {count} labels"
+            )
+        axes = [sample_axis % values.ndim]
+    if not axes:
+        raise SourceError(
+            f"{where!r} has {count} labels for pictures of shape {values.shape}: one label a picture is needed"
+        )
+    if axes[0] == 0:
+        return values
+    notes.append(f"pictures lie along the last axis of {values.shape}")
+    return np.moveaxis(values, axes[0], 0)
+
+
+def _unflattened(values: NDArray[Any], where: str, notes: list[str]) -> NDArray[Any]:
+    length = values.shape[1]
+    side = math.isqrt(length)
+    if side * side == length:
+        notes.append(f"rows of {length} values are squares of {side}x{side}")
+        return values.reshape(len(values), side, side)
+    side = math.isqrt(length // 3)
+    if 3 * side * side == length:
+        notes.append(f"rows of {length} values are colour squares of {side}x{side}x3")
+        return values.reshape(len(values), side, side, 3)
+    raise SourceError(
+        f"pictures in {where!r} are flattened to {length} values, which is no square: save them as (N, height, width)"
+    )
+
+
+def _channels_last(values: NDArray[Any], where: str, notes: list[str]) -> NDArray[Any]:
+    if values.ndim == 4 and values.shape[3] not in (1, 3) and values.shape[1] in (1, 3):
+        notes.append(f"channels lie first in {values.shape}")
+        values = np.moveaxis(values, 1, 3)
+    if values.ndim == 4 and values.shape[3] == 4:
+        notes.append("the fourth channel (alpha) is left out")
+        values = values[..., :3]
+    if values.ndim not in (3, 4) or (values.ndim == 4 and values.shape[3] not in (1, 3)) or 0 in values.shape:
+        raise SourceError(
+            f"pictures in {where!r} must be (N, height, width) or (N, height, width, 1 or 3 channels), got {values.shape}"
+        )
+    return values
+
+
+def _as_uint8(values: NDArray[Any], notes: list[str]) -> NDArray[np.uint8]:
+    if values.dtype == np.uint8:
+        if values.size and values.max() <= 1:
+            notes.append("values of 0 and 1 scaled to 0 and 255")
+            return np.asarray(values * np.uint8(255))
+        return values
+    if values.dtype == bool or (values.dtype.kind in "ui" and values.min() >= 0 and values.max() <= 1):
+        notes.append("values of 0 and 1 scaled to 0 and 255")
+        return values.astype(np.uint8) * np.uint8(255)
+    out = np.empty(values.shape, dtype=np.uint8)
+    low, high = values.min(), values.max()  # of all pictures: each is scaled alike
+    for start in range(0, len(values), 1024):
+        ends = np.array([low, high], dtype=values.dtype)
+        piece = values[start : start + 1024]
+        scaled, note = scaled_to_8(np.concatenate([piece.reshape(-1), ends]))
+        out[start : start + 1024] = scaled[:-2].reshape(piece.shape)
+        if note not in notes:
+            notes.append(note)
+    return out

@@ -1,0 +1,120 @@
+"""What archives have in common: their members' names, judged one by one, and the tree that they make."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import SourceError
+from ..dataset import Dataset
+from ..encoded import RANGE, RangeImages
+from ..sniff import PICTURE_SUFFIXES, SUFFIXES
+from ..stored import FileRanges
+from .columns import CHUNK, Column
+from .folder import is_clutter, suffix_of
+from .tree import Tree, dataset_of
+
+_SUFFIX_CODE = {suffix: code for code, suffix in enumerate(SUFFIXES)}
+_OTHER_DATA = frozenset({".npy", ".npz", ".mat", ".gnt", ".gz", ".zip", ".tar", ".bin", ".h5", ".parquet"})
+
+
+class Members:
+    """A growing list of an archive's pictures; nothing is ever written to where a member's name points.
+
+    Args:
+        where: what the archive is called in messages.
+
+    Example:
+        >>> members = Members("pictures.zip")
+        >>> [members.add(name) for name in ("cat/1.png", "../evil.png", "__MACOSX/cat/._1.png", "cat/notes.txt")]
+        [True, False, False, False]
+        >>> members.refused
+        ['../evil.png']
+    """
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        self.folders: dict[str, int] = {"": 0}
+        self.names = Column()
+        self.skipped: Counter[str] = Counter()
+        self.tables: list[str] = []
+        self.refused: list[str] = []
+        self.refused_count = 0
+        self.notes: list[str] = []
+        self._folder: list[int] = []
+        self._folders: list[NDArray[np.int32]] = []
+        self._rows: list[tuple[int, ...]] = []
+        self._ranges: list[NDArray[np.void]] = []
+
+    def add(self, path: str, *, is_folder: bool = False, is_file: bool = True) -> bool:
+        """Take note of one member; True where it is a picture, whose range must follow by ``place``."""
+        plain = path.replace("\\", "/")
+        parts = [part for part in plain.split("/") if part not in ("", ".")]
+        if plain.startswith("/") or ".." in parts or re.match(r"[A-Za-z]:", plain) or "\0" in plain:
+            self.refuse(path)
+            return False
+        if not parts or any(map(is_clutter, parts)):
+            return False
+        if is_folder:
+            self._position("/".join(parts))
+            return False
+        if not is_file:
+            self.refuse(path)
+            return False
+        suffix = suffix_of(parts[-1])
+        if suffix not in PICTURE_SUFFIXES:
+            self.skipped[suffix or "without suffix"] += 1
+            if len(parts) == 1 and suffix in (".csv", ".tsv"):
+                self.tables.append(parts[0])
+            return False
+        self.names.append(parts[-1])
+        self._folder.append(self._position("/".join(parts[:-1])))
+        return True
+
+    def place(self, *, offset: int, size: int, length: int, crc: int, lead: int, method: int, path: str) -> None:
+        """Take note of where the picture just added lies."""
+        suffix = _SUFFIX_CODE[suffix_of(path.replace("\\", "/").rsplit("/", 1)[-1])]
+        self._rows.append((offset, size, length, crc, 0, min(lead, 65535), method, suffix))
+        if len(self._rows) >= CHUNK:
+            self._pack()
+
+    def refuse(self, path: str) -> None:
+        """Take note of a member that points outside, or is a link: it is left out."""
+        self.refused_count += 1
+        if len(self.refused) < 5:
+            self.refused.append(path)
+
+    def _position(self, folder: str) -> int:
+        return self.folders.setdefault(folder, len(self.folders))
+
+    def _pack(self) -> None:
+        if self._rows:
+            self._ranges.append(np.array(self._rows, dtype=RANGE))
+            self._folders.append(np.array(self._folder, dtype=np.int32))
+            self._rows, self._folder = [], []
+
+    def dataset(self, files: FileRanges, *, name: str) -> Dataset:
+        """Return the data set of all members."""
+        self._pack()
+        notes = list(self.notes)
+        if self.refused_count:
+            shown = ", ".join(repr(path) for path in self.refused)
+            notes.append(f"{self.refused_count} members are refused (links, or paths that lead outside): {shown}")
+        folder = np.concatenate(self._folders) if self._folders else np.array([], dtype=np.int32)
+        table = np.concatenate(self._ranges) if self._ranges else np.array([], dtype=RANGE)
+        other = [suffix for suffix in self.skipped if suffix in _OTHER_DATA]
+        if not len(table) and other:
+            raise SourceError(
+                f"{self.where!r} holds no pictures but {other[0]} files: unpack it and open what is inside"
+            )
+        folders = list(self.folders)
+        tree = Tree(folders, folder, self.names.array(), self.skipped, tuple(notes), tuple(self.tables))
+
+        def images(rows: NDArray[np.int64], _: NDArray[Any]) -> RangeImages:
+            return RangeImages(files, table[rows])
+
+        return dataset_of(tree, images=images, name=name, where=self.where)

@@ -1,0 +1,268 @@
+"""Trees of folders, wherever they lie: which folder is a class, which is a split, and the data set that follows."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import SourceError
+from ..dataset import Dataset, Images, strings
+from .classes import sort_classes
+
+_SPELLINGS = {
+    "train": "train|training|trn|训练|训练集",
+    "validation": "val|valid|validation|validate|dev|development|验证|验证集",
+    "test": "test|testing|tst|测试|测试集",
+}
+_FILLERS = r"(?:data|dataset|set|split|images?|imgs?|pictures?|pics?|photos?|samples?|folder|seg|my|the|raw|\d+)"
+_SPLITS = {name: re.compile(rf"{_FILLERS}*(?:{words}){_FILLERS}*") for name, words in _SPELLINGS.items()}
+
+
+def split_of(folder: str) -> str:
+    """Return the split that a folder's name means: ``"train"``, ``"validation"``, ``"test"``, or "" for none.
+
+    Example:
+        >>> [split_of(name) for name in ("Train", "test_data", "VAL", "dev", "seg_train", "cats", "training 2", "tests")]
+        ['train', 'test', 'validation', 'validation', 'train', '', 'train', '']
+    """
+    plain = re.sub(r"[\s_.\-]+", "", folder).casefold()
+    return next((name for name, pattern in _SPLITS.items() if pattern.fullmatch(plain)), "")
+
+
+@dataclasses.dataclass(frozen=True)
+class Tree:
+    """The pictures below a root, in rows: row i is the file ``names[i]`` in ``folders[folder[i]]``.
+
+    Attributes:
+        folders: each folder's path below the root, with ``/``; "" is the root. Folders without pictures too.
+        folder: (N,) int32 positions in ``folders``.
+        names: (N,) strings, the files' names.
+        skipped: how many files were passed over, by suffix.
+        notes: what was noticed while looking.
+        tables: names of CSV and TSV files in the root, for advice.
+    """
+
+    folders: list[str]
+    folder: NDArray[np.int32]
+    names: NDArray[Any]
+    skipped: Counter[str]
+    notes: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class _Kept:
+    """What each folder means: the path that ids begin with, the split and the class; None where it is left out."""
+
+    meaning: list[tuple[str, str, str] | None]
+    notes: list[str]
+    has_splits: bool
+
+
+def dataset_of(
+    tree: Tree, *, images: Callable[[NDArray[np.int64], NDArray[Any]], Images], name: str, where: str
+) -> Dataset:
+    """Return the data set of a tree: one subfolder a class, below one a split where there are splits.
+
+    Args:
+        tree: the pictures found.
+        images: makes Images of rows of the tree and their paths below the root.
+        name: what the data set is called.
+        where: what the tree is called in messages.
+
+    Raises:
+        SourceError: the folders do not say which class a picture has.
+    """
+    count = np.bincount(tree.folder, minlength=len(tree.folders))
+    kept = _meaning(tree, count, where)
+    classes = sort_classes({meant[2] for meant in kept.meaning if meant})
+    position = {class_name: i for i, class_name in enumerate(classes)}
+    label_of = np.array([position[m[2]] if m else -1 for m in kept.meaning], dtype=np.int64)
+    rows = np.flatnonzero(label_of[tree.folder] >= 0)
+    folder = tree.folder[rows]
+    prefix = strings(np.array([m[0] + "/" if m else "" for m in kept.meaning], dtype=np.dtypes.StringDType()))
+    ids = prefix[folder] + tree.names[rows]
+    normal = _normal(ids)
+    order = np.argsort(normal, kind="stable")
+    rows, folder, normal = rows[order], folder[order], normal[order]
+    repeated = normal[1:] == normal[:-1]
+    notes = [*tree.notes, *kept.notes, *_skipped_note(tree.skipped)]
+    if repeated.any():  # of a zip that holds one name twice, the later one counts, as in every unpacker
+        fresh = np.append(~repeated, True)
+        rows, folder, normal = rows[fresh], folder[fresh], normal[fresh]
+        notes.append(f"{int(repeated.sum())} names occur twice: the later one of each counts")
+    roots = strings(np.array([f + "/" if f else "" for f in tree.folders], dtype=np.dtypes.StringDType()))
+    splits = np.array([m[1] if m else "" for m in kept.meaning])
+    return Dataset(
+        normal,
+        images(rows, roots[folder] + tree.names[rows]),
+        label_of[folder],
+        tuple(classes),
+        given_split=splits[folder] if kept.has_splits else None,
+        name=name,
+        notes=tuple(notes),
+    )
+
+
+def _normal(ids: NDArray[Any]) -> NDArray[Any]:
+    """Return ids in NFC, so that macOS' decomposed names are the same as everybody else's."""
+    parts = []
+    for start in range(0, len(ids), 65536):
+        part = ids[start : start + 65536].tolist()
+        plain = "".join(part).isascii()
+        parts.append(strings(part if plain else [unicodedata.normalize("NFC", id_) for id_ in part]))
+    return np.concatenate(parts) if parts else ids
+
+
+def _meaning(tree: Tree, count: NDArray[np.int64], where: str) -> _Kept:
+    paths = [path.split("/") if path else [] for path in tree.folders]
+    filled = [i for i in range(len(paths)) if count[i]]
+    if not filled:
+        raise SourceError(_nothing(tree, where))
+    start = _wrapper([paths[i] for i in filled])
+    inner = {i: paths[i][start:] for i in filled}
+    if all(not parts for parts in inner.values()):
+        raise SourceError(_no_classes(tree, where, int(count.sum()), shown="/".join(paths[filled[0]][:start])))
+    notes = []
+    loose = [i for i, parts in inner.items() if not parts]
+    if loose:
+        notes.append(f"{sum(int(count[i]) for i in loose)} pictures lie beside the folders and are left out")
+    inner = {i: parts for i, parts in inner.items() if parts}
+    by_top: dict[str, list[int]] = {}
+    for i, parts in inner.items():
+        by_top.setdefault(parts[0], []).append(i)
+    if _are_splits(by_top, inner):
+        kept = _split_folders(by_top, inner, count, notes, where)
+    else:
+        kept = _class_folders(inner, where)
+    meaning = [kept.get(i) for i in range(len(paths))]
+    _check_two_classes(meaning, where)
+    used = {"/".join(paths[i]) for i in kept}
+    notes += _empty_note(tree.folders, paths, used, start)
+    return _Kept(meaning, notes, has_splits=any(meant[1] for meant in kept.values()))
+
+
+def _wrapper(paths: Sequence[list[str]]) -> int:
+    """Return how many leading folders only wrap the rest: the same one everywhere, no split, without pictures."""
+    depth = 0
+    while True:
+        tops = {parts[depth] if len(parts) > depth else None for parts in paths}
+        if len(tops) != 1 or None in tops or all(len(parts) == depth + 1 for parts in paths):
+            break
+        if any(len(parts) == depth + 1 for parts in paths):  # it holds pictures itself
+            break
+        if split_of(next(iter(tops)) or "") and all(len(parts) == depth + 2 for parts in paths):
+            break
+        depth += 1
+    # A lone folder that holds all pictures itself is looked into as well, so that the message can say so.
+    return depth
+
+
+def _are_splits(by_top: dict[str, list[int]], inner: dict[int, list[str]]) -> bool:
+    deep = {top for top, members in by_top.items() if any(len(inner[i]) > 1 for i in members)}
+    named = {top for top in by_top if split_of(top)}
+    if deep & named:
+        return True
+    # Pictures directly in Train and Test, and nothing else: splits without classes.
+    return len(named) == len(by_top) and len({split_of(top) for top in named}) > 1
+
+
+def _split_folders(
+    by_top: dict[str, list[int]], inner: dict[int, list[str]], count: NDArray[np.int64], notes: list[str], where: str
+) -> dict[int, tuple[str, str, str]]:
+    kept: dict[int, tuple[str, str, str]] = {}
+    for top, members in sorted(by_top.items()):
+        split = split_of(top)
+        if not split:
+            raise SourceError(
+                f"{where!r} has splits ({', '.join(sorted(t for t in by_top if split_of(t)))}) and beside them the "
+                f"folder {top!r} with pictures, which is none: name it train, validation or test, or take it away"
+            )
+        below = [i for i in members if len(inner[i]) > 1]
+        direct = sum(int(count[i]) for i in members if len(inner[i]) == 1)
+        if direct:
+            notes.append(f"{direct} pictures in {top!r} lie in no class folder and are left out")
+        start = 1 + _wrapper([inner[i][1:] for i in below]) if below else 1
+        for i in below:
+            parts = inner[i]
+            if len(parts) != start + 1:
+                raise SourceError(_too_deep(where, "/".join(parts), "split/class/picture"))
+            kept[i] = (f"{top}/{parts[start]}", split, _class_name(parts[start]))
+    if not kept:
+        raise SourceError(
+            f"{where!r} has the splits {', '.join(sorted(by_top))}, but their pictures lie in no class folders: "
+            "make one folder a class inside each, or give a table (CSV) with path, label and split"
+        )
+    return kept
+
+
+def _class_folders(inner: dict[int, list[str]], where: str) -> dict[int, tuple[str, str, str]]:
+    for parts in inner.values():
+        if len(parts) > 1:
+            raise SourceError(_too_deep(where, "/".join(parts), "class/picture"))
+    return {i: (parts[0], "", _class_name(parts[0])) for i, parts in inner.items()}
+
+
+def _class_name(folder: str) -> str:
+    return unicodedata.normalize("NFC", folder)
+
+
+def _check_two_classes(meaning: Sequence[tuple[str, str, str] | None], where: str) -> None:
+    names = {meant[2] for meant in meaning if meant}
+    if len(names) == 1:
+        raise SourceError(f"{where!r} has one class only, {names.pop()!r}: at least two are needed, one subfolder each")
+
+
+def _too_deep(where: str, folder: str, expected: str) -> str:
+    return (
+        f"{where!r} has pictures deeper than classes lie: in {folder!r}, where {expected} is expected, so it cannot "
+        "be told which folder is the class: give the folder that holds the class folders, or a table (CSV)"
+    )
+
+
+def _no_classes(tree: Tree, where: str, pictures: int, shown: str) -> str:
+    inside = f" (in {shown!r})" if shown else ""
+    advice = "make one subfolder a class"
+    if tree.tables:
+        advice = f"open the table {tree.tables[0]!r} beside them instead, or {advice}"
+    return f"{where!r} has {pictures} pictures{inside} but no class folders: {advice}"
+
+
+def _nothing(tree: Tree, where: str) -> str:
+    if tree.skipped:
+        found = ", ".join(f"{n} {suffix}" for suffix, n in tree.skipped.most_common(4))
+        return f"{where!r} has no pictures, only other files ({found}): give one subfolder of pictures a class"
+    if len(tree.folders) > 1:
+        return f"{where!r} has {len(tree.folders) - 1} folders but no pictures in them: put pictures into each class"
+    return f"{where!r} is empty: put one subfolder of pictures a class into it"
+
+
+def _empty_note(folders: list[str], paths: list[list[str]], used: set[str], start: int) -> list[str]:
+    parents = {path for folder in folders for path in _above(folder)}
+    empty = [
+        f for f, parts in zip(folders, paths, strict=True) if f not in used and f not in parents and len(parts) > start
+    ]
+    if not empty:
+        return []
+    return [f"{len(empty)} folders hold no pictures: {', '.join(sorted(empty)[:5])}{', …' if len(empty) > 5 else ''}"]
+
+
+def _above(folder: str) -> list[str]:
+    parts = folder.split("/")
+    return ["/".join(parts[:i]) for i in range(1, len(parts))]
+
+
+def _skipped_note(skipped: Counter[str]) -> list[str]:
+    if not skipped:
+        return []
+    listed = ", ".join(
+        f"{n} {suffix}" for suffix, n in sorted(skipped.items(), key=lambda item: (-item[1], item[0]))[:6]
+    )
+    return [f"{sum(skipped.values())} files that are no pictures are left out ({listed})"]
