@@ -5,7 +5,7 @@ from .detectors import CURVE_DETECTOR, YELLOW_DETECTOR, yellowness
 from .drawing import draw_filters
 from .gabor import GaborFilter, gabor_bank, gabor_filter, gabor_response, sigma_of_bandwidth
 from .gradients import Gradient, gradient, sharpened
-from .kernels import Kernel, add_kernel, get_kernel, kernels
+from .kernel import Kernel, add_kernel, get_kernel, kernels
 from .matrix import convolution_matrix, correlation_matrix
 from .padding import Border, Padding, pad
 from .pooling import average_pool, max_pool

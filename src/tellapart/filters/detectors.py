@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DataError
 from .convolution import correlate
-from .kernels import add_kernel
+from .kernel import add_kernel
 
 CURVE_DETECTOR: NDArray[np.float64] = np.zeros((7, 7))
 """7×7: 30 along a curve that comes down from the upper right, 0 elsewhere."""

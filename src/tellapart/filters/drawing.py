@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from .convolution import correlate
-from .kernels import Kernel, get_kernel
+from .kernel import Kernel, get_kernel
 from .padding import Border
 
 

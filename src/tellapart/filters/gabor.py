@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import RecipeError
 from .convolution import correlate
-from .kernels import Kernel, make_kernel
+from .kernel import Kernel, make_kernel
 from .padding import Border
 
 _DAUGMAN = "J. Daugman, Journal of the Optical Society of America A 2(7), 1985"

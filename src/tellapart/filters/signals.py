@@ -135,7 +135,7 @@ def gaussian_weights(sigma: float, *, order: int = 0, extent: float = 4.0) -> ND
     x = np.arange(-half, half + 1) / sigma
     gaussian = np.exp(-0.5 * x**2)
     gaussian /= gaussian.sum()
-    hermite: NDArray[np.float64] = np.polynomial.hermite_e.hermeval(x, [0] * order + [1])
+    hermite = np.asarray(np.polynomial.hermite_e.hermeval(x, [0] * order + [1]), dtype=np.float64)
     return gaussian * hermite * float((-1 / sigma) ** order)
 
 

@@ -1,0 +1,126 @@
+"""Features of many pictures: in batches, on several cores, kept on disk where wished."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DataError, RecipeError
+from .base import FeatureSpec, checked_options, features
+
+_BATCH_VALUES = 400_000
+_CACHE_VERSION = 1
+
+
+def extract(
+    pixels: NDArray[np.uint8],
+    feature: str,
+    *,
+    options: Mapping[str, Any] | None = None,
+    jobs: int = 2,
+    cache: Path | str | None = None,
+) -> NDArray[np.float32]:
+    """Return a feature of every picture.
+
+    Beside the result, the memory needed does not grow with the number of pictures; ``pixels`` may be memory-mapped.
+
+    Args:
+        pixels: uint8, (N, H, W, 1 or 3).
+        feature: a registered name.
+        options: what this feature alone understands, such as ``{"bins": 16}``.
+        jobs: how many threads compute batches.
+        cache: a folder where the result is kept, under a name made from the pixels, the feature and its options.
+
+    Returns:
+        float32, (N, D).
+
+    Raises:
+        UnknownNameError: no such feature.
+        RecipeError: an option that it does not have, or out of range.
+        DataError: not uint8 pictures with 1 or 3 channels, or too small for the feature.
+
+    Example:
+        >>> extract(np.zeros((3, 8, 8, 1), dtype=np.uint8), "colour-histogram", options={"bins": 4})[0].tolist()
+        [1.0, 0.0, 0.0, 0.0]
+    """
+    spec = features.get(feature)
+    chosen = checked_options(spec, options)
+    _check_pixels(pixels)
+    if jobs < 1:
+        raise RecipeError(f"jobs must be at least 1, got {jobs}")
+    if cache is None or not len(pixels):
+        return _computed(pixels, spec, chosen, jobs)
+    path = Path(cache) / f"{feature}-{_key(pixels, spec, chosen)}.npy"
+    kept = _load(path, len(pixels))
+    if kept is None:
+        kept = _computed(pixels, spec, chosen, jobs)
+        _save(path, kept)
+    return kept
+
+
+def _computed(
+    pixels: NDArray[np.uint8], spec: FeatureSpec, options: Mapping[str, Any], jobs: int
+) -> NDArray[np.float32]:
+    # The first picture says how long a row is; without pictures a black one does.
+    first = spec.compute(pixels[:1] if len(pixels) else np.zeros((1, *pixels.shape[1:]), np.uint8), **options)
+    out = np.empty((len(pixels), first.shape[1]), dtype=np.float32)
+    size = max(1, _BATCH_VALUES // int(np.prod(pixels.shape[1:])))
+    starts = range(0, len(pixels), size)
+
+    def fill(start: int) -> None:
+        out[start : start + size] = spec.compute(pixels[start : start + size], **options)
+
+    if jobs == 1 or len(starts) < 2:
+        for start in starts:
+            fill(start)
+        return out
+    with ThreadPoolExecutor(jobs) as pool:
+        for _ in pool.map(fill, starts):
+            pass
+    return out
+
+
+def _check_pixels(pixels: NDArray[np.uint8]) -> None:
+    if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or pixels.ndim != 4:
+        got = f"{pixels.dtype} of shape {pixels.shape}" if isinstance(pixels, np.ndarray) else type(pixels).__name__
+        raise DataError(f"pixels must be uint8 of shape (N, H, W, 1 or 3), got {got}: resize and stack the pictures")
+    if pixels.shape[3] not in (1, 3) or 0 in pixels.shape[1:]:
+        raise DataError(f"pixels must be uint8 of shape (N, H, W, 1 or 3), got shape {pixels.shape}")
+
+
+def _key(pixels: NDArray[np.uint8], spec: FeatureSpec, options: Mapping[str, Any]) -> str:
+    head = json.dumps([_CACHE_VERSION, spec.name, sorted(options.items()), pixels.shape], default=str)
+    digest = hashlib.blake2b(head.encode(), digest_size=16)
+    for start in range(0, len(pixels), 1024):
+        digest.update(np.ascontiguousarray(pixels[start : start + 1024]).tobytes())
+    return digest.hexdigest()
+
+
+def _load(path: Path, count: int) -> NDArray[np.float32] | None:
+    """Return the kept feature, or None where there is none or the file is damaged: it is computed anew then."""
+    try:
+        kept: NDArray[np.float32] = np.load(path, allow_pickle=False)
+    except (FileNotFoundError, ValueError, EOFError):
+        return None
+    return kept if kept.ndim == 2 and len(kept) == count and kept.dtype == np.float32 else None
+
+
+def _save(path: Path, kept: NDArray[np.float32]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, beside = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.save(file, kept, allow_pickle=False)
+        Path(beside).replace(path)
+    except BaseException:
+        Path(beside).unlink(missing_ok=True)
+        raise
