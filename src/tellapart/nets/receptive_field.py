@@ -87,7 +87,8 @@ def after(
     joined = _joined(out, seen)
     # With one picture, one row is a layer over everything; many rows are a layer at each position.
     over_all = func.overloadpacket in DENSE and out.shape[0] == 1
-    if over_all or func.overloadpacket in ATTENTION:
+    # A product of two tensors from the picture mixes its positions; one with weights is a layer at each position.
+    if over_all or (func.overloadpacket in ATTENTION and len(seen) > 1):
         return Field(_larger(joined.size, image_size), _larger(joined.jump, image_size))
     sliding = window(func, args)
     if sliding is None:
