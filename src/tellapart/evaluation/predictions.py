@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -18,8 +19,9 @@ from ..images.dataset import strings
 from .files import write_whole
 
 _FORMAT = 1
-_DAMAGE = (ValueError, OSError, KeyError, TypeError, SyntaxError, EOFError, RuntimeError, MemoryError,
-           zipfile.BadZipFile, zlib.error)  # fmt: skip
+# What NumPy and the zip library raise on damaged bytes; a header is parsed as Python's literals.
+_DAMAGE = (ValueError, OSError, KeyError, TypeError, SyntaxError, EOFError, RuntimeError, MemoryError, Warning,
+           tokenize.TokenError, zipfile.BadZipFile, zlib.error)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -190,7 +192,7 @@ class Predictions:
             RunCorruptError: the file is missing, damaged or not of this kind.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with np.load(io.BytesIO(Path(path).read_bytes()), allow_pickle=False) as file:
                 if int(file["format"]) != _FORMAT:
                     raise ValueError(f"its format is {int(file['format'])}, this tellapart reads {_FORMAT}")
                 return cls(file["ids"], file["logits"], file["labels"], tuple(file["class_names"].tolist()))

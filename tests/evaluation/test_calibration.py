@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize_scalar
+from sklearn.metrics import log_loss
+
+from tellapart.errors import DataError
+from tellapart.evaluation import (
+    Predictions,
+    calibration_error,
+    calibration_error_by_chance,
+    evaluate,
+    fit_temperature,
+    loss,
+    reliability,
+)
+from tellapart.evaluation.calibration import bin_of
+
+
+def drawn(count: int, *, seed: int = 0, sharp: float = 1.0) -> Predictions:
+    """Return predictions that are perfectly calibrated at temperature ``sharp``."""
+    rng = np.random.default_rng(seed)
+    logits = 2 * rng.normal(size=(count, 5))
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    labels = (probabilities.cumsum(axis=1) > rng.random(count)[:, None]).argmax(axis=1)
+    return Predictions(np.arange(count).astype(str), sharp * logits, labels, tuple("abcde"))
+
+
+def by_hand(predictions, bins=15, temperature=1.0):
+    """Guo et al. 2017, equation 3, written as it stands."""
+    confidence, right = predictions.confidence(temperature), predictions.correct()
+    total = 0.0
+    for b in range(bins):
+        inside = (confidence > b / bins) & (confidence <= (b + 1) / bins)
+        if inside.any():
+            total += inside.sum() / len(right) * abs(right[inside].mean() - confidence[inside].mean())
+    return total
+
+
+@pytest.mark.parametrize("sharp", [0.3, 1.0, 4.0])
+def test_the_temperature_is_scipys(make_predictions, sharp):
+    said = make_predictions(sharp=sharp)
+    fit = fit_temperature(said)
+    found = minimize_scalar(
+        lambda log: log_loss(said.labels, said.probabilities(np.exp(log))), bounds=(-3, 3), method="bounded",
+        options={"xatol": 1e-9},
+    )  # fmt: skip
+    assert fit.temperature == pytest.approx(np.exp(found.x), rel=1e-5)
+    assert fit.loss_after == pytest.approx(found.fun, abs=1e-9)
+    assert fit.loss_before == pytest.approx(log_loss(said.labels, said.probabilities()))
+    assert not fit.at_bound
+
+
+def test_the_temperature_that_was_put_in_comes_out():
+    assert fit_temperature(drawn(20_000, sharp=3)).temperature == pytest.approx(3, rel=0.03)
+
+
+def test_scaling_lowers_the_error_on_other_pictures():
+    fit = fit_temperature(drawn(2000, sharp=3))
+    other = drawn(2000, seed=1, sharp=3)
+    before, after = evaluate(other), evaluate(other, temperature=fit.temperature)
+    assert before["calibration_error"].value > 0.15
+    assert after["calibration_error"].value < before["calibration_error"].value / 4
+    assert after["accuracy"] == before["accuracy"]
+
+
+def test_no_mistake_keeps_1():
+    said = Predictions(["a", "b"], [[1, 0], [0, 1]], [0, 1], ("x", "y"))
+    fit = fit_temperature(said)
+    assert (fit.temperature, fit.at_bound) == (1.0, True)
+    assert "no picture is wrong" in str(fit)
+
+
+def test_confidence_that_means_nothing_ends_at_the_bound():
+    said = Predictions(["a", "b"], [[1, 0], [0, 1]], [1, 0], ("x", "y"))
+    fit = fit_temperature(said)
+    assert (fit.temperature, fit.at_bound) == (20.0, True)
+    assert "bound" in str(fit)
+
+
+def test_tiny_and_extreme_sets():
+    assert fit_temperature(Predictions([], np.zeros((0, 2)), [], ("x", "y"))).temperature == 1
+    flat = fit_temperature(Predictions(["a"], [[2, 2]], [0], ("x", "y")))
+    assert np.isfinite(flat.temperature)
+    huge = Predictions(list("abc"), [[1e4, 0], [1e4, 0], [1e4, 0]], [0, 0, 1], ("x", "y"))
+    assert fit_temperature(huge).temperature == 20
+    tiny = Predictions(list("abc"), [[1e-3, 0]] * 3, [0, 0, 1], ("x", "y"))
+    assert fit_temperature(tiny).temperature == 0.05
+    with pytest.raises(DataError, match="bounds"):
+        fit_temperature(huge, bounds=(2, 1))
+
+
+def test_the_error_is_the_papers(predictions):
+    for temperature in (0.5, 1.0, 2.5):
+        want = by_hand(predictions, temperature=temperature)
+        assert reliability(predictions, temperature=temperature).error == pytest.approx(want)
+        assert calibration_error(predictions, temperature=temperature).value == pytest.approx(want)
+        assert evaluate(predictions, temperature=temperature)["calibration_error"].value == pytest.approx(want)
+    assert reliability(predictions, bins=7).error == pytest.approx(by_hand(predictions, bins=7))
+
+
+def test_a_hand_worked_diagram():
+    logit = np.log([[0.9, 0.1]] * 4 + [[0.55, 0.45]] * 2)
+    diagram = reliability(Predictions(list("abcdef"), logit, [0, 0, 0, 1, 0, 1], ("x", "y")), bins=5)
+    assert diagram.counts.tolist() == [0, 0, 2, 0, 4]
+    np.testing.assert_allclose(diagram.accuracy[[2, 4]], [0.5, 0.75])
+    np.testing.assert_allclose(diagram.confidence[[2, 4]], [0.55, 0.9], rtol=1e-6)
+    assert diagram.error == pytest.approx(2 / 6 * 0.05 + 4 / 6 * 0.15, rel=1e-5)
+    assert diagram.largest_error == pytest.approx(0.15, rel=1e-5)
+    bins = json.loads(json.dumps(diagram.to_dict(), allow_nan=False))["bins"]
+    assert bins[0]["accuracy"] is None
+    assert len(bins) == 5
+
+
+def test_a_bin_holds_its_upper_edge():
+    assert bin_of(np.array([0.0, 0.2, 0.5, 0.51, 1.0]), bins=2).tolist() == [0, 0, 0, 1, 1]
+
+
+def test_a_perfect_classifier_is_told_from_a_wrong_one():
+    good, bad = drawn(1500, seed=3), drawn(1500, seed=3, sharp=3)
+    assert calibration_error(good).value <= calibration_error_by_chance(good).high
+    assert calibration_error(bad).low > calibration_error_by_chance(bad).high
+
+
+def test_loss_leaves_out_unknown_labels():
+    said = Predictions(["a", "b"], [[1, 0], [0, 9]], [0, -1], ("x", "y"))
+    assert loss(said) == pytest.approx(np.log(1 + np.exp(-1)))

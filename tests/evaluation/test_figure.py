@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tellapart.evaluation import Figure
+
+
+@pytest.mark.parametrize(
+    ("figure", "text"),
+    [
+        (Figure(0.833, 0.824, 0.841, count=7677, unit="%"), "83.3% (82.4 to 84.1, 7,677 pictures)"),
+        (Figure(0.012, -0.003, 0.021, count=1, unit="points"), "1.2 points (−0.3 to 2.1, 1 picture)"),
+        (Figure(None, count=0, unit="%"), "– (0 pictures)"),
+        (Figure(0.51234, 0.4, 0.6, count=20), "0.512 (0.400 to 0.600, 20 pictures)"),
+        (Figure(0.99996, 1.0, 1.0, count=10**6, unit="%"), "99.996% (100.0 to 100.0, 1,000,000 pictures)"),
+        (Figure(0.0002, count=5000, unit="%"), "0.02% (5,000 pictures)"),
+        (Figure(1.0, count=3, unit="%"), "100.0% (3 pictures)"),
+    ],
+)
+def test_printing(figure, text):
+    assert str(figure) == text
+
+
+def test_json_round_trip():
+    figure = Figure(1 / 3, 0.1, 2 / 3, count=9, name="x", unit="%", level=0.9, method="Wilson")
+    assert Figure.from_dict(json.loads(json.dumps(figure.to_dict(), allow_nan=False))) == figure

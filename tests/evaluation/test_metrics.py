@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import json
+import time
+
+import numpy as np
+import pytest
+import sklearn.metrics as reference
+
+from tellapart.errors import DataError, RunCorruptError
+from tellapart.evaluation import Evaluation, Predictions, evaluate, top_k_correct
+
+
+@pytest.fixture(params=["made", "digits"])
+def said(request, predictions, digits_predictions):
+    return predictions if request.param == "made" else digits_predictions
+
+
+def test_every_figure_is_scikit_learns(said):
+    found = evaluate(said, temperature=1.7)
+    labels, predicted, probabilities = said.labels, said.predicted(), said.probabilities(1.7)
+    sides = {"average": "macro", "zero_division": 0}
+    want = {
+        "accuracy": reference.accuracy_score(labels, predicted),
+        "top_5": reference.top_k_accuracy_score(labels, probabilities, k=5),
+        "macro_precision": reference.precision_score(labels, predicted, **sides),
+        "macro_recall": reference.recall_score(labels, predicted, **sides),
+        "macro_f1": reference.f1_score(labels, predicted, **sides),
+        "balanced_accuracy": reference.balanced_accuracy_score(labels, predicted),
+        "loss": reference.log_loss(labels, probabilities),
+        "brier": reference.brier_score_loss(labels, probabilities, scale_by_half=False),
+        "majority_accuracy": np.bincount(labels).max() / len(labels),
+    }
+    assert {key: found[key].value for key in want} == pytest.approx(want, abs=1e-12)
+    np.testing.assert_array_equal(found.confusion, reference.confusion_matrix(labels, predicted))
+    precision, recall, f1, count = reference.precision_recall_fscore_support(labels, predicted)
+    assert [one.recall.value for one in found.classes] == pytest.approx(recall)
+    assert [one.precision.value for one in found.classes] == pytest.approx(precision)
+    assert [one.f1.value for one in found.classes] == pytest.approx(f1)
+    assert [one.count for one in found.classes] == count.tolist()
+
+
+def test_every_interval_holds_its_figure(said):
+    found = evaluate(said)
+    figures = [*found.figures.values(), *(f for c in found.classes for f in (c.recall, c.precision, c.f1, c.accuracy))]
+    assert all(figure.low <= figure.value <= figure.high for figure in figures)
+    assert all(figure.low >= 0 and figure.high <= 1 for figure in figures if figure.unit == "%")
+    wide = evaluate(said, confidence_level=0.99)
+    assert all(wide[key].high >= figure.high for key, figure in found.figures.items())
+
+
+def test_the_order_of_pictures_and_classes_does_not_matter(predictions):
+    rng = np.random.default_rng(0)
+    base = evaluate(predictions)
+    shuffled = evaluate(predictions.select(rng.permutation(len(predictions))))
+    turned = evaluate(predictions.with_class_names(rng.permutation(list(predictions.class_names)).tolist()))
+    for key, figure in base.figures.items():
+        assert shuffled[key].value == pytest.approx(figure.value, abs=1e-12) or key.endswith("by_chance")
+        assert turned[key].value == pytest.approx(figure.value, abs=1e-12) or key.endswith("by_chance")
+    by_name = {one.name: (one.recall, one.precision) for one in turned.classes}
+    assert by_name == {one.name: (one.recall, one.precision) for one in base.classes}
+
+
+def test_a_hand_worked_case():
+    logits = [[2, 1, 0], [0, 2, 1], [1, 0, 2], [2, 0, 1], [0, 2, 1]]
+    found = evaluate(Predictions(list("abcde"), logits, [0, 0, 2, 2, 1], ("x", "y", "z")), top_k=2)
+    assert found.confusion.tolist() == [[1, 1, 0], [0, 1, 0], [1, 0, 1]]
+    assert found["accuracy"].value == 3 / 5
+    assert found["top_2"].value == 4 / 5  # b's label is last of three
+    assert found["macro_f1"].value == pytest.approx((1 / 2 + 2 / 3 + 2 / 3) / 3)
+    assert found["majority_accuracy"].name == "always “x”"
+
+
+def test_classes_that_are_absent_or_never_predicted():
+    said = Predictions(list("abc"), [[1, 0, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0]], [0, 1, 0], ("p", "q", "r", "s"))
+    found = evaluate(said)
+    text = json.dumps(found.to_dict(), allow_nan=False)
+    records = {one["name"]: one for one in json.loads(text)["classes"]}
+    assert records["s"]["recall"]["value"] is None
+    assert records["r"]["f1"]["value"] is None  # predicted, but without pictures
+    assert records["q"]["precision"]["value"] is None
+    assert records["q"]["f1"]["value"] == 0
+    assert found["macro_precision"].value == pytest.approx((1 / 2 + 0) / 2)
+    want = reference.precision_score(said.labels, said.predicted(), labels=[0, 1], average="macro", zero_division=0)
+    assert found["macro_precision"].value == pytest.approx(want)
+    assert any("“r”, “s”" in note for note in found.notes)
+    assert any("never predicted: “q”" in note for note in found.notes)
+
+
+def test_top_k_where_it_says_nothing():
+    said = Predictions(["a"], [[1, 0]], [0], ("x", "y"))
+    assert not any(key.startswith("top") for key in evaluate(said).figures)
+    assert any("top-5" in note for note in evaluate(said).notes)
+
+
+def test_top_k_draws_go_to_the_first_classes():
+    said = Predictions(list("abc"), np.zeros((3, 4)), [0, 1, 2], tuple("wxyz"))
+    assert top_k_correct(said, 2).tolist() == [True, True, False]
+    assert top_k_correct(said, 1).tolist() == said.correct().tolist()
+
+
+def test_pictures_without_a_label_are_left_out_and_counted(predictions):
+    labels = predictions.labels.copy()
+    labels[::4] = -1
+    found = evaluate(Predictions(predictions.ids, predictions.logits, labels, predictions.class_names))
+    assert found["accuracy"] == evaluate(predictions.select(labels >= 0))["accuracy"]
+    assert (found.count, found.unlabelled) == (300, 100)
+    with pytest.raises(DataError, match="no labelled picture"):
+        evaluate(Predictions(["a"], [[1, 0]], [-1], ("x", "y")))
+
+
+def test_the_majority_class_can_come_from_training(predictions):
+    rarest = evaluate(predictions, majority_class="class 0")["majority_accuracy"]
+    assert rarest.value == pytest.approx((predictions.labels == 0).mean())
+    with pytest.raises(DataError, match="'wolf'"):
+        evaluate(predictions, majority_class="wolf")
+
+
+def test_one_picture_and_all_right():
+    found = evaluate(Predictions(["a"], [[1, 0]], [0], ("x", "y")))
+    assert found["accuracy"].low == pytest.approx(0.2065, abs=1e-4)
+    assert any("no mistake" in note for note in found.notes)
+
+
+def test_json_round_trip_is_exact(said):
+    found = evaluate(said)
+    again = Evaluation.from_dict(json.loads(json.dumps(found.to_dict(), allow_nan=False)))
+    assert again == found
+    assert again.to_dict() == found.to_dict()
+    with pytest.raises(RunCorruptError):
+        Evaluation.from_dict({"count": 3})
+
+
+def test_it_reads_well(predictions):
+    said = Predictions(predictions.ids, predictions.logits, predictions.labels, ("<b>猫</b>", *"abcde"))
+    found = evaluate(said)
+    assert "accuracy" in str(found)
+    assert "<b>猫</b>" in str(found)
+    assert "&lt;b&gt;猫" in found._repr_html_()
+    assert "<b>猫" not in found._repr_html_()
+    recalls = [one.recall.value for one in found.sorted_classes()]
+    assert recalls == sorted(recalls)
+
+
+def test_7677_pictures_of_55_classes_take_seconds_at_most(make_predictions):
+    large = make_predictions(7677, 55)
+    start = time.perf_counter()
+    evaluate(large)
+    assert time.perf_counter() - start < 5  # half a second where nothing else runs

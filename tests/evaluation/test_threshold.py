@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from tellapart.errors import DataError
+from tellapart.evaluation import Predictions, error_at, threshold_for_error
+
+
+def sequence(right: str, *, confidences=None) -> Predictions:
+    """Return pictures from the surest to the least sure, right where there is a 1."""
+    wanted = np.array([sign == "1" for sign in right])
+    sure = np.linspace(5, 1, len(right)) if confidences is None else np.array(confidences, dtype=float)
+    logits = np.stack([sure, np.zeros(len(right))], axis=1)
+    return Predictions(np.arange(len(right)).astype(str), logits, (~wanted).astype(int), ("x", "y"))
+
+
+def test_brute_force_finds_the_same(predictions):
+    found = threshold_for_error(predictions, max_error=0.1)
+    confidence, wrong = predictions.confidence(), ~predictions.correct()
+    best = 0
+    for limit in confidence:
+        inside = confidence >= limit
+        if wrong[inside].mean() <= 0.1:
+            best = max(best, inside.sum())
+    assert found.coverage.value == best / len(predictions)
+    coverage, error = error_at(predictions, found.confidence)
+    assert (coverage, error) == (found.coverage, found.error)
+    assert error.value <= 0.1
+
+
+def test_everything_is_answered_where_nothing_is_wrong():
+    found = threshold_for_error(sequence("1111"))
+    assert (found.confidence, found.coverage.value) == (0.0, 1.0)
+    assert "may be up to 49.0%" in found.note
+
+
+def test_out_of_reach_is_said():
+    found = threshold_for_error(sequence("0111"))
+    assert (found.reached, found.confidence, found.coverage.value) == (False, None, 0.0)
+    assert "no threshold keeps the error at 1.0%" in str(found)
+    json.dumps(found.to_dict(), allow_nan=False)
+
+
+def test_equal_confidences_go_together():
+    found = threshold_for_error(sequence("1110", confidences=[5, 3, 3, 3]), max_error=0.2)
+    assert found.coverage.value == 0.25
+    assert threshold_for_error(sequence("10", confidences=[3, 3])).confidence is None
+
+
+def test_certain_needs_the_pictures():
+    assert threshold_for_error(sequence("1" * 381), certain=True).reached
+    few = threshold_for_error(sequence("1" * 380), certain=True)
+    assert not few.reached
+    assert "about 512" in few.note
+    assert threshold_for_error(sequence("1" * 380)).reached
+
+
+def test_temperature_does_not_change_two_class_coverage(predictions):
+    two = sequence("1" * 30 + "01" * 10)
+    assert (
+        threshold_for_error(two, max_error=0.1, temperature=3).coverage
+        == threshold_for_error(two, max_error=0.1).coverage
+    )
+
+
+def test_arguments_are_checked(predictions):
+    for wrong in (-0.1, 1.1):
+        with pytest.raises(DataError, match="max_error"):
+            threshold_for_error(predictions, max_error=wrong)
+    assert error_at(predictions, 1.1)[1].value is None
