@@ -95,8 +95,10 @@ class Preprocessing(BaseModel):
         across, down = width / image.width, height / image.height
         if self.resize == "crop":
             scale = max(across, down)
-            left, top = (image.width - width / scale) / 2, (image.height - height / scale) / 2
-            box = (left, top, left + width / scale, top + height / scale)
+            # Rounding may leave the whole picture's box a hair outside of it, which Pillow refuses.
+            left = max(0.0, (image.width - width / scale) / 2)
+            top = max(0.0, (image.height - height / scale) / 2)
+            box = (left, top, min(image.width, left + width / scale), min(image.height, top + height / scale))
             return image.resize((width, height), filter_, box=box)
         scale = min(across, down)
         inner = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))

