@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from ..errors import RecipeError
 
 
 class SameConv2d(nn.Conv2d):
@@ -101,3 +104,42 @@ def initialise(net: nn.Module) -> None:
             nn.init.normal_(layer.weight, 0.0, 0.01)
         if isinstance(layer, nn.Conv2d | nn.Linear) and layer.bias is not None:
             nn.init.zeros_(layer.bias)
+
+
+def adaptive_average(maps: Tensor, size: int) -> Tensor:
+    """Return maps (N, C, size, size) of maps (N, C, h, w) of any size: each cell the mean of its share.
+
+    The same as PyTorch's adaptive pooling, written as two matrix products where the shares overlap, because only
+    that can be exported.
+
+    Args:
+        maps: (N, C, h, w).
+        size: cells a side.
+
+    Example:
+        >>> import torch
+        >>> from tellapart.nets.layers import adaptive_average
+        >>> adaptive_average(torch.arange(3.0).expand(1, 1, 3, 3), 2)[0, 0].tolist()
+        [[0.5, 1.5], [0.5, 1.5]]
+    """
+    height, width = int(maps.shape[2]), int(maps.shape[3])
+    if (height, width) == (size, size):
+        return maps
+    if height % size == 0 and width % size == 0:
+        return F.avg_pool2d(maps, (height // size, width // size))
+    return _shares(height, size).to(maps) @ maps @ _shares(width, size).to(maps).T
+
+
+def _shares(side: int, size: int) -> Tensor:
+    """Return the (size, side) matrix whose row i averages the pixels from ⌊i·side/size⌋ to ⌈(i+1)·side/size⌉."""
+    shares = torch.zeros(size, side)
+    for cell in range(size):
+        first, last = cell * side // size, -(-(cell + 1) * side // size)
+        shares[cell, first:last] = 1 / (last - first)
+    return shares
+
+
+def check_variant(name: str, variant: str, *, allowed: tuple[str, ...]) -> None:
+    """Raise RecipeError unless ``variant`` is one that the network called ``name`` has."""
+    if variant not in allowed:
+        raise RecipeError(f"variant must be one of {', '.join(allowed)} for {name!r}, got {variant!r}")
