@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest, bootstrap
+
+from tellapart.errors import ClassMismatchError, DataError
+from tellapart.evaluation import Predictions, compare, mcnemar_test
+
+
+def pair(both: int, first: int, second: int, neither: int) -> tuple[Predictions, Predictions]:
+    """Return two classifiers that are right so often together and alone."""
+    a = np.repeat([1, 1, 0, 0], [both, first, second, neither])
+    b = np.repeat([1, 0, 1, 0], [both, first, second, neither])
+    ids = np.arange(len(a)).astype(str)
+    return tuple(Predictions(ids, np.eye(2)[1 - x], np.zeros(len(a), int), ("x", "y")) for x in (a, b))
+
+
+@pytest.mark.parametrize(("b", "c"), [(0, 0), (1, 5), (10, 10), (121, 59), (0, 12), (700, 610)])
+def test_mcnemar_is_the_binomial_test(b, c):
+    want = binomtest(min(b, c), b + c).pvalue if b + c else 1.0
+    assert mcnemar_test(b, c) == pytest.approx(want)
+
+
+def test_a_published_case():
+    # Agresti, Categorical Data Analysis, table of approval ratings: 150 and 86 discordant of 1,600.
+    assert mcnemar_test(150, 86) == pytest.approx(binomtest(86, 236).pvalue)
+    found = compare(*pair(794, 150, 86, 570))
+    assert found.difference.value == pytest.approx(-0.04)
+    # The large-sample interval there is −0.04 ± 1.96 × 0.0095.
+    assert (found.difference.low, found.difference.high) == pytest.approx((-0.0587, -0.0213), abs=0.001)
+    assert found.better == "A"
+    assert str(found).startswith("A is better than B by 4.0 points (95% interval 2.1 to 5.9, 1,600 pictures)")
+
+
+def test_the_interval_is_scipys_paired_bootstrap():
+    first, second = pair(300, 20, 41, 60)
+    gaps = second.correct().astype(float) - first.correct()
+    want = bootstrap((gaps,), np.mean, method="percentile", n_resamples=4000, rng=0).confidence_interval
+    found = compare(first, second).difference
+    assert (found.low, found.high) == pytest.approx((want.low, want.high), abs=0.003)
+
+
+def test_no_difference_is_said():
+    found = compare(*pair(300, 20, 24, 60), names=("small net", "large net"))
+    assert found.better is None
+    assert str(found).startswith("no difference can be shown between small net and large net: large net less small net")
+    assert "1.0 points (95% interval −2.2 to 4.2" in str(found) or "1.0 points" in str(found)
+
+
+def test_swapping_turns_the_sign():
+    first, second = pair(300, 20, 60, 60)
+    there, back = compare(first, second, names=("a", "b")), compare(second, first, names=("b", "a"))
+    assert there.difference.value == -back.difference.value
+    assert there.p_value == back.p_value
+    assert there.better == back.better == "b"
+
+
+def test_it_says_a_difference_where_there_is_none_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    ids = np.arange(200).astype(str)
+    said = 0
+    for _ in range(100):
+        a, b = (
+            Predictions(ids, np.eye(2)[rng.integers(2, size=200)], np.zeros(200, int), ("x", "y")) for _ in range(2)
+        )
+        said += compare(a, b, resamples=500).better is not None
+    assert said <= 10
+
+
+def test_pictures_are_matched_by_id_and_classes_by_name(predictions, make_predictions):
+    other = Predictions(predictions.ids, make_predictions(seed=5).logits, predictions.labels, predictions.class_names)
+    shuffled = other.select(np.random.default_rng(0).permutation(len(other)))
+    turned = shuffled.with_class_names(predictions.class_names[::-1])
+    assert compare(predictions, turned).to_dict() == compare(predictions, other).to_dict()
+    json.dumps(compare(predictions, other).to_dict(), allow_nan=False)
+
+
+def test_other_pictures_labels_or_classes_are_refused(predictions):
+    with pytest.raises(DataError, match="100 of 400 are in the first alone, 0 of 300"):
+        compare(predictions, predictions.select(np.arange(300)))
+    with pytest.raises(DataError, match="listed twice"):
+        compare(predictions, predictions.select([0, 0]))
+    changed = predictions.labels.copy()
+    changed[:7] = (changed[:7] + 1) % 6
+    other = Predictions(predictions.ids, predictions.logits, changed, predictions.class_names)
+    with pytest.raises(DataError, match="labels of 7 of 400"):
+        compare(predictions, other)
+    other = Predictions(predictions.ids, predictions.logits, predictions.labels, tuple("abcdef"))
+    with pytest.raises(ClassMismatchError):
+        compare(predictions, other)
+    none = Predictions(["a"], [[1, 0]], [-1], ("x", "y"))
+    with pytest.raises(DataError, match="no labelled picture"):
+        compare(none, none)

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+
+from tellapart.errors import DataError
+from tellapart.evaluation import Predictions, class_thresholds, estimated_joint, find_label_errors
+
+
+def flip(labels: np.ndarray, *, share: float, seed: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return labels of which a share is another class, and the positions of those."""
+    rng = np.random.default_rng(seed)
+    where = rng.choice(len(labels), size=round(share * len(labels)), replace=False)
+    changed = labels.copy()
+    changed[where] = (labels[where] + rng.integers(1, classes, size=len(where))) % classes
+    return changed, where
+
+
+def test_a_hand_worked_joint():
+    probabilities = np.array([[0.9, 0.1], [0.7, 0.3], [0.8, 0.2], [0.2, 0.8], [0.4, 0.6]])
+    labels = np.array([0, 0, 1, 1, 1])
+    # Equation 2: the means of 0.9 and 0.7, and of 0.2, 0.8 and 0.6.
+    np.testing.assert_allclose(class_thresholds(probabilities, labels), [0.8, 1.6 / 3])
+    found = find_label_errors(Predictions(list("abcde"), np.log(probabilities), labels, ("x", "y")))
+    # a belongs to x; b reaches no threshold; c is labelled y and belongs to x at 0.8; d and e belong to y.
+    assert found.joint.tolist() in ([[1, 0], [1, 2]], [[1, 0], [0, 2]])
+    assert [one.id for one in found.candidates] == ["c"]
+    assert found.candidates[0].margin == pytest.approx(-0.6)
+
+
+def test_the_estimate_is_the_papers_equation():
+    joint = np.array([[40, 10], [5, 45]])
+    counts = np.array([100, 300])
+    # Rows scaled to the counts of the given labels, the whole to 1.
+    want = np.array([[80, 20], [30, 270]]) / 400
+    np.testing.assert_allclose(estimated_joint(joint, counts), want)
+
+
+def test_a_class_without_pictures_or_confidence_does_no_harm():
+    assert class_thresholds(np.array([[0.5, 0.5]]), np.array([0]))[1] == np.inf
+    found = find_label_errors(Predictions(["a"], [[0, 1]], [0], ("x", "y")))
+    assert len(found) == 1
+    assert 0 <= found.candidates[0].threshold <= 1
+    with pytest.raises(DataError):
+        find_label_errors(Predictions(["a"], [[0, 1]], [-1], ("x", "y")))
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_on_made_probabilities_the_changed_labels_come_first(seed):
+    rng = np.random.default_rng(seed)
+    true = rng.integers(8, size=2000)
+    logits = rng.normal(size=(2000, 8))
+    logits[np.arange(2000), true] += 5
+    labels, changed = flip(true, share=0.03, seed=seed, classes=8)
+    ids = np.arange(2000).astype(str)
+    found = find_label_errors(Predictions(ids, logits, labels, tuple("abcdefgh")))
+    first = {int(one.id) for one in found.candidates[: 2 * len(changed)]}
+    assert len(first & set(changed.tolist())) >= 0.95 * len(changed)
+    assert found.estimated == pytest.approx(60, abs=25)
+
+
+def test_on_digits_nine_in_ten_changed_labels_are_among_the_first_twice_as_many(digits):
+    data, out_of_fold = digits
+    labels, changed = flip(data.target, share=0.03, seed=0, classes=10)
+    found = find_label_errors(out_of_fold(labels))
+    first = found.candidates[: 2 * len(changed)]
+    hits = {int(one.id) for one in first} & set(changed.tolist())
+    assert len(hits) >= 0.9 * len(changed)
+    right = [str(data.target[int(one.id)]) == one.suggested for one in first if int(one.id) in hits]
+    assert np.mean(right) > 0.9
+
+
+def test_the_order_of_pictures_and_classes_does_not_matter(predictions):
+    rng = np.random.default_rng(0)
+    base = find_label_errors(predictions)
+    shuffled = find_label_errors(predictions.select(rng.permutation(len(predictions))))
+    turned = find_label_errors(predictions.with_class_names(predictions.class_names[::-1]))
+    for other in (shuffled, turned):
+        assert [(one.id, one.suggested) for one in other.candidates] == [
+            (one.id, one.suggested) for one in base.candidates
+        ]
+        assert other.estimated == pytest.approx(base.estimated)
+
+
+def test_the_table_and_the_sentence(tmp_path, predictions):
+    found = find_label_errors(predictions, limit=4)
+    assert len(found) == 4
+    assert "of 400 labels" in str(found)
+    found.write(tmp_path / "labels.csv")
+    with (tmp_path / "labels.csv").open(encoding="utf-8", newline="") as file:
+        assert [row["id"] for row in csv.DictReader(file)] == [one.id for one in found.candidates]
