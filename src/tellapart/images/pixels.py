@@ -72,7 +72,8 @@ def _narrowed(image: Image.Image, background: Colour) -> tuple[NDArray[np.uint8]
     """Scale 16-bit, 32-bit and float values to 8 bits."""
     stored = np.asarray(image)
     pixels, note = scaled_to_8(stored)
-    pixels, notes = pixels[..., None], (note,) if note else ()
+    pixels = pixels[..., None]
+    notes: tuple[str, ...] = (note,) if note else ()
     key = image.info.get("transparency")
     if isinstance(key, int) and (stored == key).any():
         pixels = np.where((stored == key)[..., None], np.array(background, dtype=np.uint8), pixels)

@@ -16,7 +16,7 @@ from ..encoded import FileImages
 from ..sniff import PICTURE_SUFFIXES
 from .base import Place, source
 from .columns import Column
-from .tree import Tree, dataset_of
+from .tree import OPENABLE, Tree, dataset_of
 
 CLUTTER = frozenset({"__macosx", "thumbs.db", "desktop.ini", "ehthumbs.db", "@eadir", "lost+found", "$recycle.bin"})
 """Files and folders that systems leave behind; hidden ones begin with a dot."""
@@ -57,7 +57,7 @@ def scan_folder(root: Path) -> Tree:
     walk.visit(str(root), "", trail=frozenset())
     notes = (f"{walk.unnamed} files are left out: their names are not UTF-8",) if walk.unnamed else ()
     folder = np.concatenate(walk.parts) if walk.parts else np.array([], dtype=np.int32)
-    return Tree(walk.folders, folder, walk.names.array(), walk.skipped, notes, tuple(sorted(walk.tables)))
+    return Tree(walk.folders, folder, walk.names.array(), walk.skipped, notes, tuple(sorted(walk.openable)))
 
 
 class _Walk:
@@ -66,7 +66,7 @@ class _Walk:
         self.parts: list[NDArray[np.int32]] = []
         self.names = Column()
         self.skipped: Counter[str] = Counter()
-        self.tables: list[str] = []
+        self.openable: list[str] = []
         self.unnamed = 0
 
     def visit(self, path: str, inside: str, trail: frozenset[tuple[int, int]]) -> None:
@@ -111,8 +111,8 @@ class _Walk:
     def _skip(self, name: str, inside: str) -> None:
         suffix = suffix_of(name)
         self.skipped[suffix or "without suffix"] += 1
-        if not inside and suffix in (".csv", ".tsv"):
-            self.tables.append(name)
+        if not inside and suffix in OPENABLE:
+            self.openable.append(name)
 
 
 def _is_utf8(name: str) -> bool:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 import re
 
-import numpy as np
-
 from ...errors import RecipeError, SourceError
 from ..dataset import Dataset
 from .columns import Column
@@ -24,6 +22,7 @@ def with_groups(dataset: Dataset, rule: str) -> Dataset:
         SourceError: it does not match some ids.
 
     Example:
+        >>> import numpy as np
         >>> from tellapart.images.arrays import ArrayImages
         >>> images = ArrayImages(np.zeros((2, 8, 8), dtype=np.uint8))
         >>> data = Dataset(["train/a/7.png", "test/a/7.png"], images, [0, 0], ("a",), given_split=["train", "test"])
@@ -36,7 +35,8 @@ def with_groups(dataset: Dataset, rule: str) -> Dataset:
         raise RecipeError(f"group_by must be a regular expression, got {rule!r}: {error}") from error
     if pattern.groups == 0:
         raise RecipeError(f"group_by must have a part in parentheses, which is the group, got {rule!r}: try '({rule})'")
-    groups, misses = Column(), []
+    groups = Column()
+    misses: list[str] = []
     splits = dataset.given_split
     for start in range(0, len(dataset), 65536):
         some = slice(start, start + 65536)

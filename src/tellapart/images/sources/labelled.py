@@ -199,18 +199,19 @@ def _channels_last(values: NDArray[Any], where: str, notes: list[str]) -> NDArra
         values = values[..., :3]
     if values.ndim not in (3, 4) or (values.ndim == 4 and values.shape[3] not in (1, 3)) or 0 in values.shape:
         raise SourceError(
-            f"pictures in {where!r} must be (N, height, width) or (N, height, width, 1 or 3 channels), got {values.shape}"
+            f"pictures in {where!r} must be (N, height, width) or (N, height, width, 1 or 3 channels), "
+            f"got {values.shape}"
         )
     return values
 
 
 def _as_uint8(values: NDArray[Any], notes: list[str]) -> NDArray[np.uint8]:
     if values.dtype == np.uint8:
-        if values.size and values.max() <= 1:
+        if values.max() == 1:
             notes.append("values of 0 and 1 scaled to 0 and 255")
             return np.asarray(values * np.uint8(255))
         return values
-    if values.dtype == bool or (values.dtype.kind in "ui" and values.min() >= 0 and values.max() <= 1):
+    if values.dtype == bool or (values.dtype.kind in "ui" and values.min() >= 0 and values.max() == 1):
         notes.append("values of 0 and 1 scaled to 0 and 255")
         return values.astype(np.uint8) * np.uint8(255)
     out = np.empty(values.shape, dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""A tar archive of class folders: read in place, or unpacked once to a plain tar in the cache where it is compressed."""
+"""A tar archive of class folders: read in place; a compressed one is unpacked once to a plain tar in the cache."""
 
 from __future__ import annotations
 

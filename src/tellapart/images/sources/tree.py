@@ -29,11 +29,15 @@ def split_of(folder: str) -> str:
     """Return the split that a folder's name means: ``"train"``, ``"validation"``, ``"test"``, or "" for none.
 
     Example:
-        >>> [split_of(name) for name in ("Train", "test_data", "VAL", "dev", "seg_train", "cats", "training 2", "tests")]
-        ['train', 'test', 'validation', 'validation', 'train', '', 'train', '']
+        >>> [split_of(name) for name in ("Train", "test_data", "VAL", "dev", "seg_train", "cats", "tests")]
+        ['train', 'test', 'validation', 'validation', 'train', '', '']
     """
     plain = re.sub(r"[\s_.\-]+", "", folder).casefold()
     return next((name for name, pattern in _SPLITS.items() if pattern.fullmatch(plain)), "")
+
+
+OPENABLE = frozenset({".csv", ".tsv", ".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".npz", ".npy", ".mat"})
+"""Suffixes of files that are data sets themselves."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +50,7 @@ class Tree:
         names: (N,) strings, the files' names.
         skipped: how many files were passed over, by suffix.
         notes: what was noticed while looking.
-        tables: names of CSV and TSV files in the root, for advice.
+        openable: names of files in the root that are data sets themselves, for advice.
     """
 
     folders: list[str]
@@ -54,7 +58,7 @@ class Tree:
     names: NDArray[Any]
     skipped: Counter[str]
     notes: tuple[str, ...] = ()
-    tables: tuple[str, ...] = ()
+    openable: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -230,12 +234,14 @@ def _too_deep(where: str, folder: str, expected: str) -> str:
 def _no_classes(tree: Tree, where: str, pictures: int, shown: str) -> str:
     inside = f" (in {shown!r})" if shown else ""
     advice = "make one subfolder a class"
-    if tree.tables:
-        advice = f"open the table {tree.tables[0]!r} beside them instead, or {advice}"
+    if tree.openable:
+        advice = f"open {tree.openable[0]!r} beside them instead, or {advice}"
     return f"{where!r} has {pictures} pictures{inside} but no class folders: {advice}"
 
 
 def _nothing(tree: Tree, where: str) -> str:
+    if tree.openable:
+        return f"{where!r} has no pictures, but {tree.openable[0]!r} may be a data set: give its path"
     if tree.skipped:
         found = ", ".join(f"{n} {suffix}" for suffix, n in tree.skipped.most_common(4))
         return f"{where!r} has no pictures, only other files ({found}): give one subfolder of pictures a class"

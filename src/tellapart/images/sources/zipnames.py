@@ -24,15 +24,31 @@ def guess_encoding(names: Iterable[bytes]) -> str:
     if all(_decoded(name, "utf-8") is not None for name in together):
         return "utf-8"
     best, best_score = "cp437", -1.0
-    for encoding in ("gbk", "shift_jis", "cp437"):
+    for encoding, weight in (("gbk", 1.0), ("shift_jis", 1.0), ("cp437", 0.6)):
         texts = [_decoded(name, encoding) for name in together]
         if None in texts:
             continue
-        letters = [letter for text in texts if text for letter in text if not letter.isascii()]
-        score = sum(_is_common(letter, encoding) for letter in letters) / max(1, len(letters))
+        scores = [score for text in texts if text for score in _likelihoods(text, encoding)]
+        score = weight * sum(scores) / max(1, len(scores))
         if score > best_score:
             best, best_score = encoding, score
     return best
+
+
+def _likelihoods(text: str, encoding: str) -> list[bool]:
+    """Return, for each letter outside ASCII, whether it is what people write."""
+    # A Latin name read as Chinese or Japanese has one odd character among small letters: "Z】ich" for "Zürich".
+    alone = encoding != "cp437"
+    padded = f" {text} "
+    return [
+        _is_common(letter, encoding) and not (alone and (_small(padded[i]) or _small(padded[i + 2])))
+        for i, letter in enumerate(text)
+        if not letter.isascii()
+    ]
+
+
+def _small(letter: str) -> bool:
+    return "a" <= letter <= "z"
 
 
 def _decoded(name: bytes, encoding: str) -> str | None:
@@ -52,4 +68,4 @@ def _is_common(letter: str, encoding: str) -> bool:
     stored = letter.encode("shift_jis")
     if len(stored) == 1:  # half-width katakana: what Chinese text looks like when it is read as Japanese
         return False
-    return stored[0] in (0x81, 0x82, 0x83) or 0x88 <= stored[0] <= 0x97  # kana, and the first level of kanji
+    return stored[0] in (0x82, 0x83) or 0x88 <= stored[0] <= 0x97  # kana, and the first level of kanji

@@ -1,0 +1,135 @@
+"""NumPy files: an ``.npz`` with pictures and labels, or ``X.npy`` with ``y.npy`` beside it."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import SourceError
+from ..dataset import Dataset
+from .base import Place, source
+from .labelled import Part, from_parts
+
+IMAGES = ("x", "images", "image", "data", "pixels", "pictures", "imgs", "features", "arr_0")
+LABELS = ("y", "labels", "label", "targets", "target", "classes", "class", "arr_1")
+SPLITS = {
+    "train": ("train", "tr", "training", "trn"),
+    "validation": ("val", "valid", "validation", "dev"),
+    "test": ("test", "te", "testing", "tst"),
+}
+CLASS_NAMES = ("class_names", "label_names", "target_names", "classnames", "names")
+
+
+def _claims(place: Place) -> bool:
+    return not place.is_folder and (place.head[:6] == b"\x93NUMPY" or place.suffix in (".npz", ".npy"))
+
+
+@source("arrays", summary=".npz, or X.npy with y.npy beside it", claims=_claims, order=10)
+def arrays(
+    place: Place, *, images_key: str | None = None, labels_key: str | None = None, sample_axis: int | None = None
+) -> Dataset:
+    """Open NumPy arrays; nothing pickled is ever loaded.
+
+    Raises:
+        SourceError: the keys are unknown, or pictures and labels do not fit together.
+    """
+    where = str(place.path)
+    if place.head[:6] == b"\x93NUMPY" or place.suffix == ".npy":
+        for key, value in (("images_key", images_key), ("labels_key", labels_key)):
+            if value is not None:
+                raise SourceError(f"{key} names an array in an .npz, but {where!r} is a single array: leave it out")
+        beside = _labels_beside(place.path)
+        found = Part(load(place.path), load(beside), files=(place.path, beside))
+        return from_parts([found], name=place.name, where=where, sample_axis=sample_axis)
+    try:
+        with np.load(place.path, allow_pickle=False) as archive:
+            parts, names = _parts(archive, place.path, images_key, labels_key)
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error, KeyError, MemoryError) as error:
+        if isinstance(error, SourceError):
+            raise
+        raise SourceError(f"{where!r} cannot be read as NumPy arrays: {error}") from error
+    return from_parts(parts, name=place.name, where=where, class_names=names, sample_axis=sample_axis)
+
+
+def load(path: Path) -> NDArray[Any]:
+    """Return the array of an ``.npy`` file, memory-mapped; raises SourceError where it is damaged or pickled."""
+    try:
+        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, OSError, EOFError, MemoryError) as error:
+        raise SourceError(f"{str(path)!r} cannot be read as a NumPy array: {error}") from error
+    return array
+
+
+def _labels_beside(path: Path) -> Path:
+    """Return the labels' file: ``y.npy`` beside ``X.npy``, ``train_labels.npy`` beside ``train_images.npy``, ..."""
+    stem = path.stem
+    beside = {other.stem.casefold(): other for other in path.parent.glob("*.npy") if other != path}
+    if any(word in stem.casefold() for word in ("label", "target")) or stem.casefold() in LABELS:
+        raise SourceError(f"{str(path)!r} looks like labels: give the file of the pictures")
+    wanted = []
+    for images in sorted(IMAGES, key=len, reverse=True):
+        for labels in LABELS:
+            parts = stem.casefold().replace("-", "_").split("_")
+            if images in parts:
+                wanted.append("_".join(labels if part == images else part for part in parts))
+    for name in (*wanted, *LABELS, f"{stem.casefold()}_labels"):
+        if name in beside:
+            return beside[name]
+    expected = wanted[0] if wanted else "labels"
+    raise SourceError(f"{str(path)!r} has no labels beside it: save them as {expected + '.npy'!r} in the same folder")
+
+
+def _parts(
+    archive: Mapping[str, NDArray[Any]], path: Path, images_key: str | None, labels_key: str | None
+) -> tuple[list[Part], list[str] | None]:
+    keys = {key.casefold(): key for key in archive}
+    pairs = _pairs(keys, images_key, labels_key, path)
+    parts = [
+        Part(archive[images], archive[labels], split=split, files=(path,) if i == 0 else ())
+        for i, (split, images, labels) in enumerate(pairs)
+    ]
+    names = next((archive[keys[key]].astype(str).tolist() for key in CLASS_NAMES if key in keys), None)
+    if names is not None and any(part.labels.dtype.kind not in "iuf" for part in parts):
+        names = None
+    return parts, names
+
+
+def _pairs(
+    keys: Mapping[str, str], images_key: str | None, labels_key: str | None, path: Path
+) -> list[tuple[str, str, str]]:
+    """Return (split, key of the pictures, key of the labels) of each pair in an ``.npz``."""
+    listed = ", ".join(keys.values())
+    if (images_key is None) != (labels_key is None):
+        raise SourceError("images_key and labels_key belong together: give both or neither")
+    if images_key is not None and labels_key is not None:
+        for key in (images_key, labels_key):
+            if key not in keys.values():
+                raise SourceError(f"{str(path)!r} has no array {key!r}: it has {listed}")
+        return [("", images_key, labels_key)]
+    pairs = []
+    for split, spellings in SPLITS.items():
+        for word in spellings:
+            images = _first(keys, [f"{x}_{word}" for x in IMAGES] + [f"{word}_{x}" for x in IMAGES] + ["x" + word])
+            labels = _first(keys, [f"{y}_{word}" for y in LABELS] + [f"{word}_{y}" for y in LABELS] + ["y" + word])
+            if images and labels:
+                pairs.append((split, images, labels))
+                break
+    if pairs:
+        return pairs
+    images, labels = _first(keys, IMAGES), _first(keys, LABELS)
+    if images and labels:
+        return [("", images, labels)]
+    raise SourceError(
+        f"{str(path)!r} has the arrays {listed}, and it cannot be told which are pictures and labels: name them with "
+        "images_key and labels_key, or save them as x_train, y_train, x_test, y_test, or as X and y"
+    )
+
+
+def _first(keys: Mapping[str, str], names: list[str] | tuple[str, ...]) -> str | None:
+    return next((keys[name] for name in names if name in keys), None)

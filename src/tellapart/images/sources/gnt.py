@@ -1,0 +1,125 @@
+"""CASIA-HWDB's ``.gnt``: handwritten Chinese characters, one file a writer; a file, or a folder of them.
+
+A record is its size (uint32), a tag code in GBK (2 bytes), width and height (uint16), and width × height grey bytes.
+Source: C.-L. Liu et al., "CASIA Online and Offline Chinese Handwriting Databases", ICDAR 2011.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import re
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import SourceError
+from ..dataset import Dataset, strings
+from ..encoded import BITMAP, BitmapImages
+from ..stored import FileRanges
+from .base import Place, source
+from .classes import sort_classes
+from .folder import is_clutter
+from .tree import split_of
+
+_HEAD = struct.Struct("<I2sHH")
+
+
+def _claims(place: Place) -> bool:
+    if not place.is_folder:
+        return place.suffix == ".gnt"
+    if any(name.lower().endswith(".gnt") for name in place.entries):
+        return True
+    below = (place.path / name for name in sorted(place.entries)[:50] if not is_clutter(name))
+    return any(_first_is_gnt(folder) for folder in below if folder.is_dir())
+
+
+def _first_is_gnt(folder: Path) -> bool:
+    with os.scandir(folder) as entries:
+        return any(entry.name.lower().endswith(".gnt") for entry, _ in zip(entries, range(20), strict=False))
+
+
+@source("gnt", summary="CASIA-HWDB's .gnt, a file or a folder of them", claims=_claims, order=33)
+def gnt(place: Place) -> Dataset:
+    """Open CASIA's files: the class is the character, the group the writer that the file's name tells."""
+    paths = _files(place) if place.is_folder else [place.path]
+    files = FileRanges(paths)
+    tables, codes, names = [], [], []
+    for number, path in enumerate(paths):
+        rows, tags = _records(path, number)
+        tables.append(rows)
+        codes.append(tags)
+        names.append(path.relative_to(place.path).as_posix() if place.is_folder else path.name)
+    file = np.repeat(np.arange(len(paths)), [len(rows) for rows in tables])
+    found, positions = np.unique(np.concatenate(codes), return_inverse=True)
+    characters = [_character(int(code)) for code in found]
+    classes = sort_classes(set(characters))
+    if len(classes) < 2:
+        raise SourceError(f"{str(place.path)!r} has {len(classes)} classes: at least two are needed")
+    rank = np.array([classes.index(c) for c in characters], dtype=np.int64)
+    number_in_file = np.concatenate([np.arange(len(rows)) for rows in tables]).astype("U12")
+    splits = np.array([split_of(Path(n).parts[0]) if "/" in n else _named_split(Path(n).stem) for n in names])
+    return Dataset(
+        strings(np.array(names, dtype="U"))[file] + "/" + strings(number_in_file),
+        BitmapImages(files, np.concatenate(tables)),
+        rank[positions],
+        tuple(classes),
+        groups=strings(np.array([_writer(n) for n in names]))[file],
+        given_split=splits[file] if splits.astype(bool).any() else None,
+        name=place.name,
+    )
+
+
+def _files(place: Place) -> list[Path]:
+    found = [path for path in place.path.rglob("*") if path.suffix.lower() == ".gnt" and path.is_file()]
+    return sorted(path for path in found if not any(map(is_clutter, path.relative_to(place.path).parts)))
+
+
+def _writer(name: str) -> str:
+    """Return the writer's number in a name such as ``1001-c.gnt``; the whole name where there is none."""
+    stem = Path(name).stem
+    found = re.match(r"\d+", stem)
+    return found[0] if found else stem
+
+
+def _named_split(stem: str) -> str:
+    return next((split for word in re.split(r"[^A-Za-z]+", stem) if word and (split := split_of(word))), "")
+
+
+def _records(path: Path, number: int) -> tuple[np.ndarray, np.ndarray]:
+    rows: list[tuple[int, int, int, int]] = []
+    tags: list[int] = []
+    for offset, tag, width, height in _walk(path):
+        rows.append((offset, number, width, height))
+        tags.append(tag)
+    return np.array(rows, dtype=BITMAP), np.array(tags, dtype=np.uint16)
+
+
+def _walk(path: Path) -> Iterator[tuple[int, int, int, int]]:
+    size = path.stat().st_size
+    if not size:
+        return
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        at = 0
+        while at < size:
+            if at + _HEAD.size > size:
+                raise SourceError(f"{str(path)!r} is a cut .gnt file: it ends inside a record, at byte {at:,}")
+            length, tag, width, height = _HEAD.unpack_from(data, at)
+            if length != _HEAD.size + width * height or not width or not height or at + length > size:
+                raise SourceError(
+                    f"{str(path)!r} is a damaged or cut .gnt file: the record at byte {at:,} claims {length:,} bytes "
+                    f"for {width}x{height} pixels"
+                )
+            yield at + _HEAD.size, int.from_bytes(tag, "big"), width, height
+            at += length
+
+
+def _character(code: int) -> str:
+    stored = code.to_bytes(2, "big")
+    stored = stored.rstrip(b"\0") if stored[1:] == b"\0" else stored.lstrip(b"\0")  # ASCII fills one byte of two
+    try:
+        return stored.decode("gb18030")
+    except UnicodeDecodeError:
+        return f"GBK {code:04X}"

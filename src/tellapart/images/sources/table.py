@@ -1,0 +1,186 @@
+"""A CSV or TSV table: a path and a label a row, and, where there are such columns, a split and a group."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+import numpy as np
+
+from ...errors import SourceError
+from ..dataset import Dataset
+from ..encoded import FileImages
+from .base import Place, source
+from .classes import sort_classes
+from .columns import Column
+from .tree import split_of
+
+HEADERS = {
+    "path": "path file filename file_name filepath file_path image image_path imagepath image_name img img_path "
+    "picture photo relative_path 图片 文件 文件名 路径",
+    "label": "label labels class class_name classname category target y species diagnosis 标签 类别",
+    "split": "split subset set fold partition phase usage 划分",
+    "group": "group groups group_id patient patient_id writer writer_id subject subject_id person person_id video "
+    "video_id claim claim_id 分组",
+}
+"""The usual spellings of each column's header, small letters, blanks as underscores; the first that occurs counts."""
+
+ENCODINGS = ("utf-8-sig", "gb18030")
+MAX_FIELD = 2**20
+
+
+@source("table", summary="a CSV or TSV table: path, label, optional split and group", order=60,
+        claims=lambda place: not place.is_folder and place.suffix in (".csv", ".tsv"))  # fmt: skip
+def table(
+    place: Place,
+    *,
+    path_column: str | None = None,
+    label_column: str | None = None,
+    split_column: str | None = None,
+    group_column: str | None = None,
+    delimiter: str | None = None,
+) -> Dataset:
+    """Open a table of pictures; paths are relative to the table's folder.
+
+    Raises:
+        SourceError: a column cannot be found, a row is incomplete, or files are missing.
+    """
+    where = str(place.path)
+    given = {"path": path_column, "label": label_column, "split": split_column, "group": group_column}
+    rows = _rows(place.path, delimiter)
+    header = next(rows, None)
+    if header is None:
+        raise SourceError(f"{where!r} is empty: its first row must name the columns, such as path,label")
+    columns = {kind: _column(header[1], kind, given[kind], where) for kind in given}
+    read = _Read(columns, len(header[1]), where)
+    for line, row in rows:
+        read.add(line, row)
+    return read.dataset(place)
+
+
+def _rows(path: Path, delimiter: str | None) -> Iterator[tuple[int, list[str]]]:
+    encoding = _encoding(path)
+    with path.open(encoding=encoding, newline="") as file:
+        first = file.readline()
+        file.seek(0)
+        if delimiter is None:
+            delimiter = max(",;\t|", key=first.count)
+        try:
+            reader = csv.reader(file, delimiter=delimiter, strict=True)
+            for row in reader:
+                if any(cell.strip() for cell in row):
+                    yield reader.line_num, row
+        except csv.Error as error:
+            raise SourceError(f"{str(path)!r} is a damaged table: {error}") from error
+
+
+def _encoding(path: Path) -> str:
+    if path.open("rb").read(2) in (b"\xff\xfe", b"\xfe\xff"):  # Excel's "Unicode text"
+        return "utf-16"
+    for encoding in ENCODINGS:
+        try:
+            with path.open(encoding=encoding, newline="") as file:
+                while file.read(2**20):
+                    pass
+        except UnicodeDecodeError:
+            continue
+        return encoding
+    raise SourceError(f"{str(path)!r} is no text in UTF-8 or GB 18030: save the table as UTF-8")
+
+
+def _column(header: Sequence[str], kind: str, given: str | None, where: str) -> int | None:
+    if given is not None:
+        if given not in header:
+            raise SourceError(f"{where!r} has no column {given!r} for the {kind}: it has {', '.join(header)}")
+        return header.index(given)
+    plain = [re.sub(r"[\s\-]+", "_", cell.strip().casefold()) for cell in header]
+    for spelling in HEADERS[kind].split():
+        if spelling in plain:
+            return plain.index(spelling)
+    if kind in ("path", "label"):
+        raise SourceError(
+            f"{where!r} has no column for the {kind}: it has {', '.join(header)}; call one {kind!r} or name it with "
+            f"{kind}_column"
+        )
+    return None
+
+
+class _Read:
+    """The table's columns as they are read."""
+
+    def __init__(self, columns: dict[str, int | None], width: int, where: str) -> None:
+        self.where, self.width = where, width
+        self.position = columns
+        self.paths, self.ids, self.groups = Column(), Column(), Column()
+        self.classes: dict[str, int] = {}
+        self.splits: dict[str, int] = {}
+        self.labels: list[np.ndarray] = []
+        self._label: list[int] = []
+        self._split: list[int] = []
+        self.missing: list[str] = []
+        self.missing_count = 0
+
+    def add(self, line: int, row: list[str]) -> None:
+        if len(row) < self.width:
+            raise SourceError(f"{self.where!r}, line {line}: {self.width} columns are expected, got {len(row)}")
+        cell = {kind: row[at].strip() for kind, at in self.position.items() if at is not None}
+        if not cell["path"] or not cell["label"]:
+            empty = "path" if not cell["path"] else "label"
+            raise SourceError(f"{self.where!r}, line {line}: the {empty} is empty: fill it in, or take the row out")
+        self._add_path(cell["path"])
+        label = unicodedata.normalize("NFC", cell["label"])
+        self._label.append(self.classes.setdefault(label, len(self.classes)))
+        if "split" in cell:
+            self._split.append(self.splits.setdefault(_split(cell["split"], line, self.where), len(self.splits)))
+        if "group" in cell:
+            self.groups.append(cell["group"] or f"line {line}")
+
+    def _add_path(self, path: str) -> None:
+        windows = PureWindowsPath(path)
+        plain = PurePosixPath(path.replace("\\", "/")).as_posix() if "\\" in path and not windows.drive else path
+        target = os.path.join(os.path.dirname(self.where), plain)  # noqa: PTH118, PTH120 (a million rows)
+        if not os.path.isfile(target):  # noqa: PTH113
+            self.missing_count += 1
+            if len(self.missing) < 3:
+                self.missing.append(path)
+        self.paths.append(plain)
+
+    def dataset(self, place: Place) -> Dataset:
+        n = len(self.paths)
+        if self.missing_count:
+            shown = ", ".join(repr(path) for path in self.missing)
+            raise SourceError(
+                f"{self.where!r} names {self.missing_count} files of {n} that do not exist, such as {shown}: paths are "
+                f"relative to the table's folder, {str(place.path.parent)!r}"
+            )
+        if len(self.classes) < 2:
+            raise SourceError(f"{self.where!r} has {len(self.classes)} classes: at least two are needed")
+        paths = self.paths.array()
+        ids, counts = np.unique(paths, return_counts=True)
+        if len(ids) < n:
+            twice = ids[counts > 1][0]
+            raise SourceError(f"{self.where!r} names {twice!r} {counts.max()} times: one row a picture is allowed")
+        names = sort_classes(self.classes)
+        rank = np.array([names.index(name) for name in self.classes], dtype=np.int64)
+        splits = np.array(list(self.splits) or [""])
+        return Dataset(
+            paths,
+            FileImages(place.path.parent, paths),
+            rank[np.array(self._label, dtype=np.int64)],
+            tuple(names),
+            groups=self.groups.array() if self.position["group"] is not None else None,
+            given_split=splits[np.array(self._split)] if self.position["split"] is not None else None,
+            name=place.name,
+        )
+
+
+def _split(value: str, line: int, where: str) -> str:
+    """Return the split that a cell means; an empty cell leaves it open."""
+    found = split_of(value)
+    if value and not found:
+        raise SourceError(f"{where!r}, line {line}: the split must be train, validation, test or empty, got {value!r}")
+    return found
