@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -19,7 +20,6 @@ from .errors import RecipeError
 
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
-AUGMENTATIONS = ("none", "writing", "photo")
 
 
 class _Section(BaseModel):
@@ -30,6 +30,7 @@ class DataRecipe(_Section):
     """Which pictures, and how they become the network's input."""
 
     source: str | None = Field(None, description="folder, archive, table, array file or bundled name")
+    source_options: dict[str, str | int] = Field(default_factory=dict, description="what the source's format alone has")
     image_size: tuple[int, int] | None = Field(None, description="(height, width) in pixels")
     channels: Literal[1, 3] | None = Field(None, description="1 grey, 3 colour")
     resize: Literal["stretch", "crop", "pad"] | None = Field(None, description="what happens to the shape")
@@ -55,6 +56,7 @@ class NetRecipe(_Section):
     name: str = Field("auto", description="a registered network, or auto: chosen from the pictures")
     options: dict[str, float | int | str | bool] = Field(default_factory=dict, description="what that network has")
     sigmoid: bool = Field(False, description="two classes as one sigmoid output instead of two softmax outputs")
+    weights: str | None = Field(None, description="none, imagenet, a weight file, hf:owner/name or a URL to start from")
 
 
 class OptimizerRecipe(_Section):
@@ -68,7 +70,7 @@ class OptimizerRecipe(_Section):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.momentum is not None and self.name in ("adam", "adamw"):
-            raise ValueError(f"momentum = {self.momentum} would be ignored by {self.name}: use sgd or rmsprop, or drop it")
+            raise ValueError(f"momentum = {self.momentum} would be ignored by {self.name}: use sgd or rmsprop")
         if self.weight_decay and self.name == "adam":
             raise ValueError(f"weight_decay = {self.weight_decay} is not for adam: use adamw, which decouples it")
         return self
@@ -95,6 +97,14 @@ class AugmentRecipe(_Section):
         return {name: value for name, value in self if value}
 
 
+AUGMENTATIONS: Mapping[str, AugmentRecipe] = {
+    "none": AugmentRecipe(),
+    "writing": AugmentRecipe(rotation=8, shift=0.06, shear=8, zoom=0.1, stretch=0.1, elastic=0.02),
+    "photo": AugmentRecipe(flip_horizontal=True, rotation=10, shift=0.08, zoom=0.15, brightness=0.15, contrast=0.2),
+}
+"""Sets of random changes by name: ``--augment writing``."""
+
+
 class EarlyStoppingRecipe(_Section):
     """When to stop before the last epoch; the best weights are kept in any case."""
 
@@ -106,6 +116,9 @@ class EarlyStoppingRecipe(_Section):
 class TrainingRecipe(_Section):
     """How the network is trained."""
 
+    transfer: Literal["none", "features"] | None = Field(
+        None, description="features: a pretrained network sees each picture once, and only a new last layer is trained"
+    )
     epochs: int | None = Field(None, ge=1, description="at most so many")
     batch_size: int | None = Field(None, ge=1, description="pictures a step")
     optimizer: OptimizerRecipe = OptimizerRecipe()
@@ -119,6 +132,31 @@ class TrainingRecipe(_Section):
     threads: int | None = Field(None, ge=1, description="CPU threads")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="where to compute")
     seed: int = Field(0, ge=0, description="initial weights, order of the pictures, augmentation, dropout")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.transfer == "features":
+            ignored = [name for name in LOOP_SETTINGS if getattr(self, name) != type(self).model_fields[name].default]
+            if ignored:
+                raise ValueError(
+                    f"{', '.join(ignored)} would be ignored with transfer = 'features', where the pictures are seen "
+                    "once and only the last layer is trained: drop the setting, or use transfer = 'none'"
+                )
+        return self
+
+
+LOOP_SETTINGS = (
+    "epochs",
+    "batch_size",
+    "optimizer",
+    "schedule",
+    "label_smoothing",
+    "augment",
+    "early_stopping",
+    "averaging",
+    "precision",
+)
+"""What only a training in epochs looks at."""
 
 
 class Recipe(_Section):
@@ -220,8 +258,8 @@ def _sentence(location: tuple[int | str, ...], finding: Any) -> str:
     if finding["type"] == "extra_forbidden":
         near = difflib.get_close_matches(str(location[-1]), _fields_at(location[:-1]), n=1, cutoff=0.5)
         prefix = "".join(f"{part}." for part in location[:-1])
-        allowed = ", ".join(_fields_at(location[:-1]))
-        return f"{field} is not a setting" + (f": did you mean {prefix}{near[0]}?" if near else f": there are {allowed}")
+        hint = f"did you mean {prefix}{near[0]}?" if near else f"there are {', '.join(_fields_at(location[:-1]))}"
+        return f"{field} is not a setting: {hint}"
     if finding["type"] == "value_error":
         return str(finding["ctx"]["error"])
     message = finding["msg"].replace("Input should be", "must be")

@@ -28,7 +28,8 @@ import errno
 import json
 import os
 import re
-import tempfile
+import shutil
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -193,6 +194,10 @@ class Run:
             inner.path.mkdir(parents=True, exist_ok=True)
         return inner
 
+    def discard(self) -> None:
+        """Remove the folder of a run that never began: what stopped it was said, and nothing in it is of use."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, {self.status['state']}, {len(self.history)} epochs)"
 
@@ -207,12 +212,9 @@ class Run:
 @contextlib.contextmanager
 def whole(target: Path) -> Iterator[Path]:
     """Give a path beside ``target`` to write to; renamed to it at the end, removed where anything failed."""
-    handle, name = tempfile.mkstemp(prefix=f".{target.stem[:40]}-", suffix=target.suffix, dir=target.parent)
-    os.close(handle)
-    beside = Path(name)
+    beside = target.with_name(f".{os.getpid()}-{threading.get_ident()}-{target.name}")
     try:
         yield beside
-        beside.chmod(0o666 & ~_umask())
         beside.replace(target)
     finally:
         beside.unlink(missing_ok=True)
@@ -247,9 +249,3 @@ def _said(path: Path) -> Iterator[None]:
         reasons = {errno.ENOSPC: "the disk is full: make room", errno.EDQUOT: "the disk quota is used up: make room"}
         reason = reasons.get(error.errno or 0, f"{error.strerror or error}: choose another --out")
         raise RunUnwritableError(f"cannot write {str(path)!r}: {reason}") from error
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -2,6 +2,8 @@
 
 from .dataset import Dataset, Images, Picture, Splits
 from .decode import decode_image
+from .preprocessing import Preprocessing
 from .sources import open_dataset
+from .split import split
 
-__all__ = ["Dataset", "Images", "Picture", "Splits", "decode_image", "open_dataset"]
+__all__ = ["Dataset", "Images", "Picture", "Preprocessing", "Splits", "decode_image", "open_dataset", "split"]

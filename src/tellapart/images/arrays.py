@@ -51,6 +51,10 @@ class ArrayImages:
         """Return those pictures, sharing the array."""
         return ArrayImages(self.pixels, rows=self.rows[indices], fingerprint=self._source_fingerprint())
 
+    def with_background(self, background: int) -> ArrayImages:
+        """Return the same pictures: nothing in an array is transparent."""
+        return self
+
     def fingerprint(self) -> str:
         """Return the hash of the whole array, or what the source gave."""
         return hashlib.blake2b(self._source_fingerprint().encode() + self.rows.tobytes(), digest_size=16).hexdigest()

@@ -46,35 +46,34 @@ class Scan:
 
     Attributes:
         facts: (N,) rows of FACTS; ``readable`` is False where ``problems`` has the reason.
-        pixels: uint8 (N, height, width, channels), memory-mapped; zeros where unreadable. None where only facts
-            were asked for.
+        pixels: uint8 (N, height, width, channels), memory-mapped; zeros where unreadable.
         problems: the reason, by position, for each unreadable picture.
         notes: what decoding did that a person should know, with the positions where it did: up to 1,000 each.
-        cached: whether everything was there already.
+        folder: where all of it lies.
+        cached: whether it was there already.
     """
 
     facts: NDArray[np.void]
-    pixels: NDArray[np.uint8] | None
+    pixels: NDArray[np.uint8]
     problems: dict[int, str]
     notes: dict[str, list[int]]
+    folder: Path
     cached: bool
 
 
 def scan(
     dataset: Dataset,
-    preprocessing: Preprocessing | None = None,
+    preprocessing: Preprocessing,
     *,
-    background: int = 255,
     folder: Path | None = None,
     jobs: int | None = None,
     progress: Progress = SILENT,
 ) -> Scan:
-    """Read every picture once: its facts and, where asked for, its resized pixels.
+    """Read every picture once: its facts and its resized pixels.
 
     Args:
         dataset: N pictures.
-        preprocessing: the size that pixels are kept at; None for facts alone.
-        background: the grey value, 0 to 255, that lies under transparency.
+        preprocessing: the size that pixels are kept at, and the background that lies under transparency.
         folder: where caches lie; ``cache_folder()`` where None.
         jobs: processes; all processors where None.
         progress: is told of each picture.
@@ -94,11 +93,9 @@ def scan(
         >>> found.pixels.shape, found.facts["width"].tolist(), found.problems
         ((3, 4, 4, 1), [8, 8, 8], {})
     """
-    images = (
-        dataset.images.with_background(background) if hasattr(dataset.images, "with_background") else dataset.images
-    )
+    images = dataset.images.with_background(preprocessing.background)
     parent = folder or cache_folder()
-    target = parent / _key(images, preprocessing, background)
+    target = parent / _key(images, preprocessing)
     cached = (target / "notes.json").exists()
     if not cached:
         with _partial(target) as work, progress.task("reading pictures", total=len(dataset)):
@@ -128,20 +125,19 @@ def prune(parent: Path, *, keep: Path, limit_bytes: int = 20 * 2**30) -> None:
             total -= size
 
 
-def _key(images: Images, preprocessing: Preprocessing | None, background: int) -> str:
-    what = preprocessing.pixel_key() if preprocessing else "facts"
-    text = f"{VERSION} {images.fingerprint()} {what} {background}"
+def _key(images: Images, preprocessing: Preprocessing) -> str:
+    text = f"{VERSION} {images.fingerprint()} {preprocessing.pixel_key()}"
     return f"pixels-{hashlib.blake2b(text.encode(), digest_size=12).hexdigest()}"
 
 
 def _load(target: Path, *, cached: bool) -> Scan:
     document = json.loads((target / "notes.json").read_text(encoding="utf-8"))
-    pixels = target / "pixels.npy"
     return Scan(
         facts=np.load(target / "facts.npy", mmap_mode="r"),
-        pixels=np.load(pixels, mmap_mode="r") if pixels.exists() else None,
+        pixels=np.load(target / "pixels.npy", mmap_mode="r"),
         problems={int(index): reason for index, reason in document["problems"].items()},
         notes=document["notes"],
+        folder=target,
         cached=cached,
     )
 
@@ -170,15 +166,12 @@ def _partial(target: Path) -> Iterator[Path]:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _fill(
-    work: Path, images: Images, preprocessing: Preprocessing | None, *, jobs: int | None, progress: Progress
-) -> None:
+def _fill(work: Path, images: Images, preprocessing: Preprocessing, *, jobs: int | None, progress: Progress) -> None:
     n = len(images)
     open_memmap(work / "facts.npy", mode="w+", dtype=FACTS, shape=(n,))
-    if preprocessing is not None:
-        shape = (n, *preprocessing.image_size, preprocessing.channels)
-        _reserve(work, int(np.prod(shape)))
-        open_memmap(work / "pixels.npy", mode="w+", dtype=np.uint8, shape=shape)
+    shape = (n, *preprocessing.image_size, preprocessing.channels)
+    _reserve(work, int(np.prod(shape)))
+    open_memmap(work / "pixels.npy", mode="w+", dtype=np.uint8, shape=shape)
     problems: dict[int, str] = {}
     notes: dict[str, list[int]] = {}
     for done, found_problems, found_notes in _read_chunks(work, images, preprocessing, jobs=jobs):
@@ -200,9 +193,7 @@ def _reserve(work: Path, size: int) -> None:
 Chunk = tuple[int, list[tuple[int, str]], list[tuple[int, str]]]
 
 
-def _read_chunks(
-    work: Path, images: Images, preprocessing: Preprocessing | None, *, jobs: int | None
-) -> Iterator[Chunk]:
+def _read_chunks(work: Path, images: Images, preprocessing: Preprocessing, *, jobs: int | None) -> Iterator[Chunk]:
     n = len(images)
     jobs = jobs or os.cpu_count() or 1
     starts = range(0, n, CHUNK)
@@ -227,12 +218,12 @@ def _span(start: int, n: int) -> NDArray[np.int64]:
 
 
 def read_range(
-    work: Path, images: Images, preprocessing: Preprocessing | None, *, start: int, stop: int, offset: int = 0
+    work: Path, images: Images, preprocessing: Preprocessing, *, start: int, stop: int, offset: int = 0
 ) -> Chunk:
     """Read the pictures from ``start`` to ``stop`` into the arrays of a cache folder; runs in a worker process.
 
     Args:
-        work: a folder with ``facts.npy`` and, where there is preprocessing, ``pixels.npy``.
+        work: a folder with ``facts.npy`` and ``pixels.npy``.
         images: the pictures; position ``i`` of the arrays is position ``i − offset`` here.
         preprocessing: how pixels are resized.
         start: the first position.
@@ -243,8 +234,7 @@ def read_range(
         how many were read, the problems and the notes by position.
     """
     facts = np.zeros(stop - start, dtype=FACTS)
-    shape = (stop - start, *preprocessing.image_size, preprocessing.channels) if preprocessing else (0,)
-    pixels = np.zeros(shape, dtype=np.uint8)
+    pixels = np.zeros((stop - start, *preprocessing.image_size, preprocessing.channels), dtype=np.uint8)
     problems: list[tuple[int, str]] = []
     notes: list[tuple[int, str]] = []
     for row, index in enumerate(range(start, stop)):
@@ -255,11 +245,9 @@ def read_range(
             continue
         facts[row] = facts_of(picture)
         notes.extend((index, note) for note in picture.notes)
-        if preprocessing is not None:
-            pixels[row] = preprocessing.resized(picture.pixels)
+        pixels[row] = preprocessing.resized(picture.pixels)
     _store(work / "facts.npy", facts, start)
-    if preprocessing is not None:
-        _store(work / "pixels.npy", pixels, start)
+    _store(work / "pixels.npy", pixels, start)
     return stop - start, problems, notes
 
 

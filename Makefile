@@ -1,0 +1,31 @@
+# Each target does all its set-up; a fresh machine needs Python 3.11 or newer and a network for the packages.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test check lint docs clean
+
+$(BIN)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable . --group dev
+	touch $@
+
+demo: $(BIN)/.ready  ## train on real handwritten digits that come with scikit-learn, and write the report
+	$(BIN)/tellapart train digits
+
+lint: $(BIN)/.ready  ## style, types, and the arrows between the rooms
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint  ## everything that is checked at each change
+	$(BIN)/python -m pytest
+
+docs: $(BIN)/.ready  ## write the command-line reference and the pages' pictures anew
+	$(BIN)/python -m docs.make
+
+clean:
+	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

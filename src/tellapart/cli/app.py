@@ -1,0 +1,80 @@
+"""The program ``tellapart``: its verbs, and how errors reach a person."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from .. import __version__
+from ..errors import TellapartError
+from ..registry import load_plugin
+from . import evaluate, inspect, nets, predict, report, summary, train
+
+app = typer.Typer(
+    name="tellapart",
+    help="Tell your pictures apart: from a folder of labelled pictures to a classifier that you can trust.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for verb in (train, inspect, evaluate, predict, report, summary, nets):
+    app.command(name=verb.NAME)(verb.command)
+
+ANYWHERE = ("--debug",)
+"""Options of the program that may also stand behind the verb."""
+
+
+@app.callback(invoke_without_command=True)
+def program(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the trace of an error.")] = False,
+    plugin: Annotated[
+        list[Path] | None,
+        typer.Option("--plugin", metavar="FILE", help="A Python file that registers nets or sources of your own."),
+    ] = None,
+) -> None:
+    """Read the options that stand before the verb."""
+    if version:
+        typer.echo(f"tellapart {__version__}")
+        raise typer.Exit
+    for path in plugin or []:
+        load_plugin(path)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the program; an error is one line on standard error, and the exit status 2."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    moved = [argument for argument in given if argument in ANYWHERE]
+    given = moved + [argument for argument in given if argument not in ANYWHERE]
+    try:
+        app(args=given, prog_name="tellapart")
+    except TellapartError as error:
+        if moved:
+            raise
+        fail(str(error))
+    except KeyboardInterrupt:
+        Console(stderr=True).print("stopped")
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        sys.stderr.close()
+        raise SystemExit(0) from None
+    except Exception as error:
+        if moved:
+            raise
+        fail(f"{type(error).__name__}: {error} (this is a fault of tellapart: --debug shows the trace)", status=1)
+
+
+def fail(sentence: str, *, status: int = 2) -> None:
+    """Print one line on standard error and leave."""
+    line = " ".join(sentence.split())
+    Console(stderr=True, soft_wrap=True, highlight=False).print(f"[bold red]error:[/] {escape(line)}")
+    raise SystemExit(status)

@@ -1,0 +1,30 @@
+"""``tellapart inspect``: the audit alone."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from .options import given, pairs
+
+NAME = "inspect"
+
+
+def command(
+    source: Annotated[str, typer.Argument(help="Labelled pictures, as train takes them.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    group_by: Annotated[str | None, typer.Option("--group-by", help="As in train.", show_default=False)] = None,
+    source_option: Annotated[
+        list[str] | None, typer.Option("--source-option", help="As in train.", show_default=False)
+    ] = None,
+) -> None:
+    """Audit labelled pictures: counts, sizes, broken files, duplicates, leaks, labels that contradict each other."""
+    from ..recipe import Recipe
+    from ..workflow import inspect_pictures
+    from .progress import TerminalProgress
+
+    data = given(group_by=group_by, source_options=pairs(source_option, "--source-option") or None)
+    found = inspect_pictures(source, Recipe.make(data=data), progress=TerminalProgress())
+    typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=1) if as_json else str(found))

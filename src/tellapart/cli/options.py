@@ -1,0 +1,53 @@
+"""Options that several verbs share, and how they become a recipe."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import RecipeError
+
+
+def image_size(text: str) -> tuple[int, int]:
+    """Read ``80x60`` (height × width) or ``64`` (both).
+
+    Example:
+        >>> image_size("80x60"), image_size("64")
+        ((80, 60), (64, 64))
+    """
+    sides = text.lower().replace("×", "x").split("x")
+    if len(sides) > 2 or not all(side.strip().isdigit() for side in sides):
+        raise RecipeError(f"--image-size must be HEIGHTxWIDTH in pixels, such as 80x60, or one number, got {text!r}")
+    numbers = [int(side) for side in sides]
+    return numbers[0], numbers[-1]
+
+
+def pairs(given: list[str] | None, option: str) -> dict[str, Any]:
+    """Read ``name=value`` options; numbers and true or false become what they say.
+
+    Example:
+        >>> pairs(["width=16", "dropout=0.5", "label_column=kind"], "--net-option")
+        {'width': 16, 'dropout': 0.5, 'label_column': 'kind'}
+    """
+    out: dict[str, Any] = {}
+    for text in given or []:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise RecipeError(f"{option} must be NAME=VALUE, got {text!r}")
+        out[name.strip().replace("-", "_")] = _value(value.strip())
+    return out
+
+
+def _value(text: str) -> Any:
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def given(**values: Any) -> dict[str, Any]:
+    """Return the values that were given: everything but None."""
+    return {name: value for name, value in values.items() if value is not None}

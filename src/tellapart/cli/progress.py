@@ -1,0 +1,66 @@
+"""Progress on a terminal: bars with live figures and the time left; plain lines where there is no terminal."""
+
+from __future__ import annotations
+
+import time
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+from .. import progress
+
+
+class TerminalProgress(progress.Progress):
+    """Draws on standard error, so that standard output stays clean for results."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True, highlight=False)
+        self._bar: Progress | None = None
+        self._task = None
+        self._started = 0.0
+        self._name = ""
+
+    def say(self, sentence: str) -> None:
+        """Print one sentence above the bar."""
+        self.console.print(f"[dim]·[/] {escape(sentence)}", soft_wrap=True)
+
+    def warn(self, sentence: str) -> None:
+        """Print one sentence that stands out."""
+        self.console.print(f"[bold yellow]![/] {escape(sentence)}", soft_wrap=True)
+
+    def begin(self, name: str, *, total: int, unit: str) -> None:
+        """Show a bar, or remember the task where there is no terminal."""
+        self._name, self._started = name, time.monotonic()
+        if not self.console.is_terminal:
+            return
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn(unit),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.fields[note]}"),
+            console=self.console,
+            transient=True,
+        )
+        self._bar.start()
+        self._bar.add_task(name, total=total, note="")
+
+    def advance(self, units: int = 1, note: str = "") -> None:
+        """Move the bar; an epoch's figures are printed as a line of their own."""
+        if self._bar is not None:
+            (task,) = self._bar.tasks
+            self._bar.update(task.id, advance=units, note=escape(note) or task.fields["note"])
+        if note:
+            self.console.print(f"  {escape(note)}", soft_wrap=True)
+
+    def end(self) -> None:
+        """Remove the bar and say how long it took."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+        seconds = time.monotonic() - self._started
+        if seconds >= 1:
+            self.console.print(f"[dim]· {escape(self._name)}: {seconds:.1f} s[/]", soft_wrap=True)

@@ -1,0 +1,25 @@
+"""``tellapart report``: write a run's report anew, and open it."""
+
+from __future__ import annotations
+
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+NAME = "report"
+
+
+def command(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+) -> None:
+    """Write the one-file report of a run from what its folder holds."""
+    from ..report import write_report
+    from ..run import Run
+
+    path = write_report(Run.open(run))
+    typer.echo(str(path))
+    if show:
+        webbrowser.open(path.resolve().as_uri())

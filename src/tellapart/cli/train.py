@@ -1,0 +1,187 @@
+"""``tellapart train``: the main job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from ..errors import RecipeError
+from ..recipe import Recipe
+from .options import given, image_size, pairs
+
+NAME = "train"
+
+PICTURES, NET, TRAINING, CHANGES, RUN = "Pictures", "Network", "Training", "Random changes", "Run"
+
+
+def option(flag: str, text: str, panel: str, **more: Any) -> Any:
+    """Return a Typer option in a panel of the help."""
+    return typer.Option(flag, help=text, rich_help_panel=panel, show_default=False, **more)
+
+
+def command(
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            help="Folder, zip, tar, CSV, npz, IDX ..., or digits, faces, fashion-mnist.", show_default=False
+        ),
+    ] = None,
+    out: Annotated[Path | None, option("--out", "Run folder [default: a new one below runs/].", RUN)] = None,
+    resume: Annotated[Path | None, option("--resume", "Go on with this run.", RUN, metavar="RUN")] = None,
+    recipe: Annotated[Path | None, option("--recipe", "Start from a .toml or .json recipe.", RUN)] = None,
+    seed: Annotated[int | None, option("--seed", "Of weights, order, changes, dropout [0].", RUN)] = None,
+    baseline: Annotated[
+        list[str] | None, option("--baseline", "Network trained for comparison [softmax]; repeat it.", RUN)
+    ] = None,
+    no_baselines: Annotated[bool, option("--no-baselines", "Train none for comparison.", RUN)] = False,
+    size: Annotated[
+        str | None, option("--image-size", "HEIGHTxWIDTH in pixels, such as 80x60.", PICTURES, metavar="HxW")
+    ] = None,
+    grayscale: Annotated[bool | None, option("--grayscale/--color", "Grey or colour.", PICTURES)] = None,
+    resize: Annotated[
+        Literal["stretch", "crop", "pad"] | None, option("--resize", "What happens to the shape.", PICTURES)
+    ] = None,
+    resample: Annotated[
+        Literal["nearest", "box", "bilinear", "bicubic", "lanczos"] | None,
+        option("--resample", "Resizing filter [bilinear].", PICTURES),
+    ] = None,
+    background: Annotated[int | None, option("--background", "Grey value under transparency [255].", PICTURES)] = None,
+    group_by: Annotated[
+        str | None,
+        option("--group-by", r"Regular expression: its first group names who or what, such as '(\d+)\.png'.", PICTURES),
+    ] = None,
+    validation_fraction: Annotated[
+        float | None, option("--validation-fraction", "Where the source brings none [0.2].", PICTURES)
+    ] = None,
+    test_fraction: Annotated[
+        float | None, option("--test-fraction", "Where the source brings none [0.15].", PICTURES)
+    ] = None,
+    split_seed: Annotated[int | None, option("--split-seed", "Of the split [0].", PICTURES)] = None,
+    drop_leaks: Annotated[bool, option("--drop-leaks", "Take copies out of train.", PICTURES)] = False,
+    allow_leaks: Annotated[bool, option("--allow-leaks", "Keep copies; the report says so.", PICTURES)] = False,
+    strict: Annotated[bool | None, option("--strict", "Stop at unreadable pictures.", PICTURES)] = None,
+    source_option: Annotated[
+        list[str] | None, option("--source-option", "NAME=VALUE of the format, such as label_column=kind.", PICTURES)
+    ] = None,
+    net: Annotated[str | None, option("--net", "A name of tellapart nets [auto].", NET)] = None,
+    net_option: Annotated[list[str] | None, option("--net-option", "NAME=VALUE, such as dropout=0.5.", NET)] = None,
+    weights: Annotated[str | None, option("--weights", "imagenet, none, a file, hf:owner/name or a URL.", NET)] = None,
+    transfer: Annotated[
+        Literal["none", "features"] | None, option("--transfer", "Learn only the last layer, or all.", NET)
+    ] = None,
+    sigmoid: Annotated[bool | None, option("--sigmoid", "Two classes as one output.", NET)] = None,
+    epochs: Annotated[int | None, option("--epochs", "At most so many.", TRAINING)] = None,
+    batch_size: Annotated[int | None, option("--batch-size", "Pictures a step.", TRAINING)] = None,
+    optimizer: Annotated[
+        Literal["adam", "adamw", "sgd", "rmsprop"] | None, option("--optimizer", "[adamw]", TRAINING)
+    ] = None,
+    learning_rate: Annotated[float | None, option("--learning-rate", "The highest of the schedule.", TRAINING)] = None,
+    weight_decay: Annotated[float | None, option("--weight-decay", "Of weights, not biases.", TRAINING)] = None,
+    momentum: Annotated[float | None, option("--momentum", "Of sgd or rmsprop.", TRAINING)] = None,
+    schedule: Annotated[
+        Literal["constant", "cosine", "one-cycle"] | None, option("--schedule", "[one-cycle]", TRAINING)
+    ] = None,
+    label_smoothing: Annotated[
+        float | None, option("--label-smoothing", "Share for the other classes.", TRAINING)
+    ] = None,
+    class_weights: Annotated[Literal["none", "balanced"] | None, option("--class-weights", "[none]", TRAINING)] = None,
+    patience: Annotated[
+        int | None, option("--patience", "Stop after so many epochs without a new best.", TRAINING)
+    ] = None,
+    monitor: Annotated[
+        Literal["accuracy", "loss", "top5"] | None,
+        option("--monitor", "What is to get better [accuracy].", TRAINING),
+    ] = None,
+    averaging: Annotated[float | None, option("--averaging", "Decay of averaged weights.", TRAINING)] = None,
+    precision: Annotated[
+        Literal["float32", "bfloat16"] | None, option("--precision", "Of the training's arithmetic.", TRAINING)
+    ] = None,
+    threads: Annotated[int | None, option("--threads", "CPU threads.", TRAINING)] = None,
+    device: Annotated[
+        Literal["auto", "cpu", "cuda", "mps"] | None, option("--device", "Where to compute [auto].", TRAINING)
+    ] = None,
+    augment: Annotated[
+        Literal["none", "writing", "photo"] | None, option("--augment", "A set of changes.", CHANGES)
+    ] = None,
+    flip_horizontal: Annotated[bool | None, option("--flip-horizontal/--no-flip-horizontal", "", CHANGES)] = None,
+    flip_vertical: Annotated[bool | None, option("--flip-vertical/--no-flip-vertical", "", CHANGES)] = None,
+    rotation: Annotated[float | None, option("--rotation", "Degrees either way.", CHANGES)] = None,
+    shift: Annotated[float | None, option("--shift", "Fraction of the size.", CHANGES)] = None,
+    shear: Annotated[float | None, option("--shear", "Degrees either way.", CHANGES)] = None,
+    zoom: Annotated[float | None, option("--zoom", "Scale of 1 − zoom to 1 + zoom.", CHANGES)] = None,
+    stretch: Annotated[float | None, option("--stretch", "Width against height.", CHANGES)] = None,
+    elastic: Annotated[float | None, option("--elastic", "Smooth displacements.", CHANGES)] = None,
+    brightness: Annotated[float | None, option("--brightness", "Fraction of the range.", CHANGES)] = None,
+    contrast: Annotated[float | None, option("--contrast", "Factor of 1 − c to 1 + c.", CHANGES)] = None,
+    noise: Annotated[float | None, option("--noise", "Deviation, fraction of the range.", CHANGES)] = None,
+    erase: Annotated[float | None, option("--erase", "Share that loses a rectangle.", CHANGES)] = None,
+) -> None:
+    """Train a classifier: audit, split, baselines, network, report.
+
+    [bold]tellapart train photos/[/] is all it takes; what you do not say is decided from the pictures, and said.
+    """
+    if drop_leaks and allow_leaks:
+        raise RecipeError("--drop-leaks and --allow-leaks contradict each other: give one of them")
+    if no_baselines and baseline:
+        raise RecipeError("--no-baselines and --baseline contradict each other: give one of them")
+    if monitor and patience is None:
+        raise RecipeError("--monitor would be ignored without --patience: give both")
+    changes = given(
+        flip_horizontal=flip_horizontal, flip_vertical=flip_vertical, rotation=rotation, shift=shift, shear=shear,
+        zoom=zoom, stretch=stretch, elastic=elastic, brightness=brightness, contrast=contrast, noise=noise, erase=erase,
+    )  # fmt: skip
+    sections = given(
+        data=given(
+            source=source, image_size=image_size(size) if size else None,
+            channels=None if grayscale is None else 1 if grayscale else 3, resize=resize, resample=resample,
+            background=background, group_by=group_by, validation_fraction=validation_fraction,
+            test_fraction=test_fraction, split_seed=split_seed, strict=strict,
+            leaks="drop" if drop_leaks else "allow" if allow_leaks else None,
+            source_options=pairs(source_option, "--source-option") or None,
+        ) or None,
+        net=given(
+            name=net, options=pairs(net_option, "--net-option") or None, weights=weights, sigmoid=sigmoid
+        ) or None,
+        training=given(
+            transfer=transfer, epochs=epochs, batch_size=batch_size, schedule=schedule, seed=seed,
+            label_smoothing=label_smoothing, class_weights=class_weights, averaging=averaging, precision=precision,
+            threads=threads, device=device, augment=_augment(augment, changes),
+            optimizer=given(
+                name=optimizer, learning_rate=learning_rate, weight_decay=weight_decay, momentum=momentum
+            ) or None,
+            early_stopping=given(monitor=monitor, patience=patience) or None,
+        ) or None,
+        baselines=() if no_baselines else tuple(baseline) if baseline else None,
+    )  # fmt: skip
+    _run(recipe, sections, out=out, resume=resume)
+
+
+def _augment(name: str | None, changes: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the named set with single changes laid over it; None where nothing was said."""
+    if name is None and not changes:
+        return None
+    from ..recipe import AUGMENTATIONS
+
+    return {**AUGMENTATIONS[name or "none"].parts(), **changes}
+
+
+def _run(recipe: Path | None, sections: dict[str, Any], *, out: Path | None, resume: Path | None) -> None:
+    from .progress import TerminalProgress
+    from .show import show_run
+
+    if resume is not None:
+        if sections or recipe or out:
+            raise RecipeError("--resume goes on with the run's own recipe: give no other choices beside it")
+        from ..workflow import resume as go_on
+
+        show_run(go_on(resume, progress=TerminalProgress()))
+        return
+    base = Recipe.load(recipe) if recipe else Recipe()
+    full = base.changed(**sections)
+    if full.data.source is None:
+        raise RecipeError("say which pictures: tellapart train photos/ (or digits, faces, fashion-mnist)")
+    from ..workflow import train
+
+    show_run(train(full.data.source, full, out=out, progress=TerminalProgress()))

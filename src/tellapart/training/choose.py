@@ -1,0 +1,258 @@
+"""What is decided for the person where the recipe leaves it open, and why."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..images.preprocessing import Preprocessing
+from ..nets import Net, build_net, nets
+from ..recipe import AUGMENTATIONS, LOOP_SETTINGS, AugmentRecipe, DataRecipe, NetRecipe, Recipe, TrainingRecipe
+from .machine import choose_device, has_fast_bfloat16, usable_processors
+from .optimizers import DEFAULT_WEIGHT_DECAY, default_learning_rate
+
+BACKBONE = "efficientnet_lite0"
+"""The network whose ImageNet weights come with the installation."""
+
+GREY_BELOW = 2.0
+"""Mean difference of the colour channels, 0 to 255, below which a picture counts as grey."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """One decision.
+
+    Attributes:
+        field: of the recipe: ``"data.image_size"``.
+        value: what was decided.
+        reason: why, in a clause.
+    """
+
+    field: str
+    value: Any
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.field} = {_shown(self.value)}: {self.reason}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return {"field": self.field, "value": _shown(self.value), "reason": self.reason}
+
+
+def choose_start(recipe: Recipe, *, kind: str) -> tuple[Recipe, list[Choice]]:
+    """Decide the network and whether it starts from published weights.
+
+    Args:
+        recipe: as given.
+        kind: what the pictures are: "photographs", "writing" or "mixed".
+
+    Returns:
+        the recipe with net.name, net.weights and training.transfer set, and the decisions.
+    """
+    choices: list[Choice] = []
+    name, weights, transfer = recipe.net.name, recipe.net.weights, recipe.training.transfer
+    untouched = all(
+        getattr(recipe.training, field) == TrainingRecipe.model_fields[field].default for field in LOOP_SETTINGS
+    )
+    fits = recipe.data.channels in (None, 3) and recipe.data.image_size is None and not recipe.net.sigmoid
+    if name == "auto":
+        pretrained = transfer == "features" or (
+            transfer is None and weights != "none" and kind == "photographs" and untouched and fits
+        )
+        name = BACKBONE if pretrained else "compact"
+        reason = (
+            f"the pictures are {kind}: a network trained on ImageNet's photographs knows what to look for"
+            if pretrained
+            else _why_from_scratch(kind, untouched=untouched and fits)
+        )
+        choices.append(Choice("net.name", name, reason))
+    published = nets.get(name).published is not None
+    if transfer is None:
+        transfer = "features" if published and weights != "none" and untouched else "none"
+        if published:
+            choices.append(
+                Choice(
+                    "training.transfer",
+                    transfer,
+                    "it has published weights" if transfer != "none" else "the recipe asks for a training in epochs",
+                )
+            )
+    if weights is None:
+        weights = "imagenet" if transfer == "features" else "none"
+    return recipe.changed(net={"name": name, "weights": weights}, training={"transfer": transfer}), choices
+
+
+def _why_from_scratch(kind: str, *, untouched: bool) -> str:
+    if kind == "photographs" and not untouched:
+        return "the recipe asks for a training from scratch"
+    return f"the pictures are {kind}, which a small network learns from scratch"
+
+
+def choose_data(recipe: Recipe, facts: NDArray[np.void], *, kind: str) -> tuple[DataRecipe, list[Choice]]:
+    """Decide size, channels and resizing from a sample of the pictures.
+
+    Args:
+        recipe: with net.name and training.transfer set.
+        facts: rows of FACTS of readable pictures.
+        kind: "photographs", "writing" or "mixed".
+
+    Returns:
+        data settings with nothing open, and the decisions.
+    """
+    data, choices = recipe.data, []
+    changes: dict[str, Any] = {}
+    pretrained = recipe.training.transfer == "features"
+    if data.channels is None:
+        grey = float((facts["colour"] < GREY_BELOW).mean())
+        changes["channels"] = 1 if grey > 0.99 and not pretrained else 3
+        reason = "the network was trained on colour" if pretrained else f"{grey:.0%} of the pictures looked at are grey"
+        choices.append(Choice("data.channels", changes["channels"], reason))
+    if data.image_size is None:
+        size, reason = _size(facts, kind, recipe.net.name, pretrained=pretrained)
+        changes["image_size"] = size
+        choices.append(Choice("data.image_size", size, reason))
+    if data.resize is None:
+        changes["resize"] = "crop" if kind == "photographs" else "stretch"
+        if len(np.unique(facts[["width", "height"]])) > 1:
+            reason = "keeps the shape of what is seen" if kind == "photographs" else "keeps every stroke"
+            choices.append(Choice("data.resize", changes["resize"], reason))
+    if data.resample is None:
+        changes["resample"] = "bilinear"
+    return DataRecipe.model_validate({**data.model_dump(), **changes}), choices
+
+
+def _size(facts: NDArray[np.void], kind: str, net: str, *, pretrained: bool) -> tuple[tuple[int, int], str]:
+    if pretrained:
+        height, width, _ = nets.get(net).made_for
+        return (height, width), "what the network was trained on"
+    least = nets.get(net).min_size
+    height, width = int(np.median(facts["height"])), int(np.median(facts["width"]))
+    if len(np.unique(facts[["width", "height"]])) == 1 and max(height, width) <= 96:
+        if height >= least[0] and width >= least[1]:
+            return (height, width), "all pictures have it"
+        return (max(height, least[0]), max(width, least[1])), f"the least that {net} takes"
+    side = 64 if kind == "writing" else 128
+    scale = side / (height * width) ** 0.5
+    fitted = [max(low, 8 * round(length * scale / 8), 8) for low, length in zip(least, (height, width), strict=True)]
+    if kind != "writing":
+        fitted = [max(side, low) for low in least]
+    return (fitted[0], fitted[1]), f"enough for {kind}, and quick"
+
+
+def preprocessing_of(
+    data: DataRecipe, *, pixels: NDArray[np.uint8] | None = None, net: NetRecipe | None = None
+) -> Preprocessing:
+    """Return the preprocessing: the mean and deviation that published weights expect, else those of some pixels.
+
+    Args:
+        data: with nothing open.
+        pixels: uint8 (n, H, W, C), training pictures; None where the size alone matters.
+        net: the network and its weights; None where the size alone matters.
+    """
+    size: dict[str, Any] = {
+        name: getattr(data, name) for name in ("image_size", "channels", "resize", "resample", "background")
+    }
+    channels = data.channels or 3
+    published = nets.get(net.name).published if net is not None and net.weights not in (None, "none") else None
+    if published is not None:
+        if channels == 3:
+            return Preprocessing(**size, mean=published.mean, std=published.std)
+        return Preprocessing(**size, mean=(float(np.mean(published.mean)),), std=(float(np.mean(published.std)),))
+    if pixels is None:
+        return Preprocessing(**size)
+    # One mean and deviation for all channels keeps greys grey.
+    values = pixels.astype(np.float32) / 255
+    mean, std = round(float(values.mean()), 4), max(0.05, round(float(values.std()), 4))
+    return Preprocessing(**size, mean=(mean,) * channels, std=(std,) * channels)
+
+
+def choose_training(recipe: Recipe, *, kind: str, pictures: int, classes: int) -> tuple[Recipe, list[Choice]]:
+    """Decide the network's size and everything about its training.
+
+    Args:
+        recipe: with its data and net.name resolved.
+        kind: "photographs", "writing" or "mixed".
+        pictures: how many train.
+        classes: how many.
+    """
+    choices: list[Choice] = []
+    threads = recipe.training.threads or usable_processors()
+    if recipe.training.transfer == "features":
+        return recipe.changed(training={"threads": threads}), choices
+    recipe, more = _choose_width(recipe, pictures=pictures, classes=classes)
+    choices += more
+    changes: dict[str, Any]
+    training, changes = recipe.training, {"threads": threads}
+    if training.epochs is None:
+        changes["epochs"] = _epochs(pictures)
+        choices.append(Choice("training.epochs", changes["epochs"], f"{pictures:,} pictures train"))
+    if training.batch_size is None:
+        changes["batch_size"] = 64 if pictures < 50_000 else 128
+    if training.label_smoothing is None:
+        changes["label_smoothing"] = 0.1 if classes > 2 else 0.0
+    if training.averaging is None:
+        changes["averaging"] = 0.0
+    if training.augment is None:
+        changes["augment"], reason = _augmentation(kind)
+        choices.append(Choice("training.augment", changes["augment"].parts() or "none", reason))
+    if training.precision is None:
+        fast = has_fast_bfloat16(choose_device(training.device))
+        changes["precision"] = "bfloat16" if fast else "float32"
+        if fast:
+            choices.append(Choice("training.precision", "bfloat16", "this processor multiplies it natively"))
+    optimizer = training.optimizer.model_dump()
+    if training.optimizer.learning_rate is None:
+        optimizer["learning_rate"] = default_learning_rate(training.optimizer.name, _twin(recipe, classes))
+        choices.append(
+            Choice("training.optimizer.learning_rate", optimizer["learning_rate"], "suits the network and optimiser")
+        )
+    if training.optimizer.weight_decay is None:
+        optimizer["weight_decay"] = DEFAULT_WEIGHT_DECAY[training.optimizer.name]
+    return recipe.changed(training={**changes, "optimizer": optimizer}), choices
+
+
+def _choose_width(recipe: Recipe, *, pictures: int, classes: int) -> tuple[Recipe, list[Choice]]:
+    if recipe.net.name != "compact" or "width" in recipe.net.options:
+        return recipe, []
+    width = 16 if pictures < 10_000 else 32
+    choice = Choice("net.options.width", width, f"{pictures:,} pictures in {classes} classes")
+    return recipe.changed(net={"options": {"width": width}}), [choice]
+
+
+def _epochs(pictures: int) -> int:
+    """Return epochs for about 400,000 pictures seen in all, between 12 and 60."""
+    return int(np.clip(round(400_000 / max(1, pictures)), 12, 60))
+
+
+def _augmentation(kind: str) -> tuple[AugmentRecipe, str]:
+    if kind == "photographs":
+        return AUGMENTATIONS["photo"], "photographs may be mirrored, and never stand quite straight"
+    if kind == "writing":
+        return AUGMENTATIONS["writing"], "writing may lean and stretch, but is never mirrored or turned over"
+    return AUGMENTATIONS["none"], "the pictures are neither clearly photographs nor writing: choose with --augment"
+
+
+def _twin(recipe: Recipe, classes: int) -> Net:
+    """Build the network without memory, to see what it is made of."""
+    import torch
+
+    with torch.device("meta"):
+        return build_net(
+            recipe.net.name,
+            outputs=1 if recipe.net.sigmoid else classes,
+            channels=recipe.data.channels or 3,
+            image_size=recipe.data.image_size or (64, 64),
+            options=recipe.net.options,
+        )
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, tuple) and len(value) == 2:
+        return f"{value[0]}x{value[1]}"
+    if isinstance(value, dict):
+        return ", ".join(name if part is True else f"{name} {part:g}" for name, part in value.items())
+    return value

@@ -1,0 +1,90 @@
+"""A finished run against another labelled set: pictures from elsewhere."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from ..classifier import Classifier
+from ..errors import ClassMismatchError, DataError
+from ..evaluation import Evaluation, evaluate
+from ..images import open_dataset
+from ..images.cache import scan
+from ..images.dataset import Dataset
+from ..progress import SILENT, Progress
+from ..run import Run
+from ..training.machine import tuned
+from .learn import predict_part
+from .pictures import keep_thumbnails
+from .prepare import open_source
+
+
+def evaluate_elsewhere(
+    run: Run | str | Path, source: str | Path, *, group_by: str | None = None, progress: Progress = SILENT
+) -> tuple[Evaluation, str]:
+    """Evaluate a run on another labelled set; its figures and predictions join the run and its report.
+
+    Classes are matched by name. Pictures of classes that the model does not know are left out and counted.
+
+    Args:
+        run: the run, or its folder.
+        source: labelled pictures, as ``train`` takes them; splits in it are not looked at.
+        group_by: as in ``open_dataset``.
+        progress: is told of each picture.
+
+    Returns:
+        the figures, and the name under which they and the predictions stand in the run.
+
+    Raises:
+        ClassMismatchError: no class name is the same.
+    """
+    run = run if isinstance(run, Run) else Run.open(run)
+    classifier = Classifier.load(run.path)
+    original = open_dataset(source, group_by=group_by)
+    dataset = matched_by_name(original, classifier)
+    unknown = sorted(set(original.class_names) - set(classifier.class_names))
+    if unknown:
+        left_out = int((dataset.labels < 0).sum())
+        progress.warn(f"{left_out:,} pictures of classes that the model does not know are left out: {_some(unknown)}")
+    missing = [name for name in classifier.class_names if name not in original.class_names]
+    if missing:
+        progress.warn(f"{len(missing)} of the model's classes have no pictures here: {_some(missing)}")
+    scanned = scan(dataset, classifier.preprocessing, progress=progress)
+    positions = np.flatnonzero(scanned.facts["readable"] & (dataset.labels >= 0))
+    if not len(positions):
+        raise DataError(f"none of the {len(dataset):,} pictures in {str(source)!r} can be read and has a known class")
+    if scanned.problems:
+        progress.warn(f"{len(scanned.problems):,} pictures cannot be read and are left out")
+    with tuned():
+        predictions = predict_part(classifier, dataset, scanned.pixels, positions)
+    found = evaluate(predictions, temperature=classifier.description.temperature)
+    name = re.sub(r"[^\w.-]+", "-", dataset.name).strip("-.") or "elsewhere"
+    name = f"{name}-elsewhere" if name in ("train", "validation", "test") else name
+    run.write(f"predictions/{name}.npz", predictions.save)
+    document = run.load("evaluation")
+    document["splits"][name] = found.to_dict()
+    run.save("evaluation", document)
+    keep_thumbnails(run, dataset, open_source(run.recipe.data))
+    return found, name
+
+
+def matched_by_name(dataset: Dataset, classifier: Classifier) -> Dataset:
+    """Return the pictures with labels that count in the model's classes, −1 where it does not know the class.
+
+    Raises:
+        ClassMismatchError: no class name is the same.
+    """
+    shared = set(dataset.class_names) & set(classifier.class_names)
+    if not shared:
+        raise ClassMismatchError(
+            f"no class of {dataset.name!r} ({_some(dataset.class_names)}) is one of the model's "
+            f"({_some(classifier.class_names)}): classes are matched by name, so rename the folders or labels"
+        )
+    return dataset.with_class_names(classifier.class_names)
+
+
+def _some(names: object) -> str:
+    listed = [repr(name) for name in list(names)]  # type: ignore[call-overload]
+    return ", ".join(listed[:5]) + (f" and {len(listed) - 5} more" if len(listed) > 5 else "")

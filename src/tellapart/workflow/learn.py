@@ -1,0 +1,238 @@
+"""One network, from its recipe to a model file with predictions: the same for the run's own and for baselines."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .. import __version__
+from ..classifier import Classifier, Description
+from ..errors import OutOfMemoryError
+from ..evaluation import Predictions, fit_temperature
+from ..images.dataset import Dataset, Splits
+from ..images.preprocessing import Preprocessing
+from ..nets import Net
+from ..nets.summary import summarize
+from ..nets.weights import load_weights
+from ..progress import SILENT, Progress
+from ..recipe import Recipe
+from ..run import Run
+from ..training import Pictures, Task, fit
+from ..training.estimate import in_words, seconds_an_epoch
+from ..training.features import embed_pixels, fit_head, set_head, weights_digest
+from ..training.loop import finish, seeded
+from ..training.machine import available_memory, tuned
+from .prepare import Prepared
+
+PREDICTED = ("validation", "test")
+
+
+@dataclasses.dataclass(frozen=True)
+class Learned:
+    """A trained network and what it says of the validation and test pictures.
+
+    Attributes:
+        classifier: calibrated on validation.
+        predictions: by split; a split without pictures is left out.
+        interrupted: whether a person stopped it before its end.
+    """
+
+    classifier: Classifier
+    predictions: Mapping[str, Predictions]
+    interrupted: bool = False
+
+
+def learn(run: Run, prepared: Prepared, *, quiet: bool = False, progress: Progress = SILENT) -> Learned:
+    """Train the recipe's network and predict, or take up what the run folder has of it already.
+
+    Args:
+        run: where history, checkpoint, model and predictions go.
+        prepared: its recipe, preprocessing and pixels are used.
+        quiet: whether to leave out the estimate: a baseline's.
+        progress: is told of everything.
+    """
+    if run.has("training.json") and run.load("training")["stopped"] != "interrupted":
+        return _finished(run)
+    description = describe(prepared)
+    net = start_net(description, prepared.recipe, progress=progress)
+    if prepared.recipe.training.transfer == "features":
+        outcome = _learn_head(net, prepared, progress=progress)
+    else:
+        outcome = _learn_in_epochs(run, net, prepared, quiet=quiet, progress=progress)
+    classifier = Classifier(net, description)
+    with tuned(prepared.recipe.training.threads):
+        predictions = predict_splits(classifier, prepared)
+    if "validation" in predictions:
+        temperature = fit_temperature(predictions["validation"]).temperature
+        classifier = Classifier(net, description.model_copy(update={"temperature": temperature}))
+    run.write("model.safetensors", classifier.save)
+    for name, part in predictions.items():
+        run.write(f"predictions/{name}.npz", part.save)
+    run.save("training", outcome)
+    if outcome["stopped"] != "interrupted":
+        finish(run)
+    return Learned(classifier, predictions, interrupted=outcome["stopped"] == "interrupted")
+
+
+def describe(prepared: Prepared) -> Description:
+    """Return the model's description, before it is calibrated."""
+    recipe = prepared.recipe
+    return Description(
+        net=recipe.net.name,
+        options=recipe.net.options,
+        sigmoid=recipe.net.sigmoid,
+        class_names=prepared.dataset.class_names,
+        preprocessing=prepared.preprocessing,
+        trained_with=__version__,
+    )
+
+
+def start_net(description: Description, recipe: Recipe, *, progress: Progress = SILENT) -> Net:
+    """Build the network with its initial weights: random ones of the recipe's seed, or published ones."""
+    with seeded(recipe.training.seed, torch.device("cpu")):
+        net = description.build()
+    if recipe.net.weights not in (None, "none"):
+        progress.say(str(load_weights(net, recipe.net.name, where=str(recipe.net.weights), progress=progress)))
+    return net
+
+
+def task_of(prepared: Prepared) -> Task:
+    """Return what the network is trained on."""
+    return Task(
+        train=pictures_of(prepared, prepared.splits.train),
+        validation=pictures_of(prepared, prepared.splits.validation),
+        preprocessing=prepared.preprocessing,
+        classes=len(prepared.dataset.class_names),
+    )
+
+
+def pictures_of(prepared: Prepared, positions: NDArray[np.int64]) -> Pictures:
+    """Return the pixels and labels at some positions."""
+    return Pictures(prepared.pixels, positions, prepared.dataset.labels[positions])
+
+
+def predict_splits(classifier: Classifier, prepared: Prepared) -> dict[str, Predictions]:
+    """Return what a classifier says of the validation and test pictures."""
+    return {
+        name: predict_part(classifier, prepared.dataset, prepared.pixels, positions)
+        for name, positions in prepared.splits.items()
+        if name in PREDICTED and len(positions)
+    }
+
+
+def predict_part(
+    classifier: Classifier, dataset: Dataset, pixels: NDArray[np.uint8], positions: NDArray[np.int64]
+) -> Predictions:
+    """Return what a classifier says of some pictures, read a few at a time."""
+    step = 4096
+    parts = [classifier.logits(pixels[positions[start : start + step]]) for start in range(0, len(positions), step)]
+    return Predictions(
+        ids=dataset.ids[positions],
+        logits=np.concatenate(parts),
+        labels=dataset.labels[positions],
+        class_names=classifier.class_names,
+    )
+
+
+def baseline_of(prepared: Prepared, net: str) -> Prepared:
+    """Return the same pictures with the recipe of a baseline: small, plain, and quick.
+
+    Pictures of more than 10,000 pixels are averaged down first.
+    """
+    height, width, channels = prepared.pixels.shape[1:]
+    factor = max(1, int(np.ceil(np.sqrt(height * width / 10_000))))
+    pixels = shrunk(prepared.pixels, prepared.splits, factor=factor) if factor > 1 else prepared.pixels
+    data = prepared.recipe.data.model_copy(update={"image_size": pixels.shape[1:3], "channels": channels})
+    recipe = Recipe.make(
+        data=data.model_dump(),
+        net={"name": net, "sigmoid": prepared.recipe.net.sigmoid, "weights": "none"},
+        training={
+            "transfer": "none",
+            "epochs": int(np.clip(round(300_000 / max(1, len(prepared.splits.train))), 10, 60)),
+            "batch_size": 128,
+            "optimizer": {"name": "adamw", "learning_rate": 1e-3, "weight_decay": 0.01},
+            "label_smoothing": 0.0,
+            "averaging": 0.0,
+            "augment": {},
+            "precision": "float32",
+            "threads": prepared.recipe.training.threads,
+            "seed": prepared.recipe.training.seed,
+        },
+        baselines=(),
+    )
+    spec = prepared.preprocessing.model_dump()
+    preprocessing = Preprocessing(**{**spec, "image_size": pixels.shape[1:3]})
+    return dataclasses.replace(prepared, recipe=recipe, preprocessing=preprocessing, pixels=pixels)
+
+
+def shrunk(pixels: NDArray[np.uint8], splits: Splits, *, factor: int) -> NDArray[np.uint8]:
+    """Return the pictures of all splits with each side divided by ``factor``, averaged; zeros elsewhere."""
+    n, height, width, channels = pixels.shape
+    height, width = height // factor, width // factor
+    out = np.zeros((n, height, width, channels), dtype=np.uint8)
+    for positions in splits.values():
+        for start in range(0, len(positions), 256):
+            some = positions[start : start + 256]
+            part = pixels[some, : height * factor, : width * factor].astype(np.float32)
+            blocks = part.reshape(len(some), height, factor, width, factor, channels)
+            out[some] = np.rint(blocks.mean(axis=(2, 4))).astype(np.uint8)
+    return out
+
+
+def _finished(run: Run) -> Learned:
+    classifier = Classifier.load(run.path)
+    there = [name for name in PREDICTED if run.has(f"predictions/{name}.npz")]
+    return Learned(classifier, {name: Predictions.load(run.path / f"predictions/{name}.npz") for name in there})
+
+
+def _learn_in_epochs(run: Run, net: Net, prepared: Prepared, *, quiet: bool, progress: Progress) -> dict[str, object]:
+    task, recipe = task_of(prepared), prepared.recipe
+    _check_memory(prepared)
+    if not quiet and (run.recipe.training.epochs or 0) > len(run.history):
+        seconds = seconds_an_epoch(net, task, recipe.training)
+        left = (recipe.training.epochs or 1) - len(run.history)
+        progress.say(f"about {in_words(seconds)} an epoch, at most {in_words(seconds * left)} for {left} epochs")
+    return fit(net, task, recipe.training, run=run, progress=progress).to_dict()
+
+
+def _learn_head(net: Net, prepared: Prepared, *, progress: Progress) -> dict[str, object]:
+    started = time.perf_counter()
+    positions = prepared.splits.train
+    cache = prepared.pixel_file.with_name(f"features-{weights_digest(net, prepared.preprocessing)}.npy")
+    features = embed_pixels(net, prepared.pixels, prepared.preprocessing, cache=cache, progress=progress)
+    classes = len(prepared.dataset.class_names)
+    head = fit_head(
+        features[positions], prepared.dataset.labels[positions], classes=classes, seed=prepared.recipe.training.seed
+    )
+    set_head(net, head)
+    shown = ", ".join(f"{penalty:g}: {share:.2%}" for penalty, share in head.accuracy.items())
+    progress.say(f"penalty {head.penalty:g} chosen by cross-validation on the training pictures ({shown})")
+    seconds = round(time.perf_counter() - started, 3)
+    return {"best_epoch": 0, "epochs": 0, "stopped": "last layer learnt", "seconds": seconds, "findings": []}
+
+
+def _check_memory(prepared: Prepared) -> None:
+    """Stop before the system does where one step needs more memory than there is."""
+    recipe, free = prepared.recipe, available_memory()
+    if free is None or recipe.training.device not in ("cpu", "auto") or torch.cuda.is_available():
+        return
+    spec = prepared.preprocessing
+    needed = summarize(
+        recipe.net.name,
+        image_size=spec.image_size,
+        channels=spec.channels,
+        outputs=len(prepared.dataset.class_names),
+        batch_size=recipe.training.batch_size or 1,
+        options=recipe.net.options,
+    ).training_bytes
+    if needed > free:
+        raise OutOfMemoryError(
+            f"one step of {recipe.training.batch_size} pictures needs about {needed / 2**30:.1f} GiB, and "
+            f"{free / 2**30:.1f} GiB are free: try --batch-size {max(1, (recipe.training.batch_size or 2) // 2)}, "
+            "a smaller --image-size or a smaller --net"
+        )

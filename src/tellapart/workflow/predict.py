@@ -1,0 +1,77 @@
+"""Names for pictures without labels."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from ..classifier import Answer, Classifier, as_pixels
+from ..errors import DataError, SourceNotFoundError
+from ..images.sniff import PICTURE_SUFFIXES
+from ..training.machine import tuned
+
+BATCH = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+    """What a classifier says of one file.
+
+    Attributes:
+        file: as it was given, ``"-"`` for standard input.
+        answer: None where the picture cannot be read.
+        problem: the reason then.
+    """
+
+    file: str
+    answer: Answer | None
+    problem: str = ""
+
+
+def predict(classifier: Classifier, inputs: Iterable[str | Path], *, top: int | None = 5) -> Iterator[Prediction]:
+    """Name pictures, a batch at a time; one that cannot be read is passed on with its reason.
+
+    Args:
+        classifier: from ``Classifier.load``.
+        inputs: files, folders (searched through, in order), or ``"-"`` for one picture on standard input.
+        top: classes in each answer.
+
+    Raises:
+        SourceNotFoundError: a path leads nowhere.
+    """
+    waiting: list[tuple[str, object]] = []
+    for file in _files(inputs):
+        try:
+            data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+            waiting.append((file, as_pixels(data, classifier.preprocessing.background)))
+        except (DataError, OSError) as error:
+            yield from _answers(classifier, waiting, top=top)
+            waiting = []
+            yield Prediction(file, None, str(error))
+        if len(waiting) >= BATCH:
+            yield from _answers(classifier, waiting, top=top)
+            waiting = []
+    yield from _answers(classifier, waiting, top=top)
+
+
+def _answers(classifier: Classifier, waiting: list[tuple[str, object]], *, top: int | None) -> Iterator[Prediction]:
+    with tuned():
+        answers = classifier.classify_all([pixels for _, pixels in waiting], top=top)
+    for (file, _), answer in zip(waiting, answers, strict=True):
+        yield Prediction(file, answer)
+
+
+def _files(inputs: Iterable[str | Path]) -> Iterator[str]:
+    for given in inputs:
+        path = Path(given)
+        if str(given) == "-" or path.is_file():
+            yield str(given)
+        elif path.is_dir():
+            found = sorted(p for p in path.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES and p.is_file())
+            if not found:
+                raise DataError(f"there are no pictures in the folder {str(given)!r}")
+            yield from map(str, found)
+        else:
+            raise SourceNotFoundError(f"there is no file or folder {str(given)!r}")

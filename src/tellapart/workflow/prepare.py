@@ -1,0 +1,183 @@
+"""From a source to everything that training needs: read, split, audited, with every choice made."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ClassMismatchError, DataError, LeakError, RecipeError, RunCorruptError
+from ..images import open_dataset
+from ..images.audit import Audit, audit, drop_leaks, guess_kind
+from ..images.cache import Scan, scan
+from ..images.dataset import Dataset, Splits
+from ..images.facts import FACTS, facts_of
+from ..images.preprocessing import Preprocessing
+from ..images.split import from_ids, split, to_ids
+from ..progress import SILENT, Progress
+from ..recipe import DataRecipe, Recipe
+from ..run import Run
+
+SAMPLE = 200
+"""Pictures that are looked at before the size is decided."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """Pictures that can be trained on.
+
+    Attributes:
+        dataset: all of them, unreadable ones included.
+        splits: positions of readable ones, leaks dropped where the recipe says so.
+        audit: what is wrong with them.
+        pixels: uint8 (N, H, W, C), resized, memory-mapped.
+        recipe: with nothing open.
+        preprocessing: with the mean and deviation that the network expects.
+        pixel_file: where the pixels lie: its folder's name tells pictures and size apart.
+    """
+
+    dataset: Dataset
+    splits: Splits
+    audit: Audit
+    pixels: NDArray[np.uint8]
+    recipe: Recipe
+    preprocessing: Preprocessing
+    pixel_file: Path
+
+
+def open_source(data: DataRecipe) -> Dataset:
+    """Open the recipe's pictures; raises RecipeError where it names none."""
+    if data.source is None:
+        raise RecipeError("the recipe names no pictures: give a folder, an archive, a table or a bundled name")
+    return open_dataset(data.source, group_by=data.group_by, **data.source_options)
+
+
+def prepare(run: Run, dataset: Dataset, *, progress: Progress = SILENT) -> Prepared:
+    """Read, split and audit the pictures, stop at leaks, and make every choice that the run's recipe leaves open.
+
+    Args:
+        run: its recipe is resolved; a resumed run's splits are taken as they are.
+        dataset: what ``open_source`` opened.
+        progress: is told of each step and each choice.
+
+    Raises:
+        DataError: unreadable pictures that cannot be left out, or pictures that changed since the run began.
+        LeakError: pictures stand in two splits, and the recipe does not say what to do about it.
+    """
+    from ..training import choose  # torch: not before the pictures are known to be there
+
+    check_same_pictures(run, dataset)
+    facts = sample_facts(dataset)
+    recipe, choices = choose.choose_start(run.recipe, kind=guess_kind(facts).name)
+    data, more = choose.choose_data(recipe, facts, kind=guess_kind(facts).name)
+    recipe, choices = recipe.changed(data=data.model_dump()), [*choices, *more]
+
+    scanned = scan(dataset, choose.preprocessing_of(data), progress=progress)
+    readable = readable_pictures(dataset, scanned, strict=data.strict)
+    splits = load_or_make_splits(run, dataset, readable, data)
+    found = audit(dataset, splits=splits, scan=scanned)
+    splits = answer_leaks(splits, found, answer=data.leaks, progress=progress)
+
+    recipe, more = choose.choose_training(
+        recipe, kind=found.kind.name, pictures=len(splits.train), classes=len(dataset.class_names)
+    )
+    choices += more
+    for choice in choices:
+        progress.say(str(choice))
+    sample = scanned.pixels[splits.train[:: max(1, len(splits.train) // 1000)]]
+    preprocessing = choose.preprocessing_of(data, pixels=sample, net=recipe.net)
+    run.save("audit", found.to_dict())
+    run.save("splits", to_ids(dataset, splits))
+    if not run.has("choices.json"):
+        run.save("choices", [choice.to_dict() for choice in choices])
+    run.save_recipe(recipe)
+    return Prepared(dataset, splits, found, scanned.pixels, recipe, preprocessing, scanned.folder / "pixels.npy")
+
+
+def check_same_pictures(run: Run, dataset: Dataset) -> None:
+    """Write down which pictures a new run has; raise RunCorruptError where a resumed run's have changed."""
+    fingerprint = dataset.images.fingerprint()
+    if not run.has("data.json"):
+        run.save("data", {"source": run.recipe.data.source, "pictures": len(dataset), "fingerprint": fingerprint})
+    elif run.load("data")["fingerprint"] != fingerprint:
+        raise RunCorruptError(
+            f"the pictures in {run.recipe.data.source!r} have changed since {run.name!r} began, so that going on would "
+            "give neither the old result nor the new one: train again"
+        )
+
+
+def sample_facts(dataset: Dataset) -> NDArray[np.void]:
+    """Return the facts of some readable pictures, evenly spaced; raises DataError where none is readable."""
+    rows, reason = [], "there are none"
+    for index in np.unique(np.linspace(0, len(dataset) - 1, SAMPLE).astype(np.int64)) if len(dataset) else []:
+        try:
+            rows.append(facts_of(dataset.images.load(int(index))))
+        except DataError as error:
+            reason = f"{dataset.ids[index]}: {error}"
+    if not rows:
+        raise DataError(f"none of the pictures looked at in {dataset.name!r} can be read; {reason}")
+    facts: NDArray[np.void] = np.array(rows, dtype=FACTS)
+    return facts
+
+
+def readable_pictures(dataset: Dataset, scanned: Scan, *, strict: bool) -> NDArray[np.int64]:
+    """Return the positions of the readable pictures.
+
+    Raises:
+        DataError: a picture is unreadable and ``strict``.
+        ClassMismatchError: a class vanishes with its unreadable pictures.
+    """
+    if scanned.problems and strict:
+        index, reason = next(iter(scanned.problems.items()))
+        raise DataError(
+            f"{len(scanned.problems):,} pictures cannot be read, the first is {str(dataset.ids[index])!r}: {reason} "
+            "(without --strict they are left out)"
+        )
+    readable = np.flatnonzero(scanned.facts["readable"])
+    before, after = dataset.counts(), dataset.select(readable).counts()
+    lost = [name for name in before if before[name] and not after[name]]
+    if lost:
+        shown = ", ".join(repr(name) for name in lost[:5])
+        raise ClassMismatchError(
+            f"no picture of {shown} can be read, so that the class would vanish: mend the pictures "
+            "(tellapart inspect lists them with reasons) or remove the class"
+        )
+    return readable
+
+
+def load_or_make_splits(run: Run, dataset: Dataset, readable: NDArray[np.int64], data: DataRecipe) -> Splits:
+    """Return a resumed run's splits, else new ones of the readable pictures, as positions in ``dataset``."""
+    if run.has("splits.json"):
+        return from_ids(dataset, run.load("splits"))
+    made = split(
+        dataset.select(readable),
+        validation_fraction=data.validation_fraction,
+        test_fraction=data.test_fraction,
+        seed=data.split_seed,
+    )
+    return Splits(**{name: readable[positions] for name, positions in made.items()}, notes=made.notes)
+
+
+def answer_leaks(splits: Splits, found: Audit, *, answer: str, progress: Progress) -> Splits:
+    """Do what the recipe says about pictures that stand in two splits.
+
+    Raises:
+        LeakError: there are some, and it says stop.
+    """
+    if not found.leaks:
+        return splits
+    sentence = found.leak_sentence()
+    if answer == "stop":
+        raise LeakError(
+            f"{sentence}. A test on pictures that were trained on proves nothing: remove them with --drop-leaks, "
+            "or keep them with --allow-leaks (tellapart inspect shows them)"
+        )
+    if answer == "allow":
+        progress.warn(f"{sentence}: allowed, and the report says so")
+        return splits
+    kept = drop_leaks(splits, found)
+    gone = sum(len(splits[name]) - len(kept[name]) for name in splits)
+    progress.warn(f"{sentence}: {gone:,} pictures were taken out of train and validation")
+    return kept

@@ -1,0 +1,149 @@
+"""The main job: audit, split, baselines, network, evaluation, report."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ..errors import RunError, TellapartError, TrainingError
+from ..evaluation import Evaluation, evaluate
+from ..images.dataset import Dataset
+from ..progress import SILENT, Progress
+from ..recipe import Recipe
+from ..run import Run, new_run_path
+from .learn import Learned, baseline_of, learn
+from .pictures import keep_thumbnails
+from .prepare import Prepared, open_source, prepare
+
+
+def train(
+    source: str | Path | None = None,
+    recipe: Recipe | None = None,
+    *,
+    out: str | Path | None = None,
+    progress: Progress = SILENT,
+) -> Run:
+    """Train a classifier on labelled pictures, with baselines beside it and a report of everything.
+
+    Args:
+        source: a folder, an archive, a table, an array file or a bundled name; the recipe's where None.
+        recipe: every choice; what it leaves open is decided from the pictures.
+        out: the run folder; a new one below ``runs/`` where None.
+        progress: is told of everything.
+
+    Returns:
+        the run: its ``path`` holds the model and ``report.html``.
+
+    Raises:
+        TellapartError: with one sentence that says what to do; nothing half-written stays.
+
+    Example:
+        >>> import tempfile
+        >>> from tellapart import Recipe
+        >>> recipe = Recipe.make(net={"name": "softmax"}, training={"epochs": 3}, baselines=[])
+        >>> run = train("digits", recipe, out=tempfile.mkdtemp())
+        >>> run.status["state"], len(run.history)
+        ('done', 3)
+    """
+    recipe = recipe or Recipe()
+    if source is not None:
+        recipe = recipe.changed(data={"source": _absolute(source)})
+    dataset = open_source(recipe.data)
+    run = Run.create(out or new_run_path("runs", dataset.name), recipe)
+    return _main_job(run, dataset, progress=progress)
+
+
+def resume(path: str | Path, *, progress: Progress = SILENT) -> Run:
+    """Go on with a run that was killed or interrupted, to the result that it would have had.
+
+    Args:
+        path: the run folder.
+        progress: is told of everything.
+
+    Raises:
+        RunNotFoundError: there is no run.
+        RunCorruptError: its files are damaged, or its pictures have changed.
+    """
+    run = Run.open(path)
+    if run.status["state"] == "done":
+        progress.say(f"{run.name} is done already; its report is {run.path / 'report.html'}")
+        return run
+    return _main_job(run, open_source(run.recipe.data), progress=progress)
+
+
+def _main_job(run: Run, dataset: Dataset, *, progress: Progress) -> Run:
+    from ..report import write_report
+
+    with _status_kept(run):
+        prepared = prepare(run, dataset, progress=progress)
+        _save_environment(run, prepared)
+        baselines = {
+            name: _learn_baseline(run, prepared, name, progress=progress) for name in prepared.recipe.baselines
+        }
+        learned = learn(run, prepared, progress=progress)
+        run.save("evaluation", evaluate_all(learned, baselines))
+        keep_thumbnails(run, dataset)
+        write_report(run)
+        run.mark("interrupted" if learned.interrupted else "done")
+    return run
+
+
+def evaluate_all(learned: Learned, baselines: dict[str, Learned]) -> dict[str, Any]:
+    """Return evaluation.json: every figure, by split, of the network and of its baselines."""
+    temperature = learned.classifier.description.temperature
+    return {
+        "temperature": temperature,
+        "splits": {name: _figures(learned, name).to_dict() for name in learned.predictions},
+        "baselines": {
+            baseline: {name: _figures(other, name).to_dict() for name in other.predictions}
+            for baseline, other in baselines.items()
+        },
+    }
+
+
+def _figures(learned: Learned, split: str) -> Evaluation:
+    return evaluate(learned.predictions[split], temperature=learned.classifier.description.temperature)
+
+
+def _learn_baseline(run: Run, prepared: Prepared, name: str, *, progress: Progress) -> Learned:
+    progress.say(f"baseline: {name}")
+    return learn(run.sub(f"baselines/{name}"), baseline_of(prepared, name), quiet=True, progress=progress)
+
+
+def _save_environment(run: Run, prepared: Prepared) -> None:
+    from ..training.machine import describe
+
+    if not run.has("environment.json"):
+        seed = prepared.recipe.training.seed
+        run.save("environment", {**describe(), "seed": seed, "data": run.load("data")})
+
+
+@contextlib.contextmanager
+def _status_kept(run: Run) -> Iterator[None]:
+    """Mark the run as running; where it fails, say why, or remove it if nothing was trained yet."""
+    run.mark("running")
+    try:
+        yield
+    except KeyboardInterrupt:
+        run.mark("interrupted", "stopped by Ctrl-C")
+        raise
+    except TellapartError as error:
+        if isinstance(error, TrainingError | RunError) or run.history:
+            with contextlib.suppress(RunError):
+                run.mark("failed", str(error))
+        else:
+            run.discard()
+        raise
+    except Exception as error:
+        run.mark("failed", f"{type(error).__name__}: {error}")
+        raise
+
+
+def _absolute(source: str | Path) -> str:
+    path = Path(source).expanduser()
+    try:
+        return str(path.resolve()) if path.exists() else str(source)
+    except OSError:
+        return str(source)
