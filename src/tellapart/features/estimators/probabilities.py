@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 
 
 class TemperatureScaled(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """A margin classifier whose decision scores become probabilities: softmax(scores / temperature).
+    """A classifier whose decision scores become probabilities: softmax(scores / temperature).
 
     The one temperature makes the probabilities of held-out training pictures as likely as possible; the classifier
     itself is then trained on all. The most probable class is the one with the largest score, whatever the temperature.
@@ -87,6 +87,10 @@ class SmoothedVotes(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sc
     def predict_log_proba(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the logarithms of the probabilities, (N, classes)."""
         return np.log(self.predict_proba(values))
+
+    def decision_function(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the logarithms of the probabilities as scores, so that a temperature can be fitted to them."""
+        return self.predict_log_proba(values)
 
     def predict(self, values: NDArray[np.float32]) -> NDArray[Any]:
         """Return the class with the most votes."""

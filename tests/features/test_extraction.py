@@ -1,0 +1,68 @@
+"""Batches, threads and the cache."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tellapart.errors import DataError, RecipeError, UnknownNameError
+from tellapart.features import extract, extraction
+
+RNG = np.random.default_rng(2)
+PIXELS = RNG.integers(0, 256, size=(50, 9, 9, 1), dtype=np.uint8)
+
+
+def test_batches_and_threads_change_nothing(monkeypatch):
+    whole = extract(PIXELS, "hog")
+    monkeypatch.setattr(extraction, "_BATCH_VALUES", 81 * 7)
+    for jobs in (1, 2, 5):
+        assert (extract(PIXELS, "hog", jobs=jobs) == whole).all()
+
+
+def test_memory_mapped_pixels(tmp_path):
+    np.save(tmp_path / "pixels.npy", PIXELS)
+    mapped = np.load(tmp_path / "pixels.npy", mmap_mode="r")
+    assert (extract(mapped, "hog") == extract(PIXELS, "hog")).all()
+
+
+def test_the_cache_is_used_and_knows_what_it_was_made_from(tmp_path, monkeypatch):
+    first = extract(PIXELS, "colour-histogram", cache=tmp_path)
+    monkeypatch.setattr(extraction, "_computed", None)
+    assert (extract(PIXELS, "colour-histogram", cache=tmp_path) == first).all()
+    monkeypatch.undo()
+    extract(PIXELS, "colour-histogram", options={"bins": 3}, cache=tmp_path)
+    extract(PIXELS[1:], "colour-histogram", cache=tmp_path)
+    changed = PIXELS.copy()
+    changed[-1, -1, -1] ^= 1
+    extract(changed, "colour-histogram", cache=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 4
+    assert not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.parametrize("damage", [b"", b"not numpy", None])
+def test_a_damaged_file_is_made_anew(tmp_path, damage):
+    first = extract(PIXELS, "hog", cache=tmp_path)
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(path.read_bytes()[:-50] if damage is None else damage)
+    assert (extract(PIXELS, "hog", cache=tmp_path) == first).all()
+    assert (np.load(path) == first).all()
+
+
+def test_what_cannot_be_is_refused():
+    for pixels in (PIXELS[..., 0], PIXELS.astype(float), PIXELS[:, :0], np.zeros((2, 4, 4, 2), np.uint8), [1]):
+        with pytest.raises(DataError, match="must be uint8 of shape"):
+            extract(pixels, "hog")
+    with pytest.raises(UnknownNameError, match="did you mean 'hog'"):
+        extract(PIXELS, "hogg")
+    with pytest.raises(RecipeError, match="jobs"):
+        extract(PIXELS, "hog", jobs=0)
+
+
+def test_features_load_no_heavy_library():
+    code = (
+        "import sys, tellapart.filters, tellapart.features as f; f.features.names(); f.classifiers.names();"
+        "print([m for m in ('torch', 'sklearn', 'skimage', 'matplotlib', 'scipy') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,136 @@
+"""Pipelines, and the parts of ours in them."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+from sklearn.metrics import log_loss
+
+from tellapart.errors import DataError, RecipeError, UnknownNameError
+from tellapart.features import build_pipeline, predict_log_probabilities
+from tellapart.features.estimators.columns import CappedPCA, UnitScaler
+from tellapart.features.estimators.nearest import CappedNeighbours
+from tellapart.features.estimators.probabilities import (
+    SmoothedVotes,
+    TemperatureScaled,
+    _best_temperature,
+    fold_of_each,
+)
+
+RNG = np.random.default_rng(3)
+DIGITS = load_digits()
+PIXELS = (DIGITS.images * 15).astype(np.uint8)[..., None]
+LABELS = DIGITS.target
+
+
+def test_digits_are_learned():
+    model = build_pipeline("pixels+pca", "svm-rbf").fit(PIXELS[:898], LABELS[:898])
+    assert (model.predict(PIXELS[898:]) == LABELS[898:]).mean() > 0.96
+
+
+def test_a_pipelines_steps():
+    assert list(build_pipeline("hog+pca", "random-forest").named_steps) == ["extract", "scale", "pca", "classify"]
+    assert list(build_pipeline("gabor", "random-forest").named_steps) == ["extract", "scale", "classify"]
+    assert build_pipeline("gabor", "svm-rbf").named_steps["scale"].each
+    assert not build_pipeline("hog", "svm-rbf").named_steps["scale"].each
+
+
+def test_options_arrive():
+    model = build_pipeline(
+        "hog", "nearest-neighbours", feature_options={"cell": 4}, classifier_options={"neighbours": 1}, seed=9
+    )
+    model.fit(PIXELS[:50], LABELS[:50])
+    assert model.named_steps["scale"].mean_.shape == (36,)
+    assert (model.predict(PIXELS[:50]) == LABELS[:50]).all()
+
+
+def test_pictures_of_another_size_are_refused():
+    model = build_pipeline("colour-histogram", "logistic-regression").fit(PIXELS[:50], LABELS[:50])
+    with pytest.raises(DataError, match="as in training"):
+        model.predict(np.zeros((1, 9, 9, 1), dtype=np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("feature", "classifier", "options", "error"),
+    [
+        ("hog+lda", "svm-rbf", {}, RecipeError),
+        ("hot", "svm-rbf", {}, UnknownNameError),
+        ("hog", "svm", {}, UnknownNameError),
+        ("hog", "svm-rbf", {"components": 5}, RecipeError),
+        ("hog+pca", "svm-rbf", {"components": 0}, RecipeError),
+        ("hog", "svm-rbf", {"jobs": 0}, RecipeError),
+        ("hog", "svm-rbf", {"feature_options": {"cells": 3}}, RecipeError),
+        ("hog", "svm-rbf", {"classifier_options": {"c": -1}}, RecipeError),
+        ("hog", "svm-rbf", {"classifier_options": {"gamma": "scale"}}, RecipeError),
+        ("hog", "random-forest", {"classifier_options": {"trees": 0}}, RecipeError),
+        ("hog", "nearest-neighbours", {"classifier_options": {"neighbours": 0}}, RecipeError),
+    ],
+)
+def test_what_cannot_be_is_refused(feature, classifier, options, error):
+    with pytest.raises(error):
+        build_pipeline(feature, classifier, **options)
+
+
+def test_classes_without_a_picture_have_a_column():
+    rows = np.isin(LABELS, [2, 5])
+    model = build_pipeline("pixels", "logistic-regression").fit(PIXELS[rows], LABELS[rows])
+    logs = predict_log_probabilities(model, PIXELS, classes=10)
+    assert logs.shape == (1797, 10)
+    assert logs.dtype == np.float32
+    assert np.isfinite(logs).all()
+    assert np.allclose(np.exp(logs).sum(axis=1), 1, atol=1e-5)
+    assert set(logs.argmax(axis=1)) == {2, 5}
+    assert predict_log_probabilities(model, PIXELS[:0], classes=10).shape == (0, 10)
+    with pytest.raises(DataError, match="0 to 4"):
+        predict_log_probabilities(model, PIXELS, classes=5)
+
+
+@pytest.mark.parametrize("each", [False, True])
+def test_scaled_rows_have_a_mean_squared_length_of_one(each):
+    values = (RNG.standard_normal((200, 6)) * [1, 2, 3, 4, 5, 0] + 7).astype(np.float32)
+    scaled = UnitScaler(each=each).fit(values).transform(values)
+    assert scaled.dtype == np.float32
+    assert np.isclose((scaled**2).sum(axis=1).mean(), 1, atol=1e-4)
+    assert np.allclose(scaled.mean(axis=0), 0, atol=1e-5)
+    kept = scaled.std(axis=0)[:5] / (1 if each else values.std(axis=0)[:5])
+    assert np.allclose(kept, kept[0], rtol=1e-4)
+    flat = UnitScaler(each=each).fit(np.ones((3, 2), np.float32)).transform(np.ones((3, 2), np.float32))
+    assert (flat == 0).all()
+
+
+def test_components_are_capped():
+    values = RNG.random((7, 30)).astype(np.float32)
+    assert CappedPCA(100).fit(values).transform(values).shape == (7, 7)
+    assert CappedPCA(3).fit(values).transform(values).dtype == np.float32
+
+
+def test_folds_are_even_within_classes():
+    positions = np.repeat([0, 1, 2], [9, 2, 1])
+    held = fold_of_each(positions, folds=3, seed=0)
+    assert np.bincount(held[:9]).tolist() == [3, 3, 3]
+    assert len(set(held[9:11])) == 2
+    assert held[11] == -1
+
+
+@pytest.mark.parametrize("temperature", [0.2, 1.0, 4.0])
+def test_the_temperature_is_found(temperature):
+    logits = RNG.standard_normal((20_000, 5)) * 2
+    drawn = (logits + RNG.gumbel(size=logits.shape)).argmax(axis=1)  # a draw from softmax(logits)
+    assert np.isclose(_best_temperature(logits * temperature, drawn), temperature, rtol=0.05)
+
+
+def test_scaled_scores_are_likelier_and_choose_the_same():
+    from sklearn.svm import SVC
+
+    flat = PIXELS.reshape(len(PIXELS), -1) / 255.0
+    scaled = TemperatureScaled(SVC(gamma=0.1)).fit(flat[:600], LABELS[:600])
+    scores = scaled.estimator_.decision_function(flat[600:])
+    plain = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    assert log_loss(LABELS[600:], scaled.predict_proba(flat[600:])) < log_loss(LABELS[600:], plain)
+    assert (scaled.predict(flat[600:]) == scores.argmax(axis=1)).all()
+
+
+def test_smoothed_votes_by_hand():
+    values = np.array([[0.0], [1.0], [2.0], [50.0]])
+    model = SmoothedVotes(CappedNeighbours(1), votes=1).fit(values, [0, 0, 0, 1])
+    assert np.allclose(model.predict_proba([[49.0], [0.0]]), [[0.25, 0.75], [0.75, 0.25]])
+    assert CappedNeighbours(9).fit(values, [0, 0, 0, 1]).predict_proba([[3.0]]).shape == (1, 2)
