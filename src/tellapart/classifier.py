@@ -180,7 +180,7 @@ class Classifier:
             raise ModelFileError(f"{str(path)!r} describes a network that cannot be built: {error}") from None
         _check_tensors(path, net.state_dict(), tensors)
         net.load_state_dict(tensors, assign=True)
-        return cls(net.to(memory_format=torch.channels_last), description)
+        return cls(net.to(memory_format=torch.channels_last), description)  # type: ignore[call-overload]  # torch's stubs lack it
 
     def __repr__(self) -> str:
         height, width = self.preprocessing.image_size

@@ -203,7 +203,8 @@ class Splits(Mapping[str, NDArray[np.int64]]):
 
     def without(self, dropped: NDArray[np.int64]) -> Splits:
         """Return the same splits less some pictures."""
-        return dataclasses.replace(self, **{name: np.setdiff1d(indices, dropped) for name, indices in self.items()})
+        train, validation, test = (np.setdiff1d(indices, dropped) for indices in self.values())
+        return Splits(train, validation, test, notes=self.notes)
 
 
 def strings(values: Any) -> NDArray[Any]:

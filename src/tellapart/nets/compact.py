@@ -98,7 +98,7 @@ class Compact(Net):
         smaller = min(-(-side // stride) for side in image_size)
         self.stem = ConvNorm(channels, width, stride=stride)
         maps = width
-        names = []
+        names: list[str] = []
         while smaller >= 4 and (smaller > 8 or len(names) < 3):
             names.append(f"stage{len(names) + 1}")
             wider = maps * 2 if len(names) <= 3 else maps

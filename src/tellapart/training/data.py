@@ -38,7 +38,7 @@ class Pictures:
         Batch normalisation cannot be trained on a single picture.
         """
         order = np.arange(len(self), dtype=np.int64) if order is None else order
-        stops = list(range(batch_size, len(order), batch_size)) + [len(order)]
+        stops = [*range(batch_size, len(order), batch_size), len(order)]
         if len(stops) > 1 and stops[-1] - stops[-2] == 1:
             del stops[-2]
         start = 0

@@ -58,7 +58,7 @@ def diagnose(
         found.append(
             (
                 "exploding",
-                f"the training loss has grown from {history[0]['train_loss']:.3g} to {last['train_loss']:.3g}: {advice}",
+                f"the training loss grew from {history[0]['train_loss']:.3g} to {last['train_loss']:.3g}: {advice}",
             )
         )
     return found

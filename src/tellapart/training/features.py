@@ -1,4 +1,4 @@
-"""Transfer by features: a pretrained network sees each picture once, and a logistic regression learns its last layer."""
+"""Transfer by features: a pretrained network sees each picture once; a logistic regression is its new last layer."""
 
 from __future__ import annotations
 

@@ -114,10 +114,14 @@ def fit(net: Net, task: Task, recipe: TrainingRecipe, *, run: Run, progress: Pro
     load_checkpoint(run, state)
     epochs = recipe.epochs or 1
     task_name = "training" if state.epoch == 0 else f"training from epoch {state.epoch + 1}"
-    with tuned(recipe.threads), graceful_interrupt(progress) as interrupted, memory_advice(recipe, task):
-        with progress.task(task_name, total=epochs, unit="epochs"):
-            progress.advance(state.epoch)
-            stopped, findings = _epochs(state, task, recipe, run=run, progress=progress, interrupted=interrupted)
+    with (
+        tuned(recipe.threads),
+        graceful_interrupt(progress) as interrupted,
+        memory_advice(recipe, task),
+        progress.task(task_name, total=epochs, unit="epochs"),
+    ):
+        progress.advance(state.epoch)
+        stopped, findings = _epochs(state, task, recipe, run=run, progress=progress, interrupted=interrupted)
     best = state.judged()
     best.load_state_dict(state.best_weights)
     return Fitted(best.cpu().eval(), state.best_epoch, state.epoch, stopped, round(state.seconds, 3), findings)
@@ -260,7 +264,8 @@ def train_step(
 @torch.no_grad()
 def _average(averaged: Net, net: Net, *, decay: float) -> None:
     """Move the averaged weights towards the network's; its counts and statistics are copied."""
-    mine, its = list(averaged.parameters()), list(net.parameters())
+    mine: list[Tensor] = [*averaged.parameters()]
+    its: list[Tensor] = [*net.parameters()]
     torch._foreach_lerp_(mine, its, 1 - decay)
     for kept, current in zip(averaged.buffers(), net.buffers(), strict=True):
         kept.copy_(current)

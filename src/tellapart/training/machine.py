@@ -80,7 +80,7 @@ def choose_device(wished: str) -> torch.device:
 def has_fast_bfloat16(device: torch.device) -> bool:
     """Say whether bfloat16 multiplies natively there; on other processors it is many times slower than float32."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     flags = _processor_flags()
     return device.type == "cpu" and ("avx512_bf16" in flags or "amx_bf16" in flags)
 
