@@ -70,7 +70,7 @@ def draw_hog(photo: np.ndarray) -> None:
     for i in range(9):
         angle = np.pi * (i + 0.5) / 9 + np.pi / 2  # an edge runs across its gradient
         y, x = np.mgrid[: cells.shape[0], : cells.shape[1]] * 8.0 + 4
-        length = 4 * cells[..., i] / cells.max()
+        length = 4 * np.sqrt(cells[..., i] / cells.max())  # the root shows weak edges too
         across, down = length * np.cos(angle), length * np.sin(angle)
         ends = np.stack([x - across, x + across]).reshape(2, -1), np.stack([y - down, y + down]).reshape(2, -1)
         right.plot(*ends, color="black", linewidth=0.7)
