@@ -1,0 +1,195 @@
+"""Repeats: the same picture more than once, byte for byte, pixel for pixel, or re-encoded, resized or trimmed.
+
+Small pictures propose, full pixels decide: a pair counts only where one picture, laid over the other, leaves almost
+nothing. The limits below were chosen on planted copies and on the closest pairs of five real data sets; the figures
+stand in docs/audit.md.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import UnreadableImageError
+from ...progress import SILENT, Progress
+from ..dataset import Dataset
+from .alignment import Match, align, small_residual
+from .candidates import propose
+from .descriptors import describe
+
+TINY = 32
+"""Pictures up to this many pixels a side show too little for anything but all but equal pixels to prove a copy."""
+
+TINY_LEVELS = (2.5, 12)
+"""Root mean square and largest grey difference of all but equal tiny pictures."""
+
+SMALL_RESIDUAL = 0.5
+"""Planted copies stay below 0.43 at 16×16; pairs above this are not looked at in full."""
+
+FLAT = 4.0
+"""Standard deviation, in grey levels, below which a picture shows too little to tell a copy by its content."""
+
+BATCH = 64
+"""Pairs whose pixels are held at once."""
+
+Positions = NDArray[np.int64]
+
+
+@dataclasses.dataclass(frozen=True)
+class Repeats:
+    """Which pictures show the same.
+
+    Attributes:
+        exact: (N,) int64, equal for pictures with equal bytes or equal pixels: the position of the first of them.
+        pairs: (P, 2) int64, pairs of different pixels that are copies of each other; of each exact group the first.
+        family: (N,) int64, equal for pictures that are joined by any chain of repeats: the position of the first.
+    """
+
+    exact: Positions
+    pairs: Positions
+    family: Positions
+
+    def exact_groups(self) -> list[Positions]:
+        """Return the positions of each group of two or more equal pictures."""
+        return _groups(self.exact)
+
+    def families(self) -> list[Positions]:
+        """Return the positions of each family of two or more."""
+        return _groups(self.family)
+
+
+def find_repeats(dataset: Dataset, facts: NDArray[np.void], *, near: bool = True, progress: Progress = SILENT) -> Repeats:
+    """Return the repeats among the pictures.
+
+    Args:
+        dataset: N pictures; those that are proposed are decoded again.
+        facts: (N,) their facts.
+        near: whether changed copies are looked for, beside equal bytes and pixels.
+        progress: is told of the pairs that are compared.
+    """
+    readable = np.flatnonzero(facts["readable"])
+    exact = np.arange(len(facts))
+    exact[readable] = readable[_first_of_equal(facts["digest"][readable])]
+    firsts = np.flatnonzero(facts["readable"] & (exact == np.arange(len(facts))))
+    _join_equal_pixels(dataset, facts, exact, firsts)
+    firsts = np.flatnonzero(facts["readable"] & (exact == np.arange(len(facts))) & (facts["contrast"] >= FLAT))
+    pairs = _near_pairs(dataset, facts, firsts, progress) if near else np.zeros((0, 2), dtype=np.int64)
+    return Repeats(exact, pairs, _joined(exact, pairs))
+
+
+def same_picture(match: Match) -> bool:
+    """Return whether an alignment proves that two pictures are copies."""
+    return (
+        match.residual <= 0.28
+        and match.detail >= 0.92
+        and match.worst <= 0.75
+        and match.colour <= 8
+        and 0.85 <= match.gain <= 1.18
+        and abs(match.offset) <= 10
+    )
+
+
+def _first_of_equal(keys: NDArray[np.void]) -> Positions:
+    """Return, for each key, the position of the first that is equal."""
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    out: Positions = first[inverse].astype(np.int64)
+    return out
+
+
+def _groups(labels: Positions) -> list[Positions]:
+    order = np.argsort(labels, kind="stable")
+    parts = np.split(order, np.flatnonzero(np.diff(labels[order])) + 1) if len(order) else []
+    return sorted((part for part in parts if len(part) > 1), key=lambda part: int(part[0]))
+
+
+def _join_equal_pixels(dataset: Dataset, facts: NDArray[np.void], exact: Positions, firsts: Positions) -> None:
+    """Join pictures whose bytes differ and whose pixels do not: the same picture saved losslessly in two ways."""
+    keys = np.zeros(len(firsts), dtype=np.uint64)
+    factors = np.random.default_rng(0).integers(1, 2**63, 258, dtype=np.uint64) | np.uint64(1)
+    for start in range(0, len(firsts), 8192):
+        rows = facts[firsts[start : start + 8192]]
+        numbers = np.column_stack([rows["small"].reshape(len(rows), -1), rows["width"], rows["height"]])
+        keys[start : start + 8192] = (numbers.astype(np.uint64) * factors).sum(axis=1, dtype=np.uint64)
+    for group in _groups(_first_of_equal(keys)):
+        seen: dict[bytes, int] = {}
+        for position in firsts[group].tolist():
+            pixels = _load(dataset, position)
+            if pixels is not None:
+                first = seen.setdefault(_pixel_digest(pixels), position)
+                exact[exact == position] = first
+
+
+def _pixel_digest(pixels: NDArray[np.uint8]) -> bytes:
+    if pixels.shape[2] == 3 and (pixels[..., :1] == pixels).all():
+        pixels = pixels[..., :1]
+    digest = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(pixels))
+    return digest.digest()
+
+
+def _near_pairs(dataset: Dataset, facts: NDArray[np.void], firsts: Positions, progress: Progress) -> Positions:
+    if len(firsts) < 2:
+        return np.zeros((0, 2), dtype=np.int64)
+    small = facts["small"][firsts]
+    side = np.maximum(facts["width"], facts["height"])[firsts]
+    proposed = propose(describe(small, trims=side > TINY))
+    alike = [
+        small_residual(small[part[:, 0]], small[part[:, 1]]) <= SMALL_RESIDUAL
+        for part in np.array_split(proposed, len(proposed) // 4096 + 1)
+    ]
+    proposed = proposed[np.concatenate(alike)]
+    tiny = (side[proposed] <= TINY).all(axis=1)
+    shape = np.stack([facts["width"], facts["height"]], axis=1)[firsts]
+    possible = ~tiny | (shape[proposed[:, 0]] == shape[proposed[:, 1]]).all(axis=1)
+    pairs = firsts[proposed[possible]]
+    with progress.task("comparing look-alikes", total=len(pairs), unit="pairs"):
+        verdicts = np.fromiter(_decide(dataset, pairs, tiny[possible], progress), dtype=bool, count=len(pairs))
+    return pairs[verdicts]
+
+
+def _decide(dataset: Dataset, pairs: Positions, tiny: NDArray[np.bool_], progress: Progress) -> Iterator[bool]:
+    def one(row: int) -> bool:
+        first, second = _load(dataset, int(pairs[row, 0])), _load(dataset, int(pairs[row, 1]))
+        if first is None or second is None:
+            return False
+        return _all_but_equal(first, second) if tiny[row] else same_picture(align(first, second))
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for start in range(0, len(pairs), BATCH):
+            rows = range(start, min(start + BATCH, len(pairs)))
+            yield from pool.map(one, rows)
+            progress.advance(len(rows))
+
+
+def _all_but_equal(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> bool:
+    difference = first.astype(np.float32) - second.astype(np.float32)
+    rms, largest = TINY_LEVELS
+    return bool(np.sqrt((difference**2).mean()) <= rms and np.abs(difference).max() <= largest)
+
+
+def _load(dataset: Dataset, position: int) -> NDArray[np.uint8] | None:
+    """Return the pixels, or None where they have become unreadable since the scan, which lists what is unreadable."""
+    try:
+        return dataset.images.load(position).pixels
+    except UnreadableImageError:
+        return None
+
+
+def _joined(exact: Positions, pairs: Positions) -> Positions:
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    n = len(exact)
+    rows = np.concatenate([np.arange(n), pairs[:, 0]])
+    columns = np.concatenate([exact, pairs[:, 1]])
+    graph = coo_array((np.ones(len(rows), dtype=np.int8), (rows, columns)), shape=(n, n))
+    _, labels = connected_components(graph, directed=False)
+    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+    out: Positions = first[inverse].astype(np.int64)
+    return out
