@@ -1,1 +1,18 @@
-"""report."""
+"""report: one self-contained page a run, and figures for notebooks. Reads results, never trains, never imports torch."""
+
+from .figures import confusion_figure, curves_figure, reliability_figure
+from .fonts import FontChoice, choose_fonts
+from .page import write_report
+from .selection import wanted_pictures
+from .thumbnails import save_thumbnails
+
+__all__ = [
+    "FontChoice",
+    "choose_fonts",
+    "confusion_figure",
+    "curves_figure",
+    "reliability_figure",
+    "save_thumbnails",
+    "wanted_pictures",
+    "write_report",
+]

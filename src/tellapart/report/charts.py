@@ -1,0 +1,252 @@
+"""Charts: inline SVG that a browser draws crisply in both themes; colours come from the style sheet's classes.
+
+Everything that is text goes through MarkupSafe, so that no name can become markup.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+
+from markupsafe import Markup
+
+WIDTH, HEIGHT = 440, 270
+LEFT, RIGHT, TOP, BOTTOM = 52, 14, 14, 40
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """One curve.
+
+    Attributes:
+        name: for the legend.
+        kind: class of the style sheet: ``"first"`` or ``"second"``.
+        points: (x, y) in the chart's units.
+    """
+
+    name: str
+    kind: str
+    points: Sequence[tuple[float, float]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Frame:
+    """Where the units of a chart lie on the paper."""
+
+    x: tuple[float, float]
+    y: tuple[float, float]
+
+    def at(self, x: float, y: float) -> tuple[float, float]:
+        """Return the position on the paper."""
+        across = (x - self.x[0]) / ((self.x[1] - self.x[0]) or 1)
+        up = (y - self.y[0]) / ((self.y[1] - self.y[0]) or 1)
+        return (
+            round(LEFT + across * (WIDTH - LEFT - RIGHT), 2),
+            round(HEIGHT - BOTTOM - up * (HEIGHT - TOP - BOTTOM), 2),
+        )
+
+
+def line_chart(
+    lines: Sequence[Line], *, title: str, description: str, x_label: str, y_format: Callable[[float], str],
+    best: tuple[float, str] | None = None, y_top: float | None = None,
+) -> Markup:  # fmt: skip
+    """Draw curves over epochs.
+
+    Args:
+        lines: at least one, with at least one point each.
+        title: of the chart.
+        description: what a listener should know.
+        x_label: below the axis.
+        y_format: of the ticks and the points' own titles.
+        best: (x, name) of a mark.
+        y_top: the highest value that the axis may have.
+    """
+    xs = [x for line in lines for x, _ in line.points]
+    ys = [y for line in lines for _, y in line.points]
+    ticks = nice_ticks(min(ys), max(ys))
+    if y_top is not None:
+        ticks = [tick for tick in ticks if tick <= y_top + 1e-9] or [y_top]
+    frame = Frame((min(xs), max(max(xs), min(xs) + 1)), (min(ticks[0], min(ys)), max(ticks[-1], max(ys))))
+    parts = [_y_axis(frame, ticks, y_format), _x_axis(frame, whole_ticks(*frame.x), x_label)]
+    if best is not None:
+        parts.append(_mark(frame, best))
+    for line in lines:
+        parts.append(_curve(frame, line, y_format))
+    return _figure(parts, title=title, description=description)
+
+
+def reliability_chart(bins: Sequence[dict[str, float | None]], *, title: str, description: str) -> Markup:
+    """Draw how often right, by how sure, with intervals; the diagonal is perfect.
+
+    Args:
+        bins: as ``Reliability.to_dict`` gives them.
+        title: of the chart.
+        description: what a listener should know.
+    """
+    frame = Frame((0.0, 1.0), (0.0, 1.0))
+    fifths = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    (x0, y0), (x1, y1) = frame.at(0, 0), frame.at(1, 1)
+    parts = [
+        _y_axis(frame, fifths, percent),
+        _x_axis(frame, fifths, "how sure it said it was", percent),
+        Markup('<line class="perfect" x1="{}" y1="{}" x2="{}" y2="{}"/>').format(x0, y0, x1, y1),
+    ]
+    most = max((int(one["count"] or 0) for one in bins), default=1) or 1
+    for one in bins:
+        if not one["count"] or one["confidence"] is None or one["accuracy"] is None:
+            continue
+        x, y = frame.at(one["confidence"], one["accuracy"])
+        _, low = frame.at(0, one["low"] or 0.0)
+        _, high = frame.at(0, one["high"] or 0.0)
+        said = f"{percent(one['confidence'])} sure, right {percent(one['accuracy'])} of {int(one['count']):,} pictures"
+        parts.append(
+            Markup(
+                '<g><title>{}</title><line class="whisker" x1="{}" y1="{}" x2="{}" y2="{}"/>'
+                '<circle class="point" cx="{}" cy="{}" r="{}"/></g>'
+            ).format(said, x, low, x, high, x, y, round(3 + 4 * math.sqrt(one["count"] / most), 1))
+        )
+    return _figure(parts, title=title, description=description)
+
+
+def histogram_chart(
+    counts: Sequence[int], *, edges: Sequence[float], kind: str, title: str, description: str, x_label: str,
+    x_format: Callable[[float], str],
+) -> Markup:  # fmt: skip
+    """Draw a histogram.
+
+    Args:
+        counts: one a bin.
+        edges: one more than the bins.
+        kind: class of the style sheet: ``"right"``, ``"wrong"`` or ``"plain"``.
+        title: of the chart.
+        description: what a listener should know.
+        x_label: below the axis.
+        x_format: of the ticks.
+    """
+    top = max(*counts, 1)
+    ticks = [tick for tick in nice_ticks(0, top) if tick == int(tick)]
+    frame = Frame((edges[0], edges[-1]), (0.0, max(ticks[-1], top)))
+    parts = [_y_axis(frame, ticks, lambda v: f"{v:,.0f}"), _x_axis(frame, _quarters(edges), x_label, x_format)]
+    for count, left, right in zip(counts, edges[:-1], edges[1:], strict=True):
+        (x0, y), (x1, base) = frame.at(left, count), frame.at(right, 0)
+        said = f"{x_format(left)} to {x_format(right)}: {count:,} pictures"
+        if count:
+            parts.append(
+                Markup('<rect class="bar {}" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>').format(
+                    kind, round(x0 + 0.5, 2), y, round(max(x1 - x0 - 1, 0.5), 2), round(base - y, 2), said
+                )
+            )
+    return _figure(parts, title=title, description=description)
+
+
+@dataclasses.dataclass(frozen=True)
+class Standing:
+    """One row of the comparison strip: a proportion with its interval.
+
+    Attributes:
+        name: of the classifier.
+        kind: class of the style sheet: ``"own"`` or ``"other"``.
+        value: 0 to 1.
+        low: the interval's lower end.
+        high: its upper end.
+        text: the value in words.
+    """
+
+    name: str
+    kind: str
+    value: float
+    low: float
+    high: float
+    text: str
+
+
+def percent(value: float) -> str:
+    """Return a share as per cent, with a decimal where it has one.
+
+    Example:
+        >>> percent(0.5), percent(0.925), percent(0.9999)
+        ('50%', '92.5%', '99.99%')
+    """
+    digits = 1
+    while digits < 4 and value not in (0.0, 1.0) and round(100 * value, digits) in (0.0, 100.0):
+        digits += 1
+    return f"{100 * value:.{digits}f}".rstrip("0").rstrip(".") + "%"
+
+
+def nice_ticks(low: float, high: float, *, count: int = 5) -> list[float]:
+    """Return round numbers from at or below ``low`` to at or above ``high``.
+
+    Example:
+        >>> nice_ticks(0.13, 2.3)
+        [0.0, 0.5, 1.0, 1.5, 2.0, 2.5]
+    """
+    span = high - low or abs(high) or 1.0
+    rough = span / count
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = power * next(factor for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [round(i * step, 12) for i in range(first, max(last, first + 1) + 1)]
+
+
+def whole_ticks(low: float, high: float) -> list[float]:
+    """Return whole numbers for an axis of epochs: the first, the last and round ones between."""
+    inner = [tick for tick in nice_ticks(low, high) if low < tick < high and tick == int(tick)]
+    gap = (high - low) / 12
+    return [low, *(tick for tick in inner if tick - low > gap and high - tick > gap), high]
+
+
+def _quarters(edges: Sequence[float]) -> list[float]:
+    return [edges[0] + (edges[-1] - edges[0]) * i / 4 for i in range(5)]
+
+
+def _y_axis(frame: Frame, ticks: Sequence[float], text: Callable[[float], str]) -> Markup:
+    parts = []
+    for tick in ticks:
+        x, y = frame.at(frame.x[0], tick)
+        parts.append(
+            Markup('<line class="grid" x1="{}" y1="{}" x2="{}" y2="{}"/><text class="tick end" x="{}" y="{}">{}</text>')
+            .format(x, y, WIDTH - RIGHT, y, x - 8, y + 4, text(tick))
+        )  # fmt: skip
+    return Markup("").join(parts)
+
+
+def _x_axis(
+    frame: Frame, ticks: Sequence[float], label: str, text: Callable[[float], str] = lambda v: f"{v:.0f}"
+) -> Markup:
+    parts = []
+    for tick in ticks:
+        x, y = frame.at(tick, frame.y[0])
+        place = "end" if tick == ticks[-1] else "start" if tick == ticks[0] else "middle"
+        parts.append(Markup('<text class="tick {}" x="{}" y="{}">{}</text>').format(place, x, y + 16, text(tick)))
+    middle = (LEFT + WIDTH - RIGHT) / 2
+    parts.append(Markup('<text class="label middle" x="{}" y="{}">{}</text>').format(middle, HEIGHT - 6, label))
+    return Markup("").join(parts)
+
+
+def _curve(frame: Frame, line: Line, text: Callable[[float], str]) -> Markup:
+    places = [frame.at(x, y) for x, y in line.points]
+    path = " ".join(f"{x},{y}" for x, y in places)
+    parts = [Markup('<polyline class="curve {}" points="{}"/>').format(line.kind, path)]
+    radius = 2.5 if len(places) <= 60 else 1.2
+    for (x, y), (epoch, value) in zip(places, line.points, strict=True):
+        parts.append(
+            Markup('<circle class="dot {}" cx="{}" cy="{}" r="{}"><title>{}, epoch {}: {}</title></circle>').format(
+                line.kind, x, y, radius, line.name, f"{epoch:.0f}", text(value)
+            )
+        )
+    return Markup("").join(parts)
+
+
+def _mark(frame: Frame, best: tuple[float, str]) -> Markup:
+    x, bottom = frame.at(best[0], frame.y[0])
+    place = "end" if x > (LEFT + WIDTH) / 2 else "start"
+    return Markup(
+        '<line class="best" x1="{}" y1="{}" x2="{}" y2="{}"/><text class="note {}" x="{}" y="{}">{}</text>'
+    ).format(x, TOP, x, bottom, place, x + (-6 if place == "end" else 6), bottom - 8, best[1])
+
+
+def _figure(parts: Sequence[Markup], *, title: str, description: str) -> Markup:
+    return Markup(
+        '<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}. {}">{}</svg>'
+    ).format(WIDTH, HEIGHT, title, description, Markup("").join(parts))  # fmt: skip

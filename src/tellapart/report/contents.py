@@ -1,0 +1,205 @@
+"""Contents: what a run folder holds, read once; whatever a run did not come to write is empty here."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import RunCorruptError
+from ..evaluation import Evaluation, Predictions
+from ..run import Run
+
+OWN_SPLITS = ("test", "validation")
+"""The run's own splits that have predictions, in the order in which the report shows them."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """Something that was decided for the person.
+
+    Attributes:
+        field: of the recipe: ``"data.image_size"``.
+        value: what was chosen, as text.
+        reason: why.
+    """
+
+    field: str
+    value: str
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelFile:
+    """What the header of the model file says.
+
+    Attributes:
+        size: of the file, in bytes.
+        parameters: how many numbers its tensors hold.
+    """
+
+    size: int
+    parameters: int
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Contents:
+    """What a run folder holds.
+
+    Attributes:
+        run: the folder.
+        recipe: the full recipe as JSON.
+        choices: what was decided for the person.
+        environment: versions, machine and data.
+        audit: what is wrong with the pictures; None where there was no audit.
+        splits: ids per split.
+        history: one record an epoch.
+        training: best_epoch, epochs, stopped, seconds, findings.
+        status: where the run stands.
+        temperature: what logits are divided by.
+        evaluations: by split or external set, test first.
+        predictions: likewise.
+        baselines: by network, then by split.
+        leaks: what was found across the splits and what was done.
+        abstain: the threshold for "not sure"; None where none was asked for.
+        model: None where there is no model file.
+    """
+
+    run: Run
+    recipe: Mapping[str, Any]
+    choices: tuple[Choice, ...]
+    environment: Mapping[str, Any]
+    audit: Mapping[str, Any] | None
+    splits: Mapping[str, Any]
+    history: tuple[Mapping[str, Any], ...]
+    training: Mapping[str, Any]
+    status: Mapping[str, Any]
+    temperature: float
+    evaluations: Mapping[str, Evaluation]
+    predictions: Mapping[str, Predictions]
+    baselines: Mapping[str, Mapping[str, Evaluation]]
+    leaks: Mapping[str, Any]
+    abstain: Mapping[str, Any] | None
+    model: ModelFile | None
+
+    @property
+    def main(self) -> str | None:
+        """The split that the report is about: test, else validation, else whatever was evaluated first."""
+        return next(iter(self.evaluations), None)
+
+    @property
+    def external(self) -> tuple[str, ...]:
+        """The names of the sets from elsewhere."""
+        return tuple(name for name in self.evaluations if name not in (*OWN_SPLITS, "train"))
+
+    @functools.cached_property
+    def baseline_predictions(self) -> Mapping[str, Predictions]:
+        """Each baseline's predictions on the main split, where they were kept."""
+        files = {net: self.run.path / "baselines" / net / "predictions" / f"{self.main}.npz" for net in self.baselines}
+        return {net: Predictions.load(file) for net, file in files.items() if file.is_file()}
+
+
+def read_contents(run: Run) -> Contents:
+    """Read everything that the report needs.
+
+    Raises:
+        RunCorruptError: a file of the run is damaged.
+    """
+    evaluation = _document(run, "evaluation", {})
+    evaluations = {
+        name: Evaluation.from_dict(evaluation["splits"][name]) for name in _ordered(evaluation.get("splits", {}))
+    }
+    return Contents(
+        run=run,
+        recipe=run.recipe.model_dump(mode="json"),
+        choices=tuple(_choice(one) for one in _document(run, "choices", [])),
+        environment=_document(run, "environment", {}),
+        audit=_document(run, "audit", {}) or None,
+        splits=_document(run, "splits", {}),
+        history=tuple(run.history),
+        training=_document(run, "training", {}),
+        status=run.status,
+        temperature=float(evaluation.get("temperature", 1.0)),
+        evaluations=evaluations,
+        predictions=_predictions(run, evaluations),
+        baselines=_baselines(evaluation.get("baselines", {})),
+        leaks=evaluation.get("leaks") or {},
+        abstain=evaluation.get("abstain"),
+        model=_model_file(run.path / "model.safetensors"),
+    )
+
+
+def _document(run: Run, subject: str, default: Any) -> Any:
+    document = run.load(subject) if run.has(f"{subject}.json") else default
+    if not isinstance(document, type(default)):
+        raise RunCorruptError(f"{run.path / subject}.json does not hold what it should: train again")
+    return document
+
+
+def _ordered(splits: Mapping[str, Any]) -> list[str]:
+    own = [name for name in OWN_SPLITS if name in splits]
+    return own + [name for name in splits if name not in own]
+
+
+def _predictions(run: Run, evaluations: Mapping[str, Evaluation]) -> dict[str, Predictions]:
+    out = {}
+    for name, evaluation in evaluations.items():
+        file = run.path / "predictions" / f"{name}.npz"
+        if file.is_file():
+            out[name] = Predictions.load(file).labelled()
+            if out[name].class_names != evaluation.class_names:
+                raise RunCorruptError(f"{file} and evaluation.json name different classes: evaluate the run again")
+    return out
+
+
+def _baselines(document: Mapping[str, Any]) -> dict[str, dict[str, Evaluation]]:
+    return {
+        net: {split: Evaluation.from_dict(one) for split, one in splits.items()} for net, splits in document.items()
+    }
+
+
+def _choice(record: Mapping[str, Any]) -> Choice:
+    try:
+        return Choice(str(record["field"]), as_text(record["value"]), str(record["reason"]))
+    except (KeyError, TypeError) as error:
+        raise RunCorruptError(f"choices.json does not hold what it should: {error!r}: train again") from error
+
+
+def as_text(value: Any) -> str:
+    """Return a value of a JSON document as a person would write it.
+
+    Example:
+        >>> as_text([28, 28]), as_text(None), as_text(True), as_text({"shift": 0.1})
+        ('28 × 28', '–', 'yes', 'shift 0.1')
+    """
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, Mapping):
+        parts = {key: part for key, part in value.items() if part not in (None, False, 0)}
+        return ", ".join(f"{key} {as_text(part)}" for key, part in parts.items()) or "none"
+    if isinstance(value, list | tuple):
+        numbers = len(value) == 2 and all(isinstance(one, int) for one in value)
+        return (" × " if numbers else ", ").join(as_text(one) for one in value) or "none"
+    return str(value)
+
+
+def _model_file(path: Path) -> ModelFile | None:
+    """Read the header of a safetensors file: eight bytes of its length, then JSON; no tensor is loaded."""
+    if not path.is_file():
+        return None
+    size = path.stat().st_size
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(length)) if length < min(size, 100_000_000) else {}
+        shapes = [one["shape"] for name, one in header.items() if name != "__metadata__"]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RunCorruptError(f"{path} is damaged ({error!r}): train again") from error
+    return ModelFile(size, sum(functools.reduce(lambda a, b: a * b, shape, 1) for shape in shapes))

@@ -1,0 +1,182 @@
+"""write_report: the one-file HTML page of a run."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+from markupsafe import Markup
+
+from ..evaluation import confused_pairs, reliability
+from ..evaluation.calibration import BINS, bin_of
+from ..run import Run
+from . import plain, tables
+from .audit_view import read_audit
+from .charts import Line, histogram_chart, line_chart, percent, reliability_chart
+from .contents import Contents, read_contents
+from .page_data import OWN, answers, embedded_pictures, json_block
+from .selection import class_examples
+from .warnings import warnings_of
+from .words import counted, duration
+
+FILE = "report.html"
+STYLES = ("style.css", "parts.css", "print.css")
+SCRIPTS = ("page.js", "matrix.js", "mistakes.js", "classes.js")
+
+
+def write_report(run: Run) -> Path:
+    """Write ``report.html`` into a run folder: one file that opens from disk without a network.
+
+    Everything comes from the folder; what the run did not come to write is left out of the page.
+
+    Args:
+        run: the folder, after ``save_thumbnails`` where pictures shall be shown.
+
+    Returns:
+        The page's path.
+
+    Raises:
+        RunCorruptError: a file of the run is damaged.
+        RunUnwritableError: permissions, or a full disk.
+
+    Example:
+        >>> import tempfile
+        >>> from tellapart.recipe import Recipe
+        >>> write_report(Run.create(f"{tempfile.mkdtemp()}/first", Recipe.make())).name
+        'report.html'
+    """
+    run.write_text(FILE, render(read_contents(run)))
+    return run.path / FILE
+
+
+def render(contents: Contents) -> str:
+    """Return the page as text."""
+    style = "\n".join(_source(file) for file in STYLES)
+    script = "(() => {\n\"use strict\";\n" + "\n".join(_source(file) for file in SCRIPTS) + "\n})();"
+    page = _environment().get_template("report.html.j2").render(
+        contents=contents,
+        style=Markup(style),  # noqa: S704
+        script=Markup(script),  # noqa: S704
+        policy=_policy(style=style, script=script),
+        data=json_block(answers(contents)),
+        pictures=json_block(embedded_pictures(contents)),
+        **_views(contents),
+    )  # fmt: skip
+    # A lone surrogate, from a file name that is not UTF-8, cannot be written; its replacement can.
+    return page.encode("utf-8", errors="replace").decode("utf-8")
+
+
+def _policy(*, style: str, script: str) -> str:
+    """Return a policy that lets the page's own style and script work, data images show, and nothing else happen."""
+    return (
+        f"default-src 'none'; img-src data:; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _digest(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+
+
+def _views(contents: Contents) -> Mapping[str, Any]:
+    columns = tables.figure_columns(contents)
+    main = contents.main
+    return {
+        "title": contents.run.name,
+        "headline": plain.headline(contents),
+        "standings": tables.standings(contents),
+        "warnings": warnings_of(contents),
+        "passages": plain.passages(contents),
+        "columns": columns,
+        "figure_rows": tables.figure_rows(columns),
+        "evaluation": contents.evaluations[main] if main else None,
+        "main": main,
+        "store": OWN if main not in contents.external else main,
+        "curves": _curves(contents),
+        "pairs": _pairs(contents),
+        "confidence": _confidence(contents),
+        "audit": read_audit(contents.audit) if contents.audit is not None else None,
+        "splits": tables.splits_rows(contents),
+        "recipe_rows": tables.recipe_rows(contents),
+        "environment_rows": tables.environment_rows(contents),
+        "commands": tables.commands(contents),
+        "python_lines": tables.python_lines(contents),
+    }
+
+
+def _curves(contents: Contents) -> list[Markup]:
+    history = contents.history
+    if not history:
+        return []
+    epoch = int(contents.training.get("best_epoch") or 0)
+    best = (float(epoch), f"best: epoch {epoch}") if 1 <= epoch <= len(history) else None
+    last = history[-1]
+    out = []
+    for key, form, top in (("loss", lambda v: f"{v:.3g}", None), ("accuracy", percent, 1.0)):
+        lines = [
+            Line(name, kind, [(float(r["epoch"]), float(r[f"{split}_{key}"])) for r in history])
+            for name, kind, split in (("training", "first", "train"), ("validation", "second", "validation"))
+        ]
+        said = f"After {counted(len(history), 'epoch')}: training {form(last[f'train_{key}'])}, validation " \
+               f"{form(last[f'validation_{key}'])}"  # fmt: skip
+        title = f"{key.capitalize()} by epoch"
+        out.append(
+            line_chart(lines, title=title, description=said, x_label="epoch", y_format=form, best=best, y_top=top)
+        )
+    return out
+
+
+def _pairs(contents: Contents) -> list[tuple[Any, list[str], list[str]]]:
+    """Return the most confused pairs, each with typical examples of both classes."""
+    if contents.main not in contents.predictions:
+        return []
+    predictions = contents.predictions[contents.main]
+    typical = class_examples(predictions, temperature=contents.temperature, each=6)
+    pairs = confused_pairs(predictions, temperature=contents.temperature, limit=8, examples=6)
+    return [(pair, typical[pair.first][:3], typical[pair.second][:3]) for pair in pairs]
+
+
+def _confidence(contents: Contents) -> Mapping[str, Any] | None:
+    if contents.main not in contents.predictions:
+        return None
+    predictions = contents.predictions[contents.main]
+    diagram = reliability(predictions, temperature=contents.temperature)
+    where = bin_of(predictions.confidence(contents.temperature))
+    edges = np.linspace(0, 1, BINS + 1).tolist()
+    right = predictions.correct()
+    charts = [
+        reliability_chart(
+            diagram.to_dict()["bins"], title="Reliability diagram",
+            description=f"How often it is right, by how sure it is; calibration error {percent(diagram.error)}",
+        )
+    ]  # fmt: skip
+    tally = {"right": np.bincount(where[right], minlength=BINS), "wrong": np.bincount(where[~right], minlength=BINS)}
+    for kind, counts in tally.items():
+        charts.append(
+            histogram_chart(
+                counts.tolist(), edges=edges, kind=kind, title=f"Confidence where it is {kind}",
+                description=counted(int(counts.sum()), "picture"), x_label="how sure it said it was", x_format=percent,
+            )
+        )  # fmt: skip
+    return {"charts": charts, "bins": diagram.to_dict()["bins"], "right": tally["right"], "wrong": tally["wrong"]}
+
+
+@functools.lru_cache(maxsize=1)
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("tellapart.report"), autoescape=True, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters |= {"percent": percent, "counted": counted, "duration": duration}
+    return environment
+
+
+@functools.cache
+def _source(file: str) -> str:
+    return (Path(__file__).parent / "templates" / file).read_text(encoding="utf-8").strip()

@@ -1,0 +1,84 @@
+"""The page's data: one JSON block with every evaluated picture's answer, one with the thumbnails."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from ..evaluation import Predictions
+from .contents import Contents
+from .selection import wanted_pictures
+from .thumbnails import load_thumbnails
+
+PICTURE_CHARACTERS = 8_500_000
+"""Characters of embedded pictures at most: the page stays below 12 MB with room for the rest."""
+
+OWN = "own"
+
+
+def answers(contents: Contents) -> dict[str, Any]:
+    """Return what the scripts draw from: classes and, by set, ids, labels, answers and confidences.
+
+    Confidences are whole numbers of ten-thousandths, which keeps the page small.
+    """
+    return {
+        "sets": [
+            {
+                "name": name,
+                "store": name if name in contents.external else OWN,
+                "classes": list(predictions.class_names),
+                **_columns(predictions, temperature=contents.temperature),
+            }
+            for name, predictions in contents.predictions.items()
+        ],
+    }
+
+
+def _columns(predictions: Predictions, *, temperature: float) -> dict[str, Any]:
+    probabilities = predictions.probabilities(temperature)
+    rows = np.arange(len(predictions))
+    predicted = predictions.predicted()
+    return {
+        "ids": predictions.ids.tolist(),
+        "labels": predictions.labels.tolist(),
+        "answers": predicted.tolist(),
+        "confidences": _parts(probabilities[rows, predicted]),
+        "label_confidences": _parts(probabilities[rows, predictions.labels]),
+    }
+
+
+def _parts(shares: Any) -> list[int]:
+    # Rounded down, so that no doubt is rounded away.
+    parts: list[int] = np.floor(shares * 10_000).astype(np.int64).tolist()
+    return parts
+
+
+def embedded_pictures(contents: Contents) -> dict[str, dict[str, str]]:
+    """Return the thumbnails by store and id, the most telling first, as many as the page has room for."""
+    room = PICTURE_CHARACTERS
+    out: dict[str, dict[str, str]] = {}
+    for store in (OWN, *contents.external):
+        external = None if store == OWN else store
+        kept = load_thumbnails(contents.run, external=external)
+        out[store] = {}
+        for id in wanted_pictures(contents.run, external=external) if kept else []:
+            if id in kept and len(kept[id]) <= room:
+                out[store][id] = kept[id]
+                room -= len(kept[id])
+    return out
+
+
+def json_block(document: Any) -> Markup:
+    """Return JSON that may stand inside a ``<script>`` element, whatever its strings hold.
+
+    Example:
+        >>> str(json_block({"name": "</script>"}))
+        '{"name":"\\\\u003c/script\\\\u003e"}'
+    """
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for sign in "<>&\u2028\u2029":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return Markup(text.encode("utf-8", errors="backslashreplace").decode("utf-8"))  # noqa: S704

@@ -1,0 +1,238 @@
+"""The first page: what the classifier can do, in sentences that are made from the figures."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+from markupsafe import Markup
+
+from ..evaluation import Evaluation, Predictions, compare, confused_pairs, error_at, least_legible, proportion
+from .audit_view import read_audit
+from .contents import Contents
+from .words import counted, duration, joined, measured, name, names
+
+SURE = 0.9
+"""The confidence from which the page calls an answer sure."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Passage:
+    """A heading of the first page and what stands below it."""
+
+    heading: str
+    sentences: tuple[Markup, ...]
+
+
+def headline(contents: Contents) -> Markup:
+    """Return the page's one sentence."""
+    if contents.main is None:
+        return Markup("This run has no figures yet.")
+    evaluation = contents.evaluations[contents.main]
+    return Markup("It names the right one of {} classes for <strong>{}</strong> of {} it had never seen.").format(
+        len(evaluation.classes), evaluation["accuracy"].short(), counted(evaluation.count, "picture")
+    )
+
+
+def passages(contents: Contents) -> list[Passage]:
+    """Return the first page, empty passages left out."""
+    parts = {
+        "What it can do": _can(contents),
+        "How sure one can be of an answer": _sure(contents),
+        "Where it fails": _fails(contents),
+        "Against which baseline": _baselines(contents),
+        "On pictures from elsewhere": _elsewhere(contents),
+        "What was wrong with the data": _data(contents),
+        "How it was trained": _trained(contents),
+    }
+    said = {heading: tuple(sentences) for heading, sentences in parts.items()}
+    return [Passage(heading, sentences) for heading, sentences in said.items() if sentences]
+
+
+def _can(contents: Contents) -> Iterator[Markup]:
+    if contents.main is None:
+        return
+    evaluation = contents.evaluations[contents.main]
+    accuracy = evaluation["accuracy"]
+    right = int(evaluation.confusion.trace())
+    yield Markup("Of {} {} pictures that it had never seen, {:,} get the right name: {}.").format(
+        f"{evaluation.count:,}", contents.main, right, measured(accuracy)
+    )
+    top = next((figure for key, figure in evaluation.figures.items() if key.startswith("top_")), None)
+    if top is not None:
+        yield Markup("The right name is among its {} best guesses for {}.").format(
+            top.name.removeprefix("top-").removesuffix(" accuracy"), measured(top)
+        )
+    balanced = evaluation["balanced_accuracy"]
+    if abs((balanced.value or 0.0) - (accuracy.value or 0.0)) >= 0.02:
+        yield Markup("If every class counted alike, it would be {}.").format(measured(balanced))
+    if contents.main == "test" and "validation" in contents.evaluations:
+        other = contents.evaluations["validation"]
+        yield Markup("On the {} that chose its best epoch it has {}.").format(
+            counted(other.count, "validation picture"), measured(other["accuracy"])
+        )
+
+
+def _sure(contents: Contents) -> Iterator[Markup]:
+    if contents.main is None:
+        return
+    evaluation = contents.evaluations[contents.main]
+    if contents.main in contents.predictions:
+        yield from _sure_answers(contents.predictions[contents.main], temperature=contents.temperature)
+    error, chance = evaluation.figures.get("calibration_error"), evaluation.figures.get("calibration_error_by_chance")
+    if error and chance and error.value is not None:
+        verdict = (
+            "no more than chance alone would show in as many pictures"
+            if error.value <= (chance.high or 0.0)
+            else f"more than chance alone would show, which is at most {chance.high or 0.0:.1%}"
+        )
+        yield Markup("Its confidence is off by {} on average (calibration error), {}.").format(measured(error), verdict)
+    if abs(contents.temperature - 1) > 0.005:
+        direction = "less" if contents.temperature > 1 else "more"
+        yield Markup("As trained it was off by more: its answers were made {} sure, by a temperature of {} that was "
+                     "fitted on the validation pictures.").format(direction, f"{contents.temperature:.2f}")  # fmt: skip
+    yield from _not_sure(contents)
+
+
+def _sure_answers(predictions: Predictions, *, temperature: float) -> Iterator[Markup]:
+    coverage, error = error_at(predictions, SURE, temperature=temperature)
+    if error.value is None:
+        yield Markup("No answer is {} sure or more.").format(f"{SURE:.0%}")
+        return
+    right = proportion(error.count - round(error.value * error.count), error.count)
+    yield Markup("It is at least {} sure of {} of the pictures, and right about {} of those.").format(
+        f"{SURE:.0%}", coverage.short(), measured(right)
+    )
+
+
+def _not_sure(contents: Contents) -> Iterator[Markup]:
+    threshold = contents.abstain
+    if not threshold:
+        return
+    if threshold.get("confidence") is None:
+        yield Markup("No threshold keeps the share of wrong answers at {}: {}.").format(
+            f"{threshold['max_error']:.1%}", threshold.get("note", "")
+        )
+    elif contents.main in contents.predictions:
+        coverage, error = error_at(
+            contents.predictions[contents.main], threshold["confidence"], temperature=contents.temperature
+        )
+        yield Markup("Below a confidence of {} it says “not sure”: it then answers {} of the pictures, and {} of those "
+                     "answers are wrong.").format(
+                         f"{threshold['confidence']:.1%}", measured(coverage), measured(error))  # fmt: skip
+
+
+def _fails(contents: Contents) -> Iterator[Markup]:
+    if contents.main is None:
+        return
+    evaluation = contents.evaluations[contents.main]
+    wrong = evaluation.count - int(evaluation.confusion.trace())
+    if not wrong:
+        yield Markup("It made no mistake on these pictures; that does not mean that it never will.")
+        return
+    sentence = Markup("It is wrong on {}.").format(counted(wrong, "picture"))
+    if contents.main in contents.predictions:
+        known = contents.predictions[contents.main]
+        confidently = int(((known.confidence(contents.temperature) >= SURE) & ~known.correct()).sum())
+        if confidently:
+            sentence += Markup(" Of these, <strong>{}</strong> {} given with a confidence of {} or more: the ones to "
+                               "look at first.").format(
+                                   f"{confidently:,}", "was" if confidently == 1 else "were", f"{SURE:.0%}")  # fmt: skip
+    yield sentence
+    yield from _worst(evaluation)
+    if contents.main in contents.predictions:
+        pairs = [
+            Markup("{} taken for {} ({} of {})").format(
+                name(pair.first), name(pair.second), f"{pair.first_as_second:,}", f"{pair.first_count:,}"
+            )
+            for pair in confused_pairs(contents.predictions[contents.main], limit=3, examples=0)
+        ]
+        yield Markup("Most often confused: {}.").format(joined(pairs))
+
+
+def _worst(evaluation: Evaluation) -> Iterator[Markup]:
+    if len(evaluation.classes) <= 2:
+        return
+    worst = [one for one in evaluation.sorted_classes() if one.count and (one.recall.value or 0.0) < 1][:3]
+    said = [Markup("{} {}").format(name(one.name), measured(one.recall)) for one in worst]
+    yield Markup("Least recognised: {}.").format(joined(said))
+    below = [one.name for one in least_legible(evaluation)]
+    if below:
+        yield Markup("Less than half of the pictures of {} {} recognised.").format(
+            names(below), "is" if len(below) == 1 else "are"
+        )
+
+
+def _baselines(contents: Contents) -> Iterator[Markup]:
+    if contents.main is None:
+        return
+    majority = contents.evaluations[contents.main].figures.get("majority_accuracy")
+    if majority is not None:
+        largest = majority.name.removeprefix("always “").removesuffix("”")
+        yield Markup("Always naming the largest class, {}, would be right for {}.").format(
+            name(largest), majority.short()
+        )
+    for net, splits in contents.baselines.items():
+        if contents.main not in splits:
+            continue
+        label = "Logistic regression on the pixels (softmax)" if net == "softmax" else Markup("{}").format(name(net))
+        yield Markup("{}, trained on the same pictures, has {}.").format(label, measured(splits[contents.main]["accuracy"]))
+        if net in contents.baseline_predictions and contents.main in contents.predictions:
+            compared = compare(
+                contents.baseline_predictions[net], contents.predictions[contents.main], names=(net, "the network")
+            )
+            said = str(compared)
+            yield Markup("{}.").format(said[:1].upper() + said[1:])
+
+
+def _elsewhere(contents: Contents) -> Iterator[Markup]:
+    if contents.main is None:
+        return
+    own = contents.evaluations[contents.main]["accuracy"]
+    for external in contents.external:
+        evaluation = contents.evaluations[external]
+        change = 100 * ((evaluation["accuracy"].value or 0.0) - (own.value or 0.0))
+        yield Markup("On {} from {} it has {}: {} points {} than on its own.").format(
+            counted(evaluation.count, "picture"), name(external), measured(evaluation["accuracy"]),
+            f"{abs(change):.1f}", "more" if change > 0 else "fewer",
+        )  # fmt: skip
+
+
+def _data(contents: Contents) -> Iterator[Markup]:
+    if contents.audit is not None:
+        audit = read_audit(contents.audit)
+        yield from audit.sentences
+        if not audit.findings:
+            yield Markup("The audit found nothing wrong.")
+    found, dropped = int(contents.leaks.get("found") or 0), int(contents.leaks.get("dropped") or 0)
+    if found and contents.leaks.get("answer") == "drop":
+        yield Markup("{} in more than one split; {} dropped before the training.").format(
+            counted(found, "picture stood", "pictures stood"), counted(dropped, "copy was", "copies were")
+        )
+    elif contents.leaks and not found:
+        yield Markup("No picture stands in more than one split.")
+
+
+def _trained(contents: Contents) -> Iterator[Markup]:
+    training = contents.training
+    if not training:
+        return
+    net = contents.recipe.get("net", {}).get("name", "")
+    yield Markup("The network {} was trained for {} in {}; epoch {} was the best on the validation pictures.").format(
+        name(net), counted(training.get("epochs", 0), "epoch"), duration(float(training.get("seconds", 0.0))),
+        training.get("best_epoch", "–"),
+    )  # fmt: skip
+    reasons = {
+        "early stopping": "It stopped early, as it had not become better for a while.",
+        "interrupted": "It was interrupted before its last epoch.",
+    }
+    if training.get("stopped") in reasons:
+        yield Markup("{}").format(reasons[training["stopped"]])
+    if contents.history and np.isfinite(contents.history[-1].get("train_accuracy", np.nan)):
+        best = max(1, int(training.get("best_epoch", 1)))
+        record = contents.history[min(best, len(contents.history)) - 1]
+        gap = 100 * (record["train_accuracy"] - record["validation_accuracy"])
+        if gap >= 5:
+            yield Markup("It was right {} points more often on its training pictures than on validation: more pictures "
+                         "or stronger augmentation would likely help.").format(f"{gap:.0f}")  # fmt: skip

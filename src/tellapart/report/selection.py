@@ -1,0 +1,92 @@
+"""Selection: which pictures a report shows, the most telling first, so that the page stays small."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DataError
+from ..evaluation import Mistake, Predictions, find_mistakes
+from ..run import Run
+from .audit_view import read_audit
+from .contents import OWN_SPLITS, Contents, read_contents
+
+MOST = 2400
+"""Pictures in a report at most, over all its sets."""
+
+WORST = 600
+PER_CELL = 6
+PER_CLASS = 6
+OTHER_SPLITS = 150
+
+
+def wanted_pictures(run: Run, *, external: str | None = None) -> list[str]:
+    """Return the ids of the pictures that the report shows, the most telling first, each once.
+
+    Args:
+        run: evaluated; its predictions, evaluation and audit are read.
+        external: name a set from elsewhere to have its ids; the run's own data set where None.
+
+    Raises:
+        DataError: there is no such set.
+        RunCorruptError: a file of the run is damaged.
+    """
+    contents = read_contents(run)
+    if external is None:
+        sources = list(_own(contents))
+    elif external in contents.external:
+        sources = list(_of_set(contents, external, limit=OTHER_SPLITS))
+    else:
+        raise DataError(f"external must be one of {list(contents.external)}, got {external!r}")
+    return list(dict.fromkeys(id for source in sources for id in source))[:MOST]
+
+
+def class_examples(predictions: Predictions, *, temperature: float, each: int) -> dict[str, list[str]]:
+    """Return ids of right pictures of each class, spread from the surest to the least sure."""
+    confidence = predictions.confidence(temperature)
+    right = predictions.correct()
+    ids = predictions.ids
+    out = {}
+    for label, name in enumerate(predictions.class_names):
+        where = np.flatnonzero(right & (predictions.labels == label))
+        out[name] = ids[_spread(where[np.argsort(-confidence[where], kind="stable")], each)].tolist()
+    return out
+
+
+def _spread(where: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    steps = np.linspace(0, len(where) - 1, num=min(count, len(where))).round().astype(np.int64)
+    return where[steps]
+
+
+def _own(contents: Contents) -> Iterator[Sequence[str]]:
+    """Yield lists of ids of the run's own pictures, the most telling ones first."""
+    if contents.audit is not None:
+        yield [id for finding in read_audit(contents.audit).findings for group in finding.groups for id in group.ids]
+    for name in OWN_SPLITS:
+        if name in contents.predictions:
+            yield from _of_set(contents, name, limit=WORST if name == contents.main else OTHER_SPLITS)
+
+
+def _of_set(contents: Contents, name: str, *, limit: int) -> Iterator[list[str]]:
+    if name not in contents.predictions:
+        return
+    predictions = contents.predictions[name]
+    mistakes = find_mistakes(predictions, temperature=contents.temperature)
+    yield [mistake.id for mistake in mistakes[: limit // 3]]
+    if name == contents.main:
+        examples = class_examples(predictions, temperature=contents.temperature, each=PER_CLASS)
+        for position in range(PER_CLASS):
+            yield [ids[position] for ids in examples.values() if len(ids) > position]
+        yield from _cells(mistakes)
+    yield [mistake.id for mistake in mistakes[:limit]]
+
+
+def _cells(mistakes: Sequence[Mistake]) -> Iterator[list[str]]:
+    """Yield the surest mistake of each cell of the confusion matrix, then the second ones, ..."""
+    cells: dict[tuple[str, str], list[str]] = {}
+    for mistake in mistakes:
+        cells.setdefault((mistake.true, mistake.predicted), []).append(mistake.id)
+    for position in range(PER_CELL):
+        yield [ids[position] for ids in cells.values() if len(ids) > position]

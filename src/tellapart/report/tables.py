@@ -1,0 +1,162 @@
+"""Tables: the figures side by side, the classes, the recipe and the environment, ready to be set."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..evaluation import Evaluation, Figure
+from .charts import Standing
+from .contents import OWN_SPLITS, Contents, as_text
+from .words import size
+
+ROWS = (
+    ("accuracy", "Accuracy", "pictures that get the right name"),
+    ("top", "", "the right name is among the best guesses"),
+    ("balanced_accuracy", "Balanced accuracy", "every class counts alike"),
+    ("macro_precision", "Precision", "mean over the classes: of the pictures given a name, those that deserve it"),
+    ("macro_recall", "Recall", "mean over the classes: of the pictures of a class, those that are found"),
+    ("macro_f1", "F1", "mean over the classes: precision and recall in one"),
+    ("loss", "Loss", "negative log-likelihood in nats; lower is better"),
+    ("brier", "Brier score", "squared error of the probabilities; lower is better"),
+    ("calibration_error", "Calibration error", "how far the confidence is off; lower is better"),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """A column of the table of figures.
+
+    Attributes:
+        title: who was measured: ``"this network"``.
+        subtitle: on what: ``"test, 7,677 pictures"``.
+        own: whether it is the run's own network.
+        figures: by row.
+    """
+
+    title: str
+    subtitle: str
+    own: bool
+    figures: Mapping[str, Figure]
+
+
+def figure_columns(contents: Contents) -> list[Column]:
+    """Return the columns: the network on every set, then the majority class and each baseline."""
+    columns = [
+        Column("this network", _counted(split, evaluation), True, _figures(evaluation))
+        for split, evaluation in contents.evaluations.items()
+    ]
+    for split, evaluation in contents.evaluations.items():
+        if split == contents.main and "majority_accuracy" in evaluation.figures:
+            figures = {"accuracy": evaluation["majority_accuracy"]}
+            columns.append(Column("majority class", _counted(split, evaluation), False, figures))
+    for net, splits in contents.baselines.items():
+        for split in sorted(splits, key=lambda name: OWN_SPLITS.index(name) if name in OWN_SPLITS else 9):
+            columns.append(Column(net, _counted(split, splits[split]), False, _figures(splits[split])))
+    return columns
+
+
+def figure_rows(columns: list[Column]) -> list[tuple[str, str, list[Figure | None]]]:
+    """Return (name, meaning, a figure a column); rows that no column has are left out."""
+    rows = []
+    for key, title, meaning in ROWS:
+        figures = [column.figures.get(key) for column in columns]
+        present = [figure for figure in figures if figure is not None]
+        if present:
+            heading = title or present[0].name.capitalize()
+            rows.append((heading, meaning, figures))
+    return rows
+
+
+def standings(contents: Contents) -> list[Standing]:
+    """Return the comparison strip: this network, each baseline, the majority class, all on the main split."""
+    if contents.main is None:
+        return []
+    evaluation = contents.evaluations[contents.main]
+    found = [("this network", "own", evaluation["accuracy"])]
+    found += [(net, "other", one[contents.main]["accuracy"]) for net, one in contents.baselines.items() if contents.main in one]
+    if "majority_accuracy" in evaluation.figures:
+        found.append(("majority class", "other", evaluation["majority_accuracy"]))
+    return [
+        Standing(title, kind, figure.value, figure.low or 0.0, figure.high or 0.0, figure.short())
+        for title, kind, figure in found
+        if figure.value is not None
+    ]
+
+
+def _figures(evaluation: Evaluation) -> dict[str, Figure]:
+    return {("top" if key.startswith("top_") else key): figure for key, figure in evaluation.figures.items()}
+
+
+def _counted(split: str, evaluation: Evaluation) -> str:
+    return f"{split}, {evaluation.count:,} pictures"
+
+
+def recipe_rows(contents: Contents) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return the recipe as (section, rows of (field, value))."""
+    sections: dict[str, list[tuple[str, str]]] = {}
+    for section, values in contents.recipe.items():
+        if isinstance(values, Mapping):
+            sections[section] = [(key, as_text(value)) for key, value in values.items()]
+        else:
+            sections.setdefault("beside it", []).append((section, as_text(values)))
+    return list(sections.items())
+
+
+def environment_rows(contents: Contents) -> list[tuple[str, str]]:
+    """Return the environment as (what, which)."""
+    return list(_environment(contents))
+
+
+def _environment(contents: Contents) -> Iterator[tuple[str, str]]:
+    environment = contents.environment
+    data = environment.get("data") or {}
+    for key in ("source", "pictures", "fingerprint"):
+        if data.get(key) is not None:
+            value = data[key]
+            yield f"data {key}", f"{value:,}" if isinstance(value, int) else str(value)
+    for key, value in environment.items():
+        if key in ("data", "versions") or value is None:
+            continue
+        yield key.removesuffix("_bytes").replace("_", " "), size(value) if key.endswith("_bytes") else as_text(value)
+    for package, version in (environment.get("versions") or {}).items():
+        yield package, str(version)
+    if contents.model is not None:
+        yield "model file", f"{contents.model.parameters:,} numbers, {size(contents.model.size)}"
+    if contents.status.get("when"):
+        yield "finished", str(contents.status["when"])
+
+
+def commands(contents: Contents) -> list[tuple[str, str]]:
+    """Return (what it does, the command) for this run."""
+    path = contents.run.path
+    folder = path.as_posix() if not path.is_absolute() else f"{path.parent.name}/{path.name}"
+    run = shlex.quote(folder)
+    return [
+        ("Name pictures: files, folders, or - for a picture on standard input", f"tellapart predict {run} picture.jpg folder/"),
+        ("Measure it on other labelled pictures", f"tellapart evaluate {run} more-pictures/"),
+        ("Make and open this page again", f"tellapart report {run} --open"),
+    ]
+
+
+def python_lines(contents: Contents) -> str:
+    """Return the same from Python."""
+    path = contents.run.path
+    folder = path.as_posix() if not path.is_absolute() else f"{path.parent.name}/{path.name}"
+    return "\n".join(
+        [
+            "import tellapart",
+            f"classifier = tellapart.Classifier.load({folder!r})",
+            'answer = classifier.classify("picture.jpg")',
+            "print(answer.name, answer.probability)",
+        ]
+    )
+
+
+def splits_rows(contents: Contents) -> tuple[list[tuple[str, int]], list[str]]:
+    """Return (split, pictures) and how each was made."""
+    notes: Any = contents.splits.get("notes") or []
+    sizes = [(name, len(ids)) for name, ids in contents.splits.items() if isinstance(ids, list) and name != "notes"]
+    return sizes, [str(note) for note in notes]

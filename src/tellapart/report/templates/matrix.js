@@ -1,0 +1,126 @@
+// The confusion matrix: only cells that hold pictures exist, so that a thousand classes draw as fast as ten.
+function drawMatrix(set, order, mistakesOnly) {
+  const box = $("matrix"), size = set.classes.length;
+  const cells = new Map(), totals = new Array(size).fill(0);
+  set.labels.forEach((label, at) => {
+    const key = label * size + set.answers[at];
+    totals[label] += 1;
+    if (cells.has(key)) cells.get(key).push(at); else cells.set(key, [at]);
+  });
+  const placed = orderOf(set, cells, totals, order), position = new Array(size);
+  placed.forEach((label, i) => { position[label] = i; });
+  const side = size <= 6 ? 56 : size <= 12 ? 42 : size <= 30 ? 26 : size <= 64 ? 15 : 11;
+  const label = (index) => make("span", { title: set.classes[index] }, make("bdi", {}, set.classes[index]));
+  const columns = make("div", { class: "columns", "aria-hidden": "true" }, ...placed.map(label));
+  const rows = make("div", { class: "rows", "aria-hidden": "true" }, ...placed.map(label));
+  const field = make("div", { class: "field" });
+  const grid = new Map();
+  const keys = [...cells.keys()].sort((a, b) => rank(a) - rank(b));
+  function rank(key) { return position[Math.floor(key / size)] * size + position[key % size]; }
+  for (const key of keys) {
+    const truth = Math.floor(key / size), said = key % size, hit = truth === said;
+    if (mistakesOnly && hit) continue;
+    const members = cells.get(key), share = members.length / totals[truth];
+    const strength = hit ? 0.1 + 0.9 * share : 0.22 + 0.78 * Math.sqrt(share);
+    const text = hit
+      ? `${set.classes[truth]}: ${number(members.length)} of ${number(totals[truth])} right`
+      : `${set.classes[truth]} taken for ${set.classes[said]}: ${number(members.length)} of ${number(totals[truth])}`;
+    const cell = make("button", {
+      type: "button", class: "cell" + (hit ? " hit" : "") + (strength > 0.55 ? " strong" : ""), "aria-label": text, title: text,
+      tabindex: "-1", "--x": position[said], "--y": position[truth], "--share": strength.toFixed(3),
+    }, side >= 24 ? number(members.length) : "");
+    cell.pictures = { set, members, truth, said };
+    cell.place = [position[truth], position[said]];
+    grid.set(rank(key), cell);
+    field.append(cell);
+  }
+  box.style.setProperty("--cell", side + "px");
+  box.style.setProperty("--classes", size);
+  box.style.setProperty("--label", Math.max(8, Math.min(13, side - 2)) + "px");
+  box.replaceChildren(make("div", { class: "corner", "aria-hidden": "true" }, "shows ↓  taken for →"), columns, rows, field);
+  const first = field.querySelector(".cell");
+  if (first) first.tabIndex = 0;
+}
+
+function orderOf(set, cells, totals, order) {
+  const size = totals.length, given = [...totals.keys()];
+  const recall = (k) => (totals[k] ? (cells.get(k * size + k) || []).length / totals[k] : 2);
+  if (order === "worst") return given.sort((a, b) => recall(a) - recall(b));
+  if (order !== "confused") return given;
+  // From the least recognised class, always on to the class that it is confused with most.
+  const weight = (a, b) => (cells.get(a * size + b) || []).length + (cells.get(b * size + a) || []).length;
+  const left = new Set(given), out = [];
+  let last = given.slice().sort((a, b) => recall(a) - recall(b))[0];
+  while (left.size) {
+    left.delete(last);
+    out.push(last);
+    let best = -1, most = -1;
+    for (const other of left) {
+      const near = weight(last, other) * 4 + (out.length > 1 ? weight(out[out.length - 2], other) : 0);
+      if (near > most) { most = near; best = other; }
+    }
+    last = best;
+  }
+  return out;
+}
+
+// The arrow keys go to the nearest cell in that direction, in the same row or column first.
+function neighbour(cell, key) {
+  const [y, x] = cell.place, along = key === "ArrowLeft" || key === "ArrowRight" ? 1 : 0;
+  const sign = key === "ArrowRight" || key === "ArrowDown" ? 1 : -1;
+  let best = null, least = Infinity;
+  for (const other of cell.parentElement.children) {
+    const ahead = (other.place[along] - cell.place[along]) * sign;
+    if (ahead <= 0) continue;
+    const aside = Math.abs(other.place[1 - along] - [y, x][1 - along]);
+    const distance = ahead + 1000 * aside;
+    if (distance < least) { least = distance; best = other; }
+  }
+  return best;
+}
+
+const openPictures = gallery(document.querySelector("#pictures-of .gallery"), document.querySelector("#pictures-of .more"), 60);
+function openCell(cell) {
+  const { set, members, truth, said } = cell.pictures, count = members.length;
+  const pictures = `: ${number(count)} picture${count === 1 ? "" : "s"}`;
+  const title = truth === said ? [named(set.classes[truth]), " recognised", pictures] : [named(set.classes[truth]), " taken for ", named(set.classes[said]), pictures];
+  $("pictures-of-title").replaceChildren(...title);
+  const sorted = members.slice().sort(surestFirst(set)).sort((a, b) => hasPicture(set, b) - hasPicture(set, a));
+  $("pictures-of").showModal();
+  $("pictures-of").scrollTop = 0;
+  openPictures(set, sorted);
+}
+
+if ($("matrix") && data.sets.length) {
+  let set = data.sets[0];
+  const draw = () => drawMatrix(set, $("matrix-order").value, $("matrix-mistakes").checked);
+  offerSets($("matrix-set"), (chosen) => { set = chosen; draw(); });
+  $("matrix-order").addEventListener("change", draw);
+  $("matrix-mistakes").addEventListener("change", draw);
+  $("matrix").addEventListener("click", (event) => {
+    const cell = event.target.closest(".cell");
+    if (cell) openCell(cell);
+  });
+  $("matrix").addEventListener("keydown", (event) => {
+    const cell = event.target.closest(".cell");
+    if (!cell || !event.key.startsWith("Arrow")) return;
+    event.preventDefault();
+    const next = neighbour(cell, event.key);
+    if (!next) return;
+    cell.tabIndex = -1;
+    next.tabIndex = 0;
+    next.focus();
+  });
+  const light = (event) => {
+    document.querySelectorAll(".matrix .lit").forEach((one) => one.classList.remove("lit"));
+    const cell = event.target.closest(".cell");
+    if (!cell) return;
+    document.querySelector(".matrix .rows").children[cell.place[0]].classList.add("lit");
+    document.querySelector(".matrix .columns").children[cell.place[1]].classList.add("lit");
+  };
+  $("matrix").addEventListener("pointerover", light);
+  $("matrix").addEventListener("focusin", light);
+  document.querySelector("#pictures-of .close").addEventListener("click", () => $("pictures-of").close());
+  $("pictures-of").addEventListener("click", (event) => { if (event.target === $("pictures-of")) $("pictures-of").close(); });
+  draw();
+}

@@ -1,0 +1,23 @@
+// The gallery of mistakes, the surest first, by class on request.
+if ($("mistakes-gallery") && data.sets.length) {
+  const fill = gallery($("mistakes-gallery"), $("mistakes-more"), 48), choice = $("mistakes-class");
+  let set = data.sets[0], wrong = [];
+  const draw = () => {
+    const label = choice.value === "" ? null : Number(choice.value);
+    const items = label === null ? wrong : wrong.filter((at) => set.labels[at] === label || set.answers[at] === label);
+    $("mistakes-count").textContent = items.length ? `${number(items.length)} mistake${items.length === 1 ? "" : "s"}` : "no mistake here";
+    fill(set, items);
+  };
+  const choose = (chosen) => {
+    set = chosen;
+    wrong = [...set.ids.keys()].filter((at) => set.labels[at] !== set.answers[at]).sort(surestFirst(set));
+    const counts = new Map();
+    for (const at of wrong) for (const label of new Set([set.labels[at], set.answers[at]])) counts.set(label, (counts.get(label) || 0) + 1);
+    const options = [...counts.keys()].sort((a, b) => a - b).map((label) => make("option", { value: String(label) }, `${set.classes[label]} (${number(counts.get(label))})`));
+    choice.replaceChildren(make("option", { value: "" }, "all"), ...options);
+    draw();
+  };
+  choice.addEventListener("change", draw);
+  offerSets($("mistakes-set"), choose);
+  choose(set);
+}

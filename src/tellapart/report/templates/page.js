@@ -1,0 +1,110 @@
+const data = JSON.parse(document.getElementById("data").textContent);
+const $ = (id) => document.getElementById(id);
+
+// Text from outside is only ever set as text, never parsed as markup.
+function make(tag, options = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [key, value] of Object.entries(options)) {
+    if (key === "class") node.className = value;
+    else if (key.startsWith("--")) node.style.setProperty(key, value);
+    else if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
+    else node.setAttribute(key, value);
+  }
+  node.append(...children);
+  return node;
+}
+const number = (value) => value.toLocaleString("en-US");
+const percent = (parts) => (parts / 100).toFixed(1) + "%";
+const named = (text) => make("bdi", { class: "name" }, text);
+
+// The pictures stand at the end of the page and are read when the first one comes into sight.
+let stores = null;
+function addressOf(store, id) {
+  if (stores === null) {
+    const block = $("pictures");
+    if (block === null) return undefined;
+    stores = JSON.parse(block.textContent);
+  }
+  const kept = stores[store];
+  return kept !== undefined && Object.hasOwn(kept, id) ? kept[id] : undefined;
+}
+function show(image) {
+  const address = addressOf(image.dataset.store, image.dataset.picture);
+  if (address === undefined) {
+    const blank = image.nextElementSibling;
+    image.hidden = true;
+    image.style.display = "none";
+    blank.hidden = false;
+    blank.textContent = "no picture kept";
+    return;
+  }
+  image.addEventListener("load", () => {
+    if (Math.max(image.naturalWidth, image.naturalHeight) <= 40) image.classList.add("tiny");
+  }, { once: true });
+  image.src = address;
+}
+const seen = new IntersectionObserver((entries) => {
+  for (const entry of entries) {
+    if (!entry.isIntersecting) continue;
+    seen.unobserve(entry.target);
+    show(entry.target);
+  }
+}, { rootMargin: "300px" });
+const watch = (image) => { seen.observe(image); return image; };
+document.addEventListener("DOMContentLoaded", () => document.querySelectorAll("img[data-picture]").forEach(watch));
+window.addEventListener("beforeprint", () => document.querySelectorAll("img[data-picture]:not([src])").forEach(show));
+
+// One wrong or right picture: what it shows, what was said, how sure, where it is.
+function card(set, at) {
+  const truth = set.classes[set.labels[at]], said = set.classes[set.answers[at]], right = truth === said;
+  const image = make("img", { "data-picture": set.ids[at], "data-store": set.store, alt: "" });
+  const lines = right
+    ? [make("p", { class: "name" }, make("bdi", { class: "said right" }, said), " ", make("span", { class: "more-sure" }, percent(set.confidences[at])))]
+    : [
+      make("p", { class: "name" }, "is ", make("bdi", { class: "truth" }, truth), " ", make("span", { class: "more-sure" }, percent(set.label_confidences[at]))),
+      make("p", { class: "name" }, "said ", make("bdi", { class: "said" }, said), " ", make("span", { class: "more-sure" }, percent(set.confidences[at]))),
+    ];
+  return make("figure", { class: "card" }, make("div", { class: "frame" }, watch(image), make("span", { class: "blank", hidden: "" })),
+    make("figcaption", {}, ...lines, make("p", { class: "file", title: set.ids[at] }, set.ids[at])));
+}
+
+// A gallery of many cards, a page of them at a time.
+function gallery(box, button, page) {
+  let items = [], set = null, shown = 0;
+  const more = () => {
+    const next = items.slice(shown, shown + page);
+    const cards = next.map((at) => card(set, at));
+    box.append(...cards);
+    shown += next.length;
+    button.hidden = shown >= items.length;
+    button.textContent = `Show ${number(Math.min(page, items.length - shown))} more of ${number(items.length - shown)}`;
+    return cards[0];
+  };
+  button.addEventListener("click", () => {
+    const first = more();
+    if (first) { first.tabIndex = -1; first.focus({ preventScroll: true }); }
+  });
+  return (newSet, newItems) => { set = newSet; items = newItems; shown = 0; box.replaceChildren(); more(); };
+}
+
+// Every choice between sets is left out where there is one alone.
+function offerSets(select, onchange) {
+  data.sets.forEach((set, i) => select.append(make("option", { value: String(i) }, `${set.name} (${number(set.ids.length)})`)));
+  if (data.sets.length < 2) select.closest("label").hidden = true, select.closest("label").style.display = "none";
+  select.addEventListener("change", () => onchange(data.sets[Number(select.value)]));
+}
+const surestFirst = (set) => (a, b) => set.confidences[b] - set.confidences[a];
+const hasPicture = (set, at) => addressOf(set.store, set.ids[at]) !== undefined;
+
+// The contents show where one is.
+const links = new Map([...document.querySelectorAll("nav.contents a")].map((a) => [a.hash.slice(1), a]));
+const place = new IntersectionObserver((entries) => {
+  for (const entry of entries) {
+    if (!entry.isIntersecting || !links.has(entry.target.id)) continue;
+    links.forEach((link) => link.removeAttribute("aria-current"));
+    const link = links.get(entry.target.id), list = link.closest("ol");
+    link.setAttribute("aria-current", "true");
+    list.scrollLeft = link.offsetLeft - list.offsetLeft - 40;
+  }
+}, { rootMargin: "-20% 0px -70% 0px" });
+document.querySelectorAll("main > section").forEach((section) => place.observe(section));
