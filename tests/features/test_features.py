@@ -35,10 +35,12 @@ def test_joint_histograms_are_numpys():
     assert np.allclose(found[1], expected.ravel() / 280)
 
 
-def test_gabor_features_are_those_of_the_responses():
+@pytest.mark.parametrize("size", [(20, 14), (90, 71), (8, 65)])
+def test_gabor_features_are_those_of_the_responses(size):
+    pixels = RNG.integers(0, 256, size=(2, *size, 3), dtype=np.uint8)
     options = {"frequencies": (0.15, 0.4), "angles": 3}
-    found = extract(PIXELS, "gabor", options=options)
-    grey = PIXELS @ np.array([0.299, 0.587, 0.114]) / 255
+    found = extract(pixels, "gabor", options=options)
+    grey = pixels @ np.array([0.299, 0.587, 0.114]) / 255
     for picture, row in zip(grey, found, strict=True):
         answers = [np.abs(gabor_response(picture - picture.mean(), one)) for one in gabor_bank((0.15, 0.4), angles=3)]
         assert np.allclose(row, [a.mean() for a in answers] + [a.std() for a in answers], atol=1e-5)

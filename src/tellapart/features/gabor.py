@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import RecipeError
-from ..filters import correlation_matrix, gabor_bank
+from ..filters import correlation_matrix, gabor_bank, pad
 from ..filters.convolution import factors
 from .base import feature, whole_number
 
-Bank = tuple[tuple[NDArray[np.complex64], NDArray[np.complex64]], ...]
+Pair = tuple[NDArray[np.complex64], NDArray[np.complex64]]
+
+# Processor time a picture, 16 filters: matrices 0.07 ms and transform 0.43 ms at 28×28, 120 and 8 ms at 224×224.
+_LARGEST_MATRIX = 64
 
 
 @feature("gabor", summary="mean and deviation of the responses to Gabor filters", scaling="each")
@@ -21,8 +25,7 @@ def gabor_features(
 ) -> NDArray[np.float32]:
     """Return mean and standard deviation over the picture of each filter's magnitude.
 
-    Pictures are made grey (ITU-R 601 luma, 0 to 1), their mean is taken off, and their borders are symmetric. The
-    filters' Gaussians are round, so each is a column times a row, and both are matrices of the picture's size.
+    Pictures are made grey (ITU-R 601 luma, 0 to 1), their mean is taken off, and their borders are symmetric.
 
     Args:
         pixels: uint8, (N, H, W, C).
@@ -47,10 +50,10 @@ def gabor_features(
         raise RecipeError(f"frequencies must be above 0 and at most 0.5 cycles a pixel, got {frequencies}")
     grey = _grey(pixels)
     grey -= grey.mean(axis=(1, 2), keepdims=True)
-    bank = _matrices(grey.shape[1], grey.shape[2], frequencies, angles)
-    out = np.empty((2, len(grey), len(bank)), dtype=np.float32)
-    for i, (down, across) in enumerate(bank):
-        magnitude = np.abs(down @ (grey @ across))
+    out = np.empty((2, len(grey), len(frequencies) * angles), dtype=np.float32)
+    respond = _by_matrices if max(grey.shape[1:]) <= _LARGEST_MATRIX else _by_transform
+    for i, response in enumerate(respond(grey, frequencies, angles)):
+        magnitude = np.abs(response)
         out[0, :, i] = magnitude.mean(axis=(1, 2))
         out[1, :, i] = magnitude.std(axis=(1, 2))
     return np.concatenate([out[0], out[1]], axis=1)
@@ -64,8 +67,37 @@ def _grey(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     return grey
 
 
+def _by_matrices(
+    grey: NDArray[np.float32], frequencies: tuple[float, ...], angles: int
+) -> Iterator[NDArray[np.complex64]]:
+    """Yield each filter's response. Round Gaussians are a column times a row: a matrix on the left and on the right."""
+    product = np.empty(grey.shape, dtype=np.complex64)
+    for down, across in _matrices(grey.shape[1], grey.shape[2], frequencies, angles):
+        product.real, product.imag = grey @ across.real, grey @ across.imag
+        yield down @ product
+
+
+def _by_transform(
+    grey: NDArray[np.float32], frequencies: tuple[float, ...], angles: int
+) -> Iterator[NDArray[np.complex64]]:
+    """Yield each filter's response, by Fourier transform: for large pictures."""
+    from scipy import fft
+
+    height, width = grey.shape[1:]
+    bank = gabor_bank(frequencies, angles=angles)
+    margin = max(max(filter.weights.shape) // 2 for filter in bank)
+    padded = pad(grey[..., None], ((margin, margin), (margin, margin)), border="symmetric")[..., 0]
+    size = [fft.next_fast_len(side) for side in padded.shape[1:]]
+    spectrum = fft.fft2(padded, size)
+    for filter in bank:
+        # Correlation is convolution with the filter turned round; its first valid place is one filter less a pixel in.
+        turned = fft.fft2(filter.weights[::-1, ::-1].astype(np.complex64), size)
+        top, left = (margin + side // 2 for side in filter.weights.shape)
+        yield fft.ifft2(spectrum * turned)[:, top : top + height, left : left + width]
+
+
 @functools.lru_cache(maxsize=2)
-def _matrices(height: int, width: int, frequencies: tuple[float, ...], angles: int) -> Bank:
+def _matrices(height: int, width: int, frequencies: tuple[float, ...], angles: int) -> tuple[Pair, ...]:
     """Return, for each filter, the matrices that stand left and right of a picture to give its response."""
     bank = []
     for filter in gabor_bank(frequencies, angles=angles):
@@ -73,7 +105,7 @@ def _matrices(height: int, width: int, frequencies: tuple[float, ...], angles: i
         if split is None:
             raise RecipeError(f"the Gabor filter {filter.name!r} is not separable: its Gaussian must be round")
         down, across = _line_matrix(split[0].ravel(), height), _line_matrix(split[1].ravel(), width)
-        bank.append((down, np.ascontiguousarray(across.T)))
+        bank.append((down, across.T))
     return tuple(bank)
 
 
