@@ -88,14 +88,16 @@ def test_faces_and_turned_digits_are_strange_to_a_model_of_digits():
     from sklearn.datasets import load_digits
     from sklearn.linear_model import LogisticRegression
     from sklearn.neural_network import MLPClassifier
+    from threadpoolctl import threadpool_limits
 
     data = load_digits()
     faces = resize(lfw_subset().astype(float), (200, 8, 8), anti_aliasing=True).reshape(200, 64)
     train, held = data.data[:1200] / 16, data.data[1200:] / 16
-    model = LogisticRegression(max_iter=300).fit(train, data.target[:1200])
-    net = MLPClassifier((64,), max_iter=60, tol=0, n_iter_no_change=99, random_state=0)
-    with pytest.warns(UserWarning, match="Maximum iterations"):
+    net = MLPClassifier((64,), max_iter=30, tol=0, n_iter_no_change=99, random_state=0)
+    with threadpool_limits(1), pytest.warns(UserWarning, match="Maximum iterations"):
         net.fit(train, data.target[:1200])
+    with threadpool_limits(1):
+        model = LogisticRegression(C=0.1, max_iter=200).fit(train, data.target[:1200])
 
     def embed(pictures):
         return np.maximum(pictures @ net.coefs_[0] + net.intercepts_[0], 0)

@@ -54,7 +54,8 @@ def test_certain_needs_the_pictures():
     assert threshold_for_error(sequence("1" * 381), certain=True).reached
     few = threshold_for_error(sequence("1" * 380), certain=True)
     assert not few.reached
-    assert "about 512" in few.note
+    assert "it takes 381 answers" in few.note
+    assert "endlessly many" in threshold_for_error(sequence("11"), max_error=0, certain=True).note
     assert threshold_for_error(sequence("1" * 380)).reached
 
 

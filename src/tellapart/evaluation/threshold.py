@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from .figure import Figure
-from .intervals import proportion, wilson_interval
+from .intervals import normal_quantile, proportion, wilson_interval
 from .predictions import Predictions
 
 
@@ -110,10 +111,10 @@ def _out_of_reach(
     surest = int((confidence == confidence[0]).sum())
     error = proportion(int(wrong[surest - 1]), surest, name="error of the answers", confidence_level=level)
     if certain:
-        least = 1
-        while wilson_interval(0, least, confidence_level=level)[1] > max(max_error, 1e-6):
-            least *= 2
-        note = f"{total:,} pictures are too few or too many are wrong; without a mistake it takes about {least:,}"
+        # Wilson's upper end without a mistake is z² / (n + z²).
+        square = normal_quantile(level) ** 2
+        needed = f"{math.ceil(square * (1 - max_error) / max_error):,}" if max_error else "endlessly many"
+        note = f"{total:,} pictures are too few, or too many are wrong; without a mistake it takes {needed} answers"
     else:
         note = f"even the surest pictures are wrong too often: {error}"
     return Threshold(None, proportion(0, total, name="coverage", confidence_level=level), error, max_error, False, note)
