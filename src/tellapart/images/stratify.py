@@ -45,8 +45,9 @@ def shares(counts: NDArray[np.int64], fraction: float, *, rng: np.random.Generat
     order = np.lexsort((rng.random(len(counts)), -remainder))
     up = order[: max(missing, 0)]
     up = up[(remainder[up] > 1e-9) & (remainder[up] < 1 + 1e-9)]
-    taken[up] += 1
-    return taken
+    out: NDArray[np.int64] = taken
+    out[up] += 1
+    return out
 
 
 def pick(labels: NDArray[np.int64], fraction: float, *, classes: int, rng: np.random.Generator) -> NDArray[np.bool_]:

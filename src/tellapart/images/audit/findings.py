@@ -1,0 +1,170 @@
+"""Findings: what an audit says in sentences, the worst first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..cache import Scan
+from ..dataset import SPLIT_NAMES, Dataset, Splits
+from .leaks import Leak
+from .near import Repeats
+from .result import Finding, Severity
+
+IMBALANCE = 10
+"""Largest over smallest class from which imbalance is called severe."""
+
+TINY_CLASS = 20
+"""Pictures below which a class is tiny: of five to validate on, one mistake is 20%."""
+
+KEPT = 1000
+"""Groups of positions that a finding holds."""
+
+ORDER: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
+
+
+def find_all(
+    dataset: Dataset, scan: Scan, repeats: Repeats, leaks: Sequence[Leak], splits: Splits | None
+) -> tuple[Finding, ...]:
+    """Return every finding about a data set, errors first."""
+    make = _Maker(dataset)
+    found = [
+        *_about_leaks(make, leaks),
+        *_about_files(make, scan),
+        *_about_repeats(make, repeats),
+        *_about_classes(make, splits),
+        *_about_groups(make, splits),
+    ]
+    return tuple(sorted(found, key=lambda finding: ORDER[finding.severity]))
+
+
+class _Maker:
+    """Makes findings about one data set."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset = dataset
+
+    def __call__(self, severity: Severity, code: str, sentence: str, groups: Sequence[Iterable[int]] = ()) -> Finding:
+        kept = tuple(tuple(int(position) for position in group) for group in groups[:KEPT])
+        ids = tuple(tuple(str(self.dataset.ids[position]) for position in group[:KEPT]) for group in kept)
+        return Finding(severity, code, sentence, kept, ids, len(groups))
+
+    def names(self, classes: Iterable[int], of: Callable[[int], str] = lambda c: "") -> str:
+        """Return up to five class names in quotes."""
+        every = list(classes)
+        shown = ", ".join(repr(self.dataset.class_names[c]) + of(c) for c in every[:5])
+        return shown + (f" and {len(every) - 5} more" if len(every) > 5 else "")
+
+
+def _about_leaks(make: _Maker, leaks: Sequence[Leak]) -> list[Finding]:
+    if not leaks:
+        return []
+    exact = sum(leak.kind == "exact" for leak in leaks)
+    sides = sorted({leak.splits for leak in leaks})
+    between = ", ".join(f"{sum(leak.splits == side for leak in leaks):,} of {side[0]} in {side[1]}" for side in sides)
+    sentence = (
+        f"{len(leaks):,} pictures stand in two splits ({between}): {exact:,} equal, {len(leaks) - exact:,} re-encoded, "
+        "resized or trimmed; figures on those splits would flatter"
+    )
+    return [make("error", "leak", sentence, [(leak.drop, leak.keep) for leak in leaks])]
+
+
+def _about_files(make: _Maker, scan: Scan) -> list[Finding]:
+    found = []
+    facts = scan.facts
+    if scan.problems:
+        first, reason = next(iter(scan.problems.items()))
+        sentence = f"{_pictures(len(scan.problems))} cannot be read, such as {str(make.dataset.ids[first])!r}: {reason}"
+        found.append(make("warning", "unreadable", sentence, [(position,) for position in scan.problems]))
+    constant = np.flatnonzero(facts["readable"] & (facts["low"] == facts["high"]))
+    if len(constant):
+        sentence = f"{_pictures(len(constant))} show one tone and nothing else"
+        found.append(make("warning", "constant", sentence, constant[:, None].tolist()))
+    for note, positions in scan.notes.items():
+        count = f"{len(positions):,}" + (" or more" if len(positions) >= 1000 else "")
+        found.append(make("note", "decoding", f"{note}: {count} pictures", [(position,) for position in positions]))
+    names = np.unique(facts["channels"][facts["readable"]])
+    if len(names) > 1:
+        grey = int((facts["channels"][facts["readable"]] == 1).sum())
+        sentence = f"{grey:,} pictures are grey and {int(facts['readable'].sum()) - grey:,} are in colour"
+        found.append(make("note", "channels", sentence))
+    return found
+
+
+def _about_repeats(make: _Maker, repeats: Repeats) -> list[Finding]:
+    found = []
+    labels = make.dataset.labels
+    exact, families = repeats.exact_groups(), repeats.families()
+    if exact:
+        copies = sum(len(group) - 1 for group in exact)
+        sentence = f"{_pictures(len(exact))} stand there more than once, bytes or pixels equal: {copies:,} copies"
+        found.append(make("note", "exact-repeat", sentence, exact))
+    if len(repeats.pairs):
+        sentence = f"{len(repeats.pairs):,} pairs are one picture re-encoded, resized, trimmed or scanned again"
+        found.append(make("note", "near-repeat", sentence, repeats.pairs.tolist()))
+    torn = [family for family in families if len(set(labels[family][labels[family] >= 0].tolist())) > 1]
+    if torn:
+        first = [repr(make.dataset.label_name(int(position))) for position in torn[0][:2]]
+        sentence = f"{_pictures(len(torn))} stand under two labels or more, the first under {' and '.join(first)}"
+        found.append(make("warning", "two-labels", sentence, torn))
+    return found
+
+
+def _about_classes(make: _Maker, splits: Splits | None) -> list[Finding]:
+    dataset = make.dataset
+    size = len(dataset.class_names)
+    counts = np.bincount(dataset.labels[dataset.labels >= 0], minlength=size)
+    found = []
+    if (empty := np.flatnonzero(counts == 0)).size:
+        found.append(make("warning", "empty-class", f"classes without pictures: {make.names(empty.tolist())}"))
+    present = counts[counts > 0]
+    if len(present) > 1 and present.max() >= IMBALANCE * present.min():
+        ratio = present.max() / present.min()
+        most, least = int(counts.argmax()), int(np.where(counts > 0, counts, counts.max()).argmin())
+        sentence = (
+            f"the classes are uneven, {ratio:.0f} to 1: {dataset.class_names[most]!r} has {counts[most]:,} pictures, "
+            f"{dataset.class_names[least]!r} has {counts[least]:,}"
+        )
+        found.append(make("warning", "imbalance", sentence))
+    tiny = np.flatnonzero((counts > 0) & (counts < TINY_CLASS)).tolist()
+    if tiny:
+        named = make.names(tiny, lambda c: f" ({counts[c]:,})")
+        found.append(make("warning", "tiny-class", f"classes with fewer than {TINY_CLASS} pictures: {named}"))
+    return found + (_one_sided(make, splits) if splits is not None else [])
+
+
+def _one_sided(make: _Maker, splits: Splits) -> list[Finding]:
+    dataset = make.dataset
+    used = [name for name in SPLIT_NAMES if len(splits[name])]
+    table = np.stack([np.bincount(dataset.labels[splits[n]], minlength=len(dataset.class_names)) for n in used])
+    found = []
+    for row, name in enumerate(used):
+        only = np.flatnonzero((table[row] > 0) & (table.sum(axis=0) == table[row]))
+        if len(only) and len(used) > 1:
+            sentence = f"classes with pictures in {name} alone: {make.names(only.tolist())}"
+            found.append(make("warning", "one-split-only", sentence))
+    return found
+
+
+def _about_groups(make: _Maker, splits: Splits | None) -> list[Finding]:
+    groups = make.dataset.groups
+    if splits is None or groups is None:
+        return []
+    sets = {name: set(groups[positions].tolist()) - {""} for name, positions in splits.items()}
+    pairs = [("train", "validation"), ("train", "test"), ("validation", "test")]
+    both = {pair: len(sets[pair[0]] & sets[pair[1]]) for pair in pairs}
+    if not any(both.values()):
+        return []
+    said = ", ".join(f"{count:,} in {a} and {b}" for (a, b), count in both.items() if count)
+    return [make("warning", "group-across-splits", f"groups stand in two splits: {said}; figures there may flatter")]
+
+
+def _pictures(count: int) -> str:
+    return f"{count:,} picture" + ("" if count == 1 else "s")
+
+
+def positions_of(finding: Finding) -> NDArray[np.int64]:
+    """Return every position that a finding names, once, sorted."""
+    return np.unique(np.array([p for group in finding.groups for p in group], dtype=np.int64))
