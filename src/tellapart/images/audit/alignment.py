@@ -74,7 +74,7 @@ def small_residual(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> Float
     a, b = first.astype(np.float32), second.astype(np.float32)
     basis = moves((a + b) * np.float32(0.5))
     basis -= basis.mean(axis=2, keepdims=True)
-    difference = (a - b).reshape(len(a), -1)
+    difference = (a - b).reshape(len(a), SIDE * SIDE)
     difference -= difference.mean(axis=1, keepdims=True)
     transposed = basis.transpose(0, 2, 1)
     normal = basis @ transposed + np.eye(4, dtype=np.float32) * SIDE**2

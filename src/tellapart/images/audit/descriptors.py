@@ -107,7 +107,8 @@ def _directions(sample: Floats, rng: np.random.Generator) -> Floats:
     left, right, top, bottom = rng.uniform(0, TRIM * SIDE, (4, len(sample)))
     steps = np.stack([left - right, -left - right, top - bottom, -top - bottom], axis=1) / 2
     changes = np.einsum("nm,nmp->np", steps.astype(np.float32), moves(sample))
-    flat = sample.reshape(len(sample), -1) - sample.reshape(len(sample), -1).mean(axis=0)
+    flat = sample.reshape(len(sample), -1)
+    flat = flat - flat.mean(axis=0)
     within = changes.T @ changes / len(changes) + NOISE**2 * np.eye(SIDE * SIDE)
     _, vectors = eigh(flat.T @ flat / len(flat), within, subset_by_index=[SIDE * SIDE - DIMENSIONS, SIDE * SIDE - 1])
     out: Floats = vectors.astype(np.float32)

@@ -31,7 +31,7 @@ class Kind:
         return f"{self.name}: {self.reason}"
 
 
-def kind_of(facts: NDArray[np.void]) -> Kind:
+def guess_kind(facts: NDArray[np.void]) -> Kind:
     """Return what the pictures seem to be, from their facts.
 
     A picture counts as writing where it is grey, its border is one plain tone near black or white, and no solid area
@@ -43,7 +43,7 @@ def kind_of(facts: NDArray[np.void]) -> Kind:
 
     Example:
         >>> from tellapart.images.facts import FACTS
-        >>> kind_of(np.zeros(0, dtype=FACTS)).name
+        >>> guess_kind(np.zeros(0, dtype=FACTS)).name
         'mixed'
     """
     seen = facts[facts["readable"]]

@@ -83,6 +83,11 @@ class Audit:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def pictures(self) -> int:
+        """How many pictures were audited, unreadable ones included."""
+        return len(self.ids)
+
     def finding(self, code: str) -> Finding | None:
         """Return the first finding with this code, or None."""
         return next((finding for finding in self.findings if finding.code == code), None)

@@ -11,11 +11,10 @@ from ..dataset import Dataset, Splits
 from ..preprocessing import Preprocessing
 from .distributions import class_counts, distributions, modes
 from .findings import find_all
-from .kind import kind_of
+from .kind import guess_kind
 from .leaks import find_leaks, leaking
 from .near import Repeats, find_repeats
 from .result import Audit
-
 
 AS_SEEN = Preprocessing(image_size=(64, 64), channels=1)
 """What is scanned where nobody has scanned yet; the audit itself reads the facts alone."""
@@ -64,7 +63,7 @@ def audit(
         counts=class_counts(dataset, splits),
         distributions=distributions(scan.facts),
         modes=modes(scan.facts),
-        kind=kind_of(scan.facts),
+        kind=guess_kind(scan.facts),
         repeats=repeats,
         leaks=leaks,
         unreadable=dict(scan.problems),
