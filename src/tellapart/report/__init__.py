@@ -1,4 +1,4 @@
-"""report: one self-contained page a run, and figures for notebooks. Reads results, never trains, never imports torch."""
+"""report: one self-contained page a run, and figures for notebooks. It reads results, and imports no torch."""
 
 from .figures import confusion_figure, curves_figure, reliability_figure
 from .fonts import FontChoice, choose_fonts

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
 
-PER_FINDING = 24
-"""Pictures of one finding at most."""
+from ..errors import RunCorruptError
+from .words import counted
+
+GROUPS = 12
+"""Groups of pictures that a finding shows at most."""
+
+PER_GROUP = 4
+"""Pictures of a group that are shown at most."""
+
+REPEATS = ("exact-repeat", "near-repeat")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,36 +25,38 @@ class Group:
     """Pictures that belong together, such as copies of each other.
 
     Attributes:
-        ids: of the pictures.
-        captions: one a picture: its split, its label, why it cannot be read.
+        ids: of the pictures that are shown.
+        more: how many are not.
     """
 
     ids: tuple[str, ...]
-    captions: tuple[str, ...] = ()
+    more: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
 class AuditFinding:
-    """One thing that is wrong with the pictures.
+    """One thing that a person should know about the pictures.
 
     Attributes:
-        code: what kind.
+        code: a stable name: ``"leak"``.
         severity: ``"error"``, ``"warning"`` or ``"note"``.
         sentence: in words.
         groups: the pictures that it is about, not necessarily all of them.
-        names: files that have no picture to show, each with the reason.
+        more: groups that are not shown.
+        files: files that have no picture to show, each with the reason.
     """
 
     code: str
     severity: str
     sentence: str
     groups: tuple[Group, ...] = ()
-    names: tuple[tuple[str, str], ...] = ()
+    more: int = 0
+    files: tuple[tuple[str, str], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
 class Distribution:
-    """A histogram of one property of the pictures."""
+    """A histogram of one measure of the pictures."""
 
     title: str
     unit: str
@@ -63,7 +73,7 @@ class AuditView:
         findings: the gravest first.
         split_names: columns of the counts.
         counts: by class, one number a split.
-        distributions: histograms.
+        distributions: histograms; those of measures that are the same for all pictures are left out.
         facts: (what, how much) of the pictures as a whole.
     """
 
@@ -76,5 +86,83 @@ class AuditView:
 
 
 def read_audit(audit: Mapping[str, Any]) -> AuditView:
-    """Return what the report shows of ``audit.json``."""
-    return AuditView((), (), (), (), (), ())
+    """Return what the report shows of ``audit.json``.
+
+    Raises:
+        RunCorruptError: a part is missing or not what it should be.
+    """
+    try:
+        findings = tuple(_finding(one, audit) for one in audit["findings"])
+        splits = tuple(audit["counts"])
+        return AuditView(
+            sentences=tuple(_sentences(audit, findings)),
+            findings=findings,
+            split_names=splits,
+            counts=tuple(
+                (str(name), tuple(int(audit["counts"][split][name]) for split in splits))
+                for name in audit["class_names"]
+            ),
+            distributions=tuple(
+                Distribution(name, one["unit"], tuple(one["edges"]), tuple(one["counts"]))
+                for name, one in audit["distributions"].items()
+                if one["quantiles"]["0"] != one["quantiles"]["1"]
+            ),
+            facts=tuple(_facts(audit)),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RunCorruptError(f"audit.json does not hold what it should: {error!r}: train again") from error
+
+
+def _finding(record: Mapping[str, Any], audit: Mapping[str, Any]) -> AuditFinding:
+    groups = record["ids"]
+    files: tuple[tuple[str, str], ...] = ()
+    if record["code"] == "unreadable":
+        files = tuple((str(one["id"]), str(one["reason"])) for one in audit["unreadable"]["shown"])
+        groups = []
+    shown = tuple(
+        Group(tuple(map(str, ids[:PER_GROUP])), max(0, len(ids) - PER_GROUP)) for ids in _merged(groups)[:GROUPS]
+    )
+    more = 0 if files else max(0, int(record["total"]) - _shown_groups(groups))
+    return AuditFinding(str(record["code"]), str(record["severity"]), str(record["sentence"]), shown, more, files)
+
+
+def _merged(groups: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Return groups of one picture each as rows of several, so that they stand side by side."""
+    if groups and all(len(group) == 1 for group in groups):
+        flat = [group[0] for group in groups]
+        return [flat[start : start + PER_GROUP] for start in range(0, len(flat), PER_GROUP)]
+    return [list(group) for group in groups]
+
+
+def _shown_groups(groups: Sequence[Sequence[str]]) -> int:
+    alone = bool(groups) and all(len(group) == 1 for group in groups)
+    return min(len(groups), GROUPS * PER_GROUP if alone else GROUPS)
+
+
+def _sentences(audit: Mapping[str, Any], findings: Sequence[AuditFinding]) -> list[Markup]:
+    grave = [one for one in findings if one.severity != "note"]
+    said = [one for one in findings if one.severity != "note" or one.code in REPEATS]
+    pictures, classes = int(audit["pictures"]), len(audit["class_names"])
+    first = Markup("The audit looked at {} of {}").format(
+        counted(pictures, "picture"), counted(classes, "class", "classes")
+    )
+    first += Markup(".") if grave else Markup(" and found nothing grave.")
+    return [first, *(Markup("{}.").format(_capital(one.sentence)) for one in said)]
+
+
+def _capital(sentence: str) -> str:
+    sentence = sentence.rstrip(".")
+    return sentence[:1].upper() + sentence[1:]
+
+
+def _facts(audit: Mapping[str, Any]) -> list[tuple[str, str]]:
+    facts = [("pictures", f"{int(audit['pictures']):,}"), ("classes", f"{len(audit['class_names']):,}")]
+    kind = audit["kind"]
+    facts.append(("they look like", f"{kind['name']}: {kind['reason']}" if "reason" in kind else str(kind["name"])))
+    for name, one in audit["distributions"].items():
+        low, middle, high = (one["quantiles"][key] for key in ("0", "0.5", "1"))
+        text = f"{middle:,.0f} {one['unit']}" if low == high else f"{low:,.0f} to {high:,.0f} {one['unit']}"
+        facts.append((name, text if low == high else f"{text}, half below {middle:,.0f}"))
+    if audit["modes"]:
+        facts.append(("stored as", ", ".join(f"{mode} ({count:,})" for mode, count in audit["modes"].items())))
+    return facts

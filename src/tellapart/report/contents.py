@@ -91,6 +91,16 @@ class Contents:
         return next(iter(self.evaluations), None)
 
     @property
+    def main_evaluation(self) -> Evaluation | None:
+        """The main split's figures."""
+        return None if self.main is None else self.evaluations[self.main]
+
+    @property
+    def main_predictions(self) -> Predictions | None:
+        """The main split's predictions, where they were kept."""
+        return None if self.main is None else self.predictions.get(self.main)
+
+    @property
     def external(self) -> tuple[str, ...]:
         """The names of the sets from elsewhere."""
         return tuple(name for name in self.evaluations if name not in (*OWN_SPLITS, "train"))

@@ -5,7 +5,7 @@ None of them touches Matplotlib's global state: each is a figure of its own, out
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ import numpy as np
 from ..errors import RunCorruptError
 from ..evaluation import Evaluation, Predictions, reliability
 from ..run import Run
-from .fonts import FontChoice, choose_fonts
+from .fonts import choose_fonts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -134,12 +134,9 @@ def _style() -> Iterator[None]:
     """Span the drawing with our settings; Matplotlib's own come back."""
     import matplotlib
 
-    settings: Mapping[str, Any] = {
+    settings: Any = {
         "font.size": 9, "axes.titlesize": 10, "axes.edgecolor": SOFT, "text.color": INK, "axes.labelcolor": SOFT,
         "xtick.color": SOFT, "ytick.color": SOFT, "text.parse_math": False,
     }  # fmt: skip
-    with matplotlib.rc_context(dict(settings)):
+    with matplotlib.rc_context(settings):
         yield
-
-
-__all__ = ["FontChoice", "confusion_figure", "curves_figure", "reliability_figure"]

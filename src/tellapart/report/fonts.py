@@ -106,7 +106,7 @@ def _usual_path() -> str:
 @functools.lru_cache(maxsize=256)
 def _signs(path: str) -> frozenset[int]:
     """Return the code points that a font file has a picture for."""
-    from fontTools.ttLib import TTFont, TTLibError
+    from fontTools.ttLib import TTFont, TTLibError  # type: ignore[import-untyped]
 
     try:
         with TTFont(path, fontNumber=0, lazy=True) as font:

@@ -15,9 +15,10 @@ from markupsafe import Markup
 
 from ..evaluation import confused_pairs, reliability
 from ..evaluation.calibration import BINS, bin_of
+from ..images.dataset import SPLIT_NAMES
 from ..run import Run
 from . import plain, tables
-from .audit_view import read_audit
+from .audit_view import AuditView, read_audit
 from .charts import Line, histogram_chart, line_chart, percent, reliability_chart
 from .contents import Contents, read_contents
 from .page_data import OWN, answers, embedded_pictures, json_block
@@ -58,11 +59,11 @@ def write_report(run: Run) -> Path:
 def render(contents: Contents) -> str:
     """Return the page as text."""
     style = "\n".join(_source(file) for file in STYLES)
-    script = "(() => {\n\"use strict\";\n" + "\n".join(_source(file) for file in SCRIPTS) + "\n})();"
+    script = '(() => {\n"use strict";\n' + "\n".join(_source(file) for file in SCRIPTS) + "\n})();"
     page = _environment().get_template("report.html.j2").render(
         contents=contents,
-        style=Markup(style),  # noqa: S704
-        script=Markup(script),  # noqa: S704
+        style=Markup(style),
+        script=Markup(script),
         policy=_policy(style=style, script=script),
         data=json_block(answers(contents)),
         pictures=json_block(embedded_pictures(contents)),
@@ -87,6 +88,7 @@ def _digest(text: str) -> str:
 def _views(contents: Contents) -> Mapping[str, Any]:
     columns = tables.figure_columns(contents)
     main = contents.main
+    audit = read_audit(contents.audit) if contents.audit is not None else None
     return {
         "title": contents.run.name,
         "headline": plain.headline(contents),
@@ -95,13 +97,15 @@ def _views(contents: Contents) -> Mapping[str, Any]:
         "passages": plain.passages(contents),
         "columns": columns,
         "figure_rows": tables.figure_rows(columns),
-        "evaluation": contents.evaluations[main] if main else None,
+        "evaluation": contents.main_evaluation,
         "main": main,
         "store": OWN if main not in contents.external else main,
         "curves": _curves(contents),
         "pairs": _pairs(contents),
         "confidence": _confidence(contents),
-        "audit": read_audit(contents.audit) if contents.audit is not None else None,
+        "audit": audit,
+        "audit_charts": _audit_charts(audit) if audit is not None else [],
+        "split_of": {id: name for name, ids in contents.splits.items() if name in SPLIT_NAMES for id in ids},
         "splits": tables.splits_rows(contents),
         "recipe_rows": tables.recipe_rows(contents),
         "environment_rows": tables.environment_rows(contents),
@@ -132,20 +136,34 @@ def _curves(contents: Contents) -> list[Markup]:
     return out
 
 
+def _audit_charts(audit: AuditView) -> list[tuple[str, Markup]]:
+    return [
+        (
+            f"{one.title}, {one.unit}".capitalize(),
+            histogram_chart(
+                one.counts, edges=one.edges, kind="plain", title=one.title.capitalize(),
+                description=f"{one.edges[0]:,.0f} to {one.edges[-1]:,.0f} {one.unit}",
+                x_label=one.unit, x_format=lambda value: f"{value:,.0f}",
+            ),
+        )
+        for one in audit.distributions
+    ]  # fmt: skip
+
+
 def _pairs(contents: Contents) -> list[tuple[Any, list[str], list[str]]]:
     """Return the most confused pairs, each with typical examples of both classes."""
-    if contents.main not in contents.predictions:
+    predictions = contents.main_predictions
+    if predictions is None:
         return []
-    predictions = contents.predictions[contents.main]
     typical = class_examples(predictions, temperature=contents.temperature, each=6)
     pairs = confused_pairs(predictions, temperature=contents.temperature, limit=8, examples=6)
     return [(pair, typical[pair.first][:3], typical[pair.second][:3]) for pair in pairs]
 
 
 def _confidence(contents: Contents) -> Mapping[str, Any] | None:
-    if contents.main not in contents.predictions:
+    predictions = contents.main_predictions
+    if predictions is None:
         return None
-    predictions = contents.predictions[contents.main]
     diagram = reliability(predictions, temperature=contents.temperature)
     where = bin_of(predictions.confidence(contents.temperature))
     edges = np.linspace(0, 1, BINS + 1).tolist()

@@ -78,8 +78,8 @@ def _sure(contents: Contents) -> Iterator[Markup]:
     if contents.main is None:
         return
     evaluation = contents.evaluations[contents.main]
-    if contents.main in contents.predictions:
-        yield from _sure_answers(contents.predictions[contents.main], temperature=contents.temperature)
+    if contents.main_predictions is not None:
+        yield from _sure_answers(contents.main_predictions, temperature=contents.temperature)
     error, chance = evaluation.figures.get("calibration_error"), evaluation.figures.get("calibration_error_by_chance")
     if error and chance and error.value is not None:
         verdict = (
@@ -101,7 +101,7 @@ def _sure_answers(predictions: Predictions, *, temperature: float) -> Iterator[M
         yield Markup("No answer is {} sure or more.").format(f"{SURE:.0%}")
         return
     right = proportion(error.count - round(error.value * error.count), error.count)
-    yield Markup("It is at least {} sure of {} of the pictures, and right about {} of those.").format(
+    yield Markup("It is at least {} sure on {} of the pictures; of those, {} are right.").format(
         f"{SURE:.0%}", coverage.short(), measured(right)
     )
 
@@ -114,10 +114,8 @@ def _not_sure(contents: Contents) -> Iterator[Markup]:
         yield Markup("No threshold keeps the share of wrong answers at {}: {}.").format(
             f"{threshold['max_error']:.1%}", threshold.get("note", "")
         )
-    elif contents.main in contents.predictions:
-        coverage, error = error_at(
-            contents.predictions[contents.main], threshold["confidence"], temperature=contents.temperature
-        )
+    elif contents.main_predictions is not None:
+        coverage, error = error_at(contents.main_predictions, threshold["confidence"], temperature=contents.temperature)
         yield Markup("Below a confidence of {} it says “not sure”: it then answers {} of the pictures, and {} of those "
                      "answers are wrong.").format(
                          f"{threshold['confidence']:.1%}", measured(coverage), measured(error))  # fmt: skip
@@ -132,21 +130,20 @@ def _fails(contents: Contents) -> Iterator[Markup]:
         yield Markup("It made no mistake on these pictures; that does not mean that it never will.")
         return
     sentence = Markup("It is wrong on {}.").format(counted(wrong, "picture"))
-    if contents.main in contents.predictions:
-        known = contents.predictions[contents.main]
-        confidently = int(((known.confidence(contents.temperature) >= SURE) & ~known.correct()).sum())
-        if confidently:
-            sentence += Markup(" Of these, <strong>{}</strong> {} given with a confidence of {} or more: the ones to "
-                               "look at first.").format(
-                                   f"{confidently:,}", "was" if confidently == 1 else "were", f"{SURE:.0%}")  # fmt: skip
+    known = contents.main_predictions
+    if known is not None:
+        surely = int(((known.confidence(contents.temperature) >= SURE) & ~known.correct()).sum())
+        sentence += Markup(" Of these, <strong>{:,}</strong> {} said with a confidence of {} or more{}.").format(
+            surely, "was" if surely == 1 else "were", f"{SURE:.0%}", ": the ones to look at first" if surely else ""
+        )
     yield sentence
     yield from _worst(evaluation)
-    if contents.main in contents.predictions:
+    if known is not None:
         pairs = [
             Markup("{} taken for {} ({} of {})").format(
                 name(pair.first), name(pair.second), f"{pair.first_as_second:,}", f"{pair.first_count:,}"
             )
-            for pair in confused_pairs(contents.predictions[contents.main], limit=3, examples=0)
+            for pair in confused_pairs(known, limit=3, examples=0)
         ]
         yield Markup("Most often confused: {}.").format(joined(pairs))
 
@@ -177,11 +174,11 @@ def _baselines(contents: Contents) -> Iterator[Markup]:
         if contents.main not in splits:
             continue
         label = "Logistic regression on the pixels (softmax)" if net == "softmax" else Markup("{}").format(name(net))
-        yield Markup("{}, trained on the same pictures, has {}.").format(label, measured(splits[contents.main]["accuracy"]))
-        if net in contents.baseline_predictions and contents.main in contents.predictions:
-            compared = compare(
-                contents.baseline_predictions[net], contents.predictions[contents.main], names=(net, "the network")
-            )
+        accuracy = splits[contents.main]["accuracy"]
+        yield Markup("{}, trained on the same pictures, has {}.").format(label, measured(accuracy))
+        own, other = contents.main_predictions, contents.baseline_predictions.get(net)
+        if own is not None and other is not None:
+            compared = compare(other, own, names=(net, "the network"))
             said = str(compared)
             yield Markup("{}.").format(said[:1].upper() + said[1:])
 
@@ -201,10 +198,7 @@ def _elsewhere(contents: Contents) -> Iterator[Markup]:
 
 def _data(contents: Contents) -> Iterator[Markup]:
     if contents.audit is not None:
-        audit = read_audit(contents.audit)
-        yield from audit.sentences
-        if not audit.findings:
-            yield Markup("The audit found nothing wrong.")
+        yield from read_audit(contents.audit).sentences
     found, dropped = int(contents.leaks.get("found") or 0), int(contents.leaks.get("dropped") or 0)
     if found and contents.leaks.get("answer") == "drop":
         yield Markup("{} in more than one split; {} dropped before the training.").format(

@@ -76,7 +76,8 @@ def standings(contents: Contents) -> list[Standing]:
         return []
     evaluation = contents.evaluations[contents.main]
     found = [("this network", "own", evaluation["accuracy"])]
-    found += [(net, "other", one[contents.main]["accuracy"]) for net, one in contents.baselines.items() if contents.main in one]
+    beside = {net: one[contents.main] for net, one in contents.baselines.items() if contents.main in one}
+    found += [(net, "other", one["accuracy"]) for net, one in beside.items()]
     if "majority_accuracy" in evaluation.figures:
         found.append(("majority class", "other", evaluation["majority_accuracy"]))
     return [
@@ -135,7 +136,7 @@ def commands(contents: Contents) -> list[tuple[str, str]]:
     folder = path.as_posix() if not path.is_absolute() else f"{path.parent.name}/{path.name}"
     run = shlex.quote(folder)
     return [
-        ("Name pictures: files, folders, or - for a picture on standard input", f"tellapart predict {run} picture.jpg folder/"),
+        ("Name pictures: files, folders, or - for standard input", f"tellapart predict {run} picture.jpg folder/"),
         ("Measure it on other labelled pictures", f"tellapart evaluate {run} more-pictures/"),
         ("Make and open this page again", f"tellapart report {run} --open"),
     ]

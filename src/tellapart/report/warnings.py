@@ -88,13 +88,13 @@ def _no_better(contents: Contents) -> Iterator[Markup]:
     evaluation = contents.evaluations[contents.main]
     majority, accuracy = evaluation.figures.get("majority_accuracy"), evaluation["accuracy"]
     if majority and majority.value is not None and (accuracy.low or 0.0) <= majority.value:
-        yield Markup("It cannot be shown to be better than always naming the largest class, which is right for {}.").format(
-            majority.short()
-        )  # fmt: skip
+        yield Markup(
+            "It cannot be shown to be better than always naming the largest class, which is right for {}."
+        ).format(majority.short())
     for net, predictions in contents.baseline_predictions.items():
-        if contents.main not in contents.predictions:
+        if contents.main_predictions is None:
             continue
-        comparison = compare(predictions, contents.predictions[contents.main], names=(net, "the network"))
+        comparison = compare(predictions, contents.main_predictions, names=(net, "the network"))
         if comparison.better is None:
             yield Markup("It cannot be shown to be better than the simple baseline {}.").format(name(net))
         elif comparison.better == net:

@@ -81,7 +81,10 @@ def size(count: int) -> str:
     """Return a number of bytes.
 
     Example:
-        >>> size(353_500), size(17_500_000)
-        ('354 kB', '17.5 MB')
+        >>> size(353_500), size(17_500_000), size(8_300_000_000)
+        ('354 kB', '17.5 MB', '8.3 GB')
     """
-    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"
+    for unit, symbol in ((1e9, "GB"), (1e6, "MB")):
+        if count >= unit:
+            return f"{count / unit:.1f} {symbol}"
+    return f"{count / 1e3:.0f} kB"

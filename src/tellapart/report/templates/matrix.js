@@ -21,7 +21,7 @@ function drawMatrix(set, order, mistakesOnly) {
     const truth = Math.floor(key / size), said = key % size, hit = truth === said;
     if (mistakesOnly && hit) continue;
     const members = cells.get(key), share = members.length / totals[truth];
-    const strength = hit ? 0.1 + 0.9 * share : 0.22 + 0.78 * Math.sqrt(share);
+    const strength = hit ? 0.1 + 0.9 * share : 0.3 + 0.7 * Math.sqrt(share);
     const text = hit
       ? `${set.classes[truth]}: ${number(members.length)} of ${number(totals[truth])} right`
       : `${set.classes[truth]} taken for ${set.classes[said]}: ${number(members.length)} of ${number(totals[truth])}`;
