@@ -9,14 +9,14 @@ import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialized
 from torch import Tensor
 
 from .errors import DataError, ModelFileError, TellapartError
@@ -42,7 +42,7 @@ class Description(BaseModel):
         trained_with: tellapart's version.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     format: int = FORMAT
     net: str
@@ -52,6 +52,14 @@ class Description(BaseModel):
     preprocessing: Preprocessing
     temperature: float = Field(1.0, gt=0.0)
     trained_with: str = ""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if len(set(self.class_names)) != len(self.class_names):
+            raise ValueError("class names must differ")
+        if self.sigmoid and len(self.class_names) != 2:
+            raise ValueError(f"sigmoid is for two classes, got {len(self.class_names)}")
+        return self
 
     def build(self) -> Net:
         """Build the described network with random weights."""
@@ -125,6 +133,12 @@ class Classifier:
 
     def classify_all(self, pictures: Iterable[Any], *, top: int | None = None) -> list[Answer]:
         """Name several pictures; see ``classify``."""
+        if isinstance(pictures, str | Path | bytes) or (
+            isinstance(pictures, np.ndarray) and pictures.ndim == 3 and pictures.shape[2] in (3, 4)
+        ):
+            raise DataError("classify_all takes several pictures, got what looks like one: use classify, or [picture]")
+        if top is not None and top < 1:
+            raise DataError(f"top must be at least 1, got {top}")
         resized = [
             self.preprocessing.resized(as_pixels(picture, self.preprocessing.background)) for picture in pictures
         ]
@@ -158,8 +172,8 @@ class Classifier:
         """Write the model file, whole or not at all."""
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.net.state_dict().items()}
         metadata = {"tellapart": self.description.model_dump_json()}
-        with whole(Path(path)) as beside:
-            save_file(tensors, beside, metadata=metadata)
+        with whole(Path(path)) as beside:  # bytes first: safetensors' own writing hides the system's errors
+            beside.write_bytes(serialized(tensors, metadata=metadata))
 
     @classmethod
     def load(cls, path: Path | str) -> Classifier:
@@ -176,7 +190,7 @@ class Classifier:
         try:
             with torch.device("meta"):
                 net = description.build()
-        except TellapartError as error:
+        except (TellapartError, TypeError, ValueError, ArithmeticError, RuntimeError) as error:
             raise ModelFileError(f"{str(path)!r} describes a network that cannot be built: {error}") from None
         _check_tensors(path, net.state_dict(), tensors)
         net.load_state_dict(tensors, assign=True)
@@ -198,30 +212,34 @@ def as_pixels(picture: Any, background: int = 255) -> NDArray[np.uint8]:
     Raises:
         DataError: it is none of these.
     """
-    import io
-
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     from .images.decode import decode_image
+    from .images.pixels import to_pixels
 
     if isinstance(picture, Image.Image):
-        buffer = io.BytesIO()
-        picture.save(buffer, format="PNG" if picture.mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16") else "TIFF")
-        picture = buffer.getvalue()
+        try:
+            return to_pixels(ImageOps.exif_transpose(picture), background=background)[0]
+        except (OSError, ValueError, SyntaxError) as error:  # Pillow reads a file when its pixels are first needed
+            raise DataError(f"the PIL image cannot be read: {error}") from error
     if isinstance(picture, str | Path):
         path = Path(picture)
-        if not path.is_file():
-            raise DataError(f"there is no picture at {str(picture)!r}")
-        picture = path.read_bytes()
+        try:
+            picture = path.read_bytes()
+        except FileNotFoundError:
+            raise DataError(f"there is no picture at {str(path)!r}") from None
+        except (OSError, ValueError) as error:
+            raise DataError(f"the picture {str(path)!r} cannot be read: {error}") from None
     if isinstance(picture, bytes):
         return decode_image(picture, background=background).pixels
     array = np.asarray(picture)
-    if array.dtype != np.uint8 or array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
+    channels = array.shape[2] if array.ndim == 3 else 1
+    if array.dtype != np.uint8 or array.ndim not in (2, 3) or channels not in (1, 3, 4) or array.size == 0:
         raise DataError(
             "a picture must be uint8 of shape (height, width) or (height, width, 1, 3 or 4), a path, bytes or a PIL "
             f"image; got {array.dtype} of shape {array.shape}" + _shape_hint(array)
         )
-    if array.ndim == 3 and array.shape[2] == 4:
+    if channels == 4:
         return as_pixels(Image.fromarray(array), background)
     return array if array.ndim == 3 else array[..., None]
 
@@ -247,20 +265,22 @@ def _in_batches(
     function: Any, classifier: Classifier, pixels: NDArray[np.uint8], batch_size: int
 ) -> NDArray[np.float32]:
     expected = (*classifier.preprocessing.image_size, classifier.preprocessing.channels)
-    if pixels.ndim != 4 or pixels.shape[1:] != expected:
+    if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != expected:
         raise DataError(
-            f"resized pixels must have shape (N, {', '.join(map(str, expected))}), got {pixels.shape}: "
-            "use classify for pictures of any size"
+            f"resized pixels must be uint8 of shape (N, {', '.join(map(str, expected))}), got {pixels.dtype} of shape "
+            f"{pixels.shape}: use classify for pictures of any size"
         )
     device = next(iter(classifier.net.parameters())).device
     was_training = classifier.net.training
     classifier.net.eval()
     rows = []
-    with torch.inference_mode():
-        for start in range(0, len(pixels), batch_size):
-            batch = torch.from_numpy(np.array(pixels[start : start + batch_size])).to(device)
-            rows.append(function(to_input(batch, classifier.preprocessing)).float().cpu().numpy())
-    classifier.net.train(was_training)
+    try:
+        with torch.inference_mode():
+            for start in range(0, len(pixels), batch_size):
+                batch = torch.from_numpy(np.array(pixels[start : start + batch_size])).to(device)
+                rows.append(function(to_input(batch, classifier.preprocessing)).float().cpu().numpy())
+    finally:
+        classifier.net.train(was_training)
     return np.concatenate(rows) if rows else np.zeros((0, len(classifier.class_names)), dtype=np.float32)
 
 
@@ -278,8 +298,12 @@ def _read(path: Path) -> tuple[Description, dict[str, Tensor]]:
         if isinstance(document, dict) and document.get("format", 0) > FORMAT:
             raise ModelFileError(f"{str(path)!r} was written by a newer tellapart (format {document['format']})")
         return Description.model_validate(document), tensors
-    except (json.JSONDecodeError, ValidationError, TypeError) as error:
-        raise ModelFileError(f"{str(path)!r} has a damaged description: {str(error).splitlines()[0]}") from None
+    except ValidationError as error:
+        found = error.errors(include_url=False)[0]
+        field = ".".join(map(str, found["loc"])) or "description"
+        raise ModelFileError(f"{str(path)!r} has a damaged description: {field}: {found['msg']}") from None
+    except (json.JSONDecodeError, RecursionError, TypeError) as error:
+        raise ModelFileError(f"{str(path)!r} has a damaged description: {error}") from None
 
 
 def _check_tensors(path: Path, expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
@@ -287,7 +311,8 @@ def _check_tensors(path: Path, expected: Mapping[str, Tensor], found: Mapping[st
     if missing or extra:
         raise ModelFileError(
             f"{str(path)!r} does not hold the network that its header describes: "
-            f"{len(missing)} tensors are missing {_some(missing)}and {len(extra)} are not its own {_some(extra)}".rstrip()
+            f"{len(missing)} tensors are missing {_some(missing)}"
+            f"and {len(extra)} are not its own {_some(extra)}".rstrip()
         )
     for name, tensor in expected.items():
         if tensor.shape != found[name].shape or tensor.dtype != found[name].dtype:

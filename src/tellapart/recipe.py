@@ -23,7 +23,7 @@ Positive = Annotated[float, Field(gt=0.0)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
 
 class DataRecipe(_Section):
@@ -151,6 +151,7 @@ LOOP_SETTINGS = (
     "optimizer",
     "schedule",
     "label_smoothing",
+    "class_weights",
     "augment",
     "early_stopping",
     "averaging",
@@ -188,8 +189,17 @@ class Recipe(_Section):
     training: TrainingRecipe = TrainingRecipe()
     baselines: tuple[str, ...] = Field(("softmax",), description="networks trained beside it for comparison")
 
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.training.transfer == "features" and self.net.weights == "none":
+            raise ValueError(
+                "training.transfer = 'features' contradicts net.weights = 'none': a network with random weights has no "
+                "features to transfer: use net.weights = 'imagenet', or training.transfer = 'none'"
+            )
+        return self
+
     @classmethod
-    def make(cls, **sections: Any) -> Recipe:
+    def make(cls, /, **sections: Any) -> Recipe:
         """Build a recipe from nested dictionaries, with messages that a person can use."""
         try:
             return cls.model_validate(sections)
@@ -208,9 +218,12 @@ class Recipe(_Section):
     def from_json(cls, text: str) -> Recipe:
         """Read a recipe from JSON text."""
         try:
-            return cls.make(**json.loads(text))
-        except (json.JSONDecodeError, TypeError) as error:
+            sections = json.loads(text)
+        except (json.JSONDecodeError, RecursionError) as error:
             raise RecipeError(f"the recipe is not JSON: {error}") from None
+        if not isinstance(sections, dict):
+            raise RecipeError(f"the recipe must be a JSON object {{...}}, got {_short(sections)}")
+        return cls.make(**sections)
 
     def to_toml(self) -> str:
         """Return the recipe as TOML text; what is None is left out, as TOML has no null."""
@@ -229,10 +242,10 @@ class Recipe(_Section):
         """Read a ``.toml`` or ``.json`` file."""
         path = Path(path)
         try:
-            text = path.read_text(encoding="utf-8")
+            text = path.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise RecipeError(f"the recipe {str(path)!r} cannot be read: {error}") from None
-        return cls.from_toml(text) if path.suffix == ".toml" else cls.from_json(text)
+        return cls.from_toml(text) if path.suffix.lower() == ".toml" else cls.from_json(text)
 
 
 def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
@@ -250,7 +263,15 @@ def _without_none(values: dict[str, Any]) -> dict[str, Any]:
 
 def _explain(error: ValidationError) -> str:
     """Say what pydantic found, one sentence a finding."""
-    return "; ".join(_sentence(finding["loc"], finding) for finding in error.errors(include_url=False))
+    found = error.errors(include_url=False)
+    return "; ".join(dict.fromkeys(_sentence(finding["loc"], finding) for finding in found))
+
+
+PLAIN_VALUES = {
+    ("net", "options"): "a number, text, true or false",
+    ("data", "source_options"): "a whole number or text",
+}
+"""What the values of free-form settings may be, by place: pydantic would list every type that did not fit."""
 
 
 def _sentence(location: tuple[int | str, ...], finding: Any) -> str:
@@ -262,8 +283,18 @@ def _sentence(location: tuple[int | str, ...], finding: Any) -> str:
         return f"{field} is not a setting: {hint}"
     if finding["type"] == "value_error":
         return str(finding["ctx"]["error"])
+    if len(location) > 2 and (allowed := PLAIN_VALUES.get((str(location[0]), str(location[1])))):
+        return f"{'.'.join(map(str, location[:3]))} must be {allowed}, got {_short(finding['input'])}"
+    if finding["type"] == "model_type":
+        fields = ", ".join(_fields_at(location))
+        return f"{field} must be a section with settings ({fields}), got {_short(finding['input'])}"
     message = finding["msg"].replace("Input should be", "must be")
-    return f"{field} {message[0].lower()}{message[1:]}, got {finding['input']!r}"
+    return f"{field} {message[0].lower()}{message[1:]}, got {_short(finding['input'])}"
+
+
+def _short(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 80 else f"{shown[:77]}..."
 
 
 def _fields_at(location: tuple[int | str, ...]) -> list[str]:

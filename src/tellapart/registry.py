@@ -78,7 +78,13 @@ class Registry(Generic[Thing]):
         for module in pkgutil.iter_modules(package.__path__, prefix=f"{self._package}."):
             importlib.import_module(module.name)
         for entry in importlib.metadata.entry_points(group=f"tellapart.{self.kind}s"):
-            entry.load()
+            try:
+                entry.load()
+            except Exception as error:
+                raise RecipeError(
+                    f"the installed {self.kind} {entry.name!r} ({entry.value}) fails when it is loaded: "
+                    f"{type(error).__name__}: {error}: update or remove its package"
+                ) from error
 
 
 def load_plugin(path: Path | str) -> None:
@@ -98,6 +104,7 @@ def load_plugin(path: Path | str) -> None:
     try:
         spec.loader.exec_module(module)
     except Exception as error:
+        del sys.modules[spec.name]
         raise RecipeError(f"the plugin {str(path)!r} fails when it is run: {type(error).__name__}: {error}") from error
 
 

@@ -34,7 +34,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from .errors import RecipeError, RunCorruptError, RunExistsError, RunNotFoundError, RunUnwritableError
+from .errors import RecipeError, RunCorruptError, RunError, RunExistsError, RunNotFoundError, RunUnwritableError
 from .recipe import Recipe
 
 State = Literal["running", "done", "failed", "interrupted"]
@@ -71,13 +71,13 @@ class Run:
             RunUnwritableError: the folder cannot be made.
         """
         run = cls(Path(path))
-        if (run.path / "recipe.json").exists():
-            raise RunExistsError(
-                f"a run stands at {str(path)!r} already: continue it with --resume {path}, or choose another --out"
-            )
-        if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
-            raise RunExistsError(f"{str(path)!r} exists and is not an empty folder: choose another --out")
         with _said(run.path):
+            if (run.path / "recipe.json").exists():
+                raise RunExistsError(
+                    f"a run stands at {str(path)!r} already: continue it with --resume {path}, or choose another --out"
+                )
+            if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
+                raise RunExistsError(f"{str(path)!r} exists and is not an empty folder: choose another --out")
             run.path.mkdir(parents=True, exist_ok=True)
         run.save_recipe(recipe)
         return run
@@ -137,10 +137,16 @@ class Run:
         """One record an epoch; a last line that was cut by a kill is left out."""
         if not self.has("history.jsonl"):
             return []
+        lines = self.read_text("history.jsonl").splitlines()
         records = []
-        for line in self.read_text("history.jsonl").splitlines():
-            with contextlib.suppress(json.JSONDecodeError):
+        for number, line in enumerate(lines, start=1):
+            try:
                 records.append(json.loads(line))
+            except json.JSONDecodeError as error:
+                if number < len(lines):
+                    raise RunCorruptError(
+                        f"{self.path / 'history.jsonl'} is damaged in line {number} ({error}): train again"
+                    ) from None
         return records
 
     def append_history(self, record: Mapping[str, Any]) -> None:
@@ -187,6 +193,12 @@ class Run:
             with whole(target) as beside:
                 writer(beside)
 
+    def clear_unfinished(self) -> None:
+        """Remove what a killed training left half-written; only for the one that goes on with the run."""
+        for folder in (self.path, self.path / "predictions"):
+            for file in folder.glob(f"{UNFINISHED}*"):
+                file.unlink(missing_ok=True)
+
     def sub(self, folder: str) -> Run:
         """Return the run in a folder of this one, made if need be: a baseline's."""
         inner = Run(self.path / folder)
@@ -209,10 +221,14 @@ class Run:
         return f"<b>{escape(repr(self))}</b><table>{rows}</table>"
 
 
+UNFINISHED = ".unfinished-"
+"""How the name of a file begins that is being written."""
+
+
 @contextlib.contextmanager
 def whole(target: Path) -> Iterator[Path]:
     """Give a path beside ``target`` to write to; renamed to it at the end, removed where anything failed."""
-    beside = target.with_name(f".{os.getpid()}-{threading.get_ident()}-{target.name}")
+    beside = target.with_name(f"{UNFINISHED}{os.getpid()}-{threading.get_ident()}-{target.name}")
     try:
         yield beside
         beside.replace(target)
@@ -228,8 +244,8 @@ def new_run_path(parent: Path | str, name: str) -> Path:
         >>> new_run_path(tempfile.mkdtemp(), "my photos.zip").name
         'my-photos'
     """
-    stem = re.sub(r"\.(zip|tar|tgz|tar\.\w+|csv|tsv|np[yz]|gz|mat)$", "", name)
-    stem = re.sub(r"[^\w.-]+", "-", stem).strip("-.") or "run"
+    stem = re.sub(r"\.(zip|tar|tgz|tar\.\w+|csv|tsv|np[yz]|gz|mat)$", "", name, flags=re.IGNORECASE)
+    stem = re.sub(r"[^\w.-]+", "-", stem).strip("-.")[:60].strip("-.") or "run"  # file systems allow 255 bytes
     path = Path(parent) / stem
     number = 2
     while path.exists():
@@ -244,7 +260,7 @@ def _said(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if isinstance(error, RunUnwritableError):
+        if isinstance(error, RunError):
             raise
         reasons = {errno.ENOSPC: "the disk is full: make room", errno.EDQUOT: "the disk quota is used up: make room"}
         reason = reasons.get(error.errno or 0, f"{error.strerror or error}: choose another --out")

@@ -29,7 +29,8 @@ class ArrayImages:
     def __init__(
         self, pixels: NDArray[np.uint8], *, rows: NDArray[np.int64] | None = None, fingerprint: str | None = None
     ) -> None:
-        if pixels.dtype != np.uint8 or pixels.ndim not in (3, 4) or (pixels.ndim == 4 and pixels.shape[3] not in (1, 3)):
+        channels = pixels.shape[3] if pixels.ndim == 4 else 1
+        if pixels.dtype != np.uint8 or pixels.ndim not in (3, 4) or channels not in (1, 3) or 0 in pixels.shape[1:]:
             raise DataError(
                 "pictures in an array must be uint8 of shape (N, height, width) or (N, height, width, 1 or 3), "
                 f"got {pixels.dtype} of shape {pixels.shape}"

@@ -96,13 +96,17 @@ def scan(
     images = dataset.images.with_background(preprocessing.background)
     parent = folder or cache_folder()
     target = parent / _key(images, preprocessing)
-    cached = (target / "notes.json").exists()
-    if not cached:
-        with _partial(target) as work, progress.task("reading pictures", total=len(dataset)):
-            _fill(work, images, preprocessing, jobs=jobs, progress=progress)
-        prune(parent, keep=target)
-    os.utime(target)
-    return _load(target, cached=cached)
+    if (target / "notes.json").exists() and (found := _load(target, cached=True)):
+        with contextlib.suppress(OSError):  # another's cache may be read, though not touched
+            os.utime(target)
+        return found
+    with _partial(target) as work, progress.task("reading pictures", total=len(dataset)):
+        _fill(work, images, preprocessing, jobs=jobs, progress=progress)
+    prune(parent, keep=target)
+    made = _load(target, cached=False)
+    if made is None:
+        raise DataError(f"the cache {str(target)!r} was damaged while it was written: try again")
+    return made
 
 
 def cache_folder() -> Path:
@@ -115,8 +119,11 @@ def cache_folder() -> Path:
 
 def prune(parent: Path, *, keep: Path, limit_bytes: int = 20 * 2**30) -> None:
     """Remove the pixel caches that were used longest ago until the rest fits in ``limit_bytes``."""
-    folders = [path for path in parent.glob("pixels-*") if path.is_dir() and path != keep]
-    used = {path: (path.stat().st_mtime, sum(f.stat().st_size for f in path.iterdir())) for path in folders}
+    used = {}
+    for path in parent.glob("pixels-*"):
+        with contextlib.suppress(OSError):  # another process may be removing it
+            if path.is_dir() and path != keep:
+                used[path] = (path.stat().st_mtime, sum(file.stat().st_size for file in path.iterdir()))
     total = sum(size for _, size in used.values())
     for path, (when, size) in sorted(used.items(), key=lambda item: item[1][0]):
         abandoned = path.suffix == ".partial" and time.time() - when > 86_400
@@ -130,16 +137,21 @@ def _key(images: Images, preprocessing: Preprocessing) -> str:
     return f"pixels-{hashlib.blake2b(text.encode(), digest_size=12).hexdigest()}"
 
 
-def _load(target: Path, *, cached: bool) -> Scan:
-    document = json.loads((target / "notes.json").read_text(encoding="utf-8"))
-    return Scan(
-        facts=np.load(target / "facts.npy", mmap_mode="r"),
-        pixels=np.load(target / "pixels.npy", mmap_mode="r"),
-        problems={int(index): reason for index, reason in document["problems"].items()},
-        notes=document["notes"],
-        folder=target,
-        cached=cached,
-    )
+def _load(target: Path, *, cached: bool) -> Scan | None:
+    """Return what a cache folder holds, None where a file of it is damaged or gone."""
+    try:
+        document = json.loads((target / "notes.json").read_text(encoding="utf-8"))
+        return Scan(
+            facts=np.load(target / "facts.npy", mmap_mode="r"),
+            pixels=np.load(target / "pixels.npy", mmap_mode="r"),
+            problems={int(index): reason for index, reason in document["problems"].items()},
+            notes=document["notes"],
+            folder=target,
+            cached=cached,
+        )
+    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError):
+        shutil.rmtree(target, ignore_errors=True)
+        return None
 
 
 @contextlib.contextmanager
@@ -152,9 +164,12 @@ def _partial(target: Path) -> Iterator[Path]:
         raise DataError(f"the cache {str(target.parent)!r} cannot be written: {error}: set TELLAPART_CACHE") from error
     try:
         yield work
-        if not (target / "notes.json").exists():  # else another process was faster, with the same pixels
-            shutil.rmtree(target, ignore_errors=True)
+        try:
             work.rename(target)
+        except OSError:
+            if not (target / "notes.json").exists():  # else another process was faster, with the same pixels
+                shutil.rmtree(target, ignore_errors=True)
+                work.rename(target)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DataError(
@@ -170,7 +185,7 @@ def _fill(work: Path, images: Images, preprocessing: Preprocessing, *, jobs: int
     n = len(images)
     open_memmap(work / "facts.npy", mode="w+", dtype=FACTS, shape=(n,))
     shape = (n, *preprocessing.image_size, preprocessing.channels)
-    _reserve(work, int(np.prod(shape)))
+    _reserve(work, n * FACTS.itemsize + int(np.prod(shape)))
     open_memmap(work / "pixels.npy", mode="w+", dtype=np.uint8, shape=shape)
     problems: dict[int, str] = {}
     notes: dict[str, list[int]] = {}
@@ -195,7 +210,7 @@ Chunk = tuple[int, list[tuple[int, str]], list[tuple[int, str]]]
 
 def _read_chunks(work: Path, images: Images, preprocessing: Preprocessing, *, jobs: int | None) -> Iterator[Chunk]:
     n = len(images)
-    jobs = jobs or os.cpu_count() or 1
+    jobs = jobs or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
     starts = range(0, n, CHUNK)
     if jobs == 1 or n < SERIAL_BELOW or isinstance(images, ArrayImages):
         for start in starts:

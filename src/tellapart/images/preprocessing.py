@@ -36,7 +36,7 @@ class Preprocessing(BaseModel):
         (8, 6, 1)
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     image_size: tuple[int, int]
     channels: Literal[1, 3] = 3
@@ -49,7 +49,7 @@ class Preprocessing(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _fill(cls, values: Any) -> Any:
-        if isinstance(values, dict):
+        if isinstance(values, dict) and values.get("channels", 3) in (1, 3):
             channels = values.get("channels", 3)
             values = {**values, "mean": values.get("mean") or (0.0,) * channels}
             values["std"] = values.get("std") or (1.0,) * channels

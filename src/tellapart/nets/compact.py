@@ -29,7 +29,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .base import Net, net
+from ..errors import RecipeError
+from .base import Net, check_dropout, net
 
 
 class ConvNorm(nn.Module):
@@ -75,6 +76,9 @@ class Compact(Net):
         blocks: residual blocks a stage.
         dropout: share of the last layer's inputs that is dropped in training, 0 to 1.
 
+    Raises:
+        RecipeError: an option is out of its range.
+
     Example:
         >>> import torch
         >>> from tellapart.nets import build_net
@@ -94,6 +98,10 @@ class Compact(Net):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
+        check_dropout(dropout)
+        for option, value, least, most in (("width", width, 1, 1024), ("blocks", blocks, 0, 100)):
+            if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+                raise RecipeError(f"{option} must be a whole number of {least} to {most}, got {value!r}")
         stride = 2 if min(image_size) > 48 else 1
         smaller = min(-(-side // stride) for side in image_size)
         self.stem = ConvNorm(channels, width, stride=stride)

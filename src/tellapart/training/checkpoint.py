@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pickle
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,6 +15,12 @@ from ..nets import Net
 from ..run import Run
 
 FILE = "checkpoint.pt"
+
+PLAIN = ("epoch", "best_epoch", "best_figure", "best_weights", "seconds")
+"""What is kept of a state as it stands."""
+
+DAMAGE = (OSError, RuntimeError, LookupError, ValueError, TypeError, EOFError, pickle.UnpicklingError, AttributeError)
+"""What reading a damaged file raises, in torch and in the state that it should fill."""
 
 
 @dataclasses.dataclass
@@ -51,9 +58,14 @@ def save_checkpoint(run: Run, state: State) -> None:
         "net": state.net.state_dict(),
         "averaged": state.averaged.state_dict() if state.averaged else None,
         "optimizer": state.optimizer.state_dict(),
-        **{name: getattr(state, name) for name in ("epoch", "best_epoch", "best_figure", "best_weights", "seconds")},
+        **{name: getattr(state, name) for name in PLAIN},
     }
-    run.write(FILE, lambda path: torch.save(document, path))
+
+    def write(path: Path) -> None:
+        with path.open("wb") as file:  # given a path, torch says "iostream error" where the disk is full
+            torch.save(document, file)
+
+    run.write(FILE, write)
 
 
 def load_checkpoint(run: Run, state: State) -> None:
@@ -62,6 +74,7 @@ def load_checkpoint(run: Run, state: State) -> None:
     Raises:
         RunCorruptError: the file is damaged, or belongs to another network.
     """
+    run.clear_unfinished()
     if not run.has(FILE):
         run.cut_history(0)
         return
@@ -71,10 +84,9 @@ def load_checkpoint(run: Run, state: State) -> None:
         if state.averaged is not None:
             state.averaged.load_state_dict(document["averaged"])
         state.optimizer.load_state_dict(document["optimizer"])
-    except (OSError, RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError, AttributeError) as error:
-        raise RunCorruptError(
-            f"{run.path / FILE} is damaged ({str(error).splitlines()[0]}): remove it to train from the start"
-        ) from error
-    for name in ("epoch", "best_epoch", "best_figure", "best_weights", "seconds"):
-        setattr(state, name, document[name])
+        for name in PLAIN:
+            setattr(state, name, document[name])
+    except DAMAGE as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise RunCorruptError(f"{run.path / FILE} is damaged ({reason}): remove it to train from the start") from error
     run.cut_history(state.epoch)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import RecipeError
 from ..images.preprocessing import Preprocessing
 from ..nets import Net, build_net, nets
 from ..recipe import AUGMENTATIONS, LOOP_SETTINGS, AugmentRecipe, DataRecipe, NetRecipe, Recipe, TrainingRecipe
@@ -178,7 +179,11 @@ def choose_training(recipe: Recipe, *, kind: str, pictures: int, classes: int) -
         kind: "photographs", "writing" or "mixed".
         pictures: how many train.
         classes: how many.
+
+    Raises:
+        RecipeError: the recipe asks for what so many classes do not allow.
     """
+    _check_classes(recipe, classes)
     choices: list[Choice] = []
     threads = recipe.training.threads or usable_processors()
     if recipe.training.transfer == "features":
@@ -213,6 +218,17 @@ def choose_training(recipe: Recipe, *, kind: str, pictures: int, classes: int) -
     if training.optimizer.weight_decay is None:
         optimizer["weight_decay"] = DEFAULT_WEIGHT_DECAY[training.optimizer.name]
     return recipe.changed(training={**changes, "optimizer": optimizer}), choices
+
+
+def _check_classes(recipe: Recipe, classes: int) -> None:
+    """Raise RecipeError for a setting that these classes make impossible or meaningless."""
+    if recipe.net.sigmoid and classes != 2:
+        raise RecipeError(f"net.sigmoid is for two classes, and there are {classes}: leave it out")
+    stopping = recipe.training.early_stopping
+    if stopping and stopping.monitor == "top5" and classes <= 5:
+        raise RecipeError(
+            f"training.early_stopping.monitor = 'top5' is always 1 with {classes} classes: use 'accuracy' or 'loss'"
+        )
 
 
 def _choose_width(recipe: Recipe, *, pictures: int, classes: int) -> tuple[Recipe, list[Choice]]:

@@ -39,7 +39,7 @@ class Pictures:
         """
         order = np.arange(len(self), dtype=np.int64) if order is None else order
         stops = [*range(batch_size, len(order), batch_size), len(order)]
-        if len(stops) > 1 and stops[-1] - stops[-2] == 1:
+        if batch_size > 1 and len(stops) > 1 and stops[-1] - stops[-2] == 1:
             del stops[-2]
         start = 0
         for stop in stops:

@@ -46,7 +46,7 @@ def diagnose(
                 f"validation pictures are right, and always naming the largest class gives {majority:.1%}: {advice}",
             )
         )
-    if last["still_units"] >= 0.9:
+    if last["still_units"] >= 0.9 and validation_pictures > 1:
         found.append(
             (
                 "dead",

@@ -64,4 +64,6 @@ def in_words(seconds: float) -> str:
         return "under a second"
     if seconds < 90:
         return f"{seconds:.0f} s"
-    return f"{seconds / 60:.2g} min" if seconds < 5400 else f"{seconds / 3600:.2g} h"
+    if seconds < 5400:
+        return f"{seconds / 60:.2g} min"
+    return f"{seconds / 3600:.2g} h" if seconds < 99 * 3600 else f"{seconds / 86_400:.0f} days"

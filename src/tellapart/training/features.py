@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..classifier import to_input
+from ..errors import NetError
 from ..images.preprocessing import Preprocessing
 from ..nets import Net
 from ..progress import SILENT, Progress
@@ -60,8 +61,7 @@ def embed_pixels(
         cache: a file that keeps the result; its name must tell weights and pictures apart. None for no cache.
         progress: is told of each batch.
     """
-    if cache is not None and cache.exists():
-        kept: NDArray[np.float32] = np.load(cache)
+    if cache is not None and (kept := _kept(cache, len(pixels))) is not None:
         return kept
     rows = []
     net.eval()
@@ -76,6 +76,15 @@ def embed_pixels(
         with whole(cache) as beside, beside.open("wb") as file:
             np.save(file, features)
     return features
+
+
+def _kept(cache: Path, n: int) -> NDArray[np.float32] | None:
+    """Return the features that a file keeps; None where there is none, or it is damaged."""
+    try:
+        features: NDArray[np.float32] = np.load(cache)
+    except (OSError, EOFError, ValueError):
+        return None
+    return features if features.ndim == 2 and len(features) == n else None
 
 
 def weights_digest(net: Net, preprocessing: Preprocessing) -> str:
@@ -115,7 +124,7 @@ def fit_head(features: NDArray[np.float32], labels: NDArray[np.int64], *, classe
     folds = _folds(labels, seed=seed)
     accuracy = {}
     with tuned():
-        for penalty in PENALTIES if folds.max() > 0 else PENALTIES[2:3]:
+        for penalty in PENALTIES:
             hits = 0
             for fold in range(int(folds.max()) + 1):
                 held = torch.from_numpy(folds == fold)
@@ -129,25 +138,32 @@ def fit_head(features: NDArray[np.float32], labels: NDArray[np.int64], *, classe
 
 
 def set_head(net: Net, head: Head) -> None:
-    """Put a learnt last layer into a network.
+    """Put a learnt last layer into a network; two classes become one sigmoid where the network has one output.
 
     Raises:
-        TypeError: the network's head is not one dense layer.
+        NetError: the network's head is no dense layer of the right shape.
     """
-    (*_, last) = net.stages().values()
-    dense = [module for module in last.modules() if isinstance(module, nn.Linear)][-1]
+    weight, bias = head.weight, head.bias
+    dense = [module for module in net.stages()["head"].modules() if isinstance(module, nn.Linear)]
+    if dense and dense[-1].out_features == 1 and len(bias) == 2:
+        weight, bias = weight[1:] - weight[:1], bias[1:] - bias[:1]
+    if not dense or dense[-1].weight.shape != weight.shape:
+        raise NetError(
+            f"the last layer of {type(net).__name__} cannot take one that was learnt on features, of shape "
+            f"{tuple(weight.shape)}: use transfer = 'none'"
+        )
     with torch.no_grad():
-        dense.weight.copy_(head.weight)
-        dense.bias.copy_(head.bias)
+        dense[-1].weight.copy_(weight)
+        dense[-1].bias.copy_(bias)
 
 
 def _folds(labels: NDArray[np.int64], *, seed: int) -> NDArray[np.int64]:
-    """Return the fold of each picture; each class is dealt out evenly."""
+    """Return the fold of each picture; each class is dealt out as evenly as its pictures allow."""
     rng = np.random.default_rng(seed)
-    count = min(FOLDS, int(np.bincount(labels)[np.unique(labels)].min()))
+    count = min(FOLDS, len(labels))
     order = np.lexsort((rng.random(len(labels)), labels))
     folds = np.zeros(len(labels), dtype=np.int64)
-    folds[order] = np.arange(len(labels)) % max(1, count)
+    folds[order] = np.arange(len(labels)) % count
     return folds
 
 

@@ -28,8 +28,9 @@ def graceful_interrupt(progress: Progress) -> Iterator[Callable[[], bool]]:
     if threading.current_thread() is not threading.main_thread():
         yield pressed.is_set
         return
+    # None: a handler that was not set from Python, and cannot be put back.
     before = signal.signal(signal.SIGINT, on_interrupt)
     try:
         yield pressed.is_set
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..classifier import to_input, two_sided
-from ..errors import DivergedError, OutOfMemoryError
+from ..errors import DivergedError, OutOfMemoryError, SplitError
 from ..images.preprocessing import Preprocessing
 from ..nets import Net
 from ..progress import SILENT, Progress
@@ -51,6 +51,11 @@ class Task:
     validation: Pictures
     preprocessing: Preprocessing
     classes: int
+
+    def __post_init__(self) -> None:
+        for name, advice in (("train", "add pictures"), ("validation", "set validation_fraction above 0, such as 0.2")):
+            if not len(getattr(self, name)):
+                raise SplitError(f"there are no {name} pictures: {advice}")
 
     def class_weights(self, recipe: TrainingRecipe) -> Tensor | None:
         """Return a weight a class, mean 1 over the training pictures, or None."""
@@ -135,28 +140,32 @@ def finish(run: Run) -> None:
 def _epochs(
     state: State, task: Task, recipe: TrainingRecipe, *, run: Run, progress: Progress, interrupted: Any
 ) -> tuple[str, list[tuple[str, str]]]:
-    said: dict[str, str] = {}
+    said: set[str] = set()
     stopping = recipe.early_stopping
+    found = _diagnosis(run, task, recipe)
     while True:
         if reason := _reason_to_stop(state, recipe, interrupted()):
-            return reason, list(said.items())
+            return reason, found
         record = _one_epoch(state, task, recipe)
         if not math.isfinite(record["train_loss"]) or not math.isfinite(record["validation_loss"]):
-            return _diverged(state, record, recipe, said, progress)
+            state.epoch -= 1
+            return "diverged", [*found, _diverged(state, record, recipe, progress)]
         _remember_best(state, record, monitor=stopping.monitor if stopping else "accuracy", recipe=recipe)
         run.append_history(record)
         save_checkpoint(run, state)
         progress.advance(note=_live(record, state))
-        history = run.history
-        for code, sentence in diagnose(
-            history,
-            majority=task.majority(),
-            validation_pictures=len(task.validation),
-            optimizer=recipe.optimizer,
-        ):
+        found = _diagnosis(run, task, recipe)
+        for code, sentence in found:
             if code not in said:
                 progress.warn(sentence)
-            said[code] = sentence
+            said.add(code)
+
+
+def _diagnosis(run: Run, task: Task, recipe: TrainingRecipe) -> list[tuple[str, str]]:
+    """Return what is wrong as the history stands; what a later epoch has mended is not held against it."""
+    return diagnose(
+        run.history, majority=task.majority(), validation_pictures=len(task.validation), optimizer=recipe.optimizer
+    )
 
 
 def _reason_to_stop(state: State, recipe: TrainingRecipe, interrupted: bool) -> str:
@@ -168,17 +177,15 @@ def _reason_to_stop(state: State, recipe: TrainingRecipe, interrupted: bool) -> 
     return "interrupted" if interrupted and state.epoch else ""
 
 
-def _diverged(
-    state: State, record: dict[str, Any], recipe: TrainingRecipe, said: dict[str, str], progress: Progress
-) -> tuple[str, list[tuple[str, str]]]:
+def _diverged(state: State, record: dict[str, Any], recipe: TrainingRecipe, progress: Progress) -> tuple[str, str]:
     ((code, sentence),) = diagnose(
         [record | {"train_loss": math.nan}], majority=0.0, validation_pictures=1, optimizer=recipe.optimizer
     )
-    sentence = sentence.replace("after epoch 1", f"in epoch {state.epoch + 1}")
+    sentence = sentence.replace("after epoch 1", f"in epoch {record['epoch']}")
     if not state.best_weights:
         raise DivergedError(sentence)
     progress.warn(f"{sentence}. The weights of epoch {state.best_epoch} are kept.")
-    return "diverged", [*said.items(), (code, sentence)]
+    return code, sentence
 
 
 def _one_epoch(state: State, task: Task, recipe: TrainingRecipe) -> dict[str, Any]:
@@ -308,7 +315,8 @@ def memory_advice(recipe: TrainingRecipe, task: Task) -> Iterator[None]:
         if not isinstance(error, MemoryError) and not any(sign in text for sign in signs):
             raise
         height, width = task.preprocessing.image_size
+        smaller = f"--batch-size {recipe.batch_size // 2}, " if recipe.batch_size and recipe.batch_size > 1 else ""
         raise OutOfMemoryError(
             f"the memory does not suffice for batches of {recipe.batch_size} pictures of {height}x{width}: "
-            f"try --batch-size {max(1, (recipe.batch_size or 2) // 2)}, a smaller --image-size or a smaller --net"
+            f"try {smaller}a smaller --image-size or a smaller --net"
         ) from error
