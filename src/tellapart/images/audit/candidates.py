@@ -8,7 +8,9 @@ quantization for nearest neighbor search", 2011, section IV.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,6 +87,8 @@ def _squared(a: Floats, b: Floats) -> Floats:
 
 
 def _within(vectors: Floats, reach: Floats, cells: NDArray[np.int32]) -> Iterator[Positions]:
+    from threadpoolctl import threadpool_limits
+
     # One matrix product gives the squared distance less the squared reach: two columns more hold the squares.
     vectors = vectors - vectors.mean(axis=0)
     square = (vectors**2).sum(axis=1, keepdims=True)
@@ -93,14 +97,19 @@ def _within(vectors: Floats, reach: Floats, cells: NDArray[np.int32]) -> Iterato
     asked = np.hstack([vectors, one, square]).astype(np.float32)
     members_order, members_bounds = _grouped(cells[:, 0])
     probing_order, probing_bounds = _grouped(cells.reshape(-1))
-    for cell in range(len(members_bounds) - 1):
+
+    def one(cell: int) -> list[Positions]:
         members = members_order[members_bounds[cell] : members_bounds[cell + 1]]
         probing = probing_order[probing_bounds[cell] : probing_bounds[cell + 1]] // cells.shape[1]
-        candidates = asked[members]
+        candidates = asked[members].T
         step = max(1, BLOCK // max(1, len(members)))
-        for start in range(0, len(probing), step):
-            rows = probing[start : start + step]
-            yield _block(asking[rows] @ candidates.T, rows, members)
+        parts = [probing[start : start + step] for start in range(0, len(probing), step)]
+        return [_block(asking[rows] @ candidates, rows, members) for rows in parts]
+
+    # Many small products: a thread a cell, each with one BLAS thread, for BLAS's own would wait for one another.
+    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+        for found in pool.map(one, range(len(members_bounds) - 1)):
+            yield from found
 
 
 def _grouped(values: NDArray[np.int32]) -> tuple[Positions, Positions]:

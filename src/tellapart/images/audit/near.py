@@ -126,13 +126,14 @@ def _join_equal_pixels(dataset: Dataset, facts: NDArray[np.void], exact: Positio
         rows = facts[firsts[start : start + 8192]]
         numbers = np.column_stack([rows["small"].reshape(len(rows), -1), rows["width"], rows["height"]])
         keys[start : start + 8192] = (numbers.astype(np.uint64) * factors).sum(axis=1, dtype=np.uint64)
+    into = np.arange(len(exact))
     for group in _groups(_first_of_equal(keys)):
         seen: dict[bytes, int] = {}
         for position in firsts[group].tolist():
             pixels = _load(dataset, position)
             if pixels is not None:
-                first = seen.setdefault(_pixel_digest(pixels), position)
-                exact[exact == position] = first
+                into[position] = seen.setdefault(_pixel_digest(pixels), position)
+    exact[:] = into[exact]
 
 
 def _pixel_digest(pixels: NDArray[np.uint8]) -> bytes:

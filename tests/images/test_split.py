@@ -1,0 +1,180 @@
+"""Splits: exact shares, whole groups, given splits kept, clear errors."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tellapart.errors import SplitError
+from tellapart.images.arrays import ArrayImages
+from tellapart.images.dataset import SPLIT_NAMES, Dataset
+from tellapart.images.split import from_ids, split, to_ids
+from tellapart.images.stratify import shares
+
+
+def dataset(labels, *, groups=None, given_split=None, classes=None):
+    labels = np.asarray(labels)
+    names = tuple(f"class {i}" for i in range(classes or labels.max() + 1))
+    images = ArrayImages(np.zeros((len(labels), 1, 1), dtype=np.uint8), fingerprint="none")
+    ids = [f"p{i}" for i in range(len(labels))]
+    return Dataset(ids, images, labels, class_names=names, groups=groups, given_split=given_split)
+
+
+def counts(data, positions):
+    return np.bincount(data.labels[positions], minlength=len(data.class_names))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.integers(-1, 4), min_size=30, max_size=200),
+    st.integers(0, 2**40),
+    st.floats(0.1, 0.4),
+)
+def test_every_labelled_picture_stands_in_one_split_and_shares_are_exact(labels, seed, fraction):
+    data = dataset([0, 0, 0, 0, 1, 1, 1, 1, *labels], classes=5)
+    splits = split(data, validation_fraction=fraction, test_fraction=fraction, seed=seed)
+    everything = np.concatenate(list(splits.values()))
+    assert sorted(everything) == np.flatnonzero(data.labels >= 0).tolist()
+    total = counts(data, everything)
+    exact = total * fraction
+    taken = counts(data, splits.test)
+    spare = np.maximum(total - 1, 0)
+    assert (taken >= np.minimum(np.floor(exact + 1e-9), spare)).all()
+    assert (taken <= np.ceil(exact - 1e-9)).all()
+    assert ((counts(data, splits.train) > 0) == (total > 0)).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_no_group_stands_on_two_sides(draw):
+    n_groups = draw.draw(st.integers(6, 30))
+    groups = draw.draw(st.lists(st.integers(0, n_groups - 1), min_size=40, max_size=150))
+    rng = np.random.default_rng(draw.draw(st.integers(0, 1000)))
+    # Two classes with pictures in six groups each, so that a split is always possible.
+    groups = np.concatenate([np.repeat(np.arange(6), 2), groups])
+    labels = np.concatenate([np.tile([0, 1], 6), rng.integers(0, 3, len(groups) - 12)])
+    data = dataset(labels, groups=groups.astype(str), classes=3)
+    splits = split(data, seed=draw.draw(st.integers(0, 99)))
+    sides = [set(data.groups[splits[name]]) for name in SPLIT_NAMES]
+    assert not (sides[0] & sides[1] or sides[0] & sides[2] or sides[1] & sides[2])
+    assert all(len(positions) for positions in splits.values())
+    assert ((counts(data, splits.train) > 0) == (np.bincount(labels, minlength=3) > 0)).all()
+
+
+def test_grouped_shares_are_close_to_stratified():
+    rng = np.random.default_rng(0)
+    labels = np.tile(np.arange(55), 300)
+    groups = np.repeat(np.arange(300), 55)
+    keep = rng.random(len(labels)) > 0.1
+    data = dataset(labels[keep], groups=groups[keep].astype(str))
+    splits = split(data, test_fraction=0)
+    share = counts(data, splits.validation) / np.bincount(data.labels)
+    assert abs(len(splits.validation) / len(data) - 0.2) < 0.005
+    assert abs(share - 0.2).max() < 0.03
+    assert "in whole groups (60 of 300)" in splits.notes[0]
+
+
+def test_given_splits_are_kept_and_the_missing_one_is_made():
+    where = ["train"] * 50 + ["test"] * 20
+    data = dataset([0, 1] * 35, given_split=where)
+    splits = split(data)
+    assert splits.test.tolist() == list(range(50, 70))
+    assert len(splits.validation) == 10
+    assert splits.notes[:2] == ("train: given by the source, 50 pictures", "test: given by the source, 20 pictures")
+    assert splits.notes[2].startswith("validation: 10 of 50 training pictures (20.0%), stratified by class")
+
+
+def test_all_given_splits_are_taken_as_they_are():
+    where = ["train"] * 6 + ["validation"] * 2 + ["test"] * 2
+    splits = split(dataset([0, 1] * 5, given_split=where))
+    assert {name: len(positions) for name, positions in splits.items()} == {"train": 6, "validation": 2, "test": 2}
+
+
+def test_groups_of_a_given_test_set_do_not_validate_and_their_conflict_is_said():
+    where = ["train"] * 40 + ["test"] * 4
+    groups = [str(i // 4) for i in range(40)] + ["0"] * 4
+    splits = split(dataset([0, 1] * 22, groups=groups, given_split=where))
+    assert not set(range(4)) & set(splits.validation.tolist())
+    assert any(note.startswith("warning: 1 of 10 groups stand in more than one") for note in splits.notes)
+
+
+def test_pictures_of_which_nothing_is_said_follow_their_group():
+    where = ["train"] * 20 + ["test"] * 4 + ["", ""]
+    groups = [str(i // 2) for i in range(20)] + ["t"] * 4 + ["t", "new"]
+    splits = split(dataset([0, 1] * 13, groups=groups, given_split=where))
+    assert 24 in splits.test
+    assert 25 not in splits.test
+
+
+def test_the_seed_decides_and_the_global_state_does_not():
+    data = dataset(np.arange(400) % 4)
+    state = np.random.get_state()[1].copy()
+    first, second, other = split(data, seed=1), split(data, seed=1), split(data, seed=2)
+    assert (first.test == second.test).all()
+    assert (first.validation == second.validation).all()
+    assert not np.array_equal(first.test, other.test)
+    assert (np.random.get_state()[1] == state).all()
+
+
+def test_a_class_of_one_picture_only_trains_and_is_said():
+    splits = split(dataset([0] * 20 + [1] * 20 + [2]))
+    assert 40 in splits.train
+    assert "warning: class 'class 2' has a single picture: it can only train" in splits.notes
+
+
+def test_a_class_without_validation_pictures_is_said():
+    splits = split(dataset([0] * 40 + [1] * 40 + [2, 2]))
+    assert any("class 'class 2' has no" in note for note in splits.notes)
+
+
+@pytest.mark.parametrize(
+    ("labels", "match"),
+    [
+        ([0, 0, 0], "one class to train on, 'class 0'"),
+        ([0, 1], "each of the 2 classes has one picture left"),
+        ([-1, -1], "no labelled pictures"),
+    ],
+)
+def test_what_cannot_be_split_is_said(labels, match):
+    with pytest.raises(SplitError, match=match):
+        split(dataset(labels, classes=2))
+
+
+def test_one_group_a_class_cannot_be_split():
+    with pytest.raises(SplitError, match="each group is needed to train"):
+        split(dataset([0] * 10 + [1] * 10, groups=["a"] * 10 + ["b"] * 10))
+
+
+def test_fractions_are_checked():
+    with pytest.raises(SplitError, match=r"test_fraction must be at least 0 and below 1, got 1.5"):
+        split(dataset([0, 1] * 5), test_fraction=1.5)
+
+
+def test_largest_remainder_by_hand():
+    # 0.3 of 7, 5, 4 is 2.1, 1.5, 1.2: five in all (4.8 rounded); the remainder 0.5 wins.
+    assert shares(np.array([7, 5, 4]), 0.3, rng=np.random.default_rng(0)).tolist() == [2, 2, 1]
+
+
+def test_fifty_five_classes_with_two_small_ones():
+    sizes = np.array([585] * 53 + [200, 120])
+    data = dataset(np.repeat(np.arange(55), sizes))
+    splits = split(data, test_fraction=0)
+    assert abs(counts(data, splits.validation) - sizes * 0.2).max() < 1
+
+
+def test_ids_go_there_and_back():
+    data = dataset([0, 1] * 20)
+    splits = split(data)
+    again = from_ids(data, to_ids(data, splits))
+    assert all((again[name] == splits[name]).all() for name in SPLIT_NAMES)
+    assert again.notes == splits.notes
+
+
+def test_missing_ids_are_counted_and_named():
+    data = dataset([0, 1] * 20)
+    document = to_ids(data, split(data))
+    document["train"] = [*document["train"], "gone 1", "gone 2"]
+    with pytest.raises(SplitError, match=r"2 of the 42 pictures .*'gone 1', 'gone 2'"):
+        from_ids(data, document)
+    with pytest.raises(SplitError, match="'test' has none"):
+        from_ids(data, {"train": [], "validation": []})
