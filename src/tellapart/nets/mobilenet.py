@@ -15,8 +15,8 @@ head    average, dropout, dense        1000
 Each convolution is followed by batch normalisation and ReLU6; the first unit of a block has its stride.
 
 Made for 224×224; 4,231,976 parameters; ImageNet top-1 75.38, top-5 92.31 with timm's weights (the paper: top-1 70.6).
-Variant "timm", which has the weights, pads both sides alike; variant "keras" pads as TensorFlow does, with batch
-normalisation's epsilon 1e-3: it is the base of a Teachable Machine export too.
+Variant "timm", which has the weights, pads both sides alike; variant "keras" pads below and right, with batch
+normalisation's epsilon 1e-3.
 
 Source: Howard et al., MobileNets, https://arxiv.org/abs/1704.04861, table 1. Parameter names: timm's
 (mobilenetv1_100.ra4_e3600_r224_in1k, Apache-2.0).
@@ -138,10 +138,21 @@ class _Separable(nn.Module):
         return F.relu6(self.bn2(self.conv_pw(maps)))
 
 
+class _PaddedAfter(nn.Conv2d):
+    """A convolution that pads a pixel below and right alone, as Keras' MobileNet does before each stride of 2."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Return (N, outputs, h // 2, w // 2) of (N, inputs, h, w)."""
+        return super().forward(F.pad(maps, (0, 1, 0, 1)))
+
+
 def _conv(inputs: int, outputs: int, *, stride: int, groups: int = 1, same: bool) -> nn.Conv2d:
-    if same:
-        return SameConv2d(inputs, outputs, kernel=3, stride=stride, groups=groups)
-    return nn.Conv2d(inputs, outputs, 3, stride, padding=1, groups=groups, bias=False)
+    if not same or stride == 1:
+        return nn.Conv2d(inputs, outputs, 3, stride, padding=1, groups=groups, bias=False)
+    if groups == 1:
+        return SameConv2d(inputs, outputs, kernel=3, stride=stride)
+    # Equal to "same" at even sizes, and a pixel less at odd ones.
+    return _PaddedAfter(inputs, outputs, 3, stride, groups=groups, bias=False)
 
 
 def _norm(maps: int, *, same: bool) -> nn.BatchNorm2d:

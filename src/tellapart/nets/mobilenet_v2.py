@@ -32,7 +32,7 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from .base import Net, Published, net
-from .layers import SameConv2d, average, check_variant, initialise
+from .layers import SameConv2d, average, check_variant, initialise, rounded
 
 VARIANTS = ("torchvision", "keras")
 
@@ -61,6 +61,8 @@ class MobileNetV2(Net):
         channels: 1 or 3.
         image_size: (height, width), at least 32×32.
         variant: "torchvision" or "keras".
+        width: factor on the maps, rounded to a multiple of 8; the paper's multiplier and Keras' alpha. The neck never
+            narrows.
         dropout: share of the embedding that is dropped before the last layer in training.
 
     Example:
@@ -77,21 +79,23 @@ class MobileNetV2(Net):
         channels: int,
         image_size: tuple[int, int],
         variant: str = "torchvision",
+        width: float = 1.0,
         dropout: float = 0.2,
     ) -> None:
         super().__init__()
         check_variant("mobilenet_v2", variant, allowed=VARIANTS)
         self.variant = variant
         same = variant == "keras"
-        layers: list[nn.Module] = [_unit(channels, 32, kernel=3, stride=2, same=same)]
-        inputs = 32
+        inputs, neck = rounded(32 * width), rounded(1280 * max(1.0, width))
+        layers: list[nn.Module] = [_unit(channels, inputs, kernel=3, stride=2, same=same)]
         for expansion, maps, units, stride in _BLOCKS:
+            maps = rounded(maps * width)
             for place in range(units):
                 step = stride if place == 0 else 1
                 layers.append(_InvertedResidual(inputs, maps, stride=step, expansion=expansion, same=same))
                 inputs = maps
-        self.features = nn.Sequential(*layers, _unit(inputs, 1280, kernel=1, same=same))
-        self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(1280, outputs))
+        self.features = nn.Sequential(*layers, _unit(inputs, neck, kernel=1, same=same))
+        self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(neck, outputs))
         initialise(self)
 
     def feature_map(self, pictures: Tensor) -> Tensor:
