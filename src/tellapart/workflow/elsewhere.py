@@ -18,7 +18,6 @@ from ..run import Run
 from ..training.machine import tuned
 from .learn import predict_part
 from .pictures import keep_thumbnails
-from .prepare import open_source
 
 
 def evaluate_elsewhere(
@@ -66,7 +65,7 @@ def evaluate_elsewhere(
     document = run.load("evaluation")
     document["splits"][name] = found.to_dict()
     run.save("evaluation", document)
-    keep_thumbnails(run, dataset, open_source(run.recipe.data))
+    keep_thumbnails(run, dataset, external=name)
     return found, name
 
 

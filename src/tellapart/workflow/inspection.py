@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..images.audit import Audit, audit, guess_kind
+from ..images.audit import Audit, audit, guess_kind, repeats_of
 from ..images.cache import scan
 from ..images.split import split
 from ..progress import SILENT, Progress
@@ -38,4 +38,5 @@ def inspect_pictures(
     data, _ = choose.choose_data(recipe, sample_facts(dataset), kind=kind)
     scanned = scan(dataset, choose.preprocessing_of(data), progress=progress)
     given = None if dataset.given_split is None else split(dataset, validation_fraction=0, test_fraction=0)
-    return audit(dataset, splits=given, scan=scanned)
+    repeats = repeats_of(dataset, scanned, progress=progress)
+    return audit(dataset, splits=given, scan=scanned, repeats=repeats)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..errors import RunError, TellapartError, TrainingError
-from ..evaluation import Evaluation, evaluate
+from ..evaluation import evaluate
 from ..images.dataset import Dataset
 from ..progress import SILENT, Progress
 from ..recipe import Recipe
@@ -83,28 +83,31 @@ def _main_job(run: Run, dataset: Dataset, *, progress: Progress) -> Run:
             name: _learn_baseline(run, prepared, name, progress=progress) for name in prepared.recipe.baselines
         }
         learned = learn(run, prepared, progress=progress)
-        run.save("evaluation", evaluate_all(learned, baselines))
+        run.save("evaluation", evaluate_all(prepared, learned, baselines))
         keep_thumbnails(run, dataset)
         write_report(run)
         run.mark("interrupted" if learned.interrupted else "done")
     return run
 
 
-def evaluate_all(learned: Learned, baselines: dict[str, Learned]) -> dict[str, Any]:
+def evaluate_all(prepared: Prepared, learned: Learned, baselines: Mapping[str, Learned]) -> dict[str, Any]:
     """Return evaluation.json: every figure, by split, of the network and of its baselines."""
-    temperature = learned.classifier.description.temperature
+    counts = prepared.dataset.select(prepared.splits.train).counts()
+    majority = max(counts, key=lambda name: counts[name])
+
+    def figures(one: Learned) -> dict[str, Any]:
+        temperature = one.classifier.description.temperature
+        return {
+            name: evaluate(part, temperature=temperature, majority_class=majority).to_dict()
+            for name, part in one.predictions.items()
+        }
+
     return {
-        "temperature": temperature,
-        "splits": {name: _figures(learned, name).to_dict() for name in learned.predictions},
-        "baselines": {
-            baseline: {name: _figures(other, name).to_dict() for name in other.predictions}
-            for baseline, other in baselines.items()
-        },
+        "temperature": learned.classifier.description.temperature,
+        "splits": figures(learned),
+        "baselines": {name: figures(baseline) for name, baseline in baselines.items()},
+        "leaks": prepared.leaks,
     }
-
-
-def _figures(learned: Learned, split: str) -> Evaluation:
-    return evaluate(learned.predictions[split], temperature=learned.classifier.description.temperature)
 
 
 def _learn_baseline(run: Run, prepared: Prepared, name: str, *, progress: Progress) -> Learned:

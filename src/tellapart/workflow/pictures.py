@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ..errors import UnreadableImageError
 from ..images.dataset import Dataset
 from ..report import save_thumbnails, wanted_pictures
 from ..run import Run
 
 
-def keep_thumbnails(run: Run, *datasets: Dataset) -> None:
-    """Load the pictures that the report wants and keep them small in the run folder; unreadable ones have none."""
-    wanted = set(wanted_pictures(run))
+def keep_thumbnails(run: Run, dataset: Dataset, *, external: str | None = None) -> None:
+    """Load the pictures that the report wants and keep them small in the run folder; unreadable ones have none.
+
+    Args:
+        run: evaluated.
+        dataset: where the pictures are.
+        external: the set from elsewhere that ``dataset`` is; the run's own where None.
+    """
+    wanted = set(wanted_pictures(run, external=external))
     found = {}
-    for dataset in datasets:
-        ids = dataset.ids.tolist()
-        for index in [i for i, name in enumerate(ids) if name in wanted and name not in found]:
+    for index, name in enumerate(dataset.ids.tolist()):
+        if name in wanted:
             try:
-                found[ids[index]] = np.ascontiguousarray(dataset.images.load(index).pixels)
+                found[name] = dataset.images.load(index).pixels
             except UnreadableImageError:
                 continue  # the audit lists it with its reason
-    save_thumbnails(run, found)
+    save_thumbnails(run, found, external=external)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import ClassMismatchError, DataError, LeakError, RecipeError, RunCorruptError
 from ..images import open_dataset
-from ..images.audit import Audit, audit, drop_leaks, guess_kind
+from ..images.audit import Audit, audit, drop_leaks, guess_kind, repeats_of
 from ..images.cache import Scan, scan
 from ..images.dataset import Dataset, Splits
 from ..images.facts import FACTS, facts_of
@@ -36,6 +36,7 @@ class Prepared:
         recipe: with nothing open.
         preprocessing: with the mean and deviation that the network expects.
         pixel_file: where the pixels lie: its folder's name tells pictures and size apart.
+        leaks: how many were found, the recipe's answer, and how many pictures were dropped for it.
     """
 
     dataset: Dataset
@@ -45,6 +46,7 @@ class Prepared:
     recipe: Recipe
     preprocessing: Preprocessing
     pixel_file: Path
+    leaks: dict[str, int | str]
 
 
 def open_source(data: DataRecipe) -> Dataset:
@@ -77,8 +79,12 @@ def prepare(run: Run, dataset: Dataset, *, progress: Progress = SILENT) -> Prepa
     scanned = scan(dataset, choose.preprocessing_of(data), progress=progress)
     readable = readable_pictures(dataset, scanned, strict=data.strict)
     splits = load_or_make_splits(run, dataset, readable, data)
-    found = audit(dataset, splits=splits, scan=scanned)
-    splits = answer_leaks(splits, found, answer=data.leaks, progress=progress)
+    repeats = repeats_of(dataset, scanned, progress=progress)
+    found = audit(dataset, splits=splits, scan=scanned, repeats=repeats)
+    kept = answer_leaks(splits, found, answer=data.leaks, progress=progress)
+    dropped = sum(len(splits[name]) - len(kept[name]) for name in splits)
+    leaks: dict[str, int | str] = {"found": len(found.leaks), "answer": data.leaks, "dropped": dropped}
+    splits = kept
 
     recipe, more = choose.choose_training(
         recipe, kind=found.kind.name, pictures=len(splits.train), classes=len(dataset.class_names)
@@ -93,7 +99,7 @@ def prepare(run: Run, dataset: Dataset, *, progress: Progress = SILENT) -> Prepa
     if not run.has("choices.json"):
         run.save("choices", [choice.to_dict() for choice in choices])
     run.save_recipe(recipe)
-    return Prepared(dataset, splits, found, scanned.pixels, recipe, preprocessing, scanned.folder / "pixels.npy")
+    return Prepared(dataset, splits, found, scanned.pixels, recipe, preprocessing, scanned.folder / "pixels.npy", leaks)
 
 
 def check_same_pictures(run: Run, dataset: Dataset) -> None:

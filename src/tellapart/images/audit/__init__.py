@@ -4,7 +4,19 @@ from .distributions import Distribution
 from .kind import Kind, guess_kind
 from .leaks import Leak
 from .near import Repeats
+from .remember import repeats_of
 from .result import Audit, Finding
 from .survey import audit, drop_leaks
 
-__all__ = ["Audit", "Distribution", "Finding", "Kind", "Leak", "Repeats", "audit", "drop_leaks", "guess_kind"]
+__all__ = [
+    "Audit",
+    "Distribution",
+    "Finding",
+    "Kind",
+    "Leak",
+    "Repeats",
+    "audit",
+    "drop_leaks",
+    "guess_kind",
+    "repeats_of",
+]
