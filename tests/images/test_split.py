@@ -56,7 +56,7 @@ def test_no_group_stands_on_two_sides(draw):
     data = dataset(labels, groups=groups.astype(str), classes=3)
     splits = split(data, seed=draw.draw(st.integers(0, 99)))
     sides = [set(data.groups[splits[name]]) for name in SPLIT_NAMES]
-    assert not (sides[0] & sides[1] or sides[0] & sides[2] or sides[1] & sides[2])
+    assert sum(len(side) for side in sides) == len(set.union(*sides))
     assert all(len(positions) for positions in splits.values())
     assert ((counts(data, splits.train) > 0) == (np.bincount(labels, minlength=3) > 0)).all()
 
@@ -108,12 +108,12 @@ def test_pictures_of_which_nothing_is_said_follow_their_group():
 
 def test_the_seed_decides_and_the_global_state_does_not():
     data = dataset(np.arange(400) % 4)
-    state = np.random.get_state()[1].copy()
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
     first, second, other = split(data, seed=1), split(data, seed=1), split(data, seed=2)
     assert (first.test == second.test).all()
     assert (first.validation == second.validation).all()
     assert not np.array_equal(first.test, other.test)
-    assert (np.random.get_state()[1] == state).all()
+    assert (np.random.get_state()[1] == state).all()  # noqa: NPY002
 
 
 def test_a_class_of_one_picture_only_trains_and_is_said():
@@ -178,3 +178,24 @@ def test_missing_ids_are_counted_and_named():
         from_ids(data, document)
     with pytest.raises(SplitError, match="'test' has none"):
         from_ids(data, {"train": [], "validation": []})
+
+
+def test_copies_stay_together_and_shares_stay_close():
+    family = np.arange(400)
+    family[1::8] = family[0::8]
+    data = dataset(np.repeat([0, 1], 200))
+    splits = split(data, together=family)
+    sides = [set(family[splits[name]].tolist()) for name in SPLIT_NAMES]
+    assert sum(len(side) for side in sides) == len(set.union(*sides))
+    assert abs(len(splits.test) - 60) < 6
+    assert splits.notes[0].endswith("stratified by class, copies together, seed 0")
+
+
+def test_copies_join_groups():
+    groups = np.repeat(np.arange(20), 5)
+    family = np.arange(100)
+    family[5] = 0  # groups 0 and 1 hold one picture
+    data = dataset(np.arange(100) % 2, groups=groups.astype(str))
+    for seed in range(5):
+        names = split(data, seed=seed, together=family).names(100)
+        assert len(set(names[:10].tolist())) == 1

@@ -20,7 +20,14 @@ NONE = -1
 UNSAID = -2
 
 
-def split(dataset: Dataset, *, validation_fraction: float = 0.2, test_fraction: float = 0.15, seed: int = 0) -> Splits:
+def split(
+    dataset: Dataset,
+    *,
+    validation_fraction: float = 0.2,
+    test_fraction: float = 0.15,
+    seed: int = 0,
+    together: NDArray[np.int64] | None = None,
+) -> Splits:
     """Split a data set: given splits are kept, missing ones are taken from the training pictures.
 
     Each class gives the same share, exact to rounding, and keeps at least one picture to train. Where the data set
@@ -32,6 +39,8 @@ def split(dataset: Dataset, *, validation_fraction: float = 0.2, test_fraction: 
         validation_fraction: the share, 0 to 1, of the training pictures that remain after the test set is taken.
         test_fraction: the share, 0 to 1, of the training pictures; 0 for no test set.
         seed: the same seed and pictures give the same splits.
+        together: (N,) numbers, equal for pictures that must not be parted, such as copies of one picture
+            (``Audit.repeats.family``); beside the groups.
 
     Returns:
         positions, and notes that say how each split was made and what is odd; those begin with ``"warning: "``.
@@ -51,7 +60,7 @@ def split(dataset: Dataset, *, validation_fraction: float = 0.2, test_fraction: 
     for name, value in (("validation_fraction", validation_fraction), ("test_fraction", test_fraction)):
         if not 0 <= value < 1:
             raise SplitError(f"{name} must be at least 0 and below 1, got {value}")
-    groups = _group_numbers(dataset)
+    groups = _group_numbers(dataset, together)
     codes, notes = _given(dataset, groups)
     _check_classes(dataset, codes)
     for code, fraction in ((TEST, test_fraction), (VALIDATION, validation_fraction)):
@@ -114,13 +123,28 @@ def from_ids(dataset: Dataset, document: Mapping[str, Sequence[str]]) -> Splits:
 
 @dataclasses.dataclass(frozen=True)
 class _Groups:
-    """Group numbers, 0 to ``count`` − 1, one a picture; a picture without a group is one by itself."""
+    """Group numbers, 0 to ``count`` − 1, one a picture; a picture without a group is one by itself.
+
+    Not ``by_name`` where they are families of copies alone: nearly all of one picture.
+    """
 
     numbers: NDArray[np.int64]
     count: int
+    by_name: bool = True
 
 
-def _group_numbers(dataset: Dataset) -> _Groups | None:
+def _group_numbers(dataset: Dataset, together: NDArray[np.int64] | None) -> _Groups | None:
+    """Return which pictures belong together; None where each stands for itself."""
+    named = _named_groups(dataset)
+    if together is None or len(np.unique(together)) == len(together):
+        return named
+    families = np.unique(together, return_inverse=True)[1]
+    if named is None:
+        return _Groups(families, int(families.max()) + 1, by_name=False)
+    return _joined(named, families)
+
+
+def _named_groups(dataset: Dataset) -> _Groups | None:
     if dataset.groups is None:
         return None
     empty = np.asarray(dataset.groups == "", dtype=bool)
@@ -131,6 +155,18 @@ def _group_numbers(dataset: Dataset) -> _Groups | None:
     alone = int(empty.sum())
     numbers[empty] = len(names) + np.arange(alone)
     return _Groups(numbers, len(names) + alone)
+
+
+def _joined(groups: _Groups, families: NDArray[np.int64]) -> _Groups:
+    """Return groups that hold every group and every family whole."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    size = groups.count + int(families.max()) + 1
+    ones = np.ones(len(families), dtype=np.int8)
+    graph = coo_array((ones, (groups.numbers, groups.count + families)), shape=(size, size))
+    count, labels = connected_components(graph, directed=False)
+    return _Groups(labels[groups.numbers].astype(np.int64), int(count))
 
 
 def _given(dataset: Dataset, groups: _Groups | None) -> tuple[Codes, list[str]]:
@@ -147,7 +183,7 @@ def _given(dataset: Dataset, groups: _Groups | None) -> tuple[Codes, list[str]]:
     for code in (TRAIN, VALIDATION, TEST):
         if given := int((codes == code).sum()):
             notes.append(f"{SPLIT_NAMES[code]}: given by the source, {given:,} pictures")
-    if groups is not None:
+    if groups is not None and groups.by_name:
         notes.extend(_follow_groups(codes, groups))
     if notes and (unsaid := int((codes == UNSAID).sum())):
         notes.append(f"train: {unsaid:,} pictures of which the source does not say where they belong")
@@ -205,14 +241,35 @@ def _make(dataset: Dataset, codes: Codes, groups: _Groups | None, *, code: int, 
         names, numbers = np.unique(groups.numbers[pool], return_inverse=True)
         elsewhere = np.zeros(groups.count, dtype=bool)
         elsewhere[groups.numbers[(codes == VALIDATION) | (codes == TEST)]] = True
-        mask = pick_groups(labels, numbers, fraction, classes=classes, rng=rng, locked=elsewhere[names])
-        by_groups = f" in whole groups ({len(np.unique(numbers[mask])):,} of {len(names):,})"
+        if groups.by_name:
+            mask = pick_groups(labels, numbers, fraction, classes=classes, rng=rng, locked=elsewhere[names])
+            by_groups = f" in whole groups ({len(np.unique(numbers[mask])):,} of {len(names):,})"
+        else:
+            mask = _pick_families(labels, numbers, fraction, classes=classes, rng=rng, locked=elsewhere[names])
+            by_groups = ", copies together"
     if not mask.any():
-        raise SplitError(_why_none(dataset, labels, code=code, grouped=groups is not None))
+        raise SplitError(_why_none(dataset, labels, code=code, grouped=groups is not None and groups.by_name))
     codes[pool[mask]] = code
     name, taken = SPLIT_NAMES[code], int(mask.sum())
     share = f"{taken:,} of {len(pool):,} training pictures ({taken / len(pool):.1%})"
     return f"{name}: {share}, stratified by class{by_groups}, seed {seed}"
+
+
+def _pick_families(
+    labels: NDArray[np.int64],
+    families: NDArray[np.int64],
+    fraction: float,
+    *,
+    classes: int,
+    rng: np.random.Generator,
+    locked: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
+    """Return a mask of pictures to hold out, whole families: those are picked by the first picture of each."""
+    _, first = np.unique(families, return_index=True)
+    free = np.flatnonzero(~locked)
+    chosen = np.zeros(len(first), dtype=bool)
+    chosen[free] = pick(labels[first[free]], fraction, classes=classes, rng=rng)
+    return chosen[families]
 
 
 def _why_none(dataset: Dataset, labels: NDArray[np.int64], *, code: int, grouped: bool) -> str:

@@ -87,14 +87,14 @@ def _squared(a: Floats, b: Floats) -> Floats:
 
 
 def _within(vectors: Floats, reach: Floats, cells: NDArray[np.int32]) -> Iterator[Positions]:
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     # One matrix product gives the squared distance less the squared reach: two columns more hold the squares.
     vectors = vectors - vectors.mean(axis=0)
     square = (vectors**2).sum(axis=1, keepdims=True)
-    one = np.ones_like(square)
-    asking = np.hstack([-2 * vectors, square - reach[:, None] ** 2, one])
-    asked = np.hstack([vectors, one, square]).astype(np.float32)
+    ones = np.ones_like(square)
+    asking = np.hstack([-2 * vectors, square - reach[:, None] ** 2, ones])
+    asked = np.hstack([vectors, ones, square]).astype(np.float32)
     members_order, members_bounds = _grouped(cells[:, 0])
     probing_order, probing_bounds = _grouped(cells.reshape(-1))
 
