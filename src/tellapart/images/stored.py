@@ -53,6 +53,7 @@ class FileRanges:
         try:
             descriptor = self._open[file] if file in self._open else self._opened(file)
             try:
+                self._check(descriptor, file)
                 data = self._read_at(descriptor, offset, size)
             finally:
                 if file not in self._open:
@@ -68,13 +69,15 @@ class FileRanges:
             if file in self._open:
                 return self._open[file]
             descriptor = os.open(self.paths[file], os.O_RDONLY | getattr(os, "O_BINARY", 0))
-            if _stamp_of(os.fstat(descriptor)) != self.stamps[file]:
-                os.close(descriptor)
-                raise SourceError(f"{self.paths[file]!r} has changed since it was opened: open the data set again")
             if len(self.paths) <= KEPT_OPEN:
                 self._open[file] = descriptor
                 weakref.finalize(self, os.close, descriptor)
             return descriptor
+
+    def _check(self, descriptor: int, file: int) -> None:
+        # The time of change is left out: it moves with a new link or owner as well, which is no reason to stop a run.
+        if _stamp_of(os.fstat(descriptor))[:2] != self.stamps[file][:2]:
+            raise SourceError(f"{self.paths[file]!r} has changed since it was opened: open the data set again")
 
     def _read_at(self, descriptor: int, offset: int, size: int) -> bytes:
         if not hasattr(os, "pread"):  # Windows

@@ -148,24 +148,22 @@ def _meaning(tree: Tree, count: NDArray[np.int64], where: str) -> _Kept:
         kept = _class_folders(inner, where)
     meaning = [kept.get(i) for i in range(len(paths))]
     _check_two_classes(meaning, where)
-    used = {"/".join(paths[i]) for i in kept}
-    notes += _empty_note(tree.folders, paths, used, start)
+    notes += _empty_note([folder for folder, n in zip(tree.folders, count, strict=True) if not n], tree.folders, start)
     return _Kept(meaning, notes, has_splits=any(meant[1] for meant in kept.values()))
 
 
-def _wrapper(paths: Sequence[list[str]]) -> int:
-    """Return how many leading folders only wrap the rest: the same one everywhere, no split, without pictures."""
+def _wrapper(paths: Sequence[list[str]], *, inside_split: bool = False) -> int:
+    """Return how many leading folders only wrap the rest: the same one everywhere, without pictures, no split."""
     depth = 0
-    while True:
-        tops = {parts[depth] if len(parts) > depth else None for parts in paths}
-        if len(tops) != 1 or None in tops or all(len(parts) == depth + 1 for parts in paths):
+    while all(len(parts) > depth + 1 for parts in paths):
+        tops = {parts[depth] for parts in paths}
+        if len(tops) != 1:
             break
-        if any(len(parts) == depth + 1 for parts in paths):  # it holds pictures itself
-            break
-        if split_of(next(iter(tops)) or "") and all(len(parts) == depth + 2 for parts in paths):
+        below = {parts[depth + 1] for parts in paths}
+        wraps_splits = len(below) > 1 and all(map(split_of, below))
+        if not inside_split and not wraps_splits and split_of(tops.pop()):
             break
         depth += 1
-    # A lone folder that holds all pictures itself is looked into as well, so that the message can say so.
     return depth
 
 
@@ -193,7 +191,7 @@ def _split_folders(
         direct = sum(int(count[i]) for i in members if len(inner[i]) == 1)
         if direct:
             notes.append(f"{direct} pictures in {top!r} lie in no class folder and are left out")
-        start = 1 + _wrapper([inner[i][1:] for i in below]) if below else 1
+        start = 1 + _wrapper([inner[i][1:] for i in below], inside_split=True) if below else 1
         for i in below:
             parts = inner[i]
             if len(parts) != start + 1:
@@ -250,14 +248,12 @@ def _nothing(tree: Tree, where: str) -> str:
     return f"{where!r} is empty: put one subfolder of pictures a class into it"
 
 
-def _empty_note(folders: list[str], paths: list[list[str]], used: set[str], start: int) -> list[str]:
+def _empty_note(without: list[str], folders: list[str], start: int) -> list[str]:
     parents = {path for folder in folders for path in _above(folder)}
-    empty = [
-        f for f, parts in zip(folders, paths, strict=True) if f not in used and f not in parents and len(parts) > start
-    ]
+    empty = sorted(folder for folder in without if folder not in parents and folder and folder.count("/") >= start)
     if not empty:
         return []
-    return [f"{len(empty)} folders hold no pictures: {', '.join(sorted(empty)[:5])}{', …' if len(empty) > 5 else ''}"]
+    return [f"{len(empty)} folders hold no pictures: {', '.join(empty[:5])}{', …' if len(empty) > 5 else ''}"]
 
 
 def _above(folder: str) -> list[str]:

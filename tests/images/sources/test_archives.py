@@ -1,0 +1,246 @@
+import io
+import os
+import struct
+import tarfile
+import zipfile
+
+import pytest
+
+from tellapart.errors import SourceError
+from tellapart.images import open_dataset
+from tellapart.images.sources import tarred
+from tellapart.images.sources.zipnames import guess_encoding
+
+from ..conftest import grey_png
+
+NAMES = ("cat/1.png", "cat/2.png", "dog/1.png")
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("TELLAPART_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "tar"
+
+
+def make_tar(path, mode, names=NAMES, extra=()):
+    with tarfile.open(path, mode) as archive:
+        for i, name in enumerate(names):
+            info = tarfile.TarInfo(name)
+            info.size = len(grey_png(i))
+            archive.addfile(info, io.BytesIO(grey_png(i)))
+        for info in extra:
+            archive.addfile(info)
+    return path
+
+
+def values(data):
+    return [int(data.images.load(i).pixels[0, 0, 0]) for i in range(len(data))]
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_zip_in_place(make_zip, packing):
+    data = open_dataset(make_zip("Train/猫/1.png", "Train/b/1.png", "Test/b/1.png", packing=packing))
+    assert data.ids.tolist() == ["Test/b/1.png", "Train/b/1.png", "Train/猫/1.png"]
+    assert data.given_split.tolist() == ["test", "train", "train"]
+    assert values(data) == [2, 1, 0]
+
+
+def test_zip_with_everything_systems_leave_in_it(make_zip):
+    data = open_dataset(make_zip("top/", "top/a/1.png", "top/b/1.png", "__MACOSX/top/a/._1.png", "top/.DS_Store",
+                                 "top/a/Thumbs.db", "top/readme.txt", "top/c/"))  # fmt: skip
+    assert data.ids.tolist() == ["a/1.png", "b/1.png"]
+    assert data.notes == (
+        "1 folders hold no pictures: top/c", "1 files that are no pictures are left out (1 .txt)"
+    )  # fmt: skip
+
+
+def test_members_that_lead_outside_are_refused_and_listed(make_zip, tmp_path):
+    path = make_zip(*NAMES, "../evil.png", "/etc/evil.png", "C:\\evil.png", "cat/../../evil.png", "a\\..\\..\\x.png")
+    with zipfile.ZipFile(path, "a") as archive:
+        link = zipfile.ZipInfo("dog/link.png")
+        link.external_attr = 0o120777 << 16
+        archive.writestr(link, "/etc/passwd")
+    data = open_dataset(path)
+    assert data.ids.tolist() == list(NAMES)
+    assert data.notes[0].startswith("6 members are refused (links, or paths that lead outside): '../evil.png'")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["pictures.zip"]
+
+
+def test_backslashes_are_folders(make_zip):
+    assert open_dataset(make_zip("a\\1.png", "b\\1.png")).ids.tolist() == ["a/1.png", "b/1.png"]
+
+
+def raw_names_zip(path, names):
+    """Write a zip whose names are the given bytes, without saying in which encoding."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for i, name in enumerate(names):
+            archive.writestr("x" * len(name), grey_png(i))
+    data = path.read_bytes()
+    for name in names:
+        for mark, at in ((b"PK\3\4", 30), (b"PK\1\2", 46)):
+            old = b"x" * len(name)
+            place = next(i for i in range(len(data)) if data[i : i + 4] == mark and data[i + at : i + at + len(old)] == old
+                         and data[i + at + len(old) : i + at + len(old) + 1] != b"x")  # fmt: skip
+            data = data[: place + at] + name + data[place + at + len(old) :]
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("encoding", "classes"),
+    [
+        ("gbk", ("汉字类别", "猫")),
+        ("shift_jis", ("ねこ類", "ネコ")),
+        ("cp437", ("Größe", "Zürich")),
+        ("utf-8", ("汉字", "é")),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_names_that_do_not_say_their_encoding(tmp_path, encoding, classes):
+    path = raw_names_zip(tmp_path / "a.zip", [f"{c}/{i}.png".encode(encoding) for i, c in enumerate(classes)])
+    data = open_dataset(path)
+    assert set(data.class_names) == set(classes)
+    assert sorted(values(data)) == [0, 1]
+    said = [note for note in data.notes if "encoded" in note]
+    assert said == (
+        [] if encoding == "utf-8" else [f"the zip does not say how its names are encoded: read as {encoding}"]
+    )
+
+
+def test_guessing_stays_with_latin_for_single_accents():
+    assert guess_encoding([name.encode("cp437") for name in ("café", "Müller", "año")]) == "cp437"
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_the_later_of_two_members_of_one_name_counts(tmp_path):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for i, name in enumerate(["a/1.png", "b/1.png", "a/1.png"]):
+            archive.writestr(name, grey_png(i))
+    data = open_dataset(path)
+    assert data.ids.tolist() == ["a/1.png", "b/1.png"]
+    assert values(data) == [2, 1]
+    assert "1 names occur twice" in data.notes[0]
+
+
+def test_zip64_and_a_program_before_the_archive(tmp_path):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for i, name in enumerate(NAMES):
+            with archive.open(zipfile.ZipInfo(name), "w", force_zip64=True) as out:
+                out.write(grey_png(i))
+    data = path.read_bytes()
+    path.write_bytes(data)
+    assert values(open_dataset(path)) == [0, 1, 2]
+    # The end record of a zip with more members than 16 bits count points to a zip64 record.
+    end = data.rindex(b"PK\5\6")
+    count, length, offset = struct.unpack_from("<HII", data, end + 10)
+    record = struct.pack("<4sQ2H2I4Q", b"PK\6\6", 44, 45, 45, 0, 0, count, count, length, offset)
+    locator = struct.pack("<4sIQI", b"PK\6\7", 0, end, 1)
+    tail = data[end : end + 8] + struct.pack("<HHIIH", 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0)
+    path.write_bytes(data[:end] + record + locator + tail)
+    assert values(open_dataset(path)) == [0, 1, 2]
+
+
+def test_a_self_extracting_zip_is_read(make_zip):
+    path = make_zip(*NAMES)
+    data = path.read_bytes()
+    path.write_bytes(data[:4] + data)  # what stands before is no part of the archive
+    assert values(open_dataset(path)) == [0, 1, 2]
+
+
+def test_damaged_and_foreign_zips(make_zip, tmp_path):
+    path = make_zip(*NAMES)
+    whole = path.read_bytes()
+    for cut in (len(whole) // 2, len(whole) - 10):
+        path.write_bytes(whole[:cut])
+        with pytest.raises(SourceError, match="damaged or cut zip"):
+            open_dataset(path)
+    broken = bytearray(whole)
+    broken[whole.rindex(b"PK\1\2")] = 0
+    path.write_bytes(bytes(broken))
+    with pytest.raises(SourceError, match="damaged zip"):
+        open_dataset(path)
+    broken = bytearray(whole)
+    at = whole.index(b"PK\1\2")
+    broken[at + 8] |= 1
+    path.write_bytes(bytes(broken))
+    with pytest.raises(SourceError, match="is encrypted"):
+        open_dataset(path)
+    with pytest.raises(SourceError, match=r"packed by LZMA .*'cat/1.png'"):
+        open_dataset(make_zip(*NAMES, packing=zipfile.ZIP_LZMA))
+    with pytest.raises(SourceError, match=r"no pictures but \.npy"):
+        open_dataset(make_zip("x.npy"))
+
+
+def test_any_damage_to_a_zip_is_a_source_error_or_read(make_zip):
+    path = make_zip(*NAMES)
+    whole = path.read_bytes()
+    start = whole.index(b"PK\1\2")
+    for at in range(start, len(whole)):
+        broken = bytearray(whole)
+        broken[at] ^= 0x81
+        path.write_bytes(bytes(broken))
+        try:
+            open_dataset(path)
+        except SourceError:
+            continue
+
+
+@pytest.mark.parametrize(("name", "mode"), [("a.tar", "w"), ("a.tar.gz", "w:gz"), ("a.tgz", "w:gz"),
+                                            ("a.tar.bz2", "w:bz2"), ("a.tar.xz", "w:xz")])  # fmt: skip
+def test_tars(tmp_path, cache, name, mode):
+    data = open_dataset(make_tar(tmp_path / name, mode))
+    assert data.ids.tolist() == list(NAMES)
+    assert values(data) == [0, 1, 2]
+    assert data.name == "a"
+    assert cache.exists() == (mode != "w")
+
+
+def test_a_compressed_tar_is_unpacked_once_and_again_when_it_changed(tmp_path, cache):
+    path = make_tar(tmp_path / "a.tar.gz", "w:gz")
+    first = open_dataset(path)
+    kept = list(cache.iterdir())
+    assert len(kept) == 1
+    before = kept[0].stat().st_mtime_ns
+    assert open_dataset(path).images.fingerprint() == first.images.fingerprint()
+    assert kept[0].stat().st_mtime_ns == before
+    make_tar(path, "w:gz", names=("a/1.png", "b/1.png"))
+    assert open_dataset(path).class_names == ("a", "b")
+
+
+def test_links_and_devices_in_a_tar_are_refused(tmp_path):
+    extra = []
+    for kind, name in ((tarfile.SYMTYPE, "cat/s.png"), (tarfile.LNKTYPE, "cat/h.png"), (tarfile.CHRTYPE, "cat/d.png"),
+                       (tarfile.REGTYPE, "../evil.png")):  # fmt: skip
+        info = tarfile.TarInfo(name)
+        info.type, info.linkname = kind, "/etc/passwd"
+        extra.append(info)
+    data = open_dataset(make_tar(tmp_path / "a.tar", "w", extra=extra))
+    assert data.ids.tolist() == list(NAMES)
+    assert data.notes[0].startswith("4 members are refused")
+
+
+def test_bombs_and_cut_tars(tmp_path, cache, monkeypatch):
+    path = make_tar(tmp_path / "a.tar.gz", "w:gz")
+    monkeypatch.setattr(tarred, "FREE_BYTES", 100)
+    monkeypatch.setattr(tarred, "MAX_RATIO", 2)
+    with pytest.raises(SourceError, match="unpacks to more than"):
+        open_dataset(path)
+    assert list(cache.iterdir()) == []
+    monkeypatch.undo()
+    monkeypatch.setenv("TELLAPART_CACHE", str(cache.parent))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(SourceError, match="damaged or cut"):
+        open_dataset(path)
+    assert list(cache.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_cache_that_cannot_be_written(tmp_path, monkeypatch):
+    path = make_tar(tmp_path / "a.tar.gz", "w:gz")
+    (tmp_path / "closed").mkdir(mode=0o500)
+    monkeypatch.setenv("TELLAPART_CACHE", str(tmp_path / "closed"))
+    with pytest.raises(SourceError, match="TELLAPART_CACHE"):
+        open_dataset(path)

@@ -1,0 +1,96 @@
+import codecs
+
+import pytest
+
+from tellapart.errors import SourceError
+from tellapart.images import open_dataset
+
+
+@pytest.fixture
+def write(make_tree):
+    def write(text, name="labels.csv", encoding="utf-8"):
+        folder = make_tree("img/1.png", "img/2.png", "img/猫.png")
+        (folder / name).write_bytes(text.encode(encoding))
+        return folder / name
+
+    return write
+
+
+def test_path_label_split_group(write):
+    data = open_dataset(
+        write("path,label,split,group\nimg/1.png,cat,train,w1\nimg/猫.png,dog,TEST,w2\nimg/2.png,cat,,w1\n")
+    )
+    assert data.ids.tolist() == ["img/1.png", "img/猫.png", "img/2.png"]
+    assert data.class_names == ("cat", "dog")
+    assert data.labels.tolist() == [0, 1, 0]
+    assert data.given_split.tolist() == ["train", "test", ""]
+    assert data.groups.tolist() == ["w1", "w2", "w1"]
+    assert [int(data.images.load(i).pixels[0, 0, 0]) for i in range(3)] == [0, 2, 1]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize(
+    "header", [("filename", "class"), ("Image Path", "Category"), ("FILE", "Target"), ("图片", "标签")]
+)
+def test_usual_spellings(write, header, delimiter):
+    data = open_dataset(write("\n".join(delimiter.join(r) for r in (header, ("img/1.png", "10"), ("img/2.png", "9")))))
+    assert data.class_names == ("9", "10")
+    assert data.given_split is None
+    assert data.groups is None
+
+
+def test_columns_can_be_named(write):
+    path = write("a,b,c,d\nx,img/1.png,u,val\ny,img/2.png,v,train\n")
+    data = open_dataset(path, path_column="b", label_column="a", group_column="c", split_column="d")
+    assert data.class_names == ("x", "y")
+    assert data.groups.tolist() == ["u", "v"]
+    assert data.given_split.tolist() == ["validation", "train"]
+    with pytest.raises(SourceError, match="no column 'e' for the path: it has a, b, c, d"):
+        open_dataset(path, path_column="e")
+    with pytest.raises(SourceError, match="no column for the path: it has a, b, c, d; call one 'path'"):
+        open_dataset(path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "gb18030"])
+def test_encodings(write, encoding):
+    data = open_dataset(write("path,label\nimg/1.png,汉\nimg/猫.png,字\n", encoding=encoding))
+    assert set(data.class_names) == {"汉", "字"}
+
+
+def test_quotes_blank_lines_and_windows_paths(write):
+    data = open_dataset(write('path,label\r\nimg\\1.png,"a, ""b"""\r\n\r\n ./img/2.png , c \r\n'))
+    assert data.class_names == ('a, "b"', "c")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "is empty: its first row must name"),
+        ("path,label\n", "0 classes"),
+        ("path,label\nimg/1.png,a\n", "1 classes"),
+        (
+            "path,label\nimg/1.png,a\nimg/9.png,b\nimg/8.png,b\n",
+            "2 files of 3 that do not exist, such as 'img/9.png', 'img/8",
+        ),
+        ("path,label\nimg/1.png,a\nimg/1.png,b\n", "names 'img/1.png' 2 times"),
+        ("path,label\nimg/1.png\n", "line 2: 2 columns are expected, got 1"),
+        ("path,label\nimg/1.png,\n", "line 2: the label is empty"),
+        ("path,label,split\nimg/1.png,a,holdout\n", "line 2: the split must be train, validation, test or empty"),
+        ('path,label\n"img/1.png,a\n', "damaged table"),
+    ],
+)
+def test_tables_that_do_not_hold(write, text, says):
+    with pytest.raises(SourceError, match=says):
+        open_dataset(write(text))
+
+
+def test_no_text(write):
+    path = write("x")
+    path.write_bytes(codecs.BOM_UTF8[:1] + bytes(range(128, 256)))
+    with pytest.raises(SourceError, match="no text"):
+        open_dataset(path)
+
+
+def test_a_rule_overrides_the_column_and_stays_within_splits(write):
+    path = write("path,label,split\nimg/1.png,a,train\nimg/2.png,b,test\n")
+    assert open_dataset(path, group_by=r"(\d)").groups.tolist() == ["train/1", "test/2"]

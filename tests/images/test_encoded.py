@@ -1,0 +1,169 @@
+import os
+import pickle
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+
+from tellapart.errors import SourceError, UnreadableImageError
+from tellapart.images import open_dataset
+from tellapart.images.encoded import MAX_BYTES, FileImages
+from tellapart.images.stored import FileRanges
+
+from .conftest import grey_png
+
+NAMES = ("cat/1.png", "cat/2.png", "dog/1.png", "dog/猫.png")
+
+
+def values(images):
+    return [int(images.load(i).pixels[0, 0, 0]) for i in range(len(images))]
+
+
+@pytest.fixture(params=["folder", "stored", "deflated"])
+def place(request, make_tree, make_zip):
+    if request.param == "folder":
+        return make_tree(*NAMES)
+    return make_zip(*NAMES, packing=zipfile.ZIP_STORED if request.param == "stored" else zipfile.ZIP_DEFLATED)
+
+
+def test_each_packing_gives_the_same_ids_labels_pixels_and_digests(make_tree, make_zip):
+    folder, archive = open_dataset(make_tree(*NAMES)), open_dataset(make_zip(*NAMES))
+    assert folder.ids.tolist() == archive.ids.tolist() == sorted(NAMES)
+    assert folder.labels.tolist() == archive.labels.tolist()
+    assert values(folder.images) == values(archive.images) == [0, 1, 2, 3]
+    assert folder.images.load(1).digest == archive.images.load(1).digest
+
+
+def test_select_and_pickle(place):
+    images = open_dataset(place).images
+    some = pickle.loads(pickle.dumps(images.select(np.array([3, 1]))))
+    assert values(some) == [3, 1]
+    assert some.fingerprint() == images.select(np.array([3, 1])).fingerprint() != images.fingerprint()
+    assert len(pickle.loads(pickle.dumps(images.select(np.array([], dtype=np.int64))))) == 0
+
+
+def test_other_processes_read_the_same(place):
+    images = open_dataset(place).images
+    images.load(0)  # an open file must not travel
+    code = "import pickle, sys; i = pickle.load(sys.stdin.buffer); "
+    code += "print([int(i.load(k).pixels[0, 0, 0]) for k in range(4)])"
+    told = subprocess.run([sys.executable, "-c", code], input=pickle.dumps(images), capture_output=True, timeout=60)
+    assert told.stdout.decode().strip() == "[0, 1, 2, 3]", told.stderr.decode()
+
+
+def test_the_fingerprint_is_stable_until_something_changes(place):
+    before = open_dataset(place).images.fingerprint()
+    assert open_dataset(place).images.fingerprint() == before
+    target = place / "dog/1.png" if place.is_dir() else place
+    found = target.stat()
+    data = bytearray(target.read_bytes())
+    target.write_bytes(bytes(data))
+    os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns))  # the same size and time of modification
+    assert open_dataset(place).images.fingerprint() != before
+
+
+def test_a_change_right_after_a_fingerprint_is_seen(make_tree):
+    folder = make_tree(*NAMES)
+    images = open_dataset(folder).images
+    seen = set()
+    for value in range(20):
+        (folder / "cat/1.png").write_bytes(grey_png(value))
+        seen.add(images.fingerprint())
+    assert len(seen) == 20
+
+
+def test_an_archive_that_changed_is_refused_not_misread(make_zip):
+    path = make_zip(*NAMES)
+    images = open_dataset(path).images
+    path.write_bytes(path.read_bytes() + b"more")
+    with pytest.raises(SourceError, match="has changed since it was opened"):
+        images.load(0)
+
+
+def test_background_reaches_the_pixels(tmp_path):
+    from PIL import Image
+
+    Image.new("LA", (3, 3), (9, 0)).save(tmp_path / "a.png")
+    images = FileImages(tmp_path, ["a.png"])
+    assert values(images) == [255]
+    assert values(images.with_background(7)) == [7]
+    assert images.with_background(7).fingerprint() != images.fingerprint()
+
+
+def test_what_cannot_be_read_says_why(tmp_path):
+    (tmp_path / "folder.png").mkdir()
+    images = FileImages(tmp_path, ["gone.png", "folder.png"])
+    with pytest.raises(UnreadableImageError, match="No such file"):
+        images.load(0)
+    with pytest.raises(UnreadableImageError, match=r"directory|regular"):
+        images.load(1)
+
+
+def test_a_huge_file_is_not_read(tmp_path):
+    with (tmp_path / "a.png").open("wb") as file:
+        file.truncate(MAX_BYTES + 1)
+    with pytest.raises(UnreadableImageError, match="more than the 536,870,912 allowed"):
+        FileImages(tmp_path, ["a.png"]).load(0)
+
+
+def test_a_pipe_is_refused(tmp_path):
+    path = tmp_path / "a.png"
+    os.mkfifo(path)
+    descriptor = os.open(path, os.O_RDWR)  # else opening it would wait
+    try:
+        with pytest.raises(UnreadableImageError, match="not a regular file"):
+            FileImages(tmp_path, ["a.png"]).load(0)
+    finally:
+        os.close(descriptor)
+
+
+def test_more_files_than_stay_open(tmp_path):
+    paths = []
+    for i in range(100):
+        paths.append(tmp_path / str(i))
+        paths[-1].write_bytes(b"%03d" % i)
+    files = FileRanges(paths)
+    assert [files.read(i, 0, 3) for i in (0, 99, 50)] == [b"000", b"099", b"050"]
+    with pytest.raises(UnreadableImageError, match="ends before"):
+        files.read(0, 1, 3)
+
+
+def test_damaged_zip_members(make_zip):
+    path = make_zip(*NAMES)
+    data = bytearray(path.read_bytes())
+    at = data.index(b"IHDR")
+    data[at + 20] ^= 255
+    path.write_bytes(bytes(data))
+    images = open_dataset(path).images
+    with pytest.raises(UnreadableImageError, match="CRC-32"):
+        images.load(0)
+    assert images.load(1).pixels.shape == (4, 6, 1)
+
+
+def test_a_zip_bomb_is_not_unpacked(tmp_path):
+    path = tmp_path / "bomb.zip"
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("a/1.png", "w", force_zip64=True) as out,
+    ):
+        for _ in range(600):
+            out.write(bytes(2**20))
+        archive_name = "b/1.png"
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(archive_name, grey_png())
+    data = open_dataset(path)
+    with pytest.raises(UnreadableImageError, match="unpacks to 629,145,600 bytes"):
+        data.images.load(0)
+    assert data.images.load(1).pixels.shape == (4, 6, 1)
+
+
+def test_a_member_that_unpacks_to_more_than_it_says(make_zip):
+    path = make_zip("a/1.png", "b/1.png", packing=zipfile.ZIP_DEFLATED)
+    data = bytearray(path.read_bytes())
+    at = data.index(b"PK\1\2")
+    data[at + 24] -= 5  # the unpacked size
+    path.write_bytes(bytes(data))
+    with pytest.raises(UnreadableImageError, match="does not unpack to the size"):
+        open_dataset(path).images.load(0)
