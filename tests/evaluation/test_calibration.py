@@ -67,10 +67,12 @@ def test_scaling_lowers_the_error_on_other_pictures():
     assert after["accuracy"] == before["accuracy"]
 
 
-def test_no_mistake_keeps_1():
+def test_without_a_mistake_the_rule_of_succession_says_how_sure():
     said = Predictions(["a", "b"], [[1, 0], [0, 1]], [0, 1], ("x", "y"))
     fit = fit_temperature(said)
-    assert (fit.temperature, fit.at_bound) == (1.0, True)
+    # Two right answers expect 3/4 of the next one: 1 / (1 + exp(−1 / T)) = 3/4.
+    assert fit.temperature == pytest.approx(1 / np.log(3))
+    assert fit.at_bound
     assert "no picture is wrong" in str(fit)
 
 

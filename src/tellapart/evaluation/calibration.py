@@ -30,7 +30,7 @@ class TemperatureFit:
         loss_before: mean negative log-likelihood at temperature 1.
         loss_after: likewise at ``temperature``.
         count: the labelled pictures that it was fitted on.
-        at_bound: whether the data would have it beyond what is allowed.
+        at_bound: whether the data alone would have it beyond what is allowed.
         note: what a person should know about it, "" where all is well.
     """
 
@@ -53,7 +53,8 @@ def fit_temperature(predictions: Predictions, *, bounds: tuple[float, float] = B
     """Find the temperature with the smallest negative log-likelihood; fit it on validation, never on test.
 
     The loss is convex in 1/T, so its derivative has one root, found by Newton's steps kept inside a bracket.
-    Where no labelled picture is wrong, the likelihood would have every answer 100% sure: 1 is kept instead, and said.
+    Where none of N labelled pictures is wrong, the likelihood would have every answer 100% sure. The temperature then
+    makes the mean confidence (N + 1) / (N + 2), what the rule of succession expects of the next picture, and says so.
 
     Args:
         predictions: of the validation split.
@@ -78,8 +79,12 @@ def fit_temperature(predictions: Predictions, *, bounds: tuple[float, float] = B
     gaps = known.logits.astype(np.float64)
     gaps -= gaps[np.arange(len(gaps)), known.labels][:, None]
     if gaps.max() <= 0:
-        note = "no picture is wrong, so nothing says how sure is too sure: 1 is kept"
-        return TemperatureFit(1.0, before, before, len(known), at_bound=True, note=note)
+        temperature = _succession(gaps, lowest=bounds[0], highest=bounds[1])
+        share = (len(known) + 1) / (len(known) + 2)
+        note = f"no picture is wrong: the mean confidence is set to {share:.2%}, by the rule of succession"
+        return TemperatureFit(
+            temperature, before, loss(known, temperature=temperature), len(known), at_bound=True, note=note
+        )
     inverse, at_bound = _root(gaps, lowest=1 / bounds[1], highest=1 / bounds[0])
     temperature = 1 / inverse
     note = f"at the bound of {bounds[0]:g} to {bounds[1]:g}: the confidences say little" if at_bound else ""
@@ -103,6 +108,17 @@ def _root(gaps: Floats, *, lowest: float, highest: float) -> tuple[float, bool]:
             break
         at = following
     return at, False
+
+
+def _succession(gaps: Floats, *, lowest: float, highest: float) -> float:
+    """Return the temperature at which the mean confidence of N right answers is (N + 1) / (N + 2)."""
+    wished = (len(gaps) + 1) / (len(gaps) + 2)
+    low, high = np.log(lowest), np.log(highest)
+    for _ in range(60):
+        middle = (low + high) / 2
+        confidence = (1 / np.exp(gaps / np.exp(middle)).sum(axis=1)).mean()
+        low, high = (middle, high) if confidence > wished else (low, middle)
+    return float(np.exp((low + high) / 2))
 
 
 def _slope(gaps: Floats, inverse: float) -> tuple[float, float]:
