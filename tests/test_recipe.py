@@ -49,7 +49,9 @@ def test_a_mistyped_key_is_named_with_the_right_one_at_every_level(at, name, fie
 
 
 def test_a_key_like_none_gets_the_list():
-    with pytest.raises(RecipeError, match="^training.early_stopping.qqq is not a setting: there are monitor, patience"):
+    with pytest.raises(
+        RecipeError, match=r"^training\.early_stopping\.qqq is not a setting: there are monitor, patience"
+    ):
         Recipe.make(training={"early_stopping": {"qqq": 1}})
 
 
@@ -187,7 +189,7 @@ def test_changed_lays_settings_over_others():
     assert other.net.options == {"width": 8, "blocks": 2}
     assert (other.training.epochs, other.training.optimizer.name) == (3, "sgd")
     assert recipe.net.options == {"width": 8}
-    with pytest.raises(RecipeError, match="did you mean training.epochs"):
+    with pytest.raises(RecipeError, match=r"did you mean training\.epochs"):
         recipe.changed(training={"epoch": 1})
 
 
