@@ -76,7 +76,7 @@ def describe(small: NDArray[np.uint8], *, trims: NDArray[np.bool_] | None = None
 CLOSE = 3.0
 """How far a copy may lie that was only re-encoded."""
 
-REACH_FACTOR = 2.7
+REACH_FACTOR = 3.1
 """Times the change by a trim of TRIM on each side, to first order: strokes a cell wide change more than that."""
 
 REACH_FLOOR = 5.0

@@ -1,0 +1,183 @@
+"""Repeats: planted copies are found, look-alikes are not."""
+
+import io
+import itertools
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from tellapart.images.arrays import ArrayImages
+from tellapart.images.audit.alignment import align, small_residual
+from tellapart.images.audit.candidates import propose
+from tellapart.images.audit.descriptors import Descriptors
+from tellapart.images.audit.near import find_repeats, same_picture
+from tellapart.images.dataset import Dataset, Picture
+from tellapart.images.facts import FACTS, facts_of
+
+
+class Listed:
+    """Pictures in a list, of any size each."""
+
+    def __init__(self, pictures):
+        self.pictures = pictures
+
+    def __len__(self):
+        return len(self.pictures)
+
+    def load(self, index):
+        pixels = np.asarray(self.pictures[index])
+        pixels = pixels if pixels.ndim == 3 else pixels[..., None]
+        return Picture(pixels, mode="RGB", digest=index.to_bytes(4, "big"))
+
+
+def repeats(pictures):
+    images = Listed(pictures)
+    facts = np.array([facts_of(images.load(i)) for i in range(len(images))], dtype=FACTS)
+    data = Dataset(range(len(images)), images, [0] * len(images), class_names=("a",))
+    return find_repeats(data, facts)
+
+
+@pytest.fixture(scope="module")
+def photographs():
+    from skimage import data
+
+    whole = [data.chelsea(), data.astronaut(), data.coffee(), data.rocket(), data.camera()]
+    size = 190
+    return [
+        np.ascontiguousarray(picture[top : top + size, left : left + size])
+        for picture in whole
+        for top, left in itertools.product((0, 95), (0, 120, 230))
+    ]
+
+
+def glyph(seed, side=80):
+    """Five strokes of ink on white, as a writer would draw them."""
+    rng = np.random.default_rng(seed)
+    image = Image.new("L", (side * 4, side * 4), 255)
+    draw = ImageDraw.Draw(image)
+    for _ in range(5):
+        ends = rng.uniform(0.06, 0.94, (3, 2)) * side * 4
+        draw.line([tuple(end) for end in ends], fill=int(rng.integers(0, 90)), width=14, joint="curve")
+    return np.asarray(image.resize((side, side), Image.Resampling.BOX))
+
+
+def encoded(pixels, quality):
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
+    return np.asarray(Image.open(buffer))
+
+
+def resized(pixels, percent):
+    height, width = pixels.shape[:2]
+    size = (round(width * percent / 100), round(height * percent / 100))
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
+
+
+def trimmed(pixels, *sides):
+    height, width = pixels.shape[:2]
+    left, top, right, bottom = (round(0.02 * n) if s else 0 for n, s in zip((width, height) * 2, sides, strict=True))
+    return pixels[top : height - bottom, left : width - right]
+
+
+CHANGES = {
+    "JPEG 70": lambda p: encoded(p, 70),
+    "JPEG 95": lambda p: encoded(p, 95),
+    "half size": lambda p: resized(p, 50),
+    "half as large again": lambda p: resized(p, 150),
+    "trimmed all round": lambda p: trimmed(p, 1, 1, 1, 1),
+    "trimmed left": lambda p: trimmed(p, 1, 0, 0, 0),
+    "trimmed below, JPEG 80": lambda p: encoded(np.ascontiguousarray(trimmed(p, 0, 0, 0, 1)), 80),
+    "trimmed, half size": lambda p: resized(np.ascontiguousarray(trimmed(p, 1, 1, 1, 1)), 50),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
+def test_a_changed_photograph_is_found_and_nothing_else(photographs, change):
+    planted = [change(photographs[i]) for i in (0, 7, 13, 20)]
+    found = repeats([*photographs, *planted])
+    n = len(photographs)
+    assert found.pairs.tolist() == [[0, n], [7, n + 1], [13, n + 2], [20, n + 3]]
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
+def test_a_changed_glyph_is_found_and_nothing_else(change):
+    glyphs = [glyph(seed) for seed in range(60)]
+    found = repeats([*glyphs, *(change(glyphs[i]) for i in (3, 30, 51))])
+    assert found.pairs.tolist() == [[3, 60], [30, 61], [51, 62]]
+
+
+def test_equal_pixels_in_other_bytes_are_exact_repeats_even_as_colour():
+    picture = glyph(1)
+    found = repeats([picture, glyph(2), picture.copy(), np.repeat(picture[..., None], 3, axis=2)])
+    assert found.exact.tolist() == [0, 1, 0, 0]
+    assert found.exact_groups()[0].tolist() == [0, 2, 3]
+    assert len(found.pairs) == 0
+
+
+def test_digits_that_look_alike_are_no_repeats():
+    from sklearn.datasets import load_digits
+
+    pixels = np.round(load_digits().images * 255 / 16).astype(np.uint8)
+    data = Dataset(range(len(pixels)), ArrayImages(pixels), [0] * len(pixels), class_names=("a",))
+    images = data.images
+    facts = np.array([facts_of(images.load(i)) for i in range(len(images))], dtype=FACTS)
+    found = find_repeats(data, facts)
+    assert len(found.pairs) == 0
+    assert found.exact_groups() == []
+
+
+def test_products_on_a_plain_ground_that_differ_in_a_print_are_no_repeats():
+    shirts = []
+    for seed in range(12):
+        image = Image.new("RGB", (200, 200), "white")
+        draw = ImageDraw.Draw(image)
+        draw.rounded_rectangle((45, 30, 155, 185), 20, fill=(120, 130, 150))
+        rng = np.random.default_rng(seed)
+        x, y = rng.integers(80, 100, 2)
+        draw.polygon([(x + a, y + b) for a, b in rng.integers(0, 36, (5, 2)).tolist()], fill=(230, 210, 60))
+        shirts.append(np.asarray(image))
+    assert len(repeats(shirts).pairs) == 0
+
+
+def test_one_thousand_blank_pictures_stay_quick_and_silent():
+    rng = np.random.default_rng(0)
+    pictures = [np.clip(250 + rng.normal(0, 1, (40, 40)), 0, 255).astype(np.uint8) for _ in range(1000)]
+    assert len(repeats(pictures).pairs) == 0
+
+
+def test_another_colour_is_another_picture(photographs):
+    first = photographs[0]
+    assert not same_picture(align(first, np.ascontiguousarray(first[..., ::-1])))
+
+
+def test_alignment_finds_a_known_trim(photographs):
+    for picture in photographs[:8]:
+        match = align(picture, picture[3:, 2:-4])
+        assert match.residual < 0.02
+        assert match.detail > 0.995
+
+
+def test_small_residual_ignores_a_shift_and_a_stretch():
+    rows, columns = np.mgrid[:16, :16] / 16
+    first = (128 + 80 * np.sin(5 * columns) * np.cos(4 * rows))[None].astype(np.uint8)
+    second = (128 + 80 * np.sin(5 * (columns * 1.02 + 0.01)) * np.cos(4 * rows))[None].astype(np.uint8)
+    assert small_residual(first, second)[0] < 0.02
+    other = np.random.default_rng(0).integers(0, 256, (1, 16, 16), dtype=np.uint8)
+    assert small_residual(first, other)[0] > 0.5
+
+
+def test_candidates_are_those_of_brute_force():
+    rng = np.random.default_rng(3)
+    vectors = rng.normal(0, 10, (3000, 6)).astype(np.float32)
+    reach = np.full(3000, 2.5, dtype=np.float32)
+    distance = np.sqrt(((vectors[:, None] - vectors[None]) ** 2).sum(axis=2))
+    expected = {(i, j) for i, j in np.argwhere(distance <= 2.5).tolist() if i < j}
+    found = {(i, j) for i, j in propose(Descriptors(vectors, reach)).tolist()}
+    assert found <= expected
+    assert len(found) >= 0.98 * len(expected)
+
+
+def test_a_crowd_of_equal_descriptors_gives_few_candidates():
+    vectors = np.zeros((6000, 4), dtype=np.float32)
+    assert len(propose(Descriptors(vectors, np.ones(6000, dtype=np.float32)))) <= 6000 * 24

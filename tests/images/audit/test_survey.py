@@ -1,0 +1,127 @@
+"""The audit as a whole: findings, leaks, their removal, and what is written down."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tellapart.images.arrays import ArrayImages
+from tellapart.images.audit import audit, drop_leaks, guess_kind
+from tellapart.images.dataset import Dataset, Splits
+from tellapart.images.facts import FACTS, facts_of
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("TELLAPART_CACHE", str(tmp_path / "cache"))
+
+
+def noise(n, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (n, 12, 12), dtype=np.uint8)
+
+
+def dataset(pixels, labels, classes=("x", "y"), **more):
+    return Dataset([f"p{i}" for i in range(len(pixels))], ArrayImages(pixels), labels, class_names=classes, **more)
+
+
+def codes(found):
+    return [finding.code for finding in found.findings]
+
+
+def test_clean_pictures_leak_nothing():
+    data = dataset(noise(60), [0, 1] * 30)
+    found = audit(data, splits=Splits(train=range(40), validation=range(40, 50), test=range(50, 60)))
+    assert found.leaks == ()
+    assert found.findings == ()
+    assert found.leak_sentence() == ""
+    assert found.counts["test"] == {"x": 5, "y": 5}
+
+
+def test_leaks_name_both_sides_and_test_stays_whole():
+    pixels = noise(60)
+    pixels[1] = pixels[55]  # train and test
+    pixels[41] = pixels[56]  # validation and test
+    pixels[2] = pixels[42]  # train and validation
+    pixels[3] = pixels[4]  # both train: no leak
+    pixels[43] = pixels[5] = pixels[57]  # all three
+    splits = Splits(train=range(40), validation=range(40, 50), test=range(50, 60))
+    found = audit(dataset(pixels, [0, 1] * 30), splits=splits)
+    assert {(leak.drop, leak.keep, leak.splits) for leak in found.leaks} == {
+        (1, 55, ("train", "test")),
+        (41, 56, ("validation", "test")),
+        (2, 42, ("train", "validation")),
+        (5, 57, ("train", "test")),
+        (43, 57, ("validation", "test")),
+    }
+    left = drop_leaks(splits, found)
+    assert left.test.tolist() == splits.test.tolist()
+    assert sorted(set(splits.validation) - set(left.validation)) == [41, 43]
+    assert sorted(set(splits.train) - set(left.train)) == [1, 2, 5]
+    assert left.notes[-1] == "dropped what also stands in a later split: 3 of train, 2 of validation"
+    assert audit(dataset(pixels, [0, 1] * 30), splits=left).leaks == ()
+
+
+def test_the_worst_comes_first_and_each_code_is_there():
+    pixels = noise(130)
+    pixels[0] = pixels[125]
+    pixels[7] = 9
+    labels = np.array([0] * 125 + [1] * 5)
+    splits = Splits(train=range(100), validation=range(100, 120), test=range(120, 130))
+    found = audit(dataset(pixels, labels, classes=("x", "y", "z")), splits=splits)
+    assert codes(found)[0] == "leak"
+    assert {"two-labels", "constant", "empty-class", "imbalance", "tiny-class", "one-split-only"} <= set(codes(found))
+    assert found.finding("imbalance").sentence == "the classes are uneven, 25 to 1: 'x' has 125 pictures, 'y' has 5"
+    assert found.finding("constant").ids == (("p7",),)
+    assert found.finding("one-split-only").sentence == "classes with pictures in test alone: 'y'"
+    assert found.finding("two-labels").groups == ((0, 125),)
+
+
+def test_groups_on_two_sides_are_said():
+    data = dataset(noise(60), [0, 1] * 30, groups=["a"] * 41 + ["b"] * 19)
+    found = audit(data, splits=Splits(train=range(40), validation=range(40, 60), test=[]))
+    assert found.finding("group-across-splits").sentence.startswith("groups stand in two splits: 1 in train and valid")
+
+
+def test_json_holds_ids_and_says_the_total_of_long_lists():
+    pixels = noise(300)
+    pixels[150:] = pixels[:150]
+    splits = Splits(train=range(150), validation=[], test=range(150, 300))
+    document = json.loads(json.dumps(audit(dataset(pixels, [0, 1] * 150), splits=splits).to_dict()))
+    assert document["leaks"]["total"] == 150
+    assert len(document["leaks"]["shown"]) == 100
+    assert document["leaks"]["shown"][0]["ids"] == ["p0", "p150"]
+    assert document["findings"][0]["total"] == 150
+    assert len(document["findings"][0]["ids"]) == 100
+    assert sum(document["distributions"]["brightness"]["counts"]) == 300
+
+
+def test_text_and_page():
+    found = audit(dataset(noise(40), [0, 1] * 20, classes=("<b>", "龙")))
+    assert "40 pictures, 2 classes" in str(found)
+    assert "&lt;b&gt;" in found._repr_html_()
+    assert repr(found) == "Audit('pictures': 40 pictures, 0 leaks, 0 findings)"
+
+
+def facts(pictures):
+    images = [ArrayImages(np.ascontiguousarray(picture)[None]) for picture in pictures]
+    return np.array([facts_of(image.load(0)) for image in images], dtype=FACTS)
+
+
+def test_kind_of_digits_and_photographs():
+    from skimage import data
+    from sklearn.datasets import load_digits
+
+    digits = np.round(load_digits().images[:200] * 255 / 16).astype(np.uint8)
+    assert guess_kind(facts(digits)).name == "writing"
+    cat = data.chelsea()
+    crops = [cat[y : y + 120, x : x + 120] for y in range(0, 180, 20) for x in range(0, 300, 40)]
+    assert guess_kind(facts(crops)).name == "photographs"
+    assert guess_kind(facts([*crops[:40], *digits[:40]])).name == "mixed"
+
+
+def test_import_is_light():
+    program = "import sys, tellapart.images.audit, tellapart.images.split; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"torch", "scipy", "sklearn", "skimage"} & set(loaded)
