@@ -124,16 +124,17 @@ def build_digits(path: Path, *, names: list[str], **more) -> Run:
     splits = {name: ids[where].tolist() for name, where in parts.items()}
     run.save("splits", {**splits, "notes": ["validation: made, stratified, seed 0", "test: made, stratified, seed 0"]})
     position = {str(id): i for i, id in enumerate(ids)}
+    pixels = pixels.copy()
+    pixels[parts["test"][:2]] = pixels[parts["train"][:2]]
+    pixels[parts["train"][5]] = pixels[parts["train"][6]]
     run.save("audit", audit_digits(pixels, ids, digits.target, names=names, parts=parts))
     save_thumbnails(run, {id: pixels[position[id]][..., None] for id in wanted_pictures(run)})
     return run
 
 
 def audit_digits(pixels, ids, labels, *, names: list[str], parts: dict) -> dict:
-    """Audit the digits with two pictures of the training also in test and one under another label."""
-    pixels, labels = pixels.copy(), labels.copy()
-    pixels[parts["test"][:2]] = pixels[parts["train"][:2]]
-    pixels[parts["train"][5]] = pixels[parts["train"][6]]
+    """Audit the digits: two pictures of the training stand in test too, one stands under two labels."""
+    labels = labels.copy()
     labels[parts["train"][5]] = (labels[parts["train"][6]] + 1) % 10
     data = Dataset(ids, ArrayImages(pixels), labels, class_names=tuple(names), name="digits")
     return audit(data, splits=Splits(**parts)).to_dict()

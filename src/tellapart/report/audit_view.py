@@ -17,6 +17,12 @@ GROUPS = 12
 PER_GROUP = 4
 """Pictures of a group that are shown at most."""
 
+MODES = {
+    "1": "1 bit", "L": "grey", "LA": "grey with transparency", "P": "palette", "RGB": "colour",
+    "RGBA": "colour with transparency", "CMYK": "CMYK", "I;16": "16-bit grey",
+}  # fmt: skip
+"""Pillow's modes in words."""
+
 REPEATS = ("exact-repeat", "near-repeat")
 
 
@@ -75,6 +81,7 @@ class AuditView:
         counts: by class, one number a split.
         distributions: histograms; those of measures that are the same for all pictures are left out.
         facts: (what, how much) of the pictures as a whole.
+        kind: what they look like, and why.
     """
 
     sentences: tuple[Markup, ...]
@@ -83,6 +90,7 @@ class AuditView:
     counts: tuple[tuple[str, tuple[int, ...]], ...]
     distributions: tuple[Distribution, ...]
     facts: tuple[tuple[str, str], ...]
+    kind: str
 
 
 def read_audit(audit: Mapping[str, Any]) -> AuditView:
@@ -108,6 +116,7 @@ def read_audit(audit: Mapping[str, Any]) -> AuditView:
                 if one["quantiles"]["0"] != one["quantiles"]["1"]
             ),
             facts=tuple(_facts(audit)),
+            kind=_capital(f"they look like {audit['kind']['name']}: {audit['kind']['reason']}") + ".",
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RunCorruptError(f"audit.json does not hold what it should: {error!r}: train again") from error
@@ -157,12 +166,11 @@ def _capital(sentence: str) -> str:
 
 def _facts(audit: Mapping[str, Any]) -> list[tuple[str, str]]:
     facts = [("pictures", f"{int(audit['pictures']):,}"), ("classes", f"{len(audit['class_names']):,}")]
-    kind = audit["kind"]
-    facts.append(("they look like", f"{kind['name']}: {kind['reason']}" if "reason" in kind else str(kind["name"])))
     for name, one in audit["distributions"].items():
         low, middle, high = (one["quantiles"][key] for key in ("0", "0.5", "1"))
         text = f"{middle:,.0f} {one['unit']}" if low == high else f"{low:,.0f} to {high:,.0f} {one['unit']}"
         facts.append((name, text if low == high else f"{text}, half below {middle:,.0f}"))
     if audit["modes"]:
-        facts.append(("stored as", ", ".join(f"{mode} ({count:,})" for mode, count in audit["modes"].items())))
+        modes = ", ".join(f"{MODES.get(mode, mode)} ({count:,})" for mode, count in audit["modes"].items())
+        facts.append(("stored as", modes))
     return facts

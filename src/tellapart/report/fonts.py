@@ -94,7 +94,9 @@ def _candidates() -> list[tuple[str, str]]:
             name,
         )
 
-    return [(font.name, font.fname) for font in sorted(fontManager.ttflist, key=order)]
+    # Fonts of last resort have a box for every code point, and say nothing with it.
+    fonts = [font for font in fontManager.ttflist if "lastresort" not in font.name.replace(" ", "").lower()]
+    return [(font.name, font.fname) for font in sorted(fonts, key=order)]
 
 
 def _usual_path() -> str:

@@ -71,7 +71,7 @@ def load_thumbnails(run: Run, *, external: str | None = None) -> dict[str, str]:
         with np.load(run.path / _file(external), allow_pickle=False) as file:
             ids = json.loads(file["ids"].tobytes())
             data, ends = file["data"].tobytes(), file["ends"].tolist()
-            starts = [0, *ends[:-1]]
+            starts = [0, *ends][: len(ends)]
             return {str(id): data_address(data[a:b]) for id, a, b in zip(ids, starts, ends, strict=True)}
     except (ValueError, KeyError, OSError, TypeError, zipfile.BadZipFile) as error:
         raise RunCorruptError(f"{run.path / _file(external)} is damaged ({error}): make the report again") from error

@@ -67,7 +67,7 @@ def duration(seconds: float) -> str:
     """Return a length of time.
 
     Example:
-        >>> duration(4.2), duration(75), duration(7300)
+        >>> duration(4.2), duration(75), duration(7320)
         ('4.2 seconds', '1 min 15 s', '2 h 2 min')
     """
     if seconds < 60:

@@ -61,8 +61,8 @@ function card(set, at) {
   const lines = right
     ? [make("p", { class: "name" }, make("bdi", { class: "said right" }, said), " ", make("span", { class: "more-sure" }, percent(set.confidences[at])))]
     : [
-      make("p", { class: "name" }, "is ", make("bdi", { class: "truth" }, truth), " ", make("span", { class: "more-sure" }, percent(set.label_confidences[at]))),
-      make("p", { class: "name" }, "said ", make("bdi", { class: "said" }, said), " ", make("span", { class: "more-sure" }, percent(set.confidences[at]))),
+      make("p", { class: "name", title: `${percent(set.label_confidences[at])} for ${truth}` }, "labelled ", make("bdi", { class: "truth" }, truth)),
+      make("p", { class: "name" }, "said ", make("bdi", { class: "said" }, said), make("span", { class: "more-sure" }, `, ${percent(set.confidences[at])} sure`)),
     ];
   return make("figure", { class: "card" }, make("div", { class: "frame" }, watch(image), make("span", { class: "blank", hidden: "" })),
     make("figcaption", {}, ...lines, make("p", { class: "file", title: set.ids[at] }, set.ids[at])));

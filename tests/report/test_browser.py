@@ -1,0 +1,172 @@
+"""The page in Chromium: it fits every width, works by keyboard, shows pictures and asks for nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def opened(browser):
+    """A function that opens a run's page; everything that the page complains of or asks for fails the test."""
+    contexts, complaints = [], []
+
+    def open_page(run, *, width=1280, scheme="light", script=True):
+        context = browser.new_context(
+            viewport={"width": width, "height": 844}, color_scheme=scheme, java_script_enabled=script
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda r: complaints.append(r.url) if not r.url.startswith(("file:", "data:")) else None)
+        page.goto((run.path / "report.html").as_uri())
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.mark.parametrize("width", [360, 390, 768, 1280])
+@pytest.mark.parametrize("kind", ["digits_run", "large_run"])
+def test_the_page_never_scrolls_sideways(opened, request, kind, width):
+    page = opened(request.getfixturevalue(kind), width=width)
+    assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
+
+
+def test_the_first_page_stands_within_a_second(opened, large_run):
+    times = []
+    for _ in range(3):
+        page = opened(large_run)
+        page.wait_for_timeout(200)
+        paint = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null"
+        ready = page.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd")
+        painted = page.evaluate(paint)
+        times.append(ready if painted is None else painted)
+        page.close()
+    assert min(times) < 1000, times
+
+
+def test_pictures_are_drawn_when_they_come_into_sight(opened, large_run):
+    page = opened(large_run)
+    loaded = "document.querySelectorAll('img[data-picture][src]').length"
+    assert page.evaluate(loaded) == 0
+    page.locator("#mistakes").scroll_into_view_if_needed()
+    page.wait_for_selector("#mistakes-gallery img[src]")
+    page.wait_for_timeout(100)
+    assert page.evaluate("document.querySelector('#mistakes-gallery img').naturalWidth") > 0
+    assert page.evaluate(loaded) < 100
+
+
+def test_a_cell_opens_its_pictures_by_mouse_and_by_keyboard(opened, digits_run):
+    page = opened(digits_run)
+    cell = page.locator("#matrix .cell:not(.hit)").first
+    label = cell.get_attribute("aria-label")
+    count = int(label.split(": ")[1].split(" of ")[0])
+    cell.click()
+    dialog = page.locator("#pictures-of")
+    assert dialog.is_visible()
+    assert dialog.locator(".card").count() == count
+    page.keyboard.press("Escape")
+    assert not dialog.is_visible()
+
+    page.locator("#matrix .cell[tabindex='0']").focus()
+    before = page.evaluate("document.activeElement.getAttribute('aria-label')")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')") != before
+    page.keyboard.press("Enter")
+    assert dialog.is_visible()
+    assert page.evaluate("document.activeElement.closest('dialog') !== null")
+
+
+def test_the_matrix_can_be_ordered_and_shows_mistakes_alone(opened, digits_run):
+    page = opened(digits_run)
+    everything = page.locator("#matrix .cell").count()
+    right = page.locator("#matrix .cell.hit").count()
+    page.locator("#matrix-mistakes").check()
+    assert page.locator("#matrix .cell").count() == everything - right
+    for order in ("worst", "confused", "given"):
+        page.locator("#matrix-order").select_option(order)
+        assert page.locator("#matrix .rows span").count() == 10
+
+
+def test_mistakes_are_filtered_by_class_and_come_a_page_at_a_time(opened, large_run):
+    page = opened(large_run)
+    assert page.locator("#mistakes-gallery .card").count() == 48
+    page.locator("#mistakes-more").click()
+    assert page.locator("#mistakes-gallery .card").count() == 96
+    name = "class number 6"
+    value = page.locator("#mistakes-class option", has_text=f"{name} (").first.get_attribute("value")
+    page.locator("#mistakes-class").select_option(value)
+    for card in page.locator("#mistakes-gallery .card").all()[:10]:
+        assert name in card.locator(".name").all_inner_texts()[0] + card.locator(".name").all_inner_texts()[1]
+
+
+def test_the_table_of_classes_sorts(opened, digits_run):
+    page = opened(digits_run)
+    rows = lambda: page.locator("#class-table tbody td:nth-child(2)").all_inner_texts()  # noqa: E731
+    page.locator("#class-table th button", has_text="pictures").click()
+    assert rows() == sorted(rows(), key=int, reverse=True)
+    page.locator("#class-table th button", has_text="pictures").click()
+    assert rows() == sorted(rows(), key=int)
+    assert page.locator("#class-table th[aria-sort]").count() == 1
+
+
+def test_everything_that_can_be_pressed_has_a_name_and_every_picture_a_text(opened, digits_run):
+    page = opened(digits_run)
+    nameless = """[...document.querySelectorAll('button, select, input, a, svg[role=img], [role=region], [role=group]')]
+      .filter(e => !e.closest('[hidden], dialog') && !(e.getAttribute('aria-label') || e.textContent.trim()
+        || (e.labels && e.labels.length))).length"""
+    assert page.evaluate(nameless) == 0
+    assert page.evaluate("[...document.querySelectorAll('img:not([alt])')].length") == 0
+    assert page.evaluate("document.querySelectorAll('h1').length") == 1
+
+
+CONTRAST = """() => {
+  const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+  const rgba = (c) => { canvas.clearRect(0,0,1,1); canvas.fillStyle = c; canvas.fillRect(0,0,1,1);
+    const d = canvas.getImageData(0,0,1,1).data; return [d[0], d[1], d[2], d[3] / 255]; };
+  const over = (a, b) => [0,1,2].map(i => a[i] * a[3] + b[i] * (1 - a[3]));
+  const linear = (v) => v / 255 <= .03928 ? v / 255 / 12.92 : ((v / 255 + .055) / 1.055) ** 2.4;
+  const light = (c) => .2126 * linear(c[0]) + .7152 * linear(c[1]) + .0722 * linear(c[2]);
+  const ground = (e) => { const layers = [];
+    for (let n = e; n; n = n.parentElement) layers.push(rgba(getComputedStyle(n).backgroundColor));
+    return layers.reverse().reduce((below, layer) => over(layer, below), [255,255,255]); };
+  const found = [];
+  for (const e of document.querySelectorAll('main *, nav *, footer *')) {
+    if (![...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim())) continue;
+    if (e.closest('svg, .sr, noscript') || !e.checkVisibility()) continue;
+    const below = ground(e), ink = over(rgba(getComputedStyle(e).color), below), [a, b] = [light(ink), light(below)];
+    const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
+    if (ratio < 4.5) found.push(`${e.className || e.tagName} ${e.textContent.slice(0, 20)} ${ratio.toFixed(2)}`);
+  }
+  return found;
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_has_the_contrast_of_wcag_aa(opened, digits_run, scheme):
+    assert opened(digits_run, scheme=scheme).evaluate(CONTRAST) == []
+
+
+def test_dark_and_light_differ(opened, digits_run):
+    ground = "getComputedStyle(document.body).backgroundColor"
+    assert opened(digits_run).evaluate(ground) != opened(digits_run, scheme="dark").evaluate(ground)
+
+
+def test_it_prints_without_its_controls(opened, digits_run):
+    page = opened(digits_run, scheme="dark")
+    page.emulate_media(media="print")
+    assert not page.locator("nav.contents").is_visible()
+    assert page.locator("#matrix .cell").first.is_visible()
+    assert len(page.pdf()) > 20_000
+
+
+def test_the_words_and_tables_stand_without_scripts(opened, digits_run):
+    page = opened(digits_run, script=False)
+    assert page.locator("#summary .passage").count() >= 5
+    assert page.locator("#class-table tbody tr").count() == 10

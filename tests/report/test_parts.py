@@ -1,0 +1,161 @@
+"""Thumbnails, the choice of pictures, words, ticks, fonts and Matplotlib figures."""
+
+from __future__ import annotations
+
+import io
+import logging
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tellapart.errors import DataError, RunCorruptError
+from tellapart.evaluation import Predictions, evaluate, find_mistakes
+from tellapart.recipe import Recipe
+from tellapart.report import (
+    choose_fonts,
+    confusion_figure,
+    curves_figure,
+    reliability_figure,
+    save_thumbnails,
+    wanted_pictures,
+)
+from tellapart.report.charts import nice_ticks, whole_ticks
+from tellapart.report.selection import MOST
+from tellapart.report.thumbnails import encode_thumbnail, load_thumbnails
+from tellapart.run import Run
+
+
+def decoded(encoded: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(encoded)))
+
+
+def test_small_pictures_keep_every_pixel():
+    pixels = np.random.default_rng(0).integers(0, 256, (28, 20, 3), dtype=np.uint8)
+    assert (decoded(encode_thumbnail(pixels)) == pixels).all()
+
+
+@pytest.mark.parametrize("shape", [(300, 200, 3), (80, 60, 1), (97, 5), (1, 4000, 3)])
+def test_thumbnails_are_at_most_96_pixels_and_look_alike(shape):
+    height, width = shape[:2]
+    ramp = np.linspace(0, 255, height)[:, None] * np.ones((1, width))
+    pixels = (ramp if len(shape) == 2 else np.repeat(ramp[..., None], shape[2], axis=2)).astype(np.uint8)
+    encoded = encode_thumbnail(pixels)
+    small = decoded(encoded)
+    assert max(small.shape[:2]) == min(96, max(shape[:2]))
+    assert abs(float(small.mean()) - float(pixels.mean())) < 6
+    assert len(encoded) < 4000
+
+
+@pytest.mark.parametrize(
+    "pixels", [np.zeros((4, 4), np.float32), np.zeros((4, 4, 2), np.uint8), np.zeros((0, 4), np.uint8)]
+)
+def test_what_is_no_picture_is_refused(pixels):
+    with pytest.raises(DataError, match="a picture must be uint8"):
+        encode_thumbnail(pixels)
+
+
+def test_thumbnails_come_back_by_id(tmp_path):
+    run = Run.create(tmp_path / "run", Recipe.make())
+    ids = ["猫/ä.png", "</script>", "a\x00", "\udcff.png", ""]
+    save_thumbnails(run, {id: np.full((4, 4), i, np.uint8) for i, id in enumerate(ids)})
+    kept = load_thumbnails(run)
+    assert list(kept) == ids
+    assert all(address.startswith("data:image/png;base64,") for address in kept.values())
+    save_thumbnails(run, {})
+    assert load_thumbnails(run) == {}
+    assert load_thumbnails(run, external="elsewhere") == {}
+
+
+def test_the_worst_mistakes_and_every_class_are_wanted(digits_run):
+    wanted = wanted_pictures(digits_run)
+    assert len(wanted) == len(set(wanted)) <= MOST
+    document = digits_run.load("evaluation")
+    said = Predictions.load(digits_run.path / "predictions" / "test.npz")
+    assert {m.id for m in find_mistakes(said, temperature=document["temperature"])} <= set(wanted)
+    labels = dict(zip(said.ids.tolist(), said.labels.tolist(), strict=True))
+    assert {labels[id] for id in wanted if id in labels} == set(range(10))
+    audit = digits_run.load("audit")
+    assert {id for finding in audit["findings"] for group in finding["ids"] for id in group} <= set(wanted)
+
+
+def test_the_pictures_of_a_large_run_are_capped(large_run):
+    assert 600 < len(wanted_pictures(large_run)) <= MOST
+
+
+def test_sets_from_elsewhere_have_their_own_pictures(make_digits):
+    run = make_digits()
+    said = Predictions.load(run.path / "predictions" / "test.npz")
+    said.save(run.path / "predictions" / "elsewhere.npz")
+    document = run.load("evaluation")
+    document["splits"]["elsewhere"] = evaluate(said).to_dict()
+    run.save("evaluation", document)
+    wanted = wanted_pictures(run, external="elsewhere")
+    assert wanted
+    save_thumbnails(run, {id: np.zeros((8, 8), np.uint8) for id in wanted}, external="elsewhere")
+    assert list(load_thumbnails(run, external="elsewhere")) == wanted
+    with pytest.raises(DataError, match="external must be one of"):
+        wanted_pictures(run, external="nowhere")
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.13, 2.3), (0, 1), (0.91, 0.95), (5, 5), (0, 0), (0, 7677), (1e-6, 3e-6)])
+def test_ticks_are_round_and_cover_the_data(low, high):
+    ticks = nice_ticks(low, high)
+    assert ticks[0] <= low + 1e-12
+    assert ticks[-1] >= high - 1e-12
+    assert 2 <= len(ticks) <= 8
+    steps = np.diff(ticks)
+    assert np.allclose(steps, steps[0])
+
+
+def test_ticks_of_epochs_are_whole():
+    assert whole_ticks(1, 12) == [1, 5, 10, 12] or whole_ticks(1, 12)[0] == 1
+    assert all(tick == int(tick) for tick in whole_ticks(1, 2))
+
+
+def test_a_font_for_chinese_names_is_found_or_its_lack_is_said(caplog):
+    with caplog.at_level(logging.WARNING, logger="tellapart"):
+        choice = choose_fonts(["零", "a"])
+    if choice.missing:
+        assert "no installed font has" in caplog.text
+        assert choice.drawable("零a") == "⟨96F6⟩a"
+    else:
+        assert len(choice.families) == 2
+        assert choice.note == ""
+
+
+def test_signs_without_a_font_are_said_and_stand_as_codes(caplog):
+    private = "\U0010fffd"
+    with caplog.at_level(logging.WARNING, logger="tellapart"):
+        choice = choose_fonts([f"cat{private}"])
+    assert choice.missing == {private}
+    assert "U+10FFFD" in caplog.text
+    assert choice.drawable(f"cat{private}") == "cat⟨10FFFD⟩"
+
+
+def test_figures_are_drawn_and_leave_matplotlib_as_it_was(digits_run):
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    document = digits_run.load("evaluation")
+    said = Predictions.load(digits_run.path / "predictions" / "test.npz")
+    figures = [
+        curves_figure(digits_run),
+        confusion_figure(evaluate(said)),
+        reliability_figure(said, temperature=document["temperature"]),
+    ]
+    for figure in figures:
+        memory = io.BytesIO()
+        figure.savefig(memory, format="png", dpi=60)  # a sign without a font would warn, and fail the test
+        assert decoded(memory.getvalue()).std() > 1
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_dollar_signs_in_names_are_no_formulas():
+    said = Predictions(list("abcd"), np.eye(4, 2), [0, 1, 0, 1], ("$a_{", "b$\\frac"))
+    confusion_figure(evaluate(said)).savefig(io.BytesIO(), format="png", dpi=50)
+
+
+def test_curves_need_an_epoch(tmp_path):
+    with pytest.raises(RunCorruptError, match="no epoch"):
+        curves_figure(Run.create(tmp_path / "run", Recipe.make()))
