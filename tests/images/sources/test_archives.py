@@ -79,8 +79,8 @@ def raw_names_zip(path, names):
     for name in names:
         for mark, at in ((b"PK\3\4", 30), (b"PK\1\2", 46)):
             old = b"x" * len(name)
-            place = next(i for i in range(len(data)) if data[i : i + 4] == mark and data[i + at : i + at + len(old)] == old
-                         and data[i + at + len(old) : i + at + len(old) + 1] != b"x")  # fmt: skip
+            found = (i for i in range(len(data)) if data[i : i + 4] == mark and data[i + at :].startswith(old))
+            place = next(i for i in found if data[i + at + len(old) : i + at + len(old) + 1] != b"x")
             data = data[: place + at] + name + data[place + at + len(old) :]
     path.write_bytes(data)
     return path

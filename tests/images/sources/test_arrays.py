@@ -71,7 +71,7 @@ def test_colour_channels(tmp_path, random, order):
 )
 def test_ranges(tmp_path, pixels, scale, dtype, note):
     pixels[0, 0, 0] = 255
-    np.savez(tmp_path / "a.npz", X=(pixels * scale).astype(dtype), y=[0, 1] * 3)
+    np.savez(tmp_path / "a.npz", X=pixels.astype(dtype) * dtype(scale), y=[0, 1] * 3)
     data = open_dataset(tmp_path / "a.npz")
     np.testing.assert_array_equal(loaded(data)[..., 0], pixels)
     assert data.notes == note

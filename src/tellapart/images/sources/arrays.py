@@ -48,7 +48,7 @@ def arrays(
         found = Part(load(place.path), load(beside), files=(place.path, beside))
         return from_parts([found], name=place.name, where=where, sample_axis=sample_axis)
     try:
-        with np.load(place.path, allow_pickle=False) as archive:
+        with place.path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             parts, names = _parts(archive, place.path, images_key, labels_key)
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error, KeyError, MemoryError) as error:
         if isinstance(error, SourceError):

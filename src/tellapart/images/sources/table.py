@@ -79,12 +79,13 @@ def _rows(path: Path, delimiter: str | None) -> Iterator[tuple[int, list[str]]]:
 
 
 def _encoding(path: Path) -> str:
-    if path.open("rb").read(2) in (b"\xff\xfe", b"\xfe\xff"):  # Excel's "Unicode text"
-        return "utf-16"
+    with path.open("rb") as file:
+        if file.read(2) in (b"\xff\xfe", b"\xfe\xff"):  # Excel's "Unicode text"
+            return "utf-16"
     for encoding in ENCODINGS:
         try:
-            with path.open(encoding=encoding, newline="") as file:
-                while file.read(2**20):
+            with path.open(encoding=encoding, newline="") as text:
+                while text.read(2**20):
                     pass
         except UnicodeDecodeError:
             continue
