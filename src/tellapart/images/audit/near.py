@@ -152,7 +152,7 @@ def _near_pairs(dataset: Dataset, facts: NDArray[np.void], firsts: Positions, pr
     proposed = propose(describe(small, trims=side > TINY))
     alike = [
         small_residual(small[part[:, 0]], small[part[:, 1]]) <= SMALL_RESIDUAL
-        for part in np.array_split(proposed, len(proposed) // 4096 + 1)
+        for part in np.array_split(proposed, len(proposed) // 1024 + 1)
     ]
     proposed = proposed[np.concatenate(alike)]
     tiny = (side[proposed] <= TINY).all(axis=1)
