@@ -39,6 +39,7 @@ class Members:
     def __init__(self, where: str) -> None:
         self.where = where
         self.folders: dict[str, int] = {"": 0}
+        self._plain_folders: dict[str, int] = {}
         self.names = Column()
         self.skipped: Counter[str] = Counter()
         self.tables: list[str] = []
@@ -52,6 +53,14 @@ class Members:
 
     def add(self, path: str, *, is_folder: bool = False, is_file: bool = True) -> bool:
         """Take note of one member; True where it is a picture, whose range must follow by ``place``."""
+        head, slash, name = path.rpartition("/")
+        folder = self._plain_folders.get(head) if slash and is_file and not is_folder else None
+        if folder is not None and name[:1] not in (".", "") and "\\" not in name and "\0" not in name:
+            suffix = suffix_of(name)  # another picture of a folder that was looked at: most members by far
+            if suffix in PICTURE_SUFFIXES:
+                self.names.append(name)
+                self._folder.append(folder)
+                return True
         plain = path.replace("\\", "/")
         parts = [part for part in plain.split("/") if part not in ("", ".")]
         if plain.startswith("/") or ".." in parts or re.match(r"[A-Za-z]:", plain) or "\0" in plain:
@@ -73,11 +82,13 @@ class Members:
             return False
         self.names.append(parts[-1])
         self._folder.append(self._position("/".join(parts[:-1])))
+        if slash and name == parts[-1]:
+            self._plain_folders[head] = self._folder[-1]
         return True
 
     def place(self, *, offset: int, size: int, length: int, crc: int, lead: int, method: int, path: str) -> None:
         """Take note of where the picture just added lies."""
-        suffix = _SUFFIX_CODE[suffix_of(path.replace("\\", "/").rsplit("/", 1)[-1])]
+        suffix = _SUFFIX_CODE[suffix_of(path)]
         self._rows.append((offset, size, length, crc, 0, min(lead, 65535), method, suffix))
         if len(self._rows) >= CHUNK:
             self._pack()

@@ -112,7 +112,7 @@ def _entries(table: bytes, count: int, where: str) -> Iterator[Entry]:
         name = table[at + 46 : at + 46 + n]
         extra = table[at + 46 + n : at + 46 + n + m]
         unicode_name = None
-        if m:
+        if m and (0xFFFFFFFF in (length, size, offset) or not name.isascii()):
             length, size, offset, unicode_name = _extra(extra, name, (length, size, offset))
         yield Entry(name, bool(flags & 0x800), flags, method, crc, size, length, offset, attributes, unicode_name)
         at += 46 + n + m + k
@@ -141,6 +141,8 @@ def _extra(extra: bytes, name: bytes, values: tuple[int, int, int]) -> tuple[int
 def _encoding(table: bytes, count: int, where: str) -> str:
     """Return the encoding of the names that do not say theirs."""
     unsaid: set[bytes] = set()
+    if table.isascii():
+        return "utf-8"
     for entry in _entries(table, count, where):
         if not entry.utf8 and entry.unicode_name is None and not entry.name.isascii() and len(unsaid) < 10_000:
             unsaid.update(part for part in entry.name.split(b"/") if not part.isascii())
