@@ -147,7 +147,9 @@ def numbered(names: list[str]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for kind in ("conv2d", "batch_normalization"):
-        own = [name for name in names if re.fullmatch(rf"{kind}(_\d+)?", name)]
-        own.sort(key=lambda name: int(re.sub(r"\D", "", name.removeprefix(kind)) or 0))
-        found |= {f"{kind}:{order}": name for order, name in enumerate(own)}
+        # Keras 1 called them convolution2d_1 and batchnormalization_1: Xception's published file still does.
+        spelling = kind.replace("conv2d", "conv(?:olution)?2d").replace("_", "_?")
+        counts = {name: re.fullmatch(rf"{spelling}(?:_(\d+))?", name) for name in names}
+        own = sorted((int(match[1] or 0), name) for name, match in counts.items() if match)
+        found |= {f"{kind}:{order}": name for order, (_, name) in enumerate(own)}
     return found

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...errors import ModelFileError
 from ...progress import SILENT, Progress
 from ..base import Net
 from .files import read_weights
+from .keras_files import is_keras_file, keras_pixels, read_keras
 from .places import find_weights
 
 
@@ -26,6 +27,9 @@ class LoadedWeights:
         fresh: names of those of the head that stayed as they were, the file having another number of classes or none.
         unused: names that the file has and the network has no use for, such as left-out auxiliary heads.
         summed: whether the stem's weights were summed over the colours for grey pictures.
+        mean: what the file's weights expect the pixels (0 to 1) to be centred on, where it is known to be other than
+            the network's published record says; None otherwise.
+        std: what they are divided by then.
     """
 
     source: Path | None
@@ -33,6 +37,8 @@ class LoadedWeights:
     fresh: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
     summed: bool = False
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
 
     def __str__(self) -> str:
         """Say it in one sentence."""
@@ -62,7 +68,8 @@ def load_weights(
     Args:
         net: made by ``build_net``.
         name: its registered name.
-        where: "imagenet", "none", a file's path, "hf:owner/name[/file]" or an https address.
+        where: "imagenet", "none", a file's path, "hf:owner/name[/file]" or an https address; the file may be
+            safetensors, a PyTorch state dict, or Keras' for a network that Keras publishes.
         offline: forbids to fetch anything.
         exact: whether another number of classes is an error.
         progress: is told of a download.
@@ -83,7 +90,13 @@ def load_weights(
     path = find_weights(name, where=where, offline=offline, progress=progress)
     if path is None:
         return LoadedWeights(None)
-    result = fit_weights(net, name, found=read_weights(path), source=path, exact=exact)
+    if is_keras_file(path):
+        found, pixels = read_keras(path, name, net=net), keras_pixels(name, path)
+    else:
+        found, pixels = read_weights(path), None
+    result = fit_weights(net, name, found=found, source=path, exact=exact)
+    if pixels is not None:
+        result = dataclasses.replace(result, mean=pixels[0], std=pixels[1])
     progress.say(str(result))
     return result
 
@@ -104,7 +117,7 @@ def fit_weights(
         ModelFileError: they do not fit.
     """
     own = net.state_dict()
-    classes = _class_names(net)
+    classes = _class_names(net, found)
     _check_names(own, found, name=name, source=source, classes=classes)
     taken: dict[str, Tensor] = {}
     fresh: list[str] = []
@@ -133,12 +146,18 @@ def fit_weights(
     return LoadedWeights(source, tuple(taken), tuple(fresh), unused, summed)
 
 
-def _class_names(net: Net) -> set[str]:
-    """Return the names of the parameters that belong to the head, or to an auxiliary one."""
+def _class_names(net: Net, found: Mapping[str, Tensor]) -> set[str]:
+    """Return the names of the parameters that may stay fresh: of the head, of an auxiliary one, and of a dense neck
+    that the file leaves out whole, as Keras' files without a top do.
+    """
     stages = net.stages()
-    heads = [stages["head"], *([stages["auxiliary"]] if "auxiliary" in stages else [])]
-    wanted = {id(parameter) for head in heads for parameter in head.parameters()}
-    return {key for key, parameter in net.named_parameters() if id(parameter) in wanted}
+    names = {id(parameter): key for key, parameter in net.named_parameters()}
+    own = [{names[id(p)] for p in stages[stage].parameters()} for stage in ("head", "auxiliary") if stage in stages]
+    neck = stages.get("neck")
+    if neck is not None and any(isinstance(layer, nn.Linear) for layer in neck.modules()):
+        dense = {names[id(parameter)] for parameter in neck.parameters()}
+        own += [] if dense & found.keys() else [dense]
+    return set().union(*own)
 
 
 def _check_names(

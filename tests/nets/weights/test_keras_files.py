@@ -1,0 +1,212 @@
+import zipfile
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from tellapart.errors import ModelFileError
+from tellapart.nets import build_net
+from tellapart.nets.weights import load_weights
+from tellapart.nets.weights.keras_files import keras_pixels, read_keras
+from tellapart.nets.weights.keras_names import VARIANTS, keras_layers, numbered
+
+
+def build(name, *, outputs=3, size=(32, 32), **options):
+    if name in VARIANTS:
+        options.setdefault("variant", VARIANTS[name])
+    # Weights that are loaded at once need not be drawn first.
+    with torch.device("meta"):
+        net = build_net(name, outputs=outputs, image_size=size, options=options).eval()
+    return net.to_empty(device="cpu")
+
+
+def shaken(net, seed=0):
+    """Give every number of the network a random value, so that no two of its tensors are alike."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for key, tensor in net.state_dict().items():
+            if tensor.ndim:
+                tensor.copy_(torch.rand(tensor.shape, generator=generator) / 4 + 0.5 * key.endswith("var"))
+    return net
+
+
+def keras_arrays(net, name):
+    """Return the network's tensors as Keras keeps them: HWIO, (in, out), gamma, beta, mean, variance."""
+    own = {key: tensor.numpy() for key, tensor in net.state_dict().items() if tensor.ndim}
+    modules = list(dict.fromkeys(key.rsplit(".", 1)[0] for key in own))
+    layers = {}
+    for module, layer in keras_layers(name, modules).items():
+        leaves = ("weight", "bias", "running_mean", "running_var")
+        arrays = [own[f"{module}.{leaf}"] for leaf in leaves if f"{module}.{leaf}" in own]
+        if arrays[0].ndim == 4 and arrays[0].shape[1] == 1:
+            arrays[0] = np.moveaxis(arrays[0], (2, 3, 0, 1), (0, 1, 2, 3))
+        elif arrays[0].ndim == 4:
+            arrays[0] = np.moveaxis(arrays[0], (2, 3, 1, 0), (0, 1, 2, 3))
+        elif arrays[0].ndim == 2:
+            arrays[0] = arrays[0].T
+        layers.setdefault(layer, []).extend(arrays)
+    if name == "mobilenet":
+        layers["conv_preds"][0] = layers["conv_preds"][0][None, None]
+    return layers
+
+
+def write_keras2(path, layers, *, whole=False, nested=False):
+    with h5py.File(path, "w") as file:
+        top = file.create_group("model_weights") if whole else file
+        outer = "model" if nested else None
+        top.attrs["layer_names"] = [b"model"] if nested else [name.encode() for name in layers]
+        names = {}
+        for layer, arrays in layers.items():
+            group = top.require_group(outer or layer)
+            for number, array in enumerate(arrays):
+                weight = f"{layer}/variable{number}:0"
+                group.create_dataset(weight, data=array)
+                names.setdefault(group.name, []).append(weight.encode())
+        for group, own in names.items():
+            if nested:  # Keras cuts attributes that are too long for HDF5.
+                file[group].attrs["weight_names0"], file[group].attrs["weight_names1"] = own[:50], own[50:]
+            else:
+                file[group].attrs["weight_names"] = own
+
+
+def write_keras3(path, layers):
+    with h5py.File(path, "w") as file:
+        for number, (layer, arrays) in enumerate(layers.items()):
+            variables = file.create_group(f"layers/functional/layers/kind_{number}/vars")
+            variables.attrs["name"] = layer
+            for place, array in enumerate(arrays):
+                variables.create_dataset(str(place), data=array)
+        file.create_group("layers/relu/vars").attrs["name"] = "relu"
+
+
+def same(net, other):
+    return all(torch.equal(a, b) for a, b in zip(net.state_dict().values(), other.state_dict().values(), strict=True))
+
+
+@pytest.mark.parametrize("layout", ["keras 2", "whole", "nested", "keras 3", "archive"])
+def test_all_layouts(tmp_path, layout):
+    net = shaken(build("mobilenet_v2", width=0.35))
+    layers = keras_arrays(net, "mobilenet_v2")
+    path = tmp_path / "weights.h5"
+    if layout in ("keras 3", "archive"):
+        write_keras3(path, layers)
+    else:
+        write_keras2(path, layers, whole=layout != "keras 2", nested=layout == "nested")
+    if layout == "archive":
+        with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
+            archive.write(path, "model.weights.h5")
+        path = tmp_path / "model.keras"
+    other = build("mobilenet_v2", width=0.35)
+    result = load_weights(other, "mobilenet_v2", where=str(path), exact=True)
+    assert (result.fresh, result.unused) == ((), ())
+    assert same(net, other)
+
+
+def test_mobilenets_head_is_a_convolution(tmp_path):
+    net, other = shaken(build("mobilenet", width=0.25)), build("mobilenet", width=0.25)
+    write_keras2(tmp_path / "weights.h5", keras_arrays(net, "mobilenet"))
+    load_weights(other, "mobilenet", where=str(tmp_path / "weights.h5"), exact=True)
+    assert same(net, other)
+
+
+def test_resnets_biases_go_into_the_means(tmp_path):
+    layers = {
+        "conv1_conv": [np.full((7, 7, 3, 64), 0.01, np.float32), np.linspace(-1, 1, 64, dtype=np.float32)],
+        "conv1_bn": [np.full(64, value, np.float32) for value in (1.5, 0.2, 0.3, 0.9)],
+    }
+    write_keras2(tmp_path / "part.h5", layers)
+    found = read_keras(tmp_path / "part.h5", "resnet50", net=build("resnet50"))
+    assert set(found) == {
+        "conv1.weight",
+        *(f"bn1.{leaf}" for leaf in ("weight", "bias", "running_mean", "running_var")),
+    }
+    # Keras: 1.5 (c + b − 0.3) / sqrt(0.9 + 1.001e-5) + 0.2 of a convolution's c = 2.
+    norm = nn.BatchNorm2d(64).eval()
+    norm.load_state_dict({key[4:]: value for key, value in found.items() if key[:4] == "bn1."}, strict=False)
+    expected = 1.5 * (2 + layers["conv1_conv"][1] - 0.3) / np.sqrt(0.9 + 1.001e-5) + 0.2
+    with torch.no_grad():
+        np.testing.assert_allclose(norm(torch.full((1, 64, 1, 1), 2.0)).flatten().numpy(), expected, rtol=1e-6)
+
+
+def test_vgg_without_its_top_and_in_blue_green_red(tmp_path):
+    class Body(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.features = shaken(nn.Sequential(*build("vgg16").features))
+
+    body = Body()
+    path = tmp_path / "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
+    write_keras2(path, keras_arrays(body, "vgg16"))
+    net = build("vgg16")
+    result = load_weights(net, "vgg16", where=str(path))
+    assert result.fresh == tuple(f"classifier.{index}.{leaf}" for index in (0, 3, 6) for leaf in ("weight", "bias"))
+    assert torch.equal(net.features[0].weight, body.features[0].weight.flip(1))
+    assert torch.equal(net.features[2].weight, body.features[2].weight)
+    # Caffe's means, blue 103.939, green 116.779, red 123.68, on 0 to 255.
+    assert [round(mean * 255, 3) for mean in result.mean] == [123.68, 116.779, 103.939]
+    own = tmp_path / "my_vgg.h5"
+    path.rename(own)
+    load_weights(net, "vgg16", where=str(own))
+    assert torch.equal(net.features[0].weight, body.features[0].weight)
+
+
+def test_vggs_first_dense_layer_reads_the_maps_in_keras_order(tmp_path):
+    kernel = np.arange(7 * 7 * 512, dtype=np.float32)[:, None] * np.ones((1, 2), np.float32)
+    write_keras2(tmp_path / "fc.h5", {"fc1": [kernel, np.zeros(2, np.float32)]})
+    net = build("vgg16")
+    weight = read_keras(tmp_path / "fc.h5", "vgg16", net=net)["classifier.0.weight"]
+    # The number at row 2, column 3, map 5 stands at (2·7 + 3)·512 + 5 there, and at 5·49 + 2·7 + 3 here.
+    assert weight[0, 5 * 49 + 2 * 7 + 3] == (2 * 7 + 3) * 512 + 5
+
+
+def test_inceptions_scale_is_one_and_its_layers_are_counted(tmp_path):
+    layers = {"conv2d_8": [np.zeros((3, 3, 3, 32), np.float32)], "conv2d_10": [np.ones((3, 3, 32, 32), np.float32)]}
+    layers["batch_normalization_7"] = [np.full(32, value, np.float32) for value in (0.1, 0.2, 0.3)]
+    write_keras2(tmp_path / "part.h5", layers)
+    net = build("inception_v3", size=(75, 75))
+    found = read_keras(tmp_path / "part.h5", "inception_v3", net=net)
+    assert found["Conv2d_1a_3x3.bn.weight"].unique().tolist() == [1.0]
+    assert found["Conv2d_1a_3x3.bn.running_var"][0] == pytest.approx(0.3)
+    assert found["Conv2d_2a_3x3.conv.weight"].unique().tolist() == [1.0]
+
+
+def test_layers_numbered_by_keras_1_2_and_3():
+    assert numbered(["conv2d", "conv2d_1", "conv2d_10"])["conv2d:2"] == "conv2d_10"
+    assert numbered(["convolution2d_4", "convolution2d_1"])["conv2d:0"] == "convolution2d_1"
+    assert numbered(["batchnormalization_2"])["batch_normalization:0"] == "batchnormalization_2"
+
+
+def test_a_variant_that_computes_otherwise_is_refused(tmp_path):
+    write_keras2(tmp_path / "weights.h5", {"conv1": [np.zeros(1, np.float32)]})
+    with pytest.raises(ModelFileError, match="build it with the option variant=keras"):
+        load_weights(build("mobilenet", variant="timm"), "mobilenet", where=str(tmp_path / "weights.h5"))
+
+
+def test_a_network_that_keras_does_not_have(tmp_path):
+    write_keras2(tmp_path / "weights.h5", {"conv1": [np.zeros(1, np.float32)]})
+    with pytest.raises(ModelFileError, match="no network that Keras has: use one of vgg16"):
+        load_weights(build("resnet18"), "resnet18", where=str(tmp_path / "weights.h5"))
+
+
+def test_another_networks_keras_file(tmp_path):
+    write_keras2(tmp_path / "weights.h5", {"dense": [np.zeros((2, 2), np.float32), np.zeros(2, np.float32)]})
+    with pytest.raises(ModelFileError, match="not hold a layer of 'mobilenet'"):
+        load_weights(build("mobilenet"), "mobilenet", where=str(tmp_path / "weights.h5"))
+
+
+@pytest.mark.parametrize("kind", ["cut", "empty"])
+def test_damaged_files(tmp_path, kind):
+    path = tmp_path / "weights.h5"
+    write_keras2(path, {"conv1": [np.zeros((300, 300), np.float32)]} if kind == "cut" else {})
+    if kind == "cut":
+        path.write_bytes(path.read_bytes()[:-200_000])
+    words = "damaged or cut off" if kind == "cut" else "holds no layers with weights"
+    with pytest.raises(ModelFileError, match=words):
+        load_weights(build("mobilenet"), "mobilenet", where=str(path))
+
+
+def test_pixels_of_published_files_alone(tmp_path):
+    assert keras_pixels("resnet50", tmp_path / "mine.h5") is None
+    assert keras_pixels("mobilenet", tmp_path / "mobilenet_1_0_224_tf.h5") == ((0.5,) * 3, (0.5,) * 3)
