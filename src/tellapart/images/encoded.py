@@ -220,6 +220,10 @@ class BitmapImages:
         """Return those bitmaps."""
         return BitmapImages(self.files, self.table[indices], max_pixels=self.max_pixels)
 
+    def with_background(self, background: Colour) -> BitmapImages:
+        """Return the same bitmaps: they have no transparency."""
+        return self
+
     def fingerprint(self) -> str:
         """Return a hash of the files' sizes and times and of the bitmaps' places."""
         return _fingerprint(self.files, self.table, str(self.max_pixels))

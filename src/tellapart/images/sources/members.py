@@ -42,7 +42,6 @@ class Members:
         self._plain_folders: dict[str, int] = {}
         self.names = Column()
         self.skipped: Counter[str] = Counter()
-        self.tables: list[str] = []
         self.refused: list[str] = []
         self.refused_count = 0
         self.notes: list[str] = []
@@ -77,8 +76,6 @@ class Members:
         suffix = suffix_of(parts[-1])
         if suffix not in PICTURE_SUFFIXES:
             self.skipped[suffix or "without suffix"] += 1
-            if len(parts) == 1 and suffix in (".csv", ".tsv"):
-                self.tables.append(parts[0])
             return False
         self.names.append(parts[-1])
         self._folder.append(self._position("/".join(parts[:-1])))
@@ -123,7 +120,7 @@ class Members:
                 f"{self.where!r} holds no pictures but {other[0]} files: unpack it and open what is inside"
             )
         folders = list(self.folders)
-        tree = Tree(folders, folder, self.names.array(), self.skipped, tuple(notes), tuple(self.tables))
+        tree = Tree(folders, folder, self.names.array(), self.skipped, tuple(notes))
 
         def images(rows: NDArray[np.int64], _: NDArray[Any]) -> RangeImages:
             return RangeImages(files, table[rows])
