@@ -217,7 +217,7 @@ def test_a_damaged_cache_is_made_anew(tmp_path, file, kept):
 def test_a_full_disk_is_said_before_the_work(tmp_path, monkeypatch):
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=99))
-    with pytest.raises(DataError, match="the disk is full .* or set TELLAPART_CACHE"):
+    with pytest.raises(DataError, match=r"the disk is full .* or set TELLAPART_CACHE"):
         scan(five(), SPEC, folder=tmp_path / "cache")
     assert list((tmp_path / "cache").iterdir()) == []
 

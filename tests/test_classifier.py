@@ -1,0 +1,464 @@
+"""The model file and what a classifier says of any picture."""
+
+import dataclasses
+import io
+import json
+import pickle
+import struct
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from tellapart.classifier import Answer, Classifier, Description, as_pixels, two_sided
+from tellapart.errors import DataError, ModelFileError
+from tellapart.images.preprocessing import Preprocessing
+
+NETS = ("softmax", "convnet16", "convnet64", "compact")
+
+
+def make(net="compact", *, names=("ant", "bee", "cat"), channels=1, seed=0, **changes) -> Classifier:
+    spec = Preprocessing(image_size=(16, 16), channels=channels, mean=(0.4,) * channels, std=(0.3,) * channels)
+    options = {"width": 4} if net == "compact" else {}
+    description = Description(net=net, options=options, class_names=names, preprocessing=spec, **changes)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        built = description.build()
+        for buffer_name, buffer in built.named_buffers():
+            if buffer_name.endswith("running_mean"):
+                buffer.normal_(0, 0.1)
+    return Classifier(built, description)
+
+
+@pytest.fixture
+def pixels() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (23, 16, 16, 1), dtype=np.uint8)
+
+
+@pytest.fixture
+def colour() -> np.ndarray:
+    return np.random.default_rng(1).integers(0, 256, (31, 25, 3), dtype=np.uint8)
+
+
+# The file
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_save_and_load_give_the_same_bit_for_bit(tmp_path, pixels, net):
+    classifier = make(net, temperature=1.7)
+    classifier.save(tmp_path / "model.safetensors")
+    for place in (tmp_path, str(tmp_path / "model.safetensors")):
+        again = Classifier.load(place)
+        assert again.description == classifier.description
+        assert again.net.state_dict().keys() == classifier.net.state_dict().keys()
+        for name, tensor in again.net.state_dict().items():
+            assert torch.equal(tensor, classifier.net.state_dict()[name])
+        assert (again.logits(pixels) == classifier.logits(pixels)).all()
+        assert not again.net.training
+        assert not any(tensor.is_meta for tensor in again.net.state_dict().values())
+    assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]
+
+
+def test_saving_twice_gives_the_same_bytes(tmp_path):
+    for name in ("a", "b"):
+        make().save(tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_names_in_any_script_come_back(tmp_path):
+    names = ("笔画", "a b/c", "CON", "é" * 2000, "\U0001f408")
+    make(names=names).save(tmp_path / "model")
+    assert Classifier.load(tmp_path / "model").class_names == names
+
+
+def test_a_full_disk_is_an_error_of_the_system_and_leaves_the_old_file(tmp_path):
+    """Run with a limit on the size of files, which fails as a full disk does: in the middle of writing."""
+    make().save(tmp_path / "model.safetensors")
+    old = (tmp_path / "model.safetensors").read_bytes()
+    code = (
+        "import resource, signal, sys\n"
+        "from tellapart.classifier import Classifier\n"
+        "from tellapart.run import Run\nfrom pathlib import Path\n"
+        "from tellapart.errors import RunUnwritableError\n"
+        "folder = Path(sys.argv[1])\nclassifier = Classifier.load(folder)\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "try:\n    Run(folder).write('model.safetensors', classifier.save)\n"
+        "except RunUnwritableError as error:\n    print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("cannot write ")
+    assert (tmp_path / "model.safetensors").read_bytes() == old
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def header_of(path) -> tuple[dict, bytes]:
+    content = path.read_bytes()
+    (length,) = struct.unpack("<Q", content[:8])
+    return json.loads(content[8 : 8 + length]), content[8 + length :]
+
+
+def lie(path, **changes) -> None:
+    """Rewrite what a model file says of itself."""
+    header, tensors = header_of(path)
+    description = json.loads(header["__metadata__"]["tellapart"])
+    header["__metadata__"]["tellapart"] = json.dumps({**description, **changes})
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + tensors)
+
+
+SIZE = {"image_size": [16, 16], "channels": 1}
+LIES = [
+    ({"net": "convnet16", "options": {}}, "does not hold the network that its header describes"),
+    ({"net": "convnet17"}, "did you mean 'convnet16'"),
+    ({"net": "vgg16", "options": {}}, "vgg16"),
+    ({"options": {"width": 8}}, "must be float32"),
+    ({"options": {"width": -1}}, "width must be a whole number"),
+    ({"options": {"width": "wide"}}, "width must be a whole number"),
+    ({"options": {"width": 10**12}}, "width must be a whole number"),
+    ({"options": {"blocks": 10**9}}, "blocks must be a whole number"),
+    ({"options": {"depth": 8}}, "no option 'depth'"),
+    ({"net": "convnet64", "options": {"dropout": "x"}}, "dropout"),
+    ({"class_names": ["a", "b"]}, "must be float32"),
+    ({"class_names": ["a"]}, "class_names"),
+    ({"class_names": ["a", "a", "b"]}, "class names must differ"),
+    ({"class_names": [f"c{i}" for i in range(1_000_001)]}, "class_names"),
+    ({"class_names": [f"c{i}" for i in range(900_000)]}, "must be float32"),
+    ({"class_names": [1, 2, 3]}, "class_names"),
+    ({"sigmoid": True}, "sigmoid is for two classes, got 3"),
+    ({"sigmoid": True, "class_names": ["a", "b"]}, "must be float32"),
+    ({"temperature": 0.0}, "temperature"),
+    ({"temperature": float("inf")}, "temperature"),
+    ({"temperature": float("nan")}, "temperature"),
+    ({"format": 2}, r"newer tellapart \(format 2\)"),
+    ({"format": "two"}, "damaged description"),
+    ({"surprise": 1}, "surprise"),
+    ({"preprocessing": {**SIZE, "image_size": [10**9, 8]}}, "image_size"),
+    ({"preprocessing": {**SIZE, "image_size": [1, 1]}}, "must be at least 8x8"),
+    ({"preprocessing": {**SIZE, "channels": 3}}, "must be float32"),
+    ({"preprocessing": {**SIZE, "channels": 10**12}}, "channels"),
+    ({"preprocessing": {**SIZE, "std": [0.0]}}, "std must be above 0"),
+    ({"preprocessing": {**SIZE, "mean": [float("nan")]}}, "finite"),
+    ({"preprocessing": {**SIZE, "mean": [0.0] * 7}}, "must have 1 values"),
+    ({"preprocessing": None}, "preprocessing"),
+]
+
+
+@pytest.mark.parametrize(("changes", "message"), LIES)
+def test_a_lying_header_is_caught(tmp_path, changes, message):
+    path = tmp_path / "model.safetensors"
+    make().save(path)
+    lie(path, **changes)
+    with pytest.raises(ModelFileError, match=message) as caught:
+        Classifier.load(path)
+    assert "model.safetensors" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 600
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "3", "null", "[" * 100_000, '"x"'])
+def test_a_description_that_is_none_is_caught(tmp_path, text):
+    save_file({"weight": torch.zeros(2)}, tmp_path / "model", metadata={"tellapart": text})
+    with pytest.raises(ModelFileError, match="damaged description"):
+        Classifier.load(tmp_path / "model")
+
+
+def retyped(tensors, name):
+    return {**tensors, name: tensors[name].half()}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: retyped(t, "head.weight"), r"'head.weight' must be float32 \(3, \d+\) .*, got float16"),
+        (lambda t: {**t, "head.bias": torch.zeros(7)}, r"'head.bias' must be float32 \(3,\) .*, got float32 \(7,\)"),
+        (lambda t: {**t, "spy": torch.zeros(1)}, r"1 are not its own \(spy\)"),
+        (lambda t: {k: v for k, v in t.items() if k != "head.bias"}, r"1 tensors are missing \(head.bias\)"),
+        (lambda t: {}, "tensors are missing"),
+    ],
+)
+def test_tensors_that_are_not_the_network_are_named(tmp_path, change, message):
+    classifier = make()
+    tensors = {name: tensor.contiguous() for name, tensor in classifier.net.state_dict().items()}
+    metadata = {"tellapart": classifier.description.model_dump_json()}
+    save_file(change(tensors), tmp_path / "model", metadata=metadata)
+    with pytest.raises(ModelFileError, match=message):
+        Classifier.load(tmp_path / "model")
+
+
+def test_files_of_another_kind_are_named(tmp_path):
+    make().save(tmp_path / "good")
+    content = (tmp_path / "good").read_bytes()
+
+    class Spy:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "it ran"), "w"))
+
+    others = {
+        "empty": b"", "short": content[:5], "header": content[:40], "tensors": content[:-7], "longer": content + b"0",
+        "pickle": pickle.dumps(Spy()), "text": b"hello", "length": struct.pack("<Q", 2**62) + content[8:],
+        "picture": b"\x89PNG\r\n\x1a\n" + bytes(100),
+    }  # fmt: skip
+    for name, data in others.items():
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(ModelFileError, match="is damaged or is no safetensors file"):
+            Classifier.load(tmp_path / name)
+    torch.save({"weight": torch.zeros(3)}, tmp_path / "torch")
+    with pytest.raises(ModelFileError):
+        Classifier.load(tmp_path / "torch")
+    assert not (tmp_path / "it ran").exists()
+    for metadata in (None, {"format": "pt"}):
+        save_file({"weight": torch.zeros(3)}, tmp_path / "other", metadata=metadata)
+        with pytest.raises(ModelFileError, match="no tellapart description: it is another tool's file"):
+            Classifier.load(tmp_path / "other")
+    for absent in (tmp_path / "absent", tmp_path):
+        with pytest.raises(ModelFileError, match="there is no model file"):
+            Classifier.load(absent)
+
+
+# Pictures of all kinds
+
+
+def stored(image: Image.Image, kind="PNG", **options) -> bytes:
+    out = io.BytesIO()
+    image.save(out, kind, **options)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_every_form_of_a_picture_gets_the_same_answer(tmp_path, colour, channels):
+    classifier = make(channels=channels)
+    image = Image.fromarray(colour)
+    image.save(tmp_path / "笔.png")
+    forms = [
+        colour, image, stored(image), tmp_path / "笔.png", str(tmp_path / "笔.png"), np.asfortranarray(colour),
+        np.dstack([colour, np.full((31, 25), 255, np.uint8)]), image.convert("RGBA"),
+    ]  # fmt: skip
+    answers = classifier.classify_all(forms)
+    assert len(set(answers)) == 1
+    assert classifier.classify(colour) == answers[0]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_grey_pictures_in_every_form(colour, channels):
+    classifier = make(channels=channels)
+    grey = colour[..., 0]
+    forms = [grey, grey[..., None], Image.fromarray(grey), np.repeat(grey[..., None], 3, axis=2), grey.tolist()]
+    answers = classifier.classify_all(forms[:4])
+    assert len({answer.name for answer in answers}) == 1
+    assert np.ptp([answer.probability for answer in answers]) < 1e-6
+    with pytest.raises(DataError, match="int64"):
+        classifier.classify(forms[4])
+
+
+def test_transparency_lies_over_the_models_own_background(colour):
+    alpha = np.dstack([colour, np.zeros((31, 25), np.uint8)])
+    for background in (0, 255):
+        classifier = make(channels=3)
+        spec = classifier.preprocessing.model_copy(update={"background": background})
+        classifier = Classifier(classifier.net, classifier.description.model_copy(update={"preprocessing": spec}))
+        flat = np.full((31, 25, 3), background, dtype=np.uint8)
+        assert classifier.classify(alpha) == classifier.classify(flat) == classifier.classify(Image.fromarray(alpha))
+
+
+MODES = "1 L LA La P PA RGB RGBA RGBa RGBX CMYK YCbCr HSV LAB I F I;16".split()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_pil_images_of_every_mode_are_taken(mode):
+    size = (9, 7)
+    image = Image.new(mode, size)
+    assert as_pixels(image).shape[:2] == (7, 9)
+    assert make(channels=3).classify(image).name in ("ant", "bee", "cat")
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_pil_image_is_turned_upright_as_its_file_is(tmp_path, colour, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(colour).save(tmp_path / "turned.png", exif=exif)
+    with Image.open(tmp_path / "turned.png") as image:
+        assert (as_pixels(image) == as_pixels(tmp_path / "turned.png")).all()
+
+
+def test_a_pil_image_is_not_changed(colour):
+    image = Image.fromarray(colour)
+    before = image.tobytes()
+    make(channels=1).classify(image)
+    assert (image.mode, image.tobytes()) == ("RGB", before)
+
+
+@pytest.mark.parametrize(
+    ("picture", "message"),
+    [
+        (np.zeros((4, 20, 20, 3), np.uint8), r"uint8 of shape \(4, 20, 20, 3\): pass the pictures one by one"),
+        (np.zeros((1, 20, 20, 1), np.uint8), "classify_all"),
+        (np.zeros((20, 20), np.float32), "float32 .*: multiply by 255 where the values are 0 to 1"),
+        (np.zeros((20, 20, 3), np.int64), "int64 of shape"),
+        (np.zeros((3, 20, 20), np.uint8), r"got uint8 of shape \(3, 20, 20\)"),
+        (np.zeros((20, 20, 2), np.uint8), r"\(20, 20, 2\)"),
+        (np.zeros((0, 20, 3), np.uint8), r"\(0, 20, 3\)"),
+        (np.zeros((20,), np.uint8), r"\(20,\)"),
+        (np.zeros((2, 2), bool), "bool"),
+        (None, "object"),
+        (7, "int64"),
+        ("no such.png", "there is no picture at 'no such.png'"),
+        ("", "cannot be read"),
+        (".", "cannot be read"),
+        ("a\0b", "cannot be read"),
+        ("n" * 5000, "cannot be read"),
+        (b"", "empty"),
+        (b"GIF89a", "GIF"),
+        (b"<!DOCTYPE html>", "web page"),
+    ],
+)  # fmt: skip
+def test_what_is_no_picture_is_named(picture, message):
+    with pytest.raises(DataError, match=message):
+        make().classify(picture)
+
+
+def test_a_truncated_pil_image_is_named(tmp_path, colour):
+    data = stored(Image.fromarray(colour), "JPEG")
+    with Image.open(io.BytesIO(data[:-200])) as image, pytest.raises(DataError, match="PIL image cannot be read"):
+        make().classify(image)
+
+
+@pytest.mark.parametrize("one", [np.zeros((20, 20, 3), np.uint8), "one.png", b"\x89PNG"])
+def test_one_picture_given_to_classify_all_is_named(one):
+    with pytest.raises(DataError, match=r"use classify, or \[picture\]"):
+        make().classify_all(one)
+
+
+def test_a_batch_is_taken_by_classify_all(pixels):
+    classifier = make()
+    answers = classifier.classify_all(pixels)
+    assert answers == classifier.classify_all(pixels[..., 0])
+    assert answers == classifier.classify_all(iter(pixels))
+    assert classifier.classify_all([]) == []
+
+
+@pytest.mark.parametrize("wrong", [(23, 16, 16), (23, 12, 16, 1), (23, 16, 16, 3), (16, 16, 1)])
+def test_resized_pixels_of_another_shape_are_named(wrong):
+    with pytest.raises(DataError, match=r"must be uint8 of shape \(N, 16, 16, 1\), got"):
+        make().logits(np.zeros(wrong, np.uint8))
+
+
+def test_resized_pixels_of_another_type_are_named(pixels):
+    with pytest.raises(DataError, match="got float64"):
+        make().probabilities(pixels / 255)
+
+
+# What it says
+
+
+def test_probabilities_are_the_softmax_of_logits_over_the_temperature(pixels):
+    plain = make()
+    logits = plain.logits(pixels).astype(float)
+    for temperature in (0.5, 1.0, 3.0):
+        classifier = Classifier(plain.net, plain.description.model_copy(update={"temperature": temperature}))
+        powers = np.exp((logits - logits.max(axis=1, keepdims=True)) / temperature)
+        found = classifier.probabilities(pixels)
+        assert found.dtype == np.float32
+        assert np.abs(found - powers / powers.sum(axis=1, keepdims=True)).max() < 1e-6
+        assert np.abs(found.sum(axis=1) - 1).max() < 1e-6
+        assert (classifier.logits(pixels) == plain.logits(pixels)).all()
+
+
+def test_logits_are_those_of_the_formula_in_numpy(pixels):
+    classifier = make("softmax")
+    state = {name: tensor.numpy() for name, tensor in classifier.net.state_dict().items()}
+    scaled = (pixels / 255 - 0.4) / 0.3
+    flat = scaled.transpose(0, 3, 1, 2).reshape(len(pixels), -1)
+    assert np.abs(classifier.logits(pixels) - (flat @ state["head.weight"].T + state["head.bias"])).max() < 1e-4
+
+
+def test_a_ranking_is_sorted_and_cut(pixels):
+    classifier = make()
+    full = classifier.classify(pixels[0])
+    assert isinstance(full, Answer)
+    assert sorted(full.ranking, key=lambda pair: -pair[1]) == list(full.ranking)
+    assert (full.name, full.probability) == full.ranking[0]
+    assert {name for name, _ in full.ranking} == {"ant", "bee", "cat"}
+    assert classifier.classify(pixels[0], top=2).ranking == full.ranking[:2]
+    assert classifier.classify(pixels[0], top=99).ranking == full.ranking
+    for top in (0, -1):
+        with pytest.raises(DataError, match="top must be at least 1"):
+            classifier.classify(pixels[0], top=top)
+
+
+def test_a_sigmoid_model_is_the_two_class_softmax_of_nought_and_z(tmp_path, pixels):
+    one = make(names=("cat", "dog"), sigmoid=True, temperature=1.3)
+    z = one.net(torch.from_numpy((pixels.transpose(0, 3, 1, 2) / 255 - 0.4) / 0.3).float()).detach().numpy()
+    assert z.shape == (23, 1)
+    dog = 1 / (1 + np.exp(-z[:, 0].astype(float) / 1.3))
+    found = one.probabilities(pixels)
+    assert np.abs(found[:, 1] - dog).max() < 1e-5
+    assert np.abs(found.sum(axis=1) - 1).max() < 1e-6
+    assert (one.logits(pixels)[:, 0] == 0).all()
+    one.save(tmp_path / "model")
+    assert (Classifier.load(tmp_path / "model").probabilities(pixels) == found).all()
+
+
+def test_two_sided_leaves_several_outputs_alone():
+    logits = torch.tensor([[1.0, 2.0]])
+    assert two_sided(logits) is logits
+    assert two_sided(torch.tensor([[3.0]])).tolist() == [[0.0, 3.0]]
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_the_batch_size_does_not_matter(pixels, net):
+    classifier = make(net)
+    all_at_once = classifier.logits(pixels)
+    for batch_size in (1, 2, 7, 22, 23, 1000):
+        assert np.abs(classifier.logits(pixels, batch_size=batch_size) - all_at_once).max() < 1e-4
+    assert classifier.logits(pixels[:0]).shape == (0, 3)
+
+
+def test_embeddings_are_what_the_last_layer_sees(pixels):
+    classifier = make()
+    found = classifier.embeddings(pixels)
+    state = classifier.net.state_dict()
+    logits = found @ state["head.weight"].numpy().T + state["head.bias"].numpy()
+    assert np.abs(logits - classifier.logits(pixels)).max() < 1e-4
+
+
+def test_no_trace_is_left(pixels):
+    classifier = make("convnet64")
+    classifier.net.train()
+    random, weights = torch.get_rng_state(), {k: v.clone() for k, v in classifier.net.state_dict().items()}
+    first, second = classifier.logits(pixels), classifier.logits(pixels)
+    assert (first == second).all()  # dropout is off, though the network stood in training mode
+    assert classifier.net.training
+    assert torch.equal(torch.get_rng_state(), random)
+    assert torch.is_grad_enabled()
+    assert all(parameter.grad is None and parameter.requires_grad for parameter in classifier.net.parameters())
+    assert all(torch.equal(weights[name], tensor) for name, tensor in classifier.net.state_dict().items())
+
+
+def test_the_mode_is_restored_where_the_network_fails(pixels, monkeypatch):
+    classifier = make()
+    classifier.net.train()
+
+    def fails(pictures):
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(classifier.net, "embed", fails)
+    with pytest.raises(RuntimeError, match="no"):
+        classifier.embeddings(pixels)
+    assert classifier.net.training
+
+
+def test_given_pixels_are_not_changed(pixels):
+    before = pixels.copy()
+    pixels.setflags(write=False)
+    make().probabilities(pixels)
+    assert (pixels == before).all()
+
+
+def test_it_shows_what_it_is():
+    assert repr(make()) == "Classifier('compact', 3 classes, 16x16 grey)"
+    assert dataclasses.is_dataclass(Answer)
