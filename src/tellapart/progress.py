@@ -46,4 +46,29 @@ class Progress:
         """Stop drawing it."""
 
 
+class Quiet(Progress):
+    """Passes on how far a task has come, and none of its sentences and figures: for what is trained on the side."""
+
+    def __init__(self, inner: Progress) -> None:
+        self.inner = inner
+
+    def say(self, sentence: str) -> None:
+        """Keep it."""
+
+    def warn(self, sentence: str) -> None:
+        """Keep it."""
+
+    def begin(self, name: str, *, total: int, unit: str) -> None:
+        """Pass it on."""
+        self.inner.begin(name, total=total, unit=unit)
+
+    def advance(self, units: int = 1, note: str = "") -> None:
+        """Pass it on without the figures."""
+        self.inner.advance(units)
+
+    def end(self) -> None:
+        """Pass it on."""
+        self.inner.end()
+
+
 SILENT = Progress()

@@ -116,9 +116,12 @@ class EarlyStoppingRecipe(_Section):
 class TrainingRecipe(_Section):
     """How the network is trained."""
 
-    transfer: Literal["none", "features"] | None = Field(
-        None, description="features: a pretrained network sees each picture once, and only a new last layer is trained"
+    transfer: Literal["none", "features", "frozen", "finetune"] | None = Field(
+        None,
+        description="features: a pretrained network sees each picture once, and only a new last layer is learnt; "
+        "frozen: the same in epochs, on augmented pictures; finetune: the upper stages move too; none: from scratch",
     )
+    unfreeze: str | None = Field(None, description="of finetune: a stage's name, last-block or all")
     epochs: int | None = Field(None, ge=1, description="at most so many")
     batch_size: int | None = Field(None, ge=1, description="pictures a step")
     optimizer: OptimizerRecipe = OptimizerRecipe()
@@ -135,6 +138,8 @@ class TrainingRecipe(_Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if self.unfreeze is not None and self.transfer != "finetune":
+            raise ValueError(f"unfreeze = {self.unfreeze!r} would be ignored without transfer = 'finetune': give both")
         if self.transfer == "features":
             ignored = [name for name in LOOP_SETTINGS if getattr(self, name) != type(self).model_fields[name].default]
             if ignored:

@@ -69,8 +69,9 @@ def command(
     net_option: Annotated[list[str] | None, option("--net-option", "NAME=VALUE, such as dropout=0.5.", NET)] = None,
     weights: Annotated[str | None, option("--weights", "imagenet, none, a file, hf:owner/name or a URL.", NET)] = None,
     transfer: Annotated[
-        Literal["none", "features"] | None, option("--transfer", "Learn only the last layer, or all.", NET)
+        Literal["none", "features", "frozen", "finetune"] | None, option("--transfer", "Learn only the last layer, or all.", NET)
     ] = None,
+    unfreeze: Annotated[str | None, option("--unfreeze", "Of finetune: a stage, last-block or all.", NET)] = None,
     sigmoid: Annotated[bool | None, option("--sigmoid", "Two classes as one output.", NET)] = None,
     epochs: Annotated[int | None, option("--epochs", "At most so many.", TRAINING)] = None,
     batch_size: Annotated[int | None, option("--batch-size", "Pictures a step.", TRAINING)] = None,
@@ -145,7 +146,7 @@ def command(
             name=net, options=pairs(net_option, "--net-option") or None, weights=weights, sigmoid=sigmoid
         ) or None,
         training=given(
-            transfer=transfer, epochs=epochs, batch_size=batch_size, schedule=schedule, seed=seed,
+            transfer=transfer, unfreeze=unfreeze, epochs=epochs, batch_size=batch_size, schedule=schedule, seed=seed,
             label_smoothing=label_smoothing, class_weights=class_weights, averaging=averaging, precision=precision,
             threads=threads, device=device, augment=_augment(augment, changes),
             optimizer=given(

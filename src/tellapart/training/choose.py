@@ -18,8 +18,16 @@ from .optimizers import DEFAULT_WEIGHT_DECAY, default_learning_rate
 BACKBONE = "efficientnet_lite0"
 """The network whose ImageNet weights come with the installation."""
 
+PRETRAINED = ("features", "frozen", "finetune")
+"""The ways of transfer that start from published weights."""
+
 GREY_BELOW = 2.0
 """Mean difference of the colour channels, 0 to 255, below which a picture counts as grey."""
+
+
+TRANSFER_EPOCHS = {"frozen": 8, "finetune": 6}
+TRANSFER_RATE = {"frozen": 0.2, "finetune": 0.02}
+"""Of the learning rate that would suit the network from scratch."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,41 +62,35 @@ def choose_start(recipe: Recipe, *, kind: str) -> tuple[Recipe, list[Choice]]:
     Returns:
         the recipe with net.name, net.weights and training.transfer set, and the decisions.
     """
-    choices: list[Choice] = []
     name, weights, transfer = recipe.net.name, recipe.net.weights, recipe.training.transfer
-    untouched = all(
+    choices: list[Choice] = []
+    whole = all(
         getattr(recipe.training, field) == TrainingRecipe.model_fields[field].default for field in LOOP_SETTINGS
     )
     fits = recipe.data.channels in (None, 3) and recipe.data.image_size is None and not recipe.net.sigmoid
     if name == "auto":
-        pretrained = transfer == "features" or (
-            transfer is None and weights != "none" and kind == "photographs" and untouched and fits
-        )
-        name = BACKBONE if pretrained else "compact"
-        reason = (
-            f"the pictures are {kind}: a network trained on ImageNet's photographs knows what to look for"
-            if pretrained
-            else _why_from_scratch(kind, untouched=untouched and fits)
-        )
-        choices.append(Choice("net.name", name, reason))
-    published = nets.get(name).published is not None
+        unsaid = transfer is None and weights != "none" and kind == "photographs" and whole and fits
+        name = BACKBONE if unsaid or transfer in PRETRAINED else "compact"
+        choices.append(Choice("net.name", name, _why(name, kind, chosen=unsaid, open_=whole and fits)))
+    if nets.get(name).published is None and transfer in PRETRAINED:
+        raise RecipeError(f"transfer = {transfer!r} needs a network with published weights, {name!r} has none")
     if transfer is None:
-        transfer = "features" if published and weights != "none" and untouched else "none"
-        if published:
-            choices.append(
-                Choice(
-                    "training.transfer",
-                    transfer,
-                    "it has published weights" if transfer != "none" else "the recipe asks for a training in epochs",
-                )
-            )
+        transfer = "features" if nets.get(name).published and weights != "none" and whole else "none"
+        if transfer == "features":
+            reason = "it has published weights, and seeing each picture once is quick"
+            choices.append(Choice("training.transfer", transfer, reason))
+    if weights == "none" and transfer in PRETRAINED:
+        raise RecipeError(f"weights = 'none' contradicts transfer = {transfer!r}: drop one of them")
     if weights is None:
-        weights = "imagenet" if transfer == "features" else "none"
+        weights = "imagenet" if transfer in PRETRAINED else "none"
     return recipe.changed(net={"name": name, "weights": weights}, training={"transfer": transfer}), choices
 
 
-def _why_from_scratch(kind: str, *, untouched: bool) -> str:
-    if kind == "photographs" and not untouched:
+def _why(name: str, kind: str, *, chosen: bool, open_: bool) -> str:
+    if name == BACKBONE:
+        seen = f"the pictures are {kind}" if chosen else "the recipe asks for transfer"
+        return f"{seen}: a network trained on ImageNet's photographs knows what to look for"
+    if kind == "photographs" and not open_:
         return "the recipe asks for a training from scratch"
     return f"the pictures are {kind}, which a small network learns from scratch"
 
@@ -106,7 +108,7 @@ def choose_data(recipe: Recipe, facts: NDArray[np.void], *, kind: str) -> tuple[
     """
     data, choices = recipe.data, []
     changes: dict[str, Any] = {}
-    pretrained = recipe.training.transfer == "features"
+    pretrained = recipe.training.transfer in PRETRAINED
     if data.channels is None:
         grey = float((facts["colour"] < GREY_BELOW).mean())
         changes["channels"] = 1 if grey > 0.99 and not pretrained else 3
@@ -193,10 +195,10 @@ def choose_training(recipe: Recipe, *, kind: str, pictures: int, classes: int) -
     changes: dict[str, Any]
     training, changes = recipe.training, {"threads": threads}
     if training.epochs is None:
-        changes["epochs"] = _epochs(pictures)
+        changes["epochs"] = TRANSFER_EPOCHS.get(training.transfer or "", 0) or _epochs(pictures)
         choices.append(Choice("training.epochs", changes["epochs"], f"{pictures:,} pictures train"))
     if training.batch_size is None:
-        changes["batch_size"] = 64 if pictures < 50_000 else 128
+        changes["batch_size"] = 32 if training.transfer in PRETRAINED else 64 if pictures < 50_000 else 128
     if training.label_smoothing is None:
         changes["label_smoothing"] = 0.1 if classes > 2 else 0.0
     if training.averaging is None:
@@ -211,10 +213,12 @@ def choose_training(recipe: Recipe, *, kind: str, pictures: int, classes: int) -
             choices.append(Choice("training.precision", "bfloat16", "this processor multiplies it natively"))
     optimizer = training.optimizer.model_dump()
     if training.optimizer.learning_rate is None:
-        optimizer["learning_rate"] = default_learning_rate(training.optimizer.name, _twin(recipe, classes))
-        choices.append(
-            Choice("training.optimizer.learning_rate", optimizer["learning_rate"], "suits the network and optimiser")
-        )
+        usual = default_learning_rate(training.optimizer.name, _twin(recipe, classes))
+        reason = "suits the network and optimiser"
+        if training.transfer in TRANSFER_RATE:
+            usual, reason = usual * TRANSFER_RATE[training.transfer], "low, so that nothing is unlearnt"
+        optimizer["learning_rate"] = usual
+        choices.append(Choice("training.optimizer.learning_rate", usual, reason))
     if training.optimizer.weight_decay is None:
         optimizer["weight_decay"] = DEFAULT_WEIGHT_DECAY[training.optimizer.name]
     return recipe.changed(training={**changes, "optimizer": optimizer}), choices

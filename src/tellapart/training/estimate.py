@@ -10,10 +10,9 @@ import torch
 
 from ..nets import Net
 from ..recipe import TrainingRecipe
-from .checkpoint import State
-from .loop import Task, memory_advice, seeded, to_batch, train_step
+from .loop import Task, memory_advice, new_state, seeded, to_batch, train_step
 from .machine import choose_device, tuned
-from .optimizers import build_optimizer
+from .transfer import training_mode
 from .validation import EVALUATION_BATCH, score
 
 TIMED_STEPS = 3
@@ -30,9 +29,8 @@ def seconds_an_epoch(net: Net, task: Task, recipe: TrainingRecipe) -> float:
         recipe: resolved.
     """
     device = choose_device(recipe.device)
-    twin = copy.deepcopy(net).to(device).train()
-    averaged = copy.deepcopy(twin) if recipe.averaging else None
-    state = State(twin, averaged, build_optimizer(twin, recipe.optimizer))
+    state = new_state(copy.deepcopy(net), recipe)
+    training_mode(state.net)
     batch_size = min(recipe.batch_size or 1, len(task.train))
     positions = np.arange(batch_size, dtype=np.int64)
     generator = torch.Generator().manual_seed(0)
@@ -47,7 +45,7 @@ def seconds_an_epoch(net: Net, task: Task, recipe: TrainingRecipe) -> float:
         started = time.perf_counter()
         some = min(EVALUATION_BATCH, len(task.validation))
         part = type(task.validation)(task.validation.pixels, task.validation.rows[:some], task.validation.labels[:some])
-        score(twin, part, task.preprocessing, device=device)
+        score(state.net, part, task.preprocessing, device=device)
         evaluation = (time.perf_counter() - started) * len(task.validation) / some
     step = float(np.median(times[1:]))
     return step * task.train.steps(batch_size) + evaluation

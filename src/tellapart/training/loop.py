@@ -31,6 +31,7 @@ from .interrupt import graceful_interrupt
 from .machine import choose_device, tuned
 from .optimizers import build_optimizer
 from .schedules import learning_rate_factor
+from .transfer import freeze, moving_stages, training_mode
 from .validation import score
 
 BETTER = {"accuracy": 1, "top5": 1, "loss": -1}
@@ -112,10 +113,7 @@ def fit(net: Net, task: Task, recipe: TrainingRecipe, *, run: Run, progress: Pro
         DivergedError: the loss became infinite before any epoch was good.
         OutOfMemoryError: with what to change.
     """
-    device = choose_device(recipe.device)
-    net.to(device)
-    averaged = copy.deepcopy(net).requires_grad_(False) if recipe.averaging else None
-    state = State(net, averaged, build_optimizer(net, recipe.optimizer))
+    state = new_state(net, recipe)
     load_checkpoint(run, state)
     epochs = recipe.epochs or 1
     task_name = "training" if state.epoch == 0 else f"training from epoch {state.epoch + 1}"
@@ -130,6 +128,15 @@ def fit(net: Net, task: Task, recipe: TrainingRecipe, *, run: Run, progress: Pro
     best = state.judged()
     best.load_state_dict(state.best_weights)
     return Fitted(best.cpu().eval(), state.best_epoch, state.epoch, stopped, round(state.seconds, 3), findings)
+
+
+def new_state(net: Net, recipe: TrainingRecipe) -> State:
+    """Return a training that has not begun: the network on its device, frozen where the recipe says so."""
+    net.to(choose_device(recipe.device))
+    moving = moving_stages(net, transfer=recipe.transfer or "none", unfreeze=recipe.unfreeze)
+    freeze(net, moving)
+    averaged = copy.deepcopy(net).requires_grad_(False) if recipe.averaging else None
+    return State(net, averaged, build_optimizer(net, recipe.optimizer, rates=moving))
 
 
 def finish(run: Run) -> None:
@@ -199,7 +206,7 @@ def _one_epoch(state: State, task: Task, recipe: TrainingRecipe) -> dict[str, An
     weights = None if weights is None else weights.to(device)
     generator = torch.Generator().manual_seed(derived_seed(recipe.seed, epoch=epoch, purpose="augment"))
     sums = torch.zeros(2, dtype=torch.float64, device=device)
-    state.net.train()
+    training_mode(state.net)
     with seeded(derived_seed(recipe.seed, epoch=epoch, purpose="dropout"), device):
         for step, (pixels, labels) in enumerate(task.train.batches(batch_size, order=order)):
             factor = learning_rate_factor(

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import nn
 
+from ..nets import Net
 from ..recipe import OptimizerRecipe
+from .transfer import stage_of
 
 DEFAULT_WEIGHT_DECAY = {"adam": 0.0, "adamw": 0.05, "sgd": 5e-4, "rmsprop": 0.0}
 
@@ -21,23 +26,21 @@ def default_learning_rate(name: str, net: nn.Module) -> float:
     return {"adam": 5e-3, "adamw": 5e-3, "sgd": 0.1, "rmsprop": 2e-3}[name] if normalised else plain[name]
 
 
-def build_optimizer(net: nn.Module, recipe: OptimizerRecipe) -> torch.optim.Optimizer:
+def build_optimizer(
+    net: Net, recipe: OptimizerRecipe, *, rates: Mapping[str, float] | None = None
+) -> torch.optim.Optimizer:
     """Return the optimiser of a network; weight decay leaves biases and normalisation alone.
 
     Args:
         net: its trainable parameters are optimised.
         recipe: with a learning rate.
+        rates: a factor of the learning rate by stage; 1 where a stage is not named.
     """
-    parameters = [p for p in net.parameters() if p.requires_grad]
     decay = recipe.weight_decay if recipe.weight_decay is not None else DEFAULT_WEIGHT_DECAY[recipe.name]
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    groups = [group for group in groups if group["params"]]
     rate = recipe.learning_rate
     if rate is None:
         rate = default_learning_rate(recipe.name, net)
+    groups = _groups(net, rate=rate, decay=decay, rates=rates or {})
     if recipe.name == "adam":
         return torch.optim.Adam(groups, lr=rate, fused=True)
     if recipe.name == "adamw":
@@ -46,3 +49,14 @@ def build_optimizer(net: nn.Module, recipe: OptimizerRecipe) -> torch.optim.Opti
         momentum = 0.9 if recipe.momentum is None else recipe.momentum
         return torch.optim.SGD(groups, lr=rate, momentum=momentum, nesterov=momentum > 0, fused=True)
     return torch.optim.RMSprop(groups, lr=rate, alpha=0.9, eps=1e-7, momentum=recipe.momentum or 0.0)
+
+
+def _groups(net: Net, *, rate: float, decay: float, rates: Mapping[str, float]) -> list[dict[str, Any]]:
+    """Return one group for each learning rate and weight decay that occurs."""
+    stages = stage_of(net)
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for parameter in net.parameters():
+        if parameter.requires_grad:
+            key = (rate * rates.get(stages.get(id(parameter), ""), 1.0), decay if parameter.ndim > 1 else 0.0)
+            groups.setdefault(key, []).append(parameter)
+    return [{"params": kept, "lr": lr, "weight_decay": weight_decay} for (lr, weight_decay), kept in groups.items()]

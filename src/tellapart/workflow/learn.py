@@ -19,7 +19,7 @@ from ..images.preprocessing import Preprocessing
 from ..nets import Net
 from ..nets.summary import summarize
 from ..nets.weights import load_weights
-from ..progress import SILENT, Progress
+from ..progress import SILENT, Progress, Quiet
 from ..recipe import Recipe
 from ..run import Run
 from ..training import Pictures, Task, fit
@@ -58,6 +58,7 @@ def learn(run: Run, prepared: Prepared, *, quiet: bool = False, progress: Progre
     """
     if run.has("training.json") and run.load("training")["stopped"] != "interrupted":
         return _finished(run)
+    progress = Quiet(progress) if quiet else progress
     description = describe(prepared)
     net = start_net(description, prepared.recipe, progress=progress)
     if prepared.recipe.training.transfer == "features":
@@ -153,7 +154,7 @@ def baseline_of(prepared: Prepared, net: str) -> Prepared:
         net={"name": net, "sigmoid": prepared.recipe.net.sigmoid, "weights": "none"},
         training={
             "transfer": "none",
-            "epochs": int(np.clip(round(300_000 / max(1, len(prepared.splits.train))), 10, 60)),
+            "epochs": int(np.clip(round(300_000 / max(1, len(prepared.splits.train))), 10, 30)),
             "batch_size": 128,
             "optimizer": {"name": "adamw", "learning_rate": 1e-3, "weight_decay": 0.01},
             "label_smoothing": 0.0,
@@ -193,27 +194,36 @@ def _finished(run: Run) -> Learned:
 def _learn_in_epochs(run: Run, net: Net, prepared: Prepared, *, quiet: bool, progress: Progress) -> dict[str, object]:
     task, recipe = task_of(prepared), prepared.recipe
     _check_memory(prepared)
-    if not quiet and (run.recipe.training.epochs or 0) > len(run.history):
+    if recipe.training.transfer in ("frozen", "finetune"):
+        _set_learnt_head(net, prepared, progress=progress)
+    left = (recipe.training.epochs or 1) - len(run.history)
+    if not quiet and left > 0:
         seconds = seconds_an_epoch(net, task, recipe.training)
-        left = (recipe.training.epochs or 1) - len(run.history)
         progress.say(f"about {in_words(seconds)} an epoch, at most {in_words(seconds * left)} for {left} epochs")
     return fit(net, task, recipe.training, run=run, progress=progress).to_dict()
 
 
 def _learn_head(net: Net, prepared: Prepared, *, progress: Progress) -> dict[str, object]:
     started = time.perf_counter()
-    positions = prepared.splits.train
+    _set_learnt_head(net, prepared, progress=progress)
+    seconds = round(time.perf_counter() - started, 3)
+    return {"best_epoch": 0, "epochs": 0, "stopped": "last layer learnt", "seconds": seconds, "findings": []}
+
+
+def _set_learnt_head(net: Net, prepared: Prepared, *, progress: Progress) -> None:
+    """Give a pretrained network the last layer that a logistic regression learns on its features."""
     cache = prepared.pixel_file.with_name(f"features-{weights_digest(net, prepared.preprocessing)}.npy")
     features = embed_pixels(net, prepared.pixels, prepared.preprocessing, cache=cache, progress=progress)
-    classes = len(prepared.dataset.class_names)
+    positions = prepared.splits.train
     head = fit_head(
-        features[positions], prepared.dataset.labels[positions], classes=classes, seed=prepared.recipe.training.seed
+        features[positions],
+        prepared.dataset.labels[positions],
+        classes=len(prepared.dataset.class_names),
+        seed=prepared.recipe.training.seed,
     )
     set_head(net, head)
     shown = ", ".join(f"{penalty:g}: {share:.2%}" for penalty, share in head.accuracy.items())
     progress.say(f"penalty {head.penalty:g} chosen by cross-validation on the training pictures ({shown})")
-    seconds = round(time.perf_counter() - started, 3)
-    return {"best_epoch": 0, "epochs": 0, "stopped": "last layer learnt", "seconds": seconds, "findings": []}
 
 
 def _check_memory(prepared: Prepared) -> None:
