@@ -27,7 +27,7 @@ from ..errors import DataError, UnreadableImageError
 from ..progress import SILENT, Progress
 from .arrays import ArrayImages
 from .dataset import Dataset, Images
-from .facts import FACTS, facts_of
+from .facts import FACTS, FactsTable
 from .preprocessing import Preprocessing
 
 VERSION = 2
@@ -248,19 +248,22 @@ def read_range(
     Returns:
         how many were read, the problems and the notes by position.
     """
-    facts = np.zeros(stop - start, dtype=FACTS)
     pixels = np.zeros((stop - start, *preprocessing.image_size, preprocessing.channels), dtype=np.uint8)
     problems: list[tuple[int, str]] = []
     notes: list[tuple[int, str]] = []
-    for row, index in enumerate(range(start, stop)):
+    table, readable = FactsTable(), []
+    for index in range(start, stop):
         try:
             picture = images.load(index - offset)
         except UnreadableImageError as error:
             problems.append((index, str(error)))
             continue
-        facts[row] = facts_of(picture)
+        readable.append(index - start)
+        table.add(picture)
         notes.extend((index, note) for note in picture.notes)
-        pixels[row] = preprocessing.resized(picture.pixels)
+        pixels[index - start] = preprocessing.resized(picture.pixels)
+    facts = np.zeros(stop - start, dtype=FACTS)
+    facts[readable] = table.rows()
     _store(work / "facts.npy", facts, start)
     _store(work / "pixels.npy", pixels, start)
     return stop - start, problems, notes

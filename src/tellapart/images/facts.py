@@ -5,8 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.Image import Resampling
 
 from .dataset import Picture
+
+SMALL = 16
+"""Side of the small grey picture that repeats are proposed from."""
 
 FACTS = np.dtype(
     [
@@ -22,18 +26,75 @@ FACTS = np.dtype(
         ("entropy", "f4"),  # bits of the grey histogram with 32 bins, 0 to 5: low for glyphs, high for photographs
         ("mode", "S8"),  # Pillow's mode
         ("digest", "V16"),  # equal exactly where the stored bytes are equal
-        ("small", "u1", (16, 16)),  # the grey picture at 16×16: what repeats are proposed from
+        ("small", "u1", (SMALL, SMALL)),  # the grey picture, reduced
     ],
     align=True,
 )
 """One row a picture."""
 
 
-def facts_of(picture: Picture) -> NDArray[np.void]:
-    """Return one row of FACTS for a decoded picture.
+class FactsTable:
+    """Gathers the facts of pictures one by one; what can be computed for all of them at once is, at the end.
 
     The grey values are looked at in a copy whose longer side is at most 64 pixels. Both reductions use the triangle
     filter: under a box filter the 16×16 picture of a resized copy differs several times as much from the original's.
+
+    Example:
+        >>> import numpy as np
+        >>> table = FactsTable()
+        >>> table.add(Picture(np.full((4, 6, 1), 9, dtype=np.uint8), mode="L"))
+        >>> table.rows()["brightness"].tolist()
+        [9.0]
+    """
+
+    def __init__(self) -> None:
+        self._shapes: list[tuple[int, int, int]] = []
+        self._greys: list[bytes] = []
+        self._smalls: list[bytes] = []
+        self._colours: list[float] = []
+        self._modes: list[bytes] = []
+        self._digests: list[bytes] = []
+
+    def add(self, picture: Picture) -> None:
+        """Look at one picture; nothing of its size is kept."""
+        pixels = picture.pixels
+        height, width, channels = pixels.shape
+        image = Image.fromarray(pixels[..., 0] if channels == 1 else pixels)
+        if max(width, height) > 64:
+            scale = 64 / max(width, height)
+            image = image.resize((max(1, round(width * scale)), max(1, round(height * scale))), Resampling.BILINEAR)
+        grey = image if channels == 1 else image.convert("L")
+        self._shapes.append((width, height, channels))
+        self._greys.append(grey.tobytes())
+        self._smalls.append(grey.resize((SMALL, SMALL), Resampling.BILINEAR).tobytes())
+        self._colours.append(_colour(image) if channels == 3 else 0.0)
+        self._modes.append(picture.mode.encode())
+        self._digests.append(picture.digest.ljust(16, b"\0"))
+
+    def rows(self) -> NDArray[np.void]:
+        """Return one row of FACTS for each picture that was added, in that order."""
+        rows = np.zeros(len(self._shapes), dtype=FACTS)
+        if not len(rows):
+            return rows
+        rows["readable"] = True
+        rows["width"], rows["height"], rows["channels"] = np.array(self._shapes).T
+        rows["colour"], rows["mode"] = self._colours, self._modes
+        rows["digest"] = np.frombuffer(b"".join(self._digests), dtype="V16")
+        rows["small"] = np.frombuffer(b"".join(self._smalls), dtype=np.uint8).reshape(-1, SMALL, SMALL)
+        counts = _histograms(self._greys)
+        share = counts / counts.sum(axis=1, keepdims=True)
+        rows["low"] = (counts > 0).argmax(axis=1)
+        rows["high"] = 255 - (counts > 0)[:, ::-1].argmax(axis=1)
+        mean = share @ _LEVELS
+        rows["brightness"] = mean
+        rows["contrast"] = np.sqrt(np.maximum(0.0, share @ _LEVELS**2 - mean**2))
+        bins = share.reshape(-1, 32, 8).sum(axis=2)
+        rows["entropy"] = -(bins * np.log2(bins, where=bins > 0, out=np.zeros_like(bins))).sum(axis=1)
+        return rows
+
+
+def facts_of(picture: Picture) -> NDArray[np.void]:
+    """Return one row of FACTS for a decoded picture.
 
     Example:
         >>> import numpy as np
@@ -41,36 +102,22 @@ def facts_of(picture: Picture) -> NDArray[np.void]:
         >>> int(row["width"]), int(row["height"]), float(row["brightness"])
         (6, 4, 9.0)
     """
-    pixels = picture.pixels
-    height, width, channels = pixels.shape
-    image = Image.fromarray(pixels[..., 0] if channels == 1 else pixels)
-    if max(width, height) > 64:
-        scale = 64 / max(width, height)
-        image = image.resize((max(1, round(width * scale)), max(1, round(height * scale))), Image.Resampling.BILINEAR)
-    grey = image if channels == 1 else image.convert("L")
-    histogram = np.array(grey.histogram(), dtype=np.float64)
-    present = np.flatnonzero(histogram)
-    share = histogram / histogram.sum()
-    mean = float(share @ _LEVELS)
-    bins = share.reshape(32, 8).sum(axis=1)
-    bins = bins[bins > 0]
-    row = np.zeros((), dtype=FACTS)
-    row["readable"] = True
-    row["channels"] = channels
-    row["low"], row["high"] = present[0], present[-1]
-    row["width"], row["height"] = width, height
-    row["brightness"] = mean
-    row["contrast"] = np.sqrt(max(0.0, float(share @ _SQUARES) - mean * mean))
-    row["entropy"] = -float(bins @ np.log2(bins))
-    if channels == 3:
-        small = np.asarray(image)
-        row["colour"] = float((small.max(axis=2) - small.min(axis=2)).mean())
-    row["mode"] = picture.mode.encode()
-    row["digest"] = np.void(picture.digest.ljust(16, b"\0"))
-    row["small"] = np.asarray(grey.resize((16, 16), Image.Resampling.BILINEAR))
-    out: NDArray[np.void] = row
-    return out
+    table = FactsTable()
+    table.add(picture)
+    row: NDArray[np.void] = table.rows()[0]
+    return row
+
+
+def _histograms(greys: list[bytes]) -> NDArray[np.int64]:
+    """Return (N, 256) counts of the grey values of each picture."""
+    values = np.frombuffer(b"".join(greys), dtype=np.uint8).astype(np.int64)
+    values += np.repeat(np.arange(len(greys)) * 256, [len(grey) for grey in greys])
+    return np.bincount(values, minlength=256 * len(greys)).reshape(-1, 256)
+
+
+def _colour(image: Image.Image) -> float:
+    small = np.asarray(image)
+    return float((small.max(axis=2) - small.min(axis=2)).mean())
 
 
 _LEVELS = np.arange(256, dtype=np.float64)
-_SQUARES = _LEVELS**2
