@@ -40,7 +40,10 @@ def is_keras_file(path: Path) -> bool:
         with path.open("rb") as file:
             if file.read(8) == _HDF5:
                 return True
-        return zipfile.is_zipfile(path) and _INSIDE in zipfile.ZipFile(path).namelist()
+        if not zipfile.is_zipfile(path):
+            return False
+        with zipfile.ZipFile(path) as archive:
+            return _INSIDE in archive.namelist()
     except (OSError, zipfile.BadZipFile):
         return False
 
@@ -112,7 +115,8 @@ def keras_arrays(path: Path) -> dict[str, list[Array]]:
     try:
         source: Any = path
         if zipfile.is_zipfile(path):
-            source = io.BytesIO(zipfile.ZipFile(path).read(_INSIDE))
+            with zipfile.ZipFile(path) as archive:
+                source = io.BytesIO(archive.read(_INSIDE))
         with h5py.File(source, "r") as file:
             layers = _walk(file) if "layers" in file else _by_layer(file.get("model_weights", file))
     except (OSError, KeyError, RuntimeError, zipfile.BadZipFile) as error:
