@@ -164,11 +164,8 @@ def build_large(path: Path, *, classes: int = 55, test: int = 7677, colour: bool
     from scipy.ndimage import zoom
 
     bases = [zoom(one, (shape[0] / 12, shape[1] / 12, 1), order=1) for one in smooth]
-    pictures = {}
-    for i, id in enumerate(wanted_pictures(run)):
-        pixels = 128 + 50 * bases[i % 64] + 12 * rng.normal(size=shape)
-        pictures[id] = pixels.clip(0, 255).astype(np.uint8)
-    save_thumbnails(run, pictures)
+    noisy = [(128 + 50 * one + 12 * rng.normal(size=shape)).clip(0, 255).astype(np.uint8) for one in bases]
+    save_thumbnails(run, {id: noisy[i % 64] for i, id in enumerate(wanted_pictures(run))})
     return run
 
 

@@ -56,8 +56,12 @@ def test_pictures_are_drawn_when_they_come_into_sight(opened, large_run):
     assert page.evaluate(loaded) == 0
     page.locator("#mistakes").scroll_into_view_if_needed()
     page.wait_for_selector("#mistakes-gallery img[src]")
-    page.wait_for_timeout(100)
-    assert page.evaluate("document.querySelector('#mistakes-gallery img').naturalWidth") > 0
+    drawn = "[...document.querySelectorAll('#mistakes-gallery img[src]')].filter(i => i.naturalWidth > 0).length"
+    for _ in range(100):
+        if page.evaluate(drawn):
+            break
+        page.wait_for_timeout(50)
+    assert page.evaluate(drawn) > 0
     assert page.evaluate(loaded) < 100
 
 

@@ -155,6 +155,18 @@ def test_validation_stands_in_for_a_missing_test_split(make_digits):
     assert "There is no test split" in text
 
 
+def test_a_training_in_progress_has_a_page(tmp_path):
+    run = Run.create(tmp_path / "run", Recipe.make())
+    epoch = {"epoch": 1, "train_loss": 1, "validation_loss": 2.5, "train_accuracy": 0.5, "validation_accuracy": 0.25}
+    run.append_history(epoch)
+    page = Tags(write_report(run).read_text(encoding="utf-8"))
+    assert "This run is not finished" in " ".join(page.text)
+    assert "25.00%" in page.text
+    run.append_history({"epoch": 2})
+    with pytest.raises(RunCorruptError, match=r"history\.jsonl"):
+        write_report(run)
+
+
 def test_a_damaged_file_is_named(make_digits):
     run = make_digits()
     run.write_text("choices.json", '{"not": "a list"}')

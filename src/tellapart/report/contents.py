@@ -129,7 +129,7 @@ def read_contents(run: Run) -> Contents:
         environment=_document(run, "environment", {}),
         audit=_document(run, "audit", {}) or None,
         splits=_document(run, "splits", {}),
-        history=tuple(run.history),
+        history=_history(run),
         training=_document(run, "training", {}),
         status=run.status,
         temperature=float(evaluation.get("temperature", 1.0)),
@@ -147,6 +147,15 @@ def _document(run: Run, subject: str, default: Any) -> Any:
     if not isinstance(document, type(default)):
         raise RunCorruptError(f"{run.path / subject}.json does not hold what it should: train again")
     return document
+
+
+def _history(run: Run) -> tuple[Mapping[str, Any], ...]:
+    needed = ("epoch", "train_loss", "validation_loss", "train_accuracy", "validation_accuracy")
+    history = run.history
+    for record in history:
+        if not isinstance(record, dict) or not all(isinstance(record.get(key), int | float) for key in needed):
+            raise RunCorruptError(f"{run.path / 'history.jsonl'} does not hold what it should: train again")
+    return tuple(history)
 
 
 def _ordered(splits: Mapping[str, Any]) -> list[str]:

@@ -101,6 +101,7 @@ def _views(contents: Contents) -> Mapping[str, Any]:
         "main": main,
         "store": OWN if main not in contents.external else main,
         "curves": _curves(contents),
+        "epoch_rows": tables.epoch_rows(contents),
         "pairs": _pairs(contents),
         "confidence": _confidence(contents),
         "audit": audit,

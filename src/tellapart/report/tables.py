@@ -95,6 +95,22 @@ def _counted(split: str, evaluation: Evaluation) -> str:
     return f"{split}, {evaluation.count:,} pictures"
 
 
+def epoch_rows(contents: Contents) -> list[tuple[int, bool, list[str]]]:
+    """Return (epoch, whether it is the best one, cells) for each epoch."""
+    best = contents.training.get("best_epoch")
+    return [
+        (
+            int(r["epoch"]),
+            r["epoch"] == best,
+            [
+                f"{r['train_loss']:.4f}", f"{r['validation_loss']:.4f}", f"{r['train_accuracy']:.2%}",
+                f"{r['validation_accuracy']:.2%}", f"{r.get('learning_rate', 0.0):.3g}", f"{r.get('seconds', 0.0):.1f}",
+            ],
+        )
+        for r in contents.history
+    ]  # fmt: skip
+
+
 def recipe_rows(contents: Contents) -> list[tuple[str, list[tuple[str, str]]]]:
     """Return the recipe as (section, rows of (field, value))."""
     sections: dict[str, list[tuple[str, str]]] = {}

@@ -22,7 +22,7 @@ function drawMatrix(set, order, mistakesOnly) {
     if (mistakesOnly && hit) continue;
     const members = cells.get(key), share = members.length / totals[truth];
     // The text keeps a contrast of 4.5 in both themes: dark grounds jump over the middle, where neither ink would do.
-    const strength = !hit ? 0.25 + 0.35 * Math.sqrt(share) : share < 0.5 ? 0.1 + 0.8 * share : 0.7 + 0.3 * share;
+    const strength = !hit ? 0.18 + 0.42 * Math.sqrt(Math.min(1, 4 * share)) : share < 0.5 ? 0.1 + 0.8 * share : 0.7 + 0.3 * share;
     const text = hit
       ? `${set.classes[truth]}: ${number(members.length)} of ${number(totals[truth])} right`
       : `${set.classes[truth]} taken for ${set.classes[said]}: ${number(members.length)} of ${number(totals[truth])}`;

@@ -14,7 +14,8 @@ function make(tag, options = {}, ...children) {
   return node;
 }
 const number = (value) => value.toLocaleString("en-US");
-const percent = (parts) => (parts / 100).toFixed(1) + "%";
+// Rounded down: 99.96% is not 100%.
+const percent = (parts) => (Math.floor(parts / 10) / 10).toFixed(1) + "%";
 const named = (text) => make("bdi", { class: "name" }, text);
 
 // The pictures stand at the end of the page and are read when the first one comes into sight.
@@ -59,10 +60,11 @@ function card(set, at) {
   const truth = set.classes[set.labels[at]], said = set.classes[set.answers[at]], right = truth === said;
   const image = make("img", { "data-picture": set.ids[at], "data-store": set.store, alt: "" });
   const lines = right
-    ? [make("p", { class: "name" }, make("bdi", { class: "said right" }, said), " ", make("span", { class: "more-sure" }, percent(set.confidences[at])))]
+    ? [make("p", { class: "name" }, make("bdi", { class: "said right" }, said)), make("p", { class: "more-sure" }, `${percent(set.confidences[at])} sure`)]
     : [
       make("p", { class: "name", title: `${percent(set.label_confidences[at])} for ${truth}` }, "labelled ", make("bdi", { class: "truth" }, truth)),
-      make("p", { class: "name" }, "said ", make("bdi", { class: "said" }, said), make("span", { class: "more-sure" }, `, ${percent(set.confidences[at])} sure`)),
+      make("p", { class: "name" }, "said ", make("bdi", { class: "said" }, said)),
+      make("p", { class: "more-sure" }, `${percent(set.confidences[at])} sure`),
     ];
   return make("figure", { class: "card" }, make("div", { class: "frame" }, watch(image), make("span", { class: "blank", hidden: "" })),
     make("figcaption", {}, ...lines, make("p", { class: "file", title: set.ids[at] }, set.ids[at])));
