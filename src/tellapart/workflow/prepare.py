@@ -78,8 +78,8 @@ def prepare(run: Run, dataset: Dataset, *, progress: Progress = SILENT) -> Prepa
 
     scanned = scan(dataset, choose.preprocessing_of(data), progress=progress)
     readable = readable_pictures(dataset, scanned, strict=data.strict)
-    splits = load_or_make_splits(run, dataset, readable, data)
     repeats = repeats_of(dataset, scanned, progress=progress)
+    splits = load_or_make_splits(run, dataset, data, readable=readable, together=repeats.family)
     found = audit(dataset, splits=splits, scan=scanned, repeats=repeats)
     kept = answer_leaks(splits, found, answer=data.leaks, progress=progress)
     dropped = sum(len(splits[name]) - len(kept[name]) for name in splits)
@@ -153,8 +153,18 @@ def readable_pictures(dataset: Dataset, scanned: Scan, *, strict: bool) -> NDArr
     return readable
 
 
-def load_or_make_splits(run: Run, dataset: Dataset, readable: NDArray[np.int64], data: DataRecipe) -> Splits:
-    """Return a resumed run's splits, else new ones of the readable pictures, as positions in ``dataset``."""
+def load_or_make_splits(
+    run: Run, dataset: Dataset, data: DataRecipe, *, readable: NDArray[np.int64], together: NDArray[np.int64]
+) -> Splits:
+    """Return a resumed run's splits, else new ones, as positions in ``dataset``.
+
+    Args:
+        run: with splits.json where it is resumed.
+        dataset: all pictures.
+        data: fractions and seed.
+        readable: positions of the pictures that may be used.
+        together: (N,) pictures with equal numbers show the same, and are kept on one side of a split that is made.
+    """
     if run.has("splits.json"):
         return from_ids(dataset, run.load("splits"))
     made = split(
@@ -162,6 +172,7 @@ def load_or_make_splits(run: Run, dataset: Dataset, readable: NDArray[np.int64],
         validation_fraction=data.validation_fraction,
         test_fraction=data.test_fraction,
         seed=data.split_seed,
+        together=together[readable],
     )
     return Splits(**{name: readable[positions] for name, positions in made.items()}, notes=made.notes)
 
