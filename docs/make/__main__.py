@@ -1,0 +1,6 @@
+"""Write the generated pages and pictures anew: ``python -m docs.make``."""
+
+from . import augmented, cli, filters, recipe
+
+for made in (cli, recipe, filters, augmented):
+    made.main()
