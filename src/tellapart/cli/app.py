@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -14,7 +15,7 @@ from rich.markup import escape
 from .. import __version__
 from ..errors import TellapartError
 from ..registry import load_plugin
-from . import evaluate, inspect, nets, predict, report, summary, train
+from . import classify, evaluate, filter, inspect, nets, predict, report, summary, train
 
 app = typer.Typer(
     name="tellapart",
@@ -25,7 +26,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (train, inspect, evaluate, predict, report, summary, nets):
+for verb in (train, inspect, evaluate, predict, report, summary, nets, classify, filter):
     app.command(name=verb.NAME)(verb.command)
 
 ANYWHERE = ("--debug",)
@@ -56,24 +57,38 @@ def main(arguments: Sequence[str] | None = None) -> None:
     moved = [argument for argument in given if argument in ANYWHERE]
     given = moved + [argument for argument in given if argument not in ANYWHERE]
     try:
-        app(args=given, prog_name="tellapart")
+        status = app(args=given, prog_name="tellapart", standalone_mode=False)
+        sys.stdout.flush()  # a pipe that closed is met here, not while Python ends
     except TellapartError as error:
         if moved:
             raise
         fail(str(error))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         Console(stderr=True).print("stopped")
         raise SystemExit(130) from None
     except BrokenPipeError:
-        sys.stderr.close()
+        # What is still buffered has nowhere to go; Python would complain about it while it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(0) from None
     except Exception as error:
         if moved:
             raise
+        if isinstance(status := getattr(error, "exit_code", None), int) and hasattr(error, "format_message"):
+            misused(error.format_message(), status=status)
         fail(f"{type(error).__name__}: {error} (this is a fault of tellapart: --debug shows the trace)", status=1)
+    if isinstance(status, int):
+        raise SystemExit(status)
 
 
-def fail(sentence: str, *, status: int = 2) -> None:
+def misused(sentence: str, *, status: int) -> NoReturn:
+    """Say in one line what was wrong with the options; where none were given, the help stands there already."""
+    if not sentence.strip():
+        raise SystemExit(status)
+    plain = sentence.replace("Value error, ", "").strip().rstrip(".")
+    fail(f"{plain}: tellapart --help, and --help behind a verb, list what there is", status=status)
+
+
+def fail(sentence: str, *, status: int = 2) -> NoReturn:
     """Print one line on standard error and leave."""
     line = " ".join(sentence.split())
     Console(stderr=True, soft_wrap=True, highlight=False).print(f"[bold red]error:[/] {escape(line)}")

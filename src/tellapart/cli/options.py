@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ..errors import RecipeError
@@ -15,7 +16,7 @@ def image_size(text: str) -> tuple[int, int]:
         ((80, 60), (64, 64))
     """
     sides = text.lower().replace("×", "x").split("x")
-    if len(sides) > 2 or not all(side.strip().isdigit() for side in sides):
+    if len(sides) > 2 or not all(re.fullmatch(r"\s*[0-9]{1,9}\s*", side) for side in sides):
         raise RecipeError(f"--image-size must be HEIGHTxWIDTH in pixels, such as 80x60, or one number, got {text!r}")
     numbers = [int(side) for side in sides]
     return numbers[0], numbers[-1]

@@ -69,7 +69,8 @@ def command(
     net_option: Annotated[list[str] | None, option("--net-option", "NAME=VALUE, such as dropout=0.5.", NET)] = None,
     weights: Annotated[str | None, option("--weights", "imagenet, none, a file, hf:owner/name or a URL.", NET)] = None,
     transfer: Annotated[
-        Literal["none", "features", "frozen", "finetune"] | None, option("--transfer", "Learn only the last layer, or all.", NET)
+        Literal["none", "features", "frozen", "finetune"] | None,
+        option("--transfer", "Learn only the last layer, or all.", NET),
     ] = None,
     unfreeze: Annotated[str | None, option("--unfreeze", "Of finetune: a stage, last-block or all.", NET)] = None,
     sigmoid: Annotated[bool | None, option("--sigmoid", "Two classes as one output.", NET)] = None,

@@ -1,8 +1,17 @@
 """The main job, from pictures to a classifier and its report; and what is done with a finished run."""
 
+from .classification import classify_pictures, imagenet_classifier
 from .elsewhere import evaluate_elsewhere
 from .inspection import inspect_pictures
 from .main_job import resume, train
 from .prediction import predict
 
-__all__ = ["evaluate_elsewhere", "inspect_pictures", "predict", "resume", "train"]
+__all__ = [
+    "classify_pictures",
+    "evaluate_elsewhere",
+    "imagenet_classifier",
+    "inspect_pictures",
+    "predict",
+    "resume",
+    "train",
+]

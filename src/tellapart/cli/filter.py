@@ -1,0 +1,44 @@
+"""``tellapart filter``: a picture as classical filters make it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import RunExistsError
+
+NAME = "filter"
+
+
+def command(
+    picture: Annotated[Path, typer.Argument(help="A picture.")],
+    kernel: Annotated[
+        list[str] | None, typer.Option("--kernel", help="Repeat it; without one, the names are listed.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for the results. [beside the picture]")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files of the same name.")] = False,
+) -> None:
+    """Convolve a picture with kernels by name, such as sobel-v, unsharp-5x5, mean-10x10 or gabor-0.2-45."""
+    from PIL import Image
+
+    from ..classifier import as_pixels
+    from ..filters import draw_filters, kernels
+
+    if not kernel:
+        for name, found in kernels:
+            typer.echo(f"{name:16} {found.summary}")
+        typer.echo("mean-NxM, gabor-FREQUENCY-DEGREES")
+        return
+    pixels = as_pixels(picture)
+    drawn = draw_filters(pixels[..., 0] if pixels.shape[2] == 1 else pixels, kernel)
+    folder = out or picture.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    targets = {name: folder / f"{picture.stem}-{name}.png" for name in drawn}
+    standing = [str(path) for path in targets.values() if path.exists()]
+    if standing and not overwrite:
+        raise RunExistsError(f"{standing[0]!r} exists: choose another --out, or give --overwrite")
+    for name, path in targets.items():
+        Image.fromarray(drawn[name]).save(path)
+        typer.echo(str(path))

@@ -1,0 +1,103 @@
+"""What networks trained on ImageNet see in a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from .. import __version__
+from ..classifier import Answer, Classifier, Description, as_pixels
+from ..errors import RecipeError, SourceNotFoundError
+from ..images.preprocessing import Preprocessing
+from ..nets import nets
+from ..nets.weights import imagenet_classes, load_weights
+from ..progress import SILENT, Progress
+from ..training.machine import tuned
+
+SAMPLES = ("astronaut", "camera", "cat", "chelsea", "coffee", "coins", "horse", "moon", "rocket")
+"""Pictures that come with scikit-image, by name."""
+
+
+def imagenet_classifier(name: str, *, offline: bool = False, progress: Progress = SILENT) -> Classifier:
+    """Return a network with its published weights, which names 1,000 things.
+
+    Args:
+        name: a registered network with published weights.
+        offline: whether a download is forbidden; ``efficientnet_lite0`` needs none.
+        progress: is told of a download.
+
+    Raises:
+        RecipeError: it has no published weights.
+        ModelFileError: they cannot be had.
+    """
+    spec = nets.get(name)
+    if spec.published is None:
+        having = ", ".join(other for other, its in nets if its.published is not None)
+        raise RecipeError(f"the net {name!r} has no published weights; these have: {having}")
+    height, width, _ = spec.made_for
+    description = Description(
+        net=name,
+        class_names=imagenet_classes(),
+        preprocessing=Preprocessing.model_validate(
+            {
+                "image_size": (height, width),
+                "resize": "crop",
+                "resample": spec.published.resample,
+                "mean": spec.published.mean,
+                "std": spec.published.std,
+            }
+        ),
+        trained_with=__version__,
+    )
+    net = description.build()
+    load_weights(net, name, where="imagenet", offline=offline, exact=True, progress=progress)
+    return Classifier(net, description)
+
+
+def classify_pictures(
+    pictures: Sequence[str | Path],
+    *,
+    names: Sequence[str] = ("efficientnet_lite0",),
+    top: int = 3,
+    offline: bool = False,
+    progress: Progress = SILENT,
+) -> Iterator[tuple[str, str, Answer]]:
+    """Name what ImageNet networks see in some pictures, network by network.
+
+    Args:
+        pictures: files, or the name of a picture that comes with scikit-image: ``"chelsea"``.
+        names: registered networks with published weights.
+        top: classes in each answer.
+        offline: whether downloads are forbidden.
+        progress: is told of downloads.
+
+    Yields:
+        the picture, the network, and its answer.
+
+    Raises:
+        SourceNotFoundError: a picture is neither.
+
+    Example:
+        >>> ((_, _, answer),) = classify_pictures(["chelsea"], offline=True)
+        >>> any("cat" in name for name, _ in answer.ranking)
+        True
+    """
+    loaded = [as_pixels(_bytes_of(picture)) for picture in pictures]
+    for name in names:
+        classifier = imagenet_classifier(name, offline=offline, progress=progress)
+        with tuned():
+            answers = classifier.classify_all(loaded, top=top)
+        for picture, answer in zip(pictures, answers, strict=True):
+            yield str(picture), name, answer
+
+
+def _bytes_of(picture: str | Path) -> object:
+    if Path(picture).is_file():
+        return Path(picture)
+    if str(picture) in SAMPLES:
+        import skimage.data
+
+        return getattr(skimage.data, str(picture))()
+    raise SourceNotFoundError(
+        f"there is no picture at {str(picture)!r}: give a file, or one of scikit-image's: {', '.join(SAMPLES)}"
+    )
