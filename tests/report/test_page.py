@@ -146,8 +146,8 @@ def test_a_run_without_results_has_a_page_that_says_so(tmp_path):
     assert "This run failed: the disk is full: make room." in text
 
 
-def test_validation_stands_in_for_a_missing_test_split(make_digits):
-    run = make_digits()
+def test_validation_stands_in_for_a_missing_test_split(digits_copy):
+    run = digits_copy
     document = run.load("evaluation")
     del document["splits"]["test"], document["baselines"]["softmax"]["test"]
     run.save("evaluation", document)
@@ -167,8 +167,8 @@ def test_a_training_in_progress_has_a_page(tmp_path):
         write_report(run)
 
 
-def test_a_damaged_file_is_named(make_digits):
-    run = make_digits()
+def test_a_damaged_file_is_named(digits_copy):
+    run = digits_copy
     run.write_text("choices.json", '{"not": "a list"}')
     with pytest.raises(RunCorruptError, match=r"choices\.json"):
         write_report(run)
@@ -178,8 +178,10 @@ def test_a_damaged_file_is_named(make_digits):
         write_report(run)
 
 
-def test_a_training_that_did_not_learn_is_said(make_digits):
-    run = make_digits(findings=[("chance", "this training does not learn: try --learning-rate 0.001")])
+def test_a_training_that_did_not_learn_is_said(digits_copy):
+    run = digits_copy
+    findings = [("chance", "this training does not learn: try --learning-rate 0.001")]
+    run.save("training", {**run.load("training"), "findings": findings})
     text = " ".join(Tags(write_report(run).read_text(encoding="utf-8")).text)
     assert "This training does not learn: try --learning-rate 0.001." in text
 

@@ -85,7 +85,7 @@ def encode_thumbnail(pixels: NDArray[np.uint8]) -> bytes:
     image = _image(pixels)
     if max(image.size) > MAX_SIDE:
         image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS, reducing_gap=2.0)
-    png = _encoded(image, format="PNG", compress_level=9)
+    png = _encoded(image, format="PNG", compress_level=6)
     if max(image.size) <= LOSSLESS_SIDE:
         return png
     if features.check("webp"):
