@@ -265,7 +265,25 @@ def test_transparency_lies_over_the_models_own_background(colour):
         assert classifier.classify(alpha) == classifier.classify(flat) == classifier.classify(Image.fromarray(alpha))
 
 
-MODES = "1 L LA La P PA RGB RGBA RGBa RGBX CMYK YCbCr HSV LAB I F I;16".split()
+MODES = [
+    "1",
+    "L",
+    "LA",
+    "La",
+    "P",
+    "PA",
+    "RGB",
+    "RGBA",
+    "RGBa",
+    "RGBX",
+    "CMYK",
+    "YCbCr",
+    "HSV",
+    "LAB",
+    "I",
+    "F",
+    "I;16",
+]
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -1,0 +1,55 @@
+"""The estimate before the first epoch."""
+
+import time
+
+import pytest
+import torch
+
+from tellapart.training import fit
+from tellapart.training.estimate import in_words, seconds_an_epoch
+
+
+def test_it_leaves_no_trace(small, make_net, training, weights_of, same_weights):
+    net = make_net("compact", width=4, dropout=0.5)
+    net.eval()
+    before, world, threads = weights_of(net), torch.get_rng_state(), torch.get_num_threads()
+    recipe = training(averaging=0.9, augment={"rotation": 5, "noise": 0.1})
+    assert seconds_an_epoch(net, small, recipe) > 0
+    assert same_weights(net.state_dict(), before)
+    assert not net.training
+    assert all(parameter.grad is None and parameter.requires_grad for parameter in net.parameters())
+    assert torch.equal(torch.get_rng_state(), world)
+    assert torch.get_num_threads() == threads
+
+
+def test_it_is_near_the_truth(digits, task_of, make_net, make_run, training):
+    task, recipe = task_of(*digits, train=1200, validation=300), training(epochs=2)
+    expected = seconds_an_epoch(make_net(), task, recipe)
+    started = time.perf_counter()
+    fit(make_net(), task, recipe, run=make_run())
+    taken = (time.perf_counter() - started) / 2
+    assert taken / 6 < expected < taken * 6  # others may be at work on the same processors
+
+
+def test_a_training_does_not_depend_on_it(small, make_net, make_run, training, same_weights):
+    net = make_net("convnet64")
+    seconds_an_epoch(net, small, training(epochs=1))
+    first = fit(net, small, training(epochs=1), run=make_run("a"))
+    second = fit(make_net("convnet64"), small, training(epochs=1), run=make_run("b"))
+    assert same_weights(first.net.state_dict(), second.net.state_dict())
+
+
+def test_fewer_pictures_than_a_batch(small, make_net, training):
+    assert seconds_an_epoch(make_net(), small, training(batch_size=5000)) > 0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "under a second"), (0.99, "under a second"), (1, "1 s"), (89, "89 s"), (90, "1.5 min"), (600, "10 min"),
+        (5399, "90 min"), (5400, "1.5 h"), (36_000, "10 h"), (98 * 3600, "98 h"), (100 * 3600, "4 days"),
+        (86_400 * 365, "365 days"),
+    ],
+)  # fmt: skip
+def test_durations_are_said_as_people_say_them(seconds, words):
+    assert in_words(seconds) == words
