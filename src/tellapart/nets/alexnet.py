@@ -43,7 +43,7 @@ VARIANTS = ("torchvision", "paper", "plain")
 
 @net(
     "alexnet",
-    summary="the network of 2012: five convolutions, three dense layers, 61 million parameters",
+    summary="the network of 2012: five convolutions, three dense layers",
     made_for=(224, 224, 3),
     min_size=(63, 63),
     published=Published(
