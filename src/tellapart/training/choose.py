@@ -112,7 +112,8 @@ def choose_data(recipe: Recipe, facts: NDArray[np.void], *, kind: str) -> tuple[
     if data.channels is None:
         grey = float((facts["colour"] < GREY_BELOW).mean())
         changes["channels"] = 1 if grey > 0.99 and not pretrained else 3
-        reason = "the network was trained on colour" if pretrained else f"{grey:.0%} of the pictures looked at are grey"
+        shown = f"{grey:.0%} of the pictures looked at are grey" if grey else "the pictures looked at are in colour"
+        reason = "the network was trained on colour" if pretrained else shown
         choices.append(Choice("data.channels", changes["channels"], reason))
     if data.image_size is None:
         size, reason = _size(facts, kind, recipe.net.name, pretrained=pretrained)

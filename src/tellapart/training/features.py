@@ -16,6 +16,7 @@ from ..classifier import to_input
 from ..errors import NetError
 from ..images.preprocessing import Preprocessing
 from ..nets import Net
+from ..nets.folding import folded
 from ..progress import SILENT, Progress
 from ..run import whole
 from .machine import tuned
@@ -55,7 +56,7 @@ def embed_pixels(
     """Return what the network's last layer sees of each picture, float32 (N, D).
 
     Args:
-        net: in evaluation mode.
+        net: left as it is; its batch normalisation is folded into the convolutions first.
         pixels: uint8 (N, H, W, C), resized.
         preprocessing: from them to the network's input.
         cache: a file that keeps the result; its name must tell weights and pictures apart. None for no cache.
@@ -64,11 +65,11 @@ def embed_pixels(
     if cache is not None and (kept := _kept(cache, len(pixels))) is not None:
         return kept
     rows = []
-    net.eval()
+    quick = folded(net, example=to_input(torch.from_numpy(np.array(pixels[:1])), preprocessing))
     with tuned(), torch.inference_mode(), progress.task("looking at the pictures", total=len(pixels)):
         for start in range(0, len(pixels), BATCH):
             batch = torch.from_numpy(np.array(pixels[start : start + BATCH]))
-            rows.append(net.embed(to_input(batch, preprocessing)).numpy())
+            rows.append(quick.embed(to_input(batch, preprocessing)).numpy())
             progress.advance(len(batch))
     features = np.concatenate(rows)
     if cache is not None:

@@ -9,14 +9,14 @@ import numpy as np
 
 from ..classifier import Classifier
 from ..errors import ClassMismatchError, DataError
-from ..evaluation import Evaluation, evaluate
+from ..evaluation import Evaluation, Predictions, evaluate
 from ..images import open_dataset
 from ..images.cache import scan
 from ..images.dataset import Dataset
 from ..progress import SILENT, Progress
 from ..run import Run
 from ..training.machine import tuned
-from .learn import predict_part
+from .learn import logits_at
 from .pictures import keep_thumbnails
 
 
@@ -57,7 +57,12 @@ def evaluate_elsewhere(
     if scanned.problems:
         progress.warn(f"{len(scanned.problems):,} pictures cannot be read and are left out")
     with tuned():
-        predictions = predict_part(classifier, dataset, scanned.pixels, positions)
+        predictions = Predictions(
+            ids=dataset.ids[positions],
+            logits=logits_at(classifier, scanned.pixels, positions),
+            labels=dataset.labels[positions],
+            class_names=classifier.class_names,
+        )
     found = evaluate(predictions, temperature=classifier.description.temperature)
     name = re.sub(r"[^\w.-]+", "-", dataset.name).strip("-.") or "elsewhere"
     name = f"{name}-elsewhere" if name in ("train", "validation", "test") else name

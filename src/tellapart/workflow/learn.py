@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from .. import __version__
-from ..classifier import Classifier, Description
+from ..classifier import Classifier, Description, two_sided
 from ..errors import OutOfMemoryError
 from ..evaluation import Predictions, fit_temperature
-from ..images.dataset import Dataset, Splits
+from ..images.dataset import Splits
 from ..images.preprocessing import Preprocessing
 from ..nets import Net
 from ..nets.summary import summarize
@@ -61,13 +61,13 @@ def learn(run: Run, prepared: Prepared, *, quiet: bool = False, progress: Progre
     progress = Quiet(progress) if quiet else progress
     description = describe(prepared)
     net = start_net(description, prepared.recipe, progress=progress)
-    if prepared.recipe.training.transfer == "features":
-        outcome = _learn_head(net, prepared, progress=progress)
-    else:
-        outcome = _learn_in_epochs(run, net, prepared, quiet=quiet, progress=progress)
     classifier = Classifier(net, description)
     with tuned(prepared.recipe.training.threads):
-        predictions = predict_splits(classifier, prepared)
+        if prepared.recipe.training.transfer == "features":
+            outcome, predictions = _learn_head(net, prepared, progress=progress)
+        else:
+            outcome = _learn_in_epochs(run, net, prepared, quiet=quiet, progress=progress)
+            predictions = predict_splits(prepared, lambda at: logits_at(classifier, prepared.pixels, at))
     if "validation" in predictions:
         temperature = fit_temperature(predictions["validation"]).temperature
         classifier = Classifier(net, description.model_copy(update={"temperature": temperature}))
@@ -98,7 +98,7 @@ def start_net(description: Description, recipe: Recipe, *, progress: Progress = 
     with seeded(recipe.training.seed, torch.device("cpu")):
         net = description.build()
     if recipe.net.weights not in (None, "none"):
-        progress.say(str(load_weights(net, recipe.net.name, where=str(recipe.net.weights), progress=progress)))
+        load_weights(net, recipe.net.name, where=str(recipe.net.weights), progress=progress)
     return net
 
 
@@ -117,27 +117,27 @@ def pictures_of(prepared: Prepared, positions: NDArray[np.int64]) -> Pictures:
     return Pictures(prepared.pixels, positions, prepared.dataset.labels[positions])
 
 
-def predict_splits(classifier: Classifier, prepared: Prepared) -> dict[str, Predictions]:
-    """Return what a classifier says of the validation and test pictures."""
+def predict_splits(
+    prepared: Prepared, logits_of: Callable[[NDArray[np.int64]], NDArray[np.float32]]
+) -> dict[str, Predictions]:
+    """Return what is said of the validation and test pictures, by a function from positions to logits."""
     return {
-        name: predict_part(classifier, prepared.dataset, prepared.pixels, positions)
+        name: Predictions(
+            ids=prepared.dataset.ids[positions],
+            logits=logits_of(positions),
+            labels=prepared.dataset.labels[positions],
+            class_names=prepared.dataset.class_names,
+        )
         for name, positions in prepared.splits.items()
         if name in PREDICTED and len(positions)
     }
 
 
-def predict_part(
-    classifier: Classifier, dataset: Dataset, pixels: NDArray[np.uint8], positions: NDArray[np.int64]
-) -> Predictions:
-    """Return what a classifier says of some pictures, read a few at a time."""
+def logits_at(classifier: Classifier, pixels: NDArray[np.uint8], positions: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return a classifier's logits, float32 (n, classes), of the pictures at some positions, read a few at a time."""
     step = 4096
     parts = [classifier.logits(pixels[positions[start : start + step]]) for start in range(0, len(positions), step)]
-    return Predictions(
-        ids=dataset.ids[positions],
-        logits=np.concatenate(parts),
-        labels=dataset.labels[positions],
-        class_names=classifier.class_names,
-    )
+    return np.concatenate(parts)
 
 
 def baseline_of(prepared: Prepared, net: str) -> Prepared:
@@ -203,15 +203,23 @@ def _learn_in_epochs(run: Run, net: Net, prepared: Prepared, *, quiet: bool, pro
     return fit(net, task, recipe.training, run=run, progress=progress).to_dict()
 
 
-def _learn_head(net: Net, prepared: Prepared, *, progress: Progress) -> dict[str, object]:
+def _learn_head(
+    net: Net, prepared: Prepared, *, progress: Progress
+) -> tuple[dict[str, object], dict[str, Predictions]]:
+    """Learn the last layer; what it says comes from the features, so that no picture is seen twice."""
     started = time.perf_counter()
-    _set_learnt_head(net, prepared, progress=progress)
+    features = _set_learnt_head(net, prepared, progress=progress)
+    with torch.inference_mode():
+        predictions = predict_splits(
+            prepared, lambda at: two_sided(net.classify(torch.from_numpy(features[at]))).numpy()
+        )
     seconds = round(time.perf_counter() - started, 3)
-    return {"best_epoch": 0, "epochs": 0, "stopped": "last layer learnt", "seconds": seconds, "findings": []}
+    outcome = {"best_epoch": 0, "epochs": 0, "stopped": "last layer learnt", "seconds": seconds, "findings": []}
+    return outcome, predictions
 
 
-def _set_learnt_head(net: Net, prepared: Prepared, *, progress: Progress) -> None:
-    """Give a pretrained network the last layer that a logistic regression learns on its features."""
+def _set_learnt_head(net: Net, prepared: Prepared, *, progress: Progress) -> NDArray[np.float32]:
+    """Give a pretrained network the last layer that a logistic regression learns on its features; return those."""
     cache = prepared.pixel_file.with_name(f"features-{weights_digest(net, prepared.preprocessing)}.npy")
     features = embed_pixels(net, prepared.pixels, prepared.preprocessing, cache=cache, progress=progress)
     positions = prepared.splits.train
@@ -224,6 +232,7 @@ def _set_learnt_head(net: Net, prepared: Prepared, *, progress: Progress) -> Non
     set_head(net, head)
     shown = ", ".join(f"{penalty:g}: {share:.2%}" for penalty, share in head.accuracy.items())
     progress.say(f"penalty {head.penalty:g} chosen by cross-validation on the training pictures ({shown})")
+    return features
 
 
 def _check_memory(prepared: Prepared) -> None:

@@ -51,8 +51,18 @@ def train(
     if source is not None:
         recipe = recipe.changed(data={"source": _absolute(source)})
     dataset = open_source(recipe.data)
+    check_names(recipe)
     run = Run.create(out or new_run_path("runs", dataset.name), recipe)
     return _main_job(run, dataset, progress=progress)
+
+
+def check_names(recipe: Recipe) -> None:
+    """Raise UnknownNameError where the recipe names a network that does not exist, before anything is read."""
+    from ..nets import nets
+
+    for name in (recipe.net.name, *recipe.baselines):
+        if name != "auto":
+            nets.get(name)
 
 
 def resume(path: str | Path, *, progress: Progress = SILENT) -> Run:
