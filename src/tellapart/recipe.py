@@ -122,7 +122,7 @@ class TrainingRecipe(_Section):
         "frozen: the same in epochs, on augmented pictures; finetune: the upper stages move too; none: from scratch",
     )
     unfreeze: str | None = Field(None, description="of finetune: a stage's name, last-block or all")
-    epochs: int | None = Field(None, ge=1, description="at most so many")
+    epochs: int | None = Field(None, ge=1, le=1_000_000, description="at most so many")
     batch_size: int | None = Field(None, ge=1, description="pictures a step")
     optimizer: OptimizerRecipe = OptimizerRecipe()
     schedule: Literal["constant", "cosine", "one-cycle"] = Field("one-cycle", description="the learning rate's course")
@@ -132,7 +132,7 @@ class TrainingRecipe(_Section):
     early_stopping: EarlyStoppingRecipe | None = Field(None, description="None: never before the last epoch")
     averaging: float | None = Field(None, ge=0.0, lt=1.0, description="decay a step of averaged weights; 0 for none")
     precision: Literal["float32", "bfloat16"] | None = Field(None, description="of the training's arithmetic")
-    threads: int | None = Field(None, ge=1, description="CPU threads")
+    threads: int | None = Field(None, ge=1, le=1024, description="CPU threads")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="where to compute")
     seed: int = Field(0, ge=0, description="initial weights, order of the pictures, augmentation, dropout")
 
@@ -248,8 +248,11 @@ class Recipe(_Section):
         path = Path(path)
         try:
             text = path.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise RecipeError(f"the recipe {str(path)!r} cannot be read: {error}") from None
+        except FileNotFoundError:
+            raise RecipeError(f"there is no recipe at {str(path)!r}: give the path of a .toml or .json file") from None
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise RecipeError(f"the recipe {str(path)!r} cannot be read: {reason}") from None
         return cls.from_toml(text) if path.suffix.lower() == ".toml" else cls.from_json(text)
 
 

@@ -55,7 +55,7 @@ class Registry(Generic[Thing]):
         if name in self._things:
             return self._things[name]
         near = difflib.get_close_matches(name, self._things, n=2, cutoff=0.6)
-        hint = f": did you mean {' or '.join(repr(n) for n in near)}?" if near else ":"
+        hint = f": did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
         raise UnknownNameError(f"no {self.kind} is called {name!r}{hint} (there are: {', '.join(self.names())})")
 
     def names(self) -> list[str]:

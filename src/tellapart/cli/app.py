@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -74,18 +74,30 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if moved:
             raise
         if isinstance(status := getattr(error, "exit_code", None), int) and hasattr(error, "format_message"):
-            misused(error.format_message(), status=status)
+            misused(error, given)
         fail(f"{type(error).__name__}: {error} (this is a fault of tellapart: --debug shows the trace)", status=1)
     if isinstance(status, int):
         raise SystemExit(status)
 
 
-def misused(sentence: str, *, status: int) -> NoReturn:
-    """Say in one line what was wrong with the options; where none were given, the help stands there already."""
-    if not sentence.strip():
-        raise SystemExit(status)
-    plain = sentence.replace("Value error, ", "").strip().rstrip(".")
-    fail(f"{plain}: tellapart --help, and --help behind a verb, list what there is", status=status)
+EXPECTED = {"valid integer": "a whole number", "valid number": "a number", "valid boolean": "true or false"}
+"""How Typer says what an option's value may be, and how we say it."""
+
+
+def misused(error: Any, given: Sequence[str]) -> NoReturn:
+    """Say in one line what was wrong with the arguments; where there were none, the help stands there already."""
+    sentence = error.format_message().strip().rstrip(".").replace("Value error, ", "").replace("Input should", "must")
+    if not sentence:
+        raise SystemExit(error.exit_code)
+    for theirs, ours in EXPECTED.items():
+        if theirs in sentence:
+            sentence = f"{sentence.partition(': ')[0]}: must be {ours}"
+    flags = [flag for flag in getattr(getattr(error, "param", None), "opts", ()) if flag in given[:-1]]
+    if flags and repr(value := given[given.index(flags[0]) + 1]) not in sentence:
+        sentence += f", got {value!r}"
+    context = getattr(error, "ctx", None)
+    program = context.command_path if context is not None else "tellapart"
+    fail(f"{sentence} ({program} --help shows what there is)", status=error.exit_code)
 
 
 def fail(sentence: str, *, status: int = 2) -> NoReturn:
