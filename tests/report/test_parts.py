@@ -19,6 +19,7 @@ from tellapart.report import (
     reliability_figure,
     save_thumbnails,
     wanted_pictures,
+    write_report,
 )
 from tellapart.report.charts import nice_ticks, whole_ticks
 from tellapart.report.selection import MOST
@@ -94,6 +95,9 @@ def test_sets_from_elsewhere_have_their_own_pictures(digits_copy):
     assert wanted
     save_thumbnails(run, {id: np.zeros((8, 8), np.uint8) for id in wanted}, external="elsewhere")
     assert list(load_thumbnails(run, external="elsewhere")) == wanted
+    page = write_report(run).read_text(encoding="utf-8")
+    assert "elsewhere, 697 pictures" in page
+    assert '"store":"elsewhere"' in page
     with pytest.raises(DataError, match="external must be one of"):
         wanted_pictures(run, external="nowhere")
 

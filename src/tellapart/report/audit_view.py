@@ -153,7 +153,7 @@ def _sentences(audit: Mapping[str, Any], findings: Sequence[AuditFinding]) -> li
     said = [one for one in findings if one.severity != "note" or one.code in REPEATS]
     pictures, classes = int(audit["pictures"]), len(audit["class_names"])
     first = Markup("The audit looked at {} of {}").format(
-        counted(pictures, "picture"), counted(classes, "class", "classes")
+        counted(pictures, "picture"), counted(classes, "class", plural="classes")
     )
     first += Markup(".") if grave else Markup(" and found nothing grave.")
     return [first, *(Markup("{}.").format(_capital(one.sentence)) for one in said)]

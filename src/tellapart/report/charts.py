@@ -49,7 +49,7 @@ class Frame:
 
 def line_chart(
     lines: Sequence[Line], *, title: str, description: str, x_label: str, y_format: Callable[[float], str],
-    best: tuple[float, str] | None = None, y_top: float | None = None,
+    best: tuple[float, str] | None = None, best_at_top: bool = False, y_top: float | None = None,
 ) -> Markup:  # fmt: skip
     """Draw curves over epochs.
 
@@ -60,6 +60,7 @@ def line_chart(
         x_label: below the axis.
         y_format: of the ticks and the points' own titles.
         best: (x, name) of a mark.
+        best_at_top: whether its name stands at the top, where falling curves leave room.
         y_top: the highest value that the axis may have.
     """
     xs = [x for line in lines for x, _ in line.points]
@@ -68,11 +69,11 @@ def line_chart(
     if y_top is not None:
         ticks = [tick for tick in ticks if tick <= y_top + 1e-9] or [y_top]
     frame = Frame((min(xs), max(max(xs), min(xs) + 1)), (min(ticks[0], min(ys)), max(ticks[-1], max(ys))))
-    parts = [_y_axis(frame, ticks, y_format), _x_axis(frame, whole_ticks(*frame.x), x_label)]
+    parts = [_y_axis(frame, ticks, text=y_format), _x_axis(frame, whole_ticks(*frame.x), label=x_label)]
     if best is not None:
-        parts.append(_mark(frame, best))
+        parts.append(_mark(frame, best, at_top=best_at_top))
     for line in lines:
-        parts.append(_curve(frame, line, y_format))
+        parts.append(_curve(frame, line, text=y_format))
     return _figure(parts, title=title, description=description)
 
 
@@ -88,8 +89,8 @@ def reliability_chart(bins: Sequence[dict[str, float | None]], *, title: str, de
     fifths = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
     (x0, y0), (x1, y1) = frame.at(0, 0), frame.at(1, 1)
     parts = [
-        _y_axis(frame, fifths, percent),
-        _x_axis(frame, fifths, "how sure it said it was", percent),
+        _y_axis(frame, fifths, text=percent),
+        _x_axis(frame, fifths, label="how sure it said it was", text=percent),
         Markup('<line class="perfect" x1="{}" y1="{}" x2="{}" y2="{}"/>').format(x0, y0, x1, y1),
     ]
     most = max((int(one["count"] or 0) for one in bins), default=1) or 1
@@ -127,7 +128,10 @@ def histogram_chart(
     top = max(*counts, 1)
     ticks = [tick for tick in nice_ticks(0, top) if tick == int(tick)]
     frame = Frame((edges[0], edges[-1]), (0.0, max(ticks[-1], top)))
-    parts = [_y_axis(frame, ticks, lambda v: f"{v:,.0f}"), _x_axis(frame, _quarters(edges), x_label, x_format)]
+    parts = [
+        _y_axis(frame, ticks, text=lambda v: f"{v:,.0f}"),
+        _x_axis(frame, _quarters(edges), label=x_label, text=x_format),
+    ]
     for count, left, right in zip(counts, edges[:-1], edges[1:], strict=True):
         (x0, y), (x1, base) = frame.at(left, count), frame.at(right, 0)
         said = f"{x_format(left)} to {x_format(right)}: {count:,} pictures"
@@ -200,7 +204,7 @@ def _quarters(edges: Sequence[float]) -> list[float]:
     return [edges[0] + (edges[-1] - edges[0]) * i / 4 for i in range(5)]
 
 
-def _y_axis(frame: Frame, ticks: Sequence[float], text: Callable[[float], str]) -> Markup:
+def _y_axis(frame: Frame, ticks: Sequence[float], *, text: Callable[[float], str]) -> Markup:
     parts = []
     for tick in ticks:
         x, y = frame.at(frame.x[0], tick)
@@ -212,7 +216,7 @@ def _y_axis(frame: Frame, ticks: Sequence[float], text: Callable[[float], str]) 
 
 
 def _x_axis(
-    frame: Frame, ticks: Sequence[float], label: str, text: Callable[[float], str] = lambda v: f"{v:.0f}"
+    frame: Frame, ticks: Sequence[float], *, label: str, text: Callable[[float], str] = lambda v: f"{v:.0f}"
 ) -> Markup:
     parts = []
     for tick in ticks:
@@ -224,7 +228,7 @@ def _x_axis(
     return Markup("").join(parts)
 
 
-def _curve(frame: Frame, line: Line, text: Callable[[float], str]) -> Markup:
+def _curve(frame: Frame, line: Line, *, text: Callable[[float], str]) -> Markup:
     places = [frame.at(x, y) for x, y in line.points]
     path = " ".join(f"{x},{y}" for x, y in places)
     parts = [Markup('<polyline class="curve {}" points="{}"/>').format(line.kind, path)]
@@ -238,12 +242,12 @@ def _curve(frame: Frame, line: Line, text: Callable[[float], str]) -> Markup:
     return Markup("").join(parts)
 
 
-def _mark(frame: Frame, best: tuple[float, str]) -> Markup:
+def _mark(frame: Frame, best: tuple[float, str], *, at_top: bool) -> Markup:
     x, bottom = frame.at(best[0], frame.y[0])
     place = "end" if x > (LEFT + WIDTH) / 2 else "start"
     return Markup(
         '<line class="best" x1="{}" y1="{}" x2="{}" y2="{}"/><text class="note {}" x="{}" y="{}">{}</text>'
-    ).format(x, TOP, x, bottom, place, x + (-6 if place == "end" else 6), bottom - 8, best[1])
+    ).format(x, TOP, x, bottom, place, x + (-6 if place == "end" else 6), TOP + 10 if at_top else bottom - 8, best[1])
 
 
 def _figure(parts: Sequence[Markup], *, title: str, description: str) -> Markup:

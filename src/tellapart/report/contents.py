@@ -118,19 +118,19 @@ def read_contents(run: Run) -> Contents:
     Raises:
         RunCorruptError: a file of the run is damaged.
     """
-    evaluation = _document(run, "evaluation", {})
+    evaluation = _document(run, "evaluation", default={})
     evaluations = {
         name: Evaluation.from_dict(evaluation["splits"][name]) for name in _ordered(evaluation.get("splits", {}))
     }
     return Contents(
         run=run,
         recipe=run.recipe.model_dump(mode="json"),
-        choices=tuple(_choice(one) for one in _document(run, "choices", [])),
-        environment=_document(run, "environment", {}),
-        audit=_document(run, "audit", {}) or None,
-        splits=_document(run, "splits", {}),
+        choices=tuple(_choice(one) for one in _document(run, "choices", default=[])),
+        environment=_document(run, "environment", default={}),
+        audit=_document(run, "audit", default={}) or None,
+        splits=_document(run, "splits", default={}),
         history=_history(run),
-        training=_document(run, "training", {}),
+        training=_document(run, "training", default={}),
         status=run.status,
         temperature=float(evaluation.get("temperature", 1.0)),
         evaluations=evaluations,
@@ -142,7 +142,7 @@ def read_contents(run: Run) -> Contents:
     )
 
 
-def _document(run: Run, subject: str, default: Any) -> Any:
+def _document(run: Run, subject: str, *, default: Any) -> Any:
     document = run.load(subject) if run.has(f"{subject}.json") else default
     if not isinstance(document, type(default)):
         raise RunCorruptError(f"{run.path / subject}.json does not hold what it should: train again")

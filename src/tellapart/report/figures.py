@@ -76,7 +76,7 @@ def confusion_figure(evaluation: Evaluation) -> Figure:
         for label in [*axes.get_xticklabels(), *axes.get_yticklabels()]:
             label.set(fontfamily=list(fonts.families), fontsize=text_size, parse_math=False)
         if size <= NUMBERED:
-            _numbers(axes, counts, shares, size=text_size)
+            _numbers(axes, counts, shares=shares, size=text_size)
         axes.tick_params(length=0)
         axes.set(xlabel="taken for", ylabel="shows", title=f"confusions, {evaluation.count:,} pictures")
     return figure
@@ -103,7 +103,7 @@ def reliability_figure(predictions: Predictions, *, temperature: float = 1.0) ->
     return figure
 
 
-def _numbers(axes: Axes, counts: Any, shares: Any, *, size: float) -> None:
+def _numbers(axes: Axes, counts: Any, *, shares: Any, size: float) -> None:
     for row, column in np.argwhere(counts > 0):
         colour = "white" if shares[row, column] > 0.5 else INK
         axes.text(column, row, f"{counts[row, column]}", ha="center", va="center", color=colour, fontsize=size * 0.9)

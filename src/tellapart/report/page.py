@@ -132,8 +132,11 @@ def _curves(contents: Contents) -> list[Markup]:
                f"{form(last[f'validation_{key}'])}"  # fmt: skip
         title = f"{key.capitalize()} by epoch"
         out.append(
-            line_chart(lines, title=title, description=said, x_label="epoch", y_format=form, best=best, y_top=top)
-        )
+            line_chart(
+                lines, title=title, description=said, x_label="epoch", y_format=form, best=best,
+                best_at_top=key == "loss", y_top=top,
+            )
+        )  # fmt: skip
     return out
 
 

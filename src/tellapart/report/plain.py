@@ -129,13 +129,16 @@ def _fails(contents: Contents) -> Iterator[Markup]:
     if not wrong:
         yield Markup("It made no mistake on these pictures; that does not mean that it never will.")
         return
-    sentence = Markup("It is wrong on {}.").format(counted(wrong, "picture"))
+    sentence = Markup("It is wrong on {}").format(counted(wrong, "picture"))
     known = contents.main_predictions
     if known is not None:
         surely = int(((known.confidence(contents.temperature) >= SURE) & ~known.correct()).sum())
-        sentence += Markup(" Of these, <strong>{:,}</strong> {} said with a confidence of {} or more{}.").format(
-            surely, "was" if surely == 1 else "were", f"{SURE:.0%}", ": the ones to look at first" if surely else ""
-        )
+        on = Markup("") if wrong == 1 else Markup(" on <strong>{}</strong> of them").format(f"{surely or 'none'}")
+        if surely or wrong > 1:
+            sentence += Markup(",{} with a confidence of {} or more").format(on, f"{SURE:.0%}")
+        if surely and wrong > 1:
+            sentence += Markup(": the ones to look at first")
+    sentence += Markup(".")
     yield sentence
     yield from _worst(evaluation)
     if known is not None:
@@ -202,7 +205,7 @@ def _data(contents: Contents) -> Iterator[Markup]:
     found, dropped = int(contents.leaks.get("found") or 0), int(contents.leaks.get("dropped") or 0)
     if found and contents.leaks.get("answer") == "drop":
         yield Markup("{} in more than one split; {} dropped before the training.").format(
-            counted(found, "picture stood", "pictures stood"), counted(dropped, "copy was", "copies were")
+            counted(found, "picture stood", plural="pictures stood"), counted(dropped, "copy was", plural="copies were")
         )
     elif contents.leaks and not found:
         yield Markup("No picture stands in more than one split.")

@@ -50,7 +50,7 @@ def _leaks(contents: Contents) -> Iterator[Markup]:
         yield Markup(
             "<strong>{}</strong> in more than one split, and {} left there on request (<code>--allow-leaks</code>). "
             "A network may remember such pictures: the figures are likely too good."
-        ).format(counted(found, "picture stands", "pictures stand"), "it was" if one else "they were")
+        ).format(counted(found, "picture stands", plural="pictures stand"), "it was" if one else "they were")
 
 
 def _little(contents: Contents) -> Iterator[Markup]:

@@ -39,7 +39,7 @@ def joined(parts: Sequence[Markup | str]) -> Markup:
     return Markup("{} and {}").format(Markup(", ").join(parts[:-1]), parts[-1])
 
 
-def counted(number: int, noun: str, plural: str | None = None) -> str:
+def counted(number: int, noun: str, *, plural: str | None = None) -> str:
     """Return a number with its noun.
 
     Example:

@@ -16,6 +16,8 @@ function make(tag, options = {}, ...children) {
 const number = (value) => value.toLocaleString("en-US");
 // Rounded down: 99.96% is not 100%.
 const percent = (parts) => (Math.floor(parts / 10) / 10).toFixed(1) + "%";
+// The end of a path says most; the whole one is its title.
+const shortened = (id) => (id.includes("/") ? `…/${id.slice(id.lastIndexOf("/") + 1)}` : id);
 const named = (text) => make("bdi", { class: "name" }, text);
 
 // The pictures stand at the end of the page and are read when the first one comes into sight.
@@ -67,7 +69,7 @@ function card(set, at) {
       make("p", { class: "more-sure" }, `${percent(set.confidences[at])} sure`),
     ];
   return make("figure", { class: "card" }, make("div", { class: "frame" }, watch(image), make("span", { class: "blank", hidden: "" })),
-    make("figcaption", {}, ...lines, make("p", { class: "file", title: set.ids[at] }, set.ids[at])));
+    make("figcaption", {}, ...lines, make("p", { class: "file", title: set.ids[at] }, shortened(set.ids[at]))));
 }
 
 // A gallery of many cards, a page of them at a time.
