@@ -184,7 +184,7 @@ def test_elastic_moves_by_the_wished_fraction_at_most():
     ramp = torch.arange(40.0)[None, None, None, :].repeat(20, 1, 40, 1)
     out = augment(ramp, AugmentRecipe(elastic=0.05), generator=generator())
     moved = (out - ramp)[..., 5:-5].abs()
-    assert 0.5 < moved.max() < 2.0 * 1.3  # bicubic interpolation may overshoot
+    assert 0.5 < moved.max() < 2.0 * 1.5  # bicubic interpolation may overshoot
     assert (out - ramp).flatten(1).std(dim=1).min() > 0.1
 
 

@@ -50,7 +50,6 @@ VARIANTS = {
     "averaging": {"averaging": 0.9},
     "augmented": {"augment": AUGMENT},
     "bfloat16": {"precision": "bfloat16"},
-    "two threads": {"threads": 2},
     "weighted": {"class_weights": "balanced", "label_smoothing": 0.1, "schedule": "cosine"},
 }
 
@@ -91,6 +90,12 @@ def test_dropout_and_normalisation_are_repeated_too(
     monkeypatch.undo()
     resumed = fit(make_net(seed=99, **options), small, recipe, run=make_run("killed"))
     assert same_weights(whole.net.state_dict(), resumed.net.state_dict())
+
+
+def test_two_threads_repeat_themselves_too(small, make_net, make_run, training, same_weights):
+    recipe = training(epochs=1, threads=2, batch_size=48)
+    first, second = (fit(make_net(), small, recipe, run=make_run(name)).net for name in "ab")
+    assert same_weights(first.state_dict(), second.state_dict())
 
 
 def test_another_seed_gives_other_weights_from_the_same_start(small, make_net, make_run, training, same_weights):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import pickle
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -60,12 +60,9 @@ def save_checkpoint(run: Run, state: State) -> None:
         "optimizer": state.optimizer.state_dict(),
         **{name: getattr(state, name) for name in PLAIN},
     }
-
-    def write(path: Path) -> None:
-        with path.open("wb") as file:  # given a path, torch says "iostream error" where the disk is full
-            torch.save(document, file)
-
-    run.write(FILE, write)
+    buffer = io.BytesIO()  # torch's own writing to a file hides the system's errors, a full disk among them
+    torch.save(document, buffer)
+    run.write(FILE, lambda path: path.write_bytes(buffer.getbuffer()))
 
 
 def load_checkpoint(run: Run, state: State) -> None:

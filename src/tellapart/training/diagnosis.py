@@ -11,9 +11,17 @@ from ..recipe import OptimizerRecipe
 PATIENT_EPOCHS = 2
 """Epochs before chance is called chance."""
 
+PATIENT_STEPS = 40
+"""Steps of the optimiser before that: with few pictures, two epochs are too little to learn anything."""
+
 
 def diagnose(
-    history: Sequence[Mapping[str, Any]], *, majority: float, validation_pictures: int, optimizer: OptimizerRecipe
+    history: Sequence[Mapping[str, Any]],
+    *,
+    majority: float,
+    validation_pictures: int,
+    optimizer: OptimizerRecipe,
+    steps_an_epoch: int = PATIENT_STEPS,
 ) -> list[tuple[str, str]]:
     """Return what is wrong with a training, as (code, sentence) pairs; none where it learns.
 
@@ -23,6 +31,7 @@ def diagnose(
         majority: the share of the largest class among the validation pictures, 0 to 1.
         validation_pictures: how many there are.
         optimizer: with its learning rate, for the advice.
+        steps_an_epoch: how often the weights change in one.
 
     Example:
         >>> record = {"train_loss": 2.303, "train_accuracy": 0.1, "validation_loss": 2.303,
@@ -38,7 +47,8 @@ def diagnose(
     if not math.isfinite(last["train_loss"]):
         return [("diverged", f"the loss is not a number any more after epoch {len(history)}: {advice}")]
     found = []
-    if len(history) >= PATIENT_EPOCHS and _at_chance(last, majority, validation_pictures):
+    patient = max(PATIENT_EPOCHS, math.ceil(PATIENT_STEPS / steps_an_epoch))
+    if len(history) >= patient and _at_chance(last, majority, validation_pictures):
         found.append(
             (
                 "chance",

@@ -171,7 +171,11 @@ def _epochs(
 def _diagnosis(run: Run, task: Task, recipe: TrainingRecipe) -> list[tuple[str, str]]:
     """Return what is wrong as the history stands; what a later epoch has mended is not held against it."""
     return diagnose(
-        run.history, majority=task.majority(), validation_pictures=len(task.validation), optimizer=recipe.optimizer
+        run.history,
+        majority=task.majority(),
+        validation_pictures=len(task.validation),
+        optimizer=recipe.optimizer,
+        steps_an_epoch=task.train.steps(recipe.batch_size or 1),
     )
 
 

@@ -1,0 +1,258 @@
+"""What is decided for a person, and why; and that nothing is where the recipe says."""
+
+import numpy as np
+import pytest
+
+from tellapart.errors import RecipeError
+from tellapart.images.facts import FACTS
+from tellapart.recipe import AUGMENTATIONS, DataRecipe, NetRecipe, Recipe
+from tellapart.training import choose
+from tellapart.training.choose import Choice, choose_data, choose_start, choose_training, preprocessing_of
+
+
+def facts(n=50, *, width=40, height=30, colour=0.0) -> np.ndarray:
+    rows = np.zeros(n, dtype=FACTS)
+    rows["readable"], rows["width"], rows["height"], rows["colour"] = True, width, height, colour
+    return rows
+
+
+def decided(choices: list[Choice]) -> dict[str, object]:
+    return {choice.field: choice.value for choice in choices}
+
+
+def start(kind="writing", **sections):
+    return choose_start(Recipe.make(**sections), kind=kind)
+
+
+# Where to start
+
+
+@pytest.mark.parametrize("kind", ["writing", "mixed"])
+def test_writing_is_learnt_from_scratch(kind):
+    recipe, choices = start(kind)
+    assert (recipe.net.name, recipe.net.weights, recipe.training.transfer) == ("compact", "none", "none")
+    assert [str(choice) for choice in choices] == [
+        f"net.name = compact: the pictures are {kind}, which a small network learns from scratch"
+    ]
+
+
+def test_photographs_are_looked_at_by_a_network_that_knows_photographs():
+    recipe, choices = start("photographs")
+    assert (recipe.net.name, recipe.net.weights) == (choose.BACKBONE, "imagenet")
+    assert recipe.training.transfer == "features"
+    assert decided(choices) == {"net.name": choose.BACKBONE, "training.transfer": "features"}
+    assert "ImageNet" in choices[0].reason
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"training": {"epochs": 3}}, {"training": {"optimizer": {"name": "sgd"}}}, {"net": {"weights": "none"}},
+        {"data": {"channels": 1}}, {"data": {"image_size": (64, 64)}}, {"net": {"sigmoid": True}},
+        {"training": {"transfer": "none"}}, {"training": {"class_weights": "balanced"}},
+    ],
+)  # fmt: skip
+def test_photographs_with_wishes_that_only_epochs_grant_are_learnt_from_scratch(sections):
+    recipe, _ = start("photographs", **sections)
+    assert (recipe.net.name, recipe.training.transfer) == ("compact", "none")
+
+
+def test_what_the_recipe_says_is_not_decided():
+    recipe, choices = start("photographs", net={"name": "convnet16", "weights": "none"}, training={"transfer": "none"})
+    assert (recipe.net.name, recipe.net.weights, recipe.training.transfer) == ("convnet16", "none", "none")
+    assert choices == []
+    recipe, _ = start("writing", training={"transfer": "features"})
+    assert (recipe.net.name, recipe.net.weights) == (choose.BACKBONE, "imagenet")
+
+
+def test_a_second_look_decides_nothing_more():
+    for kind in ("writing", "photographs"):
+        once, _ = start(kind)
+        twice, choices = choose_start(once, kind=kind)
+        assert twice == once
+        assert choices == []
+
+
+# Size, channels, resizing
+
+
+def data(recipe=None, rows=None, kind="writing"):
+    recipe, _ = choose_start(recipe or Recipe(), kind=kind)
+    return choose_data(recipe, facts() if rows is None else rows, kind=kind)
+
+
+def test_equal_small_pictures_keep_their_size():
+    chosen, choices = data()
+    assert (chosen.image_size, chosen.channels, chosen.resize, chosen.resample) == ((30, 40), 1, "stretch", "bilinear")
+    assert decided(choices) == {"data.channels": 1, "data.image_size": (30, 40)}
+    assert str(choices[1]) == "data.image_size = 30x40: all pictures have it"
+
+
+def test_pictures_below_what_the_network_takes_are_enlarged_to_it():
+    chosen, choices = data(rows=facts(width=6, height=9))
+    assert chosen.image_size == (9, 8)
+    assert decided(choices)["data.image_size"] == (9, 8)
+
+
+def test_writing_of_any_size_keeps_its_shape():
+    rows = facts(width=60, height=80)
+    rows["width"][:10] = 100
+    chosen, choices = data(rows=rows)
+    assert chosen.image_size == (72, 56)
+    assert abs(chosen.image_size[0] / chosen.image_size[1] - 80 / 60) < 0.1
+    assert decided(choices)["data.resize"] == "stretch"
+
+
+def test_photographs_are_cropped_and_in_colour():
+    rows = facts(width=640, height=480, colour=30.0)
+    rows["width"][:10] = 800
+    scratch = Recipe.make(training={"transfer": "none"})
+    chosen, _ = data(scratch, rows, kind="photographs")
+    assert (chosen.image_size, chosen.channels, chosen.resize) == ((128, 128), 3, "crop")
+    chosen, choices = data(Recipe(), rows, kind="photographs")
+    assert chosen.image_size == (224, 224)
+    assert "trained on" in next(choice.reason for choice in choices if choice.field == "data.image_size")
+
+
+@pytest.mark.parametrize(("share", "channels"), [(0.0, 1), (0.05, 3), (1.0, 3)])
+def test_a_few_coloured_pictures_are_enough_for_colour(share, channels):
+    rows = facts(100)
+    rows["colour"][: int(100 * share)] = 40
+    chosen, choices = data(rows=rows)
+    assert chosen.channels == channels
+    reason = next(choice.reason for choice in choices if choice.field == "data.channels")
+    assert "grey" in reason or "colour" in reason
+
+
+def test_grey_photographs_are_shown_in_colour_to_a_network_that_knows_colour():
+    assert data(rows=facts(width=640, height=480), kind="photographs")[0].channels == 3
+
+
+def test_data_settings_of_the_recipe_stay():
+    said = {"image_size": (20, 10), "channels": 3, "resize": "pad", "resample": "lanczos"}
+    chosen, choices = data(Recipe.make(data=said))
+    assert {name: getattr(chosen, name) for name in said} == said
+    assert choices == []
+
+
+# Mean and deviation
+
+
+def test_the_mean_and_deviation_of_the_pictures():
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), dtype=np.uint8)
+    spec = preprocessing_of(DataRecipe(image_size=(8, 8), channels=3, resize="stretch", resample="box"), pixels=pixels)
+    assert spec.mean == pytest.approx([pixels.mean() / 255] * 3, abs=1e-4)
+    assert spec.std == pytest.approx([pixels.std() / 255] * 3, abs=1e-4)
+    flat = preprocessing_of(
+        DataRecipe(image_size=(8, 8), channels=1, resize="stretch", resample="box"),
+        pixels=np.zeros_like(pixels[..., :1]),
+    )
+    assert flat.std == (0.05,)
+
+
+def test_published_weights_bring_their_own():
+    plain = DataRecipe(image_size=(64, 64), channels=3, resize="crop", resample="bilinear")
+    spec = preprocessing_of(plain, net=NetRecipe(name=choose.BACKBONE, weights="imagenet"))
+    assert spec.mean == pytest.approx([127 / 255] * 3, abs=1e-3)
+    assert (
+        len(
+            preprocessing_of(
+                plain.model_copy(update={"channels": 1}), net=NetRecipe(name="resnet18", weights="imagenet")
+            ).mean
+        )
+        == 1
+    )
+
+
+# Training
+
+
+def training(kind="writing", pictures=5000, classes=10, **sections):
+    recipe, _ = choose_start(Recipe.make(**sections), kind=kind)
+    recipe = recipe.changed(data={"image_size": (32, 32), "channels": 1, "resize": "stretch", "resample": "bilinear"})
+    return choose_training(recipe, kind=kind, pictures=pictures, classes=classes)
+
+
+def test_nothing_is_open_afterwards_and_a_second_look_changes_nothing():
+    recipe, _ = training()
+    loop = recipe.training
+    for name in ("epochs", "batch_size", "label_smoothing", "averaging", "augment", "precision", "threads", "transfer"):
+        assert getattr(loop, name) is not None
+    assert loop.optimizer.learning_rate
+    assert loop.optimizer.weight_decay == 0.05
+    again, choices = choose_training(recipe, kind="writing", pictures=5000, classes=10)
+    assert again == recipe
+    assert choices == []
+
+
+@pytest.mark.parametrize(("pictures", "epochs"), [(10, 60), (10_000, 40), (20_000, 20), (10**6, 12)])
+def test_few_pictures_get_more_epochs(pictures, epochs):
+    recipe, choices = training(pictures=pictures)
+    assert recipe.training.epochs == epochs
+    assert f"training.epochs = {epochs}: {pictures:,} pictures train" in [str(choice) for choice in choices]
+
+
+@pytest.mark.parametrize(("pictures", "width"), [(9_999, 16), (10_000, 32)])
+def test_the_network_grows_with_the_pictures(pictures, width):
+    recipe, choices = training(pictures=pictures)
+    assert recipe.net.options == {"width": width}
+    assert decided(choices)["net.options.width"] == width
+    assert training(net={"options": {"width": 8}})[0].net.options == {"width": 8}
+    assert training(net={"name": "convnet16"})[0].net.options == {}
+
+
+@pytest.mark.parametrize(("kind", "name"), [("writing", "writing"), ("mixed", "none"), ("photographs", "photo")])
+def test_random_changes_suit_the_pictures_and_are_said(kind, name):
+    recipe, choices = training(kind, training={"transfer": "none"})
+    assert recipe.training.augment == AUGMENTATIONS[name]
+    assert any(choice.field == "training.augment" for choice in choices)
+
+
+def test_what_the_recipe_says_of_the_training_stays():
+    said = {
+        "epochs": 3, "batch_size": 7, "label_smoothing": 0.2, "averaging": 0.5, "augment": {"rotation": 3},
+        "precision": "float32", "threads": 1, "optimizer": {"name": "sgd", "learning_rate": 0.3, "weight_decay": 0.0},
+    }  # fmt: skip
+    recipe, choices = training(net={"name": "convnet16"}, training=said)
+    expected = Recipe.make(training=said).training
+    assert all(getattr(recipe.training, name) == getattr(expected, name) for name in said)
+    assert choices == []
+
+
+def test_smoothing_is_for_more_than_two_classes():
+    assert training(classes=2)[0].training.label_smoothing == 0
+    assert training(classes=3)[0].training.label_smoothing == 0.1
+
+
+def test_normalised_networks_get_a_higher_rate():
+    rates = {
+        name: training(net={"name": name})[0].training.optimizer.learning_rate for name in ("compact", "convnet16")
+    }
+    assert rates == {"compact": 5e-3, "convnet16": 1e-3}
+
+
+def test_a_sigmoid_over_more_than_two_classes_is_refused():
+    with pytest.raises(RecipeError, match=r"net\.sigmoid is for two classes, and there are 3"):
+        training(classes=3, net={"sigmoid": True})
+    training(classes=2, net={"sigmoid": True})
+
+
+def test_a_top_five_of_five_is_refused():
+    stopping = {"early_stopping": {"monitor": "top5"}}
+    with pytest.raises(RecipeError, match="'top5' is always 1 with 5 classes: use 'accuracy' or 'loss'"):
+        training(classes=5, training=stopping)
+    training(classes=6, training=stopping)
+
+
+def test_the_last_layer_alone_needs_threads_alone():
+    recipe, choices = training("photographs")
+    assert recipe.training.threads >= 1
+    assert recipe.training.epochs is None
+    assert choices == []
+
+
+def test_a_choice_goes_into_json():
+    assert Choice("data.image_size", (80, 60), "x").to_dict()["value"] == "80x60"
+    assert Choice("training.augment", {"flip_horizontal": True, "zoom": 0.1}, "x").to_dict() == {
+        "field": "training.augment", "value": "flip_horizontal, zoom 0.1", "reason": "x",
+    }  # fmt: skip

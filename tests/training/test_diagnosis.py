@@ -1,0 +1,121 @@
+"""A training that does not learn is said early; one that learns is left in peace."""
+
+import math
+
+import pytest
+
+from tellapart.recipe import OptimizerRecipe
+from tellapart.training import fit
+from tellapart.training.diagnosis import diagnose
+
+ADAM = OptimizerRecipe(name="adam", learning_rate=0.01)
+
+
+def record(loss=1.0, train=0.5, validation=0.5, still=0.0) -> dict[str, float]:
+    return {
+        "train_loss": loss, "train_accuracy": train, "validation_loss": loss, "validation_accuracy": validation,
+        "still_units": still,
+    }  # fmt: skip
+
+
+def found(*records, majority=0.1, pictures=1000, optimizer=ADAM) -> dict[str, str]:
+    return dict(diagnose(records, majority=majority, validation_pictures=pictures, optimizer=optimizer))
+
+
+@pytest.mark.parametrize("name", ["adam", "sgd"])
+def test_a_far_too_high_rate_is_said_after_few_epochs(digits, task_of, make_net, make_run, training, heard, name):
+    rate = {"adam": 0.3, "sgd": 2.0}[name]
+    recipe = training(
+        epochs=3, batch_size=16, optimizer={"name": name, "learning_rate": rate}, schedule="constant", threads=1
+    )
+    done = fit(
+        make_net("convnet16"), task_of(*digits, train=300, validation=200), recipe, run=make_run(), progress=heard
+    )
+    codes = [code for code, _ in done.findings]
+    assert "chance" in codes or "dead" in codes
+    assert f"the learning rate {rate:g} is likely too high for {name}" in heard.warned[0]
+    assert "try --learning-rate" in heard.warned[0]
+    assert len(heard.warned) == len({sentence[:25] for sentence in heard.warned}), "a finding is said once"
+
+
+def test_the_taught_network_at_the_taught_rate_that_fails(digits, task_of, make_net, make_run, training, heard):
+    """convnet64 with Adam at 0.01 sits at chance, as in the course."""
+    recipe = training(epochs=2, batch_size=20, optimizer={"name": "adam", "learning_rate": 0.01}, schedule="constant")
+    task = task_of(*digits, train=400, validation=300)
+    fit(make_net("convnet64"), task, recipe, run=make_run(), progress=heard)
+    assert "the learning rate 0.01 is likely too high for adam, try --learning-rate 0.001" in heard.warned[0]
+
+
+def test_a_learning_one_is_silent(digits, task_of, make_net, make_run, training, heard):
+    recipe = training(epochs=3, optimizer={"name": "adam", "learning_rate": 2e-3}, schedule="constant")
+    task = task_of(*digits, train=600, validation=200)
+    done = fit(make_net("convnet16"), task, recipe, run=make_run(), progress=heard)
+    assert (done.findings, heard.warned) == ([], [])
+
+
+def test_chance_is_the_largest_class_with_its_standard_error():
+    slack = 2 * math.sqrt(0.1 * 0.9 / 1000)
+    for share, said in ((0.1, True), (0.05, True), (0.1 + slack - 1e-6, True), (0.1 + slack + 1e-6, False)):
+        assert ("chance" in found(*[record(train=share, validation=share)] * 2)) is said
+    assert "chance" not in found(record(train=0.1, validation=0.1)), "one epoch is too early"
+    assert "chance" not in found(*[record(train=0.4, validation=0.1)] * 2), "it learns, though not what is asked"
+    assert "chance" in found(*[record(train=0.88, validation=0.9)] * 2, majority=0.9, pictures=100)
+
+
+def test_few_steps_are_too_early():
+    def said(epochs: int, steps: int) -> list[str]:
+        history = [record(train=0.1, validation=0.1)] * epochs
+        found = diagnose(history, majority=0.1, validation_pictures=1000, optimizer=ADAM, steps_an_epoch=steps)
+        return [code for code, _ in found]
+
+    assert said(2, 4) == said(9, 4) == said(39, 1) == []
+    assert said(10, 4) == said(40, 1) == said(2, 20) == ["chance"]
+
+
+def test_dead_units_and_their_share():
+    assert (
+        "95% of the last layer's inputs are the same for every picture (dead units)"
+        in found(record(still=0.95))["dead"]
+    )
+    assert found(record(still=0.89)) == {}
+    assert found(record(still=1.0), pictures=1) == {}, "of one picture all are the same"
+
+
+def test_an_exploding_loss_is_one_that_has_grown_threefold():
+    assert "grew from 1 to 3.1" in found(record(1.0), record(2.0), record(3.1))["exploding"]
+    assert found(record(1.0), record(2.0), record(2.9)) == {}
+    assert found(record(1.0), record(9.0)) == {}
+
+
+@pytest.mark.parametrize("loss", [math.nan, math.inf])
+def test_a_loss_that_is_no_number_is_all_that_is_said(loss):
+    assert list(found(record(1.0), record(loss, still=1.0))) == ["diverged"]
+
+
+def test_nothing_is_said_of_nothing():
+    assert found() == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "rate", "advice"),
+    [
+        ("adam", 0.01, "0.01 is likely too high for adam, try --learning-rate 0.001"),
+        ("sgd", 1.0, "1 is likely too high for sgd, try --learning-rate 0.02"),
+        ("rmsprop", 0.1, "0.1 is likely too high for rmsprop, try --learning-rate 0.0005"),
+        ("adamw", 1e-6, "1e-06 is likely too low for adamw, try --learning-rate 0.001"),
+        ("adam", 1e-3, "try --learning-rate 0.0001, check that the labels belong to the pictures"),
+    ],
+)
+def test_the_advice_looks_at_the_rate(name, rate, advice):
+    optimizer = OptimizerRecipe(name=name, learning_rate=rate)
+    assert advice in found(record(still=1.0), optimizer=optimizer)["dead"]
+
+
+def test_what_a_later_epoch_has_mended_is_not_held_against_it(small, make_net, make_run, training, heard, monkeypatch):
+    from tellapart.training import loop
+
+    answers = iter([[], [("chance", "it does not learn")], []] + [[]] * 9)
+    monkeypatch.setattr(loop, "diagnose", lambda *args, **options: next(answers))
+    done = fit(make_net(), small, training(), run=make_run(), progress=heard)
+    assert heard.warned == ["it does not learn"]
+    assert done.findings == []
