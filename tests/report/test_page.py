@@ -199,3 +199,15 @@ def test_the_same_run_gives_the_same_page(digits_run):
 def test_no_torch_is_imported():
     code = "import sys, tellapart.report; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_pictures_beyond_the_page_s_room_are_left_out_the_least_telling_first(digits_run, monkeypatch):
+    from tellapart.report import page_data
+    from tellapart.report.contents import read_contents
+
+    contents = read_contents(digits_run)
+    everything = list(page_data.embedded_pictures(contents)["own"])
+    monkeypatch.setattr(page_data, "PICTURE_CHARACTERS", 4000)
+    some = page_data.embedded_pictures(contents)["own"]
+    assert 0 < sum(map(len, some.values())) <= 4000
+    assert list(some)[:5] == everything[:5]
