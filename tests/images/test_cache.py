@@ -150,7 +150,7 @@ from tellapart.images.preprocessing import Preprocessing
 here, how = Path(sys.argv[1]), sys.argv[2]
 class Images(ArrayImages):
     def load(self, index):
-        if index == 3:
+        if self.rows[index] == 3:
             (here / f"reading-{os.getpid()}").touch()
             if how == "hang":
                 time.sleep(60)
@@ -283,7 +283,7 @@ def test_where_caches_lie(monkeypatch, tmp_path):
 def test_a_note_is_kept_for_a_thousand_pictures_at_most(tmp_path):
     class Noting(ArrayImages):
         def load(self, index):
-            if index == 0:
+            if self.rows[index] == 0:
                 raise UnreadableImageError("worn out: 笔")
             picture = super().load(index)
             return type(picture)(picture.pixels, picture.mode, ("scaled",), picture.digest)

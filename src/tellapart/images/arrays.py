@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 
 import numpy as np
@@ -50,7 +51,9 @@ class ArrayImages:
 
     def select(self, indices: NDArray[np.int64]) -> ArrayImages:
         """Return those pictures, sharing the array."""
-        return ArrayImages(self.pixels, rows=self.rows[indices], fingerprint=self._source_fingerprint())
+        selected = copy.copy(self)
+        selected.rows, selected._fingerprint = self.rows[indices], self._source_fingerprint()
+        return selected
 
     def with_background(self, background: int) -> ArrayImages:
         """Return the same pictures: nothing in an array is transparent."""

@@ -28,9 +28,10 @@ from ..progress import SILENT, Progress
 from .arrays import ArrayImages
 from .dataset import Dataset, Images
 from .facts import FACTS, FactsTable
-from .preprocessing import Preprocessing
+from .parallel import shared_out, usable_processors
+from .preprocessing import Preprocessing, to_image
 
-VERSION = 2
+VERSION = 3
 """Part of every key: raised when decoding, facts or resizing change."""
 
 CHUNK = 256
@@ -210,63 +211,48 @@ Chunk = tuple[int, list[tuple[int, str]], list[tuple[int, str]]]
 
 def _read_chunks(work: Path, images: Images, preprocessing: Preprocessing, *, jobs: int | None) -> Iterator[Chunk]:
     n = len(images)
-    jobs = jobs or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-    starts = range(0, n, CHUNK)
-    if jobs == 1 or n < SERIAL_BELOW or isinstance(images, ArrayImages):
-        for start in starts:
-            yield read_range(work, images, preprocessing, start=start, stop=min(n, start + CHUNK))
-        return
-    from joblib import Parallel, delayed
-
-    # Few large tasks: each carries the picture list, sent as bytes that every worker unpacks.
-    parallel = Parallel(n_jobs=jobs, return_as="generator_unordered", max_nbytes=None, batch_size=1)
-    yield from parallel(
-        delayed(read_range)(
-            work, images.select(_span(start, n)), preprocessing, start=start, stop=min(n, start + CHUNK), offset=start
-        )
-        for start in starts
+    jobs = 1 if n < SERIAL_BELOW or isinstance(images, ArrayImages) else jobs or usable_processors()
+    spans = (np.arange(start, min(n, start + CHUNK), dtype=np.int64) for start in range(0, n, CHUNK))
+    # Each task carries its own pictures' names alone.
+    tasks = (
+        {"work": work, "images": images.select(span), "preprocessing": preprocessing, "start": int(span[0])}
+        for span in spans
     )
+    return shared_out(read_range, tasks, jobs=jobs)
 
 
-def _span(start: int, n: int) -> NDArray[np.int64]:
-    return np.arange(start, min(n, start + CHUNK), dtype=np.int64)
-
-
-def read_range(
-    work: Path, images: Images, preprocessing: Preprocessing, *, start: int, stop: int, offset: int = 0
-) -> Chunk:
-    """Read the pictures from ``start`` to ``stop`` into the arrays of a cache folder; runs in a worker process.
+def read_range(*, work: Path, images: Images, preprocessing: Preprocessing, start: int) -> Chunk:
+    """Read some pictures into the arrays of a cache folder; runs in a worker process.
 
     Args:
         work: a folder with ``facts.npy`` and ``pixels.npy``.
-        images: the pictures; position ``i`` of the arrays is position ``i − offset`` here.
+        images: the pictures.
         preprocessing: how pixels are resized.
-        start: the first position.
-        stop: one past the last.
-        offset: the position of the first of ``images``.
+        start: the position of the first of them in the arrays.
 
     Returns:
         how many were read, the problems and the notes by position.
     """
-    pixels = np.zeros((stop - start, *preprocessing.image_size, preprocessing.channels), dtype=np.uint8)
+    pixels = np.zeros((len(images), *preprocessing.image_size, preprocessing.channels), dtype=np.uint8)
     problems: list[tuple[int, str]] = []
     notes: list[tuple[int, str]] = []
     table, readable = FactsTable(), []
-    for index in range(start, stop):
+    for row in range(len(images)):
         try:
-            picture = images.load(index - offset)
+            picture = images.load(row)
         except UnreadableImageError as error:
-            problems.append((index, str(error)))
+            problems.append((start + row, str(error)))
             continue
-        readable.append(index - start)
-        table.add(picture)
-        notes.extend((index, note) for note in picture.notes)
-        pixels[index - start] = preprocessing.resized(picture.pixels)
-    facts = np.zeros(stop - start, dtype=FACTS)
+        readable.append(row)
+        image = to_image(picture.pixels)
+        table.add(picture, image)
+        notes.extend((start + row, note) for note in picture.notes)
+        pixels[row] = preprocessing.resized(picture.pixels, image=image)
+    facts = np.zeros(len(images), dtype=FACTS)
     facts[readable] = table.rows()
     _store(work / "facts.npy", facts, start)
     _store(work / "pixels.npy", pixels, start)
-    return stop - start, problems, notes
+    return len(images), problems, notes
 
 
 def _store(file: Path, rows: NDArray[Any], start: int) -> None:

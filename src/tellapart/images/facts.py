@@ -8,9 +8,13 @@ from PIL import Image
 from PIL.Image import Resampling
 
 from .dataset import Picture
+from .preprocessing import to_image
 
 SMALL = 16
 """Side of the small grey picture that repeats are proposed from."""
+
+SMALL_ENOUGH = 256
+"""The longer side that large pictures are brought down to first."""
 
 FACTS = np.dtype(
     [
@@ -36,8 +40,9 @@ FACTS = np.dtype(
 class FactsTable:
     """Gathers the facts of pictures one by one; what can be computed for all of them at once is, at the end.
 
-    The grey values are looked at in a copy whose longer side is at most 64 pixels. Both reductions use the triangle
-    filter: under a box filter the 16×16 picture of a resized copy differs several times as much from the original's.
+    The grey values are looked at in a copy whose longer side is at most 64 pixels, each the mean of a block of the
+    picture's. The 16×16 picture is made with the triangle filter, after blocks alone have brought the longer side down
+    to 256: under a box filter that of a resized copy differs several times as much from the original's.
 
     Example:
         >>> import numpy as np
@@ -55,18 +60,16 @@ class FactsTable:
         self._modes: list[bytes] = []
         self._digests: list[bytes] = []
 
-    def add(self, picture: Picture) -> None:
-        """Look at one picture; nothing of its size is kept."""
-        pixels = picture.pixels
-        height, width, channels = pixels.shape
-        image = Image.fromarray(pixels[..., 0] if channels == 1 else pixels)
-        if max(width, height) > 64:
-            scale = 64 / max(width, height)
-            image = image.resize((max(1, round(width * scale)), max(1, round(height * scale))), Resampling.BILINEAR)
+    def add(self, picture: Picture, image: Image.Image | None = None) -> None:
+        """Look at one picture, given as Pillow has it where that is at hand; nothing of its size is kept."""
+        height, width, channels = picture.pixels.shape
+        image = to_image(picture.pixels) if image is None else image
+        image = _reduced(image, most=SMALL_ENOUGH)
         grey = image if channels == 1 else image.convert("L")
         self._shapes.append((width, height, channels))
-        self._greys.append(grey.tobytes())
         self._smalls.append(grey.resize((SMALL, SMALL), Resampling.BILINEAR).tobytes())
+        image = _reduced(image, most=64)
+        self._greys.append((image if channels == 1 else image.convert("L")).tobytes())
         self._colours.append(_colour(image) if channels == 3 else 0.0)
         self._modes.append(picture.mode.encode())
         self._digests.append(picture.digest.ljust(16, b"\0"))
@@ -106,6 +109,12 @@ def facts_of(picture: Picture) -> NDArray[np.void]:
     table.add(picture)
     row: NDArray[np.void] = table.rows()[0]
     return row
+
+
+def _reduced(image: Image.Image, *, most: int) -> Image.Image:
+    """Return the picture with blocks of pixels averaged, so that no side is longer than ``most``."""
+    factor = -(-max(image.size) // most)
+    return image.reduce(factor) if factor > 1 else image
 
 
 def _histograms(greys: list[bytes]) -> NDArray[np.int64]:

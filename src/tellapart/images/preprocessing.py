@@ -71,17 +71,19 @@ class Preprocessing(BaseModel):
         border = f"-{self.background}" if self.resize == "pad" else ""
         return f"{height}x{width}x{self.channels}-{self.resize}-{self.resample}{border}"
 
-    def resized(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def resized(self, pixels: NDArray[np.uint8], *, image: Image.Image | None = None) -> NDArray[np.uint8]:
         """Return the picture as uint8 of shape (*image_size, channels).
 
         Args:
             pixels: uint8, (H, W, 1 or 3).
+            image: the same as Pillow has it, where it is at hand.
         """
         height, width = self.image_size
         if pixels.shape == (height, width, self.channels):
             return pixels
-        image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
-        image = image.convert("L" if self.channels == 1 else "RGB")
+        image = to_image(pixels) if image is None else image
+        mode = "L" if self.channels == 1 else "RGB"
+        image = image if image.mode == mode else image.convert(mode)
         if image.size != (width, height):
             image = self._fitted(image)
         out = np.asarray(image)
@@ -105,3 +107,8 @@ class Preprocessing(BaseModel):
         canvas = Image.new(image.mode, (width, height), (self.background,) * len(image.getbands()))
         canvas.paste(image.resize(inner, filter_), ((width - inner[0]) // 2, (height - inner[1]) // 2))
         return canvas
+
+
+def to_image(pixels: NDArray[np.uint8]) -> Image.Image:
+    """Return pixels, uint8 (H, W, 1 or 3), as Pillow has them."""
+    return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import RecipeError
+from ..images.parallel import usable_processors
 from ..images.preprocessing import Preprocessing
 from ..nets import Net, build_net, nets
 from ..recipe import AUGMENTATIONS, LOOP_SETTINGS, AugmentRecipe, DataRecipe, NetRecipe, Recipe, TrainingRecipe
-from .machine import choose_device, has_fast_bfloat16, usable_processors
+from .machine import choose_device, has_fast_bfloat16
 from .optimizers import DEFAULT_WEIGHT_DECAY, default_learning_rate
 
 BACKBONE = "efficientnet_lite0"

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 
 from ..errors import RecipeError
+from ..images.parallel import usable_processors
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # glibc's malloc.h
 _INT_MAX = 2**31 - 1
@@ -55,11 +56,6 @@ def tuned(threads: int | None = None) -> Iterator[int]:
         torch.set_flush_denormal(False)
         if wished != before:
             torch.set_num_threads(before)
-
-
-def usable_processors() -> int:
-    """Return how many processors this process may use, at least 1."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def choose_device(wished: str) -> torch.device:

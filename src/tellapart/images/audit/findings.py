@@ -106,8 +106,9 @@ def _about_repeats(make: _Maker, repeats: Repeats) -> list[Finding]:
         found.append(make("note", "near-repeat", sentence, repeats.pairs.tolist()))
     torn = [family for family in families if len(set(labels[family][labels[family] >= 0].tolist())) > 1]
     if torn:
-        first = [repr(make.dataset.label_name(int(position))) for position in torn[0][:2]]
-        sentence = f"{_pictures(len(torn))} stand under two labels or more, the first under {' and '.join(first)}"
+        first = list(dict.fromkeys(repr(make.dataset.label_name(int(position))) for position in torn[0]))[:2]
+        stand = "stands" if len(torn) == 1 else "stand"
+        sentence = f"{_pictures(len(torn))} {stand} under two labels or more, the first under {' and '.join(first)}"
         found.append(make("warning", "two-labels", sentence, torn))
     return found
 
