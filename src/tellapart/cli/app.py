@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -12,9 +14,9 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from .. import __version__
 from ..errors import TellapartError
 from ..registry import load_plugin
+from ..version import __version__
 from . import classify, evaluate, filter, inspect, nets, predict, report, summary, train
 
 app = typer.Typer(
@@ -56,9 +58,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     moved = [argument for argument in given if argument in ANYWHERE]
     given = moved + [argument for argument in given if argument not in ANYWHERE]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that lacks a letter shows its code in place of it
+            stream.reconfigure(errors="backslashreplace")
     try:
         status = app(args=given, prog_name="tellapart", standalone_mode=False)
-        sys.stdout.flush()  # a pipe that closed is met here, not while Python ends
+        if sys.stdout is not None:
+            sys.stdout.flush()  # a pipe that closed or a full disk is met here, not while Python ends
     except TellapartError as error:
         if moved:
             raise
@@ -73,7 +79,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Exception as error:
         if moved:
             raise
-        if isinstance(status := getattr(error, "exit_code", None), int) and hasattr(error, "format_message"):
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            fail("the disk is full while something was written: make room")
+        if isinstance(getattr(error, "exit_code", None), int) and hasattr(error, "format_message"):
             misused(error, given)
         fail(f"{type(error).__name__}: {error} (this is a fault of tellapart: --debug shows the trace)", status=1)
     if isinstance(status, int):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from .. import __version__
 from ..classifier import Answer, Classifier, Description, as_pixels
 from ..errors import RecipeError, SourceNotFoundError
 from ..images.preprocessing import Preprocessing
@@ -13,6 +12,7 @@ from ..nets import nets
 from ..nets.weights import imagenet_classes, load_weights
 from ..progress import SILENT, Progress
 from ..training.machine import tuned
+from ..version import __version__
 
 SAMPLES = ("astronaut", "camera", "cat", "chelsea", "coffee", "coins", "horse", "moon", "rocket")
 """Pictures that come with scikit-image, by name."""

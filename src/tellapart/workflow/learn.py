@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .. import __version__
 from ..classifier import Classifier, Description, two_sided
 from ..errors import OutOfMemoryError
 from ..evaluation import Predictions, fit_temperature
@@ -27,6 +26,7 @@ from ..training.estimate import in_words, seconds_an_epoch
 from ..training.features import embed_pixels, fit_head, set_head, weights_digest
 from ..training.loop import finish, seeded
 from ..training.machine import available_memory, tuned
+from ..version import __version__
 from .prepare import Prepared
 
 PREDICTED = ("validation", "test")
@@ -199,7 +199,8 @@ def _learn_in_epochs(run: Run, net: Net, prepared: Prepared, *, quiet: bool, pro
     left = (recipe.training.epochs or 1) - len(run.history)
     if not quiet and left > 0:
         seconds = seconds_an_epoch(net, task, recipe.training)
-        progress.say(f"about {in_words(seconds)} an epoch, at most {in_words(seconds * left)} for {left} epochs")
+        epochs = "1 epoch" if left == 1 else f"{left} epochs"
+        progress.say(f"estimated time: {in_words(seconds)} an epoch, at most {in_words(seconds * left)} for {epochs}")
     return fit(net, task, recipe.training, run=run, progress=progress).to_dict()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ def train(
     dataset = open_source(recipe.data)
     check_names(recipe)
     run = Run.create(out or new_run_path("runs", dataset.name), recipe)
-    return _main_job(run, dataset, progress=progress)
+    return _main_job(run, dataset, fresh=True, progress=progress)
 
 
 def check_names(recipe: Recipe) -> None:
@@ -83,10 +84,10 @@ def resume(path: str | Path, *, progress: Progress = SILENT) -> Run:
     return _main_job(run, open_source(run.recipe.data), progress=progress)
 
 
-def _main_job(run: Run, dataset: Dataset, *, progress: Progress) -> Run:
+def _main_job(run: Run, dataset: Dataset, *, fresh: bool = False, progress: Progress) -> Run:
     from ..report import write_report
 
-    with _status_kept(run):
+    with _status_kept(run, fresh=fresh, progress=progress):
         prepared = prepare(run, dataset, progress=progress)
         _save_environment(run, prepared)
         baselines = {
@@ -97,6 +98,8 @@ def _main_job(run: Run, dataset: Dataset, *, progress: Progress) -> Run:
         keep_thumbnails(run, dataset)
         write_report(run)
         run.mark("interrupted" if learned.interrupted else "done")
+    if learned.interrupted:
+        progress.warn(f"stopped early; to go on: tellapart train --resume {shlex.quote(str(run.path))}")
     return run
 
 
@@ -121,8 +124,11 @@ def evaluate_all(prepared: Prepared, learned: Learned, baselines: Mapping[str, L
 
 
 def _learn_baseline(run: Run, prepared: Prepared, name: str, *, progress: Progress) -> Learned:
-    progress.say(f"baseline: {name}")
-    return learn(run.sub(f"baselines/{name}"), baseline_of(prepared, name), quiet=True, progress=progress)
+    quietly = Quietly(progress)
+    learned = learn(run.sub(f"baselines/{name}"), baseline_of(prepared, name), quiet=True, progress=quietly)
+    if learned.interrupted:
+        raise KeyboardInterrupt
+    return learned
 
 
 def _save_environment(run: Run, prepared: Prepared) -> None:
@@ -133,24 +139,53 @@ def _save_environment(run: Run, prepared: Prepared) -> None:
         run.save("environment", {**describe(), "seed": seed, "data": run.load("data")})
 
 
+class Quietly(Progress):
+    """Passes on the bar of a training, without a line for each epoch and without findings: a baseline's."""
+
+    def __init__(self, to: Progress) -> None:
+        self.to = to
+
+    def say(self, sentence: str) -> None:
+        """Leave out a choice: a baseline has none."""
+
+    def warn(self, sentence: str) -> None:
+        """Pass on the answer to Ctrl-C alone."""
+        if sentence.startswith("Stopping"):
+            self.to.warn(sentence)
+
+    def begin(self, name: str, *, total: int, unit: str) -> None:
+        """Start the bar."""
+        self.to.begin(name, total=total, unit=unit)
+
+    def advance(self, units: int = 1, note: str = "") -> None:
+        """Go on, without the figures."""
+        self.to.advance(units)
+
+    def end(self) -> None:
+        """Stop the bar."""
+        self.to.end()
+
+
 @contextlib.contextmanager
-def _status_kept(run: Run) -> Iterator[None]:
-    """Mark the run as running; where it fails, say why, or remove it if nothing was trained yet."""
+def _status_kept(run: Run, *, fresh: bool, progress: Progress) -> Iterator[None]:
+    """Mark the run as running; where it fails, say why, or remove it if it is fresh and nothing was trained yet."""
     run.mark("running")
     try:
         yield
     except KeyboardInterrupt:
         run.mark("interrupted", "stopped by Ctrl-C")
+        progress.warn(f"stopped; to go on: tellapart train --resume {shlex.quote(str(run.path))}")
         raise
     except TellapartError as error:
-        if isinstance(error, TrainingError | RunError) or run.history:
+        if not fresh or isinstance(error, TrainingError) or any(run.path.rglob("history.jsonl")):
             with contextlib.suppress(RunError):
                 run.mark("failed", str(error))
         else:
             run.discard()
         raise
     except Exception as error:
-        run.mark("failed", f"{type(error).__name__}: {error}")
+        with contextlib.suppress(RunError):
+            run.mark("failed", f"{type(error).__name__}: {error}")
         raise
 
 

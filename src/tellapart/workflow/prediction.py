@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..classifier import Answer, Classifier, as_pixels
 from ..errors import DataError, SourceNotFoundError
+from ..images.encoded import MAX_BYTES
 from ..images.sniff import PICTURE_SUFFIXES
+from ..images.stored import read_whole
 from ..training.machine import tuned
 
 BATCH = 64
@@ -41,10 +44,14 @@ def predict(classifier: Classifier, inputs: Iterable[str | Path], *, top: int | 
     Raises:
         SourceNotFoundError: a path leads nowhere.
     """
+    inputs = list(inputs)
+    for given in inputs:  # a mistyped name is said before anything is answered
+        if str(given) != "-" and not os.path.exists(given):  # noqa: PTH110 (a name that no system takes is none)
+            raise SourceNotFoundError(f"there is no file or folder {str(given)!r}: give pictures, folders, or -")
     waiting: list[tuple[str, object]] = []
     for file in _files(inputs):
         try:
-            data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+            data = sys.stdin.buffer.read() if file == "-" else read_whole(file, limit=MAX_BYTES)
             waiting.append((file, as_pixels(data, classifier.preprocessing.background)))
         except (DataError, OSError) as error:
             yield from _answers(classifier, waiting, top=top)
@@ -66,12 +73,10 @@ def _answers(classifier: Classifier, waiting: list[tuple[str, object]], *, top: 
 def _files(inputs: Iterable[str | Path]) -> Iterator[str]:
     for given in inputs:
         path = Path(given)
-        if str(given) == "-" or path.is_file():
+        if str(given) == "-" or not path.is_dir():
             yield str(given)
-        elif path.is_dir():
+        else:
             found = sorted(p for p in path.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES and p.is_file())
             if not found:
                 raise DataError(f"there are no pictures in the folder {str(given)!r}")
             yield from map(str, found)
-        else:
-            raise SourceNotFoundError(f"there is no file or folder {str(given)!r}")

@@ -85,6 +85,7 @@ def prepare(run: Run, dataset: Dataset, *, progress: Progress = SILENT) -> Prepa
     dropped = sum(len(splits[name]) - len(kept[name]) for name in splits)
     leaks: dict[str, int | str] = {"found": len(found.leaks), "answer": data.leaks, "dropped": dropped}
     splits = kept
+    say_findings(dataset, found, progress=progress)
 
     recipe, more = choose.choose_training(
         recipe, kind=found.kind.name, pictures=len(splits.train), classes=len(dataset.class_names)
@@ -94,12 +95,25 @@ def prepare(run: Run, dataset: Dataset, *, progress: Progress = SILENT) -> Prepa
         progress.say(str(choice))
     sample = scanned.pixels[splits.train[:: max(1, len(splits.train) // 1000)]]
     preprocessing = choose.preprocessing_of(data, pixels=sample, net=recipe.net)
-    run.save("audit", found.to_dict())
-    run.save("splits", to_ids(dataset, splits))
+    if run.has("splits.json"):  # what was dropped from them cannot be found a second time
+        leaks = run.load("leaks")
+    else:
+        run.save("audit", found.to_dict())
+        run.save("leaks", leaks)
+        run.save("splits", to_ids(dataset, splits))
     if not run.has("choices.json"):
         run.save("choices", [choice.to_dict() for choice in choices])
     run.save_recipe(recipe)
     return Prepared(dataset, splits, found, scanned.pixels, recipe, preprocessing, scanned.folder / "pixels.npy", leaks)
+
+
+def say_findings(dataset: Dataset, found: Audit, *, progress: Progress) -> None:
+    """Say what the source left out and what the audit warns of; the report has all of it."""
+    for note in dataset.notes:
+        progress.say(note)
+    for finding in found.findings:
+        if finding.severity == "warning":
+            progress.warn(finding.sentence)
 
 
 def check_same_pictures(run: Run, dataset: Dataset) -> None:
