@@ -79,7 +79,12 @@ class Run:
             if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
                 raise RunExistsError(f"{str(path)!r} exists and is not an empty folder: choose another --out")
             run.path.mkdir(parents=True, exist_ok=True)
-        run.save_recipe(recipe)
+        try:
+            run.save_recipe(recipe)
+        except RunError:
+            with contextlib.suppress(OSError):
+                run.path.rmdir()
+            raise
         return run
 
     @classmethod
@@ -178,8 +183,13 @@ class Run:
         """Read a text file of the run."""
         try:
             return (self.path / file).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise RunCorruptError(
+                f"{self.path / file} is missing: the run is incomplete, go on with it (tellapart train --resume "
+                f"{self.path}) or train again"
+            ) from None
         except (OSError, UnicodeDecodeError) as error:
-            raise RunCorruptError(f"{self.path / file} cannot be read ({error}): the run is incomplete") from None
+            raise RunCorruptError(f"{self.path / file} cannot be read ({error}): train again") from None
 
     def write_text(self, file: str, text: str) -> None:
         """Write a text file whole or not at all."""

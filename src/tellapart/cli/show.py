@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -19,14 +20,15 @@ def show_run(run: Run) -> None:
     found = {run.recipe.net.name: Evaluation.from_dict(document["splits"][split])}
     for name, splits in document["baselines"].items():
         found[name] = Evaluation.from_dict(splits[split])
-    console.print(figures_table(found, title=f"{split}, {found[run.recipe.net.name].count:,} pictures"))
+    count = found[run.recipe.net.name].count
+    console.print(figures_table(found, title=f"{split}, {count:,} pictures, with 95% intervals"))
     console.print(f"model   {run.path / 'model.safetensors'}")
     console.print(f"report  {run.path / 'report.html'}")
 
 
 def figures_table(found: dict[str, Evaluation], *, title: str) -> Table:
     """Return a table with a column for each classifier and the majority class."""
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
     table.add_column("")
     for name in found:
         table.add_column(name, justify="right")
@@ -35,7 +37,14 @@ def figures_table(found: dict[str, Evaluation], *, title: str) -> Table:
     for key in SHOWN:
         if not any(key in one.figures for one in found.values()):
             continue
-        cells = [one[key].short() + " " + one[key].interval() if key in one.figures else "–" for one in found.values()]
+        cells = [_cell(one, key) for one in found.values()]
         majority = first["majority_accuracy"].short() if key == "accuracy" else ""
         table.add_row(key.replace("_", " "), *cells, majority)
     return table
+
+
+def _cell(found: Evaluation, key: str) -> str:
+    """Return a figure with its 95% interval, short enough for three columns on a narrow terminal."""
+    if key not in found.figures:
+        return "–"
+    return f"{found[key].short()} {found[key].interval().replace(' to ', '–')}".strip()

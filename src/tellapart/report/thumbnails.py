@@ -68,7 +68,8 @@ def load_thumbnails(run: Run, *, external: str | None = None) -> dict[str, str]:
     if not run.has(_file(external)):
         return {}
     try:
-        with np.load(run.path / _file(external), allow_pickle=False) as file:
+        # Opened here: NumPy leaves a file open that turns out to be no archive.
+        with (run.path / _file(external)).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             ids = json.loads(file["ids"].tobytes())
             data, ends = file["data"].tobytes(), file["ends"].tolist()
             starts = [0, *ends][: len(ends)]

@@ -75,9 +75,12 @@ def diagnose(
 
 
 def _at_chance(record: Mapping[str, Any], majority: float, pictures: int) -> bool:
-    """Both figures lie within two standard errors of always naming the largest class, or below."""
-    slack = 2 * math.sqrt(majority * (1 - majority) / max(1, pictures))
-    return bool(max(record["validation_accuracy"], record["train_accuracy"]) <= majority + slack)
+    """Both figures lie within two standard errors of always naming the largest class, or below.
+
+    Where that reaches to 100%, there are too few pictures to say so.
+    """
+    reach = majority + 2 * math.sqrt(majority * (1 - majority) / max(1, pictures))
+    return bool(max(record["validation_accuracy"], record["train_accuracy"]) <= reach < 1)
 
 
 def _advice(optimizer: OptimizerRecipe) -> str:

@@ -24,7 +24,7 @@ from ..run import Run
 from ..training import Pictures, Task, fit
 from ..training.estimate import in_words, seconds_an_epoch
 from ..training.features import embed_pixels, fit_head, set_head, weights_digest
-from ..training.loop import finish, seeded
+from ..training.loop import finish, seeded_net
 from ..training.machine import available_memory, tuned
 from ..version import __version__
 from .prepare import Prepared
@@ -60,7 +60,7 @@ def learn(run: Run, prepared: Prepared, *, quiet: bool = False, progress: Progre
         return _finished(run)
     progress = Quiet(progress) if quiet else progress
     description = describe(prepared)
-    net = start_net(description, prepared.recipe, progress=progress)
+    net = start_net(prepared.recipe, task_of(prepared), progress=progress)
     classifier = Classifier(net, description)
     with tuned(prepared.recipe.training.threads):
         if prepared.recipe.training.transfer == "features":
@@ -93,10 +93,9 @@ def describe(prepared: Prepared) -> Description:
     )
 
 
-def start_net(description: Description, recipe: Recipe, *, progress: Progress = SILENT) -> Net:
+def start_net(recipe: Recipe, task: Task, *, progress: Progress = SILENT) -> Net:
     """Build the network with its initial weights: random ones of the recipe's seed, or published ones."""
-    with seeded(recipe.training.seed, torch.device("cpu")):
-        net = description.build()
+    net = seeded_net(recipe, task)
     if recipe.net.weights not in (None, "none"):
         load_weights(net, recipe.net.name, where=str(recipe.net.weights), progress=progress)
     return net
