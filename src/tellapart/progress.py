@@ -27,6 +27,10 @@ class Progress:
         """Take one sentence that a person must not miss."""
         logger.warning(sentence)
 
+    def answer(self, sentence: str) -> None:
+        """Take one sentence that answers what the person has just done, such as Ctrl-C."""
+        self.warn(sentence)
+
     @contextmanager
     def task(self, name: str, *, total: int, unit: str = "pictures") -> Iterator[None]:
         """Span a piece of work of ``total`` units."""
@@ -47,10 +51,15 @@ class Progress:
 
 
 class Quiet(Progress):
-    """Passes on how far a task has come, and none of its sentences and figures: for what is trained on the side."""
+    """Passes on how far a task has come, and no sentences and figures of it: for what is trained on the side.
 
-    def __init__(self, inner: Progress) -> None:
-        self.inner = inner
+    Args:
+        inner: is told of the rest.
+        name: what the tasks are called there.
+    """
+
+    def __init__(self, inner: Progress, *, name: str) -> None:
+        self.inner, self.name = inner, name
 
     def say(self, sentence: str) -> None:
         """Keep it."""
@@ -58,9 +67,13 @@ class Quiet(Progress):
     def warn(self, sentence: str) -> None:
         """Keep it."""
 
-    def begin(self, name: str, *, total: int, unit: str) -> None:
+    def answer(self, sentence: str) -> None:
         """Pass it on."""
-        self.inner.begin(name, total=total, unit=unit)
+        self.inner.answer(sentence)
+
+    def begin(self, name: str, *, total: int, unit: str) -> None:
+        """Pass it on under the other name."""
+        self.inner.begin(self.name, total=total, unit=unit)
 
     def advance(self, units: int = 1, note: str = "") -> None:
         """Pass it on without the figures."""

@@ -30,6 +30,9 @@ def command(
     ] = None,
     out: Annotated[Path | None, option("--out", "Run folder [default: a new one below runs/].", RUN)] = None,
     resume: Annotated[Path | None, option("--resume", "Go on with this run.", RUN, metavar="RUN")] = None,
+    time: Annotated[
+        str | None, option("--time", "How long all of it may take, such as 5m.", RUN, metavar="TIME")
+    ] = None,
     recipe: Annotated[Path | None, option("--recipe", "Start from a .toml or .json recipe.", RUN)] = None,
     seed: Annotated[int | None, option("--seed", "Of weights, order, changes, dropout [0].", RUN)] = None,
     baseline: Annotated[
@@ -157,7 +160,7 @@ def command(
         ) or None,
         baselines=() if no_baselines else tuple(baseline) if baseline else None,
     )  # fmt: skip
-    _run(recipe, sections, out=out, resume=resume)
+    _run(recipe, sections, out=out, resume=resume, time=time)
 
 
 def _augment(name: str | None, changes: dict[str, Any]) -> dict[str, Any] | None:
@@ -169,12 +172,14 @@ def _augment(name: str | None, changes: dict[str, Any]) -> dict[str, Any] | None
     return {**AUGMENTATIONS[name or "none"].parts(), **changes}
 
 
-def _run(recipe: Path | None, sections: dict[str, Any], *, out: Path | None, resume: Path | None) -> None:
+def _run(
+    recipe: Path | None, sections: dict[str, Any], *, out: Path | None, resume: Path | None, time: str | None
+) -> None:
     from .progress import TerminalProgress
     from .show import show_run
 
     if resume is not None:
-        if sections or recipe or out:
+        if sections or recipe or out or time:
             raise RecipeError("--resume goes on with the run's own recipe: give no other choices beside it")
         from ..workflow import resume as go_on
 
@@ -184,6 +189,9 @@ def _run(recipe: Path | None, sections: dict[str, Any], *, out: Path | None, res
     full = base.changed(**sections)
     if full.data.source is None:
         raise RecipeError("say which pictures: tellapart train photos/ (or digits, faces, fashion-mnist)")
+    from ..training.budget import read_time
     from ..workflow import train
 
-    show_run(train(full.data.source, full, out=out, progress=TerminalProgress()))
+    seconds = None if time is None else read_time(time)
+
+    show_run(train(full.data.source, full, out=out, seconds=seconds, progress=TerminalProgress()))

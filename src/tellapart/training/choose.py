@@ -26,6 +26,12 @@ GREY_BELOW = 2.0
 """Mean difference of the colour channels, 0 to 255, below which a picture counts as grey."""
 
 
+WIDTHS = (8, 16, 24, 32)
+"""Of the default network's first convolution."""
+
+AFFORDED = 8e13
+"""Floating-point operations of a default training: some five minutes of two cores."""
+
 TRANSFER_EPOCHS = {"frozen": 8, "finetune": 6}
 TRANSFER_RATE = {"frozen": 0.2, "finetune": 0.02}
 """Of the learning rate that would suit the network from scratch."""
@@ -192,7 +198,7 @@ def choose_training(recipe: Recipe, *, kind: str, pictures: int, classes: int) -
     threads = recipe.training.threads or usable_processors()
     if recipe.training.transfer == "features":
         return recipe.changed(training={"threads": threads}), choices
-    recipe, more = _choose_width(recipe, pictures=pictures, classes=classes)
+    recipe, more = _choose_width(recipe, pictures=pictures)
     choices += more
     changes: dict[str, Any]
     training, changes = recipe.training, {"threads": threads}
@@ -237,17 +243,25 @@ def _check_classes(recipe: Recipe, classes: int) -> None:
         )
 
 
-def _choose_width(recipe: Recipe, *, pictures: int, classes: int) -> tuple[Recipe, list[Choice]]:
+def _choose_width(recipe: Recipe, *, pictures: int) -> tuple[Recipe, list[Choice]]:
+    """Decide how wide the default network is: as wide as some minutes of two CPU cores allow."""
     if recipe.net.name != "compact" or "width" in recipe.net.options:
         return recipe, []
-    width = 16 if pictures < 10_000 else 32
-    choice = Choice("net.options.width", width, f"{pictures:,} pictures in {classes} classes")
-    return recipe.changed(net={"options": {"width": width}}), [choice]
+    height, width = recipe.data.image_size or (64, 64)
+    stride = 2 if min(height, width) > 48 else 1
+    places, channels = height * width / stride**2, recipe.data.channels or 3
+    seen = pictures * (recipe.training.epochs or _epochs(pictures))
+    widths = [w for w in WIDTHS if w <= (16 if pictures < 10_000 else 32)]
+    # Each of a compact network's stages costs 36 places × width² multiply-adds; training takes 6 operations for each.
+    affordable = [w for w in widths if seen * 6 * 9 * places * w * (channels + 12 * w) <= AFFORDED]
+    chosen = max(affordable, default=min(widths))
+    choice = Choice("net.options.width", chosen, f"as wide as a few minutes allow for {pictures:,} pictures")
+    return recipe.changed(net={"options": {**recipe.net.options, "width": chosen}}), [choice]
 
 
 def _epochs(pictures: int) -> int:
-    """Return epochs for about 400,000 pictures seen in all, between 12 and 60."""
-    return int(np.clip(round(400_000 / max(1, pictures)), 12, 60))
+    """Return epochs for about 400,000 pictures seen in all, between 8 and 60."""
+    return int(np.clip(round(400_000 / max(1, pictures)), 8, 60))
 
 
 def _augmentation(kind: str) -> tuple[AugmentRecipe, str]:

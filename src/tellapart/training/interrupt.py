@@ -23,7 +23,7 @@ def graceful_interrupt(progress: Progress) -> Iterator[Callable[[], bool]]:
         if pressed.is_set():
             raise KeyboardInterrupt
         pressed.set()
-        progress.warn("Stopping after this epoch, with the best weights kept. Press Ctrl-C again to stop at once.")
+        progress.answer("Stopping after this epoch, with the best weights kept. Press Ctrl-C again to stop at once.")
 
     if threading.current_thread() is not threading.main_thread():
         yield pressed.is_set

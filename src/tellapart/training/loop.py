@@ -18,9 +18,9 @@ from torch import Tensor
 from ..classifier import to_input, two_sided
 from ..errors import DivergedError, OutOfMemoryError, SplitError
 from ..images.preprocessing import Preprocessing
-from ..nets import Net
+from ..nets import Net, build_net
 from ..progress import SILENT, Progress
-from ..recipe import TrainingRecipe
+from ..recipe import Recipe, TrainingRecipe
 from ..run import Run
 from .augment import augment
 from .checkpoint import FILE as CHECKPOINT
@@ -128,6 +128,18 @@ def fit(net: Net, task: Task, recipe: TrainingRecipe, *, run: Run, progress: Pro
     best = state.judged()
     best.load_state_dict(state.best_weights)
     return Fitted(best.cpu().eval(), state.best_epoch, state.epoch, stopped, round(state.seconds, 3), findings)
+
+
+def seeded_net(recipe: Recipe, task: Task) -> Net:
+    """Return the recipe's network with the random weights of its seed."""
+    with seeded(recipe.training.seed, torch.device("cpu")):
+        return build_net(
+            recipe.net.name,
+            outputs=1 if recipe.net.sigmoid else task.classes,
+            channels=task.preprocessing.channels,
+            image_size=task.preprocessing.image_size,
+            options=recipe.net.options,
+        )
 
 
 def new_state(net: Net, recipe: TrainingRecipe) -> State:

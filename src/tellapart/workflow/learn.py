@@ -18,7 +18,7 @@ from ..images.preprocessing import Preprocessing
 from ..nets import Net
 from ..nets.summary import summarize
 from ..nets.weights import load_weights
-from ..progress import SILENT, Progress, Quiet
+from ..progress import SILENT, Progress
 from ..recipe import Recipe
 from ..run import Run
 from ..training import Pictures, Task, fit
@@ -47,18 +47,16 @@ class Learned:
     interrupted: bool = False
 
 
-def learn(run: Run, prepared: Prepared, *, quiet: bool = False, progress: Progress = SILENT) -> Learned:
+def learn(run: Run, prepared: Prepared, *, progress: Progress = SILENT) -> Learned:
     """Train the recipe's network and predict, or take up what the run folder has of it already.
 
     Args:
         run: where history, checkpoint, model and predictions go.
         prepared: its recipe, preprocessing and pixels are used.
-        quiet: whether to leave out the estimate: a baseline's.
         progress: is told of everything.
     """
     if run.has("training.json") and run.load("training")["stopped"] != "interrupted":
         return _finished(run)
-    progress = Quiet(progress) if quiet else progress
     description = describe(prepared)
     net = start_net(prepared.recipe, task_of(prepared), progress=progress)
     classifier = Classifier(net, description)
@@ -66,7 +64,7 @@ def learn(run: Run, prepared: Prepared, *, quiet: bool = False, progress: Progre
         if prepared.recipe.training.transfer == "features":
             outcome, predictions = _learn_head(net, prepared, progress=progress)
         else:
-            outcome = _learn_in_epochs(run, net, prepared, quiet=quiet, progress=progress)
+            outcome = _learn_in_epochs(run, net, prepared, progress=progress)
             predictions = predict_splits(prepared, lambda at: logits_at(classifier, prepared.pixels, at))
     if "validation" in predictions:
         temperature = fit_temperature(predictions["validation"]).temperature
@@ -190,13 +188,13 @@ def _finished(run: Run) -> Learned:
     return Learned(classifier, {name: Predictions.load(run.path / f"predictions/{name}.npz") for name in there})
 
 
-def _learn_in_epochs(run: Run, net: Net, prepared: Prepared, *, quiet: bool, progress: Progress) -> dict[str, object]:
+def _learn_in_epochs(run: Run, net: Net, prepared: Prepared, *, progress: Progress) -> dict[str, object]:
     task, recipe = task_of(prepared), prepared.recipe
     _check_memory(prepared)
     if recipe.training.transfer in ("frozen", "finetune"):
         _set_learnt_head(net, prepared, progress=progress)
     left = (recipe.training.epochs or 1) - len(run.history)
-    if not quiet and left > 0:
+    if left > 0:
         seconds = seconds_an_epoch(net, task, recipe.training)
         epochs = "1 epoch" if left == 1 else f"{left} epochs"
         progress.say(f"estimated time: {in_words(seconds)} an epoch, at most {in_words(seconds * left)} for {epochs}")

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import shlex
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import RunError, TellapartError, TrainingError
+from ..errors import RecipeError, RunError, TellapartError, TrainingError
 from ..evaluation import evaluate
 from ..images.dataset import Dataset
-from ..progress import SILENT, Progress
+from ..progress import SILENT, Progress, Quiet
 from ..recipe import Recipe
 from ..run import Run, new_run_path
-from .learn import Learned, baseline_of, learn
+from .learn import Learned, baseline_of, learn, task_of
 from .pictures import keep_thumbnails
 from .prepare import Prepared, open_source, prepare
+
+AFTERWARDS = 6.0
+"""Seconds that evaluation and report take after the training."""
 
 
 def train(
@@ -24,6 +29,7 @@ def train(
     recipe: Recipe | None = None,
     *,
     out: str | Path | None = None,
+    seconds: float | None = None,
     progress: Progress = SILENT,
 ) -> Run:
     """Train a classifier on labelled pictures, with baselines beside it and a report of everything.
@@ -32,6 +38,7 @@ def train(
         source: a folder, an archive, a table, an array file or a bundled name; the recipe's where None.
         recipe: every choice; what it leaves open is decided from the pictures.
         out: the run folder; a new one below ``runs/`` where None.
+        seconds: how long all of it may take: the network's width and epochs are fitted to it.
         progress: is told of everything.
 
     Returns:
@@ -48,13 +55,17 @@ def train(
         >>> run.status["state"], len(run.history)
         ('done', 3)
     """
+    started = time.monotonic()
     recipe = recipe or Recipe()
     if source is not None:
         recipe = recipe.changed(data={"source": _absolute(source)})
+    if seconds is not None and recipe.training.epochs is not None:
+        raise RecipeError(f"epochs = {recipe.training.epochs} contradicts a time of {seconds:g} s: give one of them")
     dataset = open_source(recipe.data)
     check_names(recipe)
     run = Run.create(out or new_run_path("runs", dataset.name), recipe)
-    return _main_job(run, dataset, fresh=True, progress=progress)
+    deadline = None if seconds is None else started + seconds
+    return _main_job(run, dataset, fresh=True, deadline=deadline, progress=progress)
 
 
 def check_names(recipe: Recipe) -> None:
@@ -84,7 +95,9 @@ def resume(path: str | Path, *, progress: Progress = SILENT) -> Run:
     return _main_job(run, open_source(run.recipe.data), progress=progress)
 
 
-def _main_job(run: Run, dataset: Dataset, *, fresh: bool = False, progress: Progress) -> Run:
+def _main_job(
+    run: Run, dataset: Dataset, *, fresh: bool = False, deadline: float | None = None, progress: Progress
+) -> Run:
     from ..report import write_report
 
     with _status_kept(run, fresh=fresh, progress=progress):
@@ -93,6 +106,8 @@ def _main_job(run: Run, dataset: Dataset, *, fresh: bool = False, progress: Prog
         baselines = {
             name: _learn_baseline(run, prepared, name, progress=progress) for name in prepared.recipe.baselines
         }
+        if deadline is not None:
+            prepared = in_time(run, prepared, deadline=deadline, progress=progress)
         learned = learn(run, prepared, progress=progress)
         run.save("evaluation", evaluate_all(prepared, learned, baselines))
         keep_thumbnails(run, dataset)
@@ -101,6 +116,27 @@ def _main_job(run: Run, dataset: Dataset, *, fresh: bool = False, progress: Prog
     if learned.interrupted:
         progress.warn(f"stopped early; to go on: tellapart train --resume {shlex.quote(str(run.path))}")
     return run
+
+
+def in_time(run: Run, prepared: Prepared, *, deadline: float, progress: Progress = SILENT) -> Prepared:
+    """Return the recipe fitted to the time that is left before the deadline, of ``time.monotonic``.
+
+    The wide choice is open where the person did not name the network's width. Nothing is fitted where pictures are
+    seen once.
+    """
+    if prepared.recipe.training.transfer == "features":
+        return prepared
+    from ..training.budget import fit_to_time
+
+    left = deadline - time.monotonic() - AFTERWARDS
+    named = any(choice["field"] == "net.options.width" for choice in run.load("choices"))
+    recipe, choices = fit_to_time(prepared.recipe, task_of(prepared), seconds=left, widths=named)
+    for choice in choices:
+        progress.say(str(choice))
+    fitted = {choice.field: choice.to_dict() for choice in choices}
+    run.save("choices", [fitted.pop(old["field"], old) for old in run.load("choices")] + list(fitted.values()))
+    run.save_recipe(recipe)
+    return dataclasses.replace(prepared, recipe=recipe)
 
 
 def evaluate_all(prepared: Prepared, learned: Learned, baselines: Mapping[str, Learned]) -> dict[str, Any]:
@@ -124,8 +160,8 @@ def evaluate_all(prepared: Prepared, learned: Learned, baselines: Mapping[str, L
 
 
 def _learn_baseline(run: Run, prepared: Prepared, name: str, *, progress: Progress) -> Learned:
-    quietly = Quietly(progress)
-    learned = learn(run.sub(f"baselines/{name}"), baseline_of(prepared, name), quiet=True, progress=quietly)
+    quiet = Quiet(progress, name=f"baseline {name}")
+    learned = learn(run.sub(f"baselines/{name}"), baseline_of(prepared, name), progress=quiet)
     if learned.interrupted:
         raise KeyboardInterrupt
     return learned
@@ -137,33 +173,6 @@ def _save_environment(run: Run, prepared: Prepared) -> None:
     if not run.has("environment.json"):
         seed = prepared.recipe.training.seed
         run.save("environment", {**describe(), "seed": seed, "data": run.load("data")})
-
-
-class Quietly(Progress):
-    """Passes on the bar of a training, without a line for each epoch and without findings: a baseline's."""
-
-    def __init__(self, to: Progress) -> None:
-        self.to = to
-
-    def say(self, sentence: str) -> None:
-        """Leave out a choice: a baseline has none."""
-
-    def warn(self, sentence: str) -> None:
-        """Pass on the answer to Ctrl-C alone."""
-        if sentence.startswith("Stopping"):
-            self.to.warn(sentence)
-
-    def begin(self, name: str, *, total: int, unit: str) -> None:
-        """Start the bar."""
-        self.to.begin(name, total=total, unit=unit)
-
-    def advance(self, units: int = 1, note: str = "") -> None:
-        """Go on, without the figures."""
-        self.to.advance(units)
-
-    def end(self) -> None:
-        """Stop the bar."""
-        self.to.end()
 
 
 @contextlib.contextmanager

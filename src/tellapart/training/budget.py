@@ -1,0 +1,71 @@
+"""As good as a given time allows: the width and the epochs that fit, from a few timed steps on this machine."""
+
+from __future__ import annotations
+
+import re
+
+from ..errors import RecipeError
+from ..recipe import Recipe
+from .choose import WIDTHS, Choice
+from .estimate import in_words, seconds_an_epoch
+from .loop import Task, seeded_net
+
+ENOUGH_EPOCHS = 10
+"""Epochs below which a narrower network gets further than a wider one."""
+
+MOST_EPOCHS = 150
+"""Epochs beyond which more time brings nothing."""
+
+SAFETY = 0.9
+"""The share of the time that is planned for: timed steps are never quite the truth."""
+
+UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600}
+
+
+def read_time(text: str) -> float:
+    """Read ``90s``, ``5m`` or ``1.5h`` as seconds.
+
+    Raises:
+        RecipeError: it is none of these.
+
+    Example:
+        >>> read_time("5m"), read_time("90"), read_time("1.5h")
+        (300.0, 90.0, 5400.0)
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|min|h)?", text.strip().lower())
+    if not found or float(found[1]) == 0:
+        raise RecipeError(f"a time must be a number with s, m or h, such as 90s, 5m or 1.5h, got {text!r}")
+    return float(found[1]) * UNITS[found[2] or "s"]
+
+
+def fit_to_time(recipe: Recipe, task: Task, *, seconds: float, widths: bool) -> tuple[Recipe, list[Choice]]:
+    """Decide the epochs, and the default network's width, so that a training ends in time.
+
+    Args:
+        recipe: resolved; its epochs are replaced.
+        task: the pictures.
+        seconds: what is left for the training.
+        widths: whether the width may be chosen, too.
+
+    Raises:
+        RecipeError: the time does not suffice for one epoch of the smallest network.
+    """
+    candidates = sorted(WIDTHS, reverse=True) if widths and recipe.net.name == "compact" else [None]
+    for width in candidates:
+        options = {**recipe.net.options, **({} if width is None else {"width": width})}
+        tried = recipe.changed(net={"options": options})
+        one = seconds_an_epoch(seeded_net(tried, task), task, tried.training)
+        epochs = int(SAFETY * seconds / one)
+        if epochs >= ENOUGH_EPOCHS or width == candidates[-1]:
+            break
+    if epochs < 1:
+        raise RecipeError(
+            f"{in_words(seconds)} are left, and one epoch takes about {in_words(one)}: give more --time, a smaller "
+            "--image-size or a smaller --net"
+        )
+    epochs = min(epochs, MOST_EPOCHS)
+    reason = f"{in_words(seconds)} are left, and one epoch takes about {in_words(one)}"
+    choices = [Choice("training.epochs", epochs, reason)]
+    if width is not None:
+        choices.insert(0, Choice("net.options.width", width, f"the widest with {epochs} epochs in time"))
+    return tried.changed(training={"epochs": epochs}), choices
