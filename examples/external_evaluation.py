@@ -1,0 +1,30 @@
+"""Ask the harder question: how good is a classifier on pictures from elsewhere?
+
+python examples/external_evaluation.py
+
+Elsewhere is made up here: the same digits, darker and with noise, as a folder of PNG files.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from sklearn.datasets import load_digits
+
+import tellapart
+from tellapart.evaluation import compare_evaluations
+
+recipe = tellapart.Recipe.make(net={"name": "convnet16"}, training={"epochs": 5}, data={"image_size": (16, 16)})
+run = tellapart.train("digits", recipe, out="runs/external")
+
+found, random = load_digits(), np.random.default_rng(0)
+for number, (picture, label) in enumerate(zip(found.images[:300], found.target[:300], strict=True)):
+    darker = np.clip(picture * (160 / 16) + random.normal(0, 20, picture.shape), 0, 255).astype(np.uint8)
+    folder = Path("elsewhere") / str(label)  # classes are matched by name
+    folder.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(darker).save(folder / f"{number}.png")
+
+elsewhere, name = tellapart.evaluate_elsewhere(run, "elsewhere")
+own = tellapart.Evaluation.from_dict(run.load("evaluation")["splits"]["test"])
+print(compare_evaluations(own, elsewhere))
+tellapart.write_report(run)  # the figures of both, side by side
