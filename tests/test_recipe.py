@@ -90,6 +90,8 @@ OUT_OF_RANGE = [
     ("data.image_size", [80], "field required"),
     ("net.options", {"width": [1]}, "net.options.width must be a number, text, true or false, got [1]"),
     ("data.source_options", {"a": None}, "data.source_options.a must be a whole number or text, got None"),
+    ("training.epochs", 10**7, "less than or equal to 1000000"),
+    ("training.threads", 10**6, "less than or equal to 1024"),
     ("training.epochs", 0, "greater than or equal to 1"),
     ("training.epochs", 2.5, "integer"),
     ("training.batch_size", 0, "greater than or equal to 1"),
@@ -101,7 +103,7 @@ OUT_OF_RANGE = [
     ("training.threads", 0, "greater than or equal to 1"),
     ("training.device", "tpu", "'auto', 'cpu', 'cuda' or 'mps'"),
     ("training.seed", -1, "greater than or equal to 0"),
-    ("training.transfer", "all", "'none' or 'features'"),
+    ("training.transfer", "all", "must be 'none', 'features'"),
     ("training.optimizer.name", "lion", "'adam', 'adamw', 'sgd' or 'rmsprop'"),
     ("training.optimizer.learning_rate", 0.0, "greater than 0"),
     ("training.optimizer.learning_rate", math.inf, "finite"),
@@ -145,6 +147,7 @@ IGNORED = [
     ({"training": {"optimizer": {"name": "adam", "momentum": 0.9}}}, "momentum = 0.9 would be ignored by adam"),
     ({"training": {"optimizer": {"momentum": 0.9}}}, "would be ignored by adamw"),
     ({"training": {"optimizer": {"name": "adam", "weight_decay": 0.1}}}, "weight_decay = 0.1 is not for adam"),
+    ({"training": {"unfreeze": "all"}}, "unfreeze = 'all' would be ignored without transfer = 'finetune'"),
     ({"training": {"transfer": "features"}, "net": {"weights": "none"}}, "contradicts net.weights = 'none'"),
 ]
 
@@ -171,7 +174,7 @@ def test_what_only_epochs_look_at_is_refused_with_features(name):
 
 def test_what_is_common_to_both_trainings_is_taken_with_features():
     common = set(TrainingRecipe.model_fields) - set(LOOP_SETTINGS)
-    assert common == {"transfer", "threads", "device", "seed"}
+    assert common == {"transfer", "unfreeze", "threads", "device", "seed"}
     Recipe.make(training={"transfer": "features", "threads": 1, "seed": 3, "device": "cpu"})
 
 
@@ -254,7 +257,7 @@ def test_a_recipe_file_is_read_by_its_suffix(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("absent.json", None, "cannot be read"),
+        ("absent.json", None, "there is no recipe at .*absent"),
         ("bytes.toml", b"\xff\xfe\x00", "cannot be read"),
         ("broken.json", b"{", "is not JSON"),
         ("list.json", b"[1, 2]", r"must be a JSON object \{...\}, got \[1, 2\]"),

@@ -37,7 +37,7 @@ def test_modules_are_imported_at_the_first_look_up_and_not_before(package):
 def test_a_mistyped_name_gets_the_nearest_ones_and_the_list(package):
     with pytest.raises(UnknownNameError, match=r"^no shape is called 'disk': did you mean 'disc'\? \(there are: disc"):
         package.shapes.get("disk")
-    with pytest.raises(UnknownNameError, match=r"^no shape is called 'zzz': \(there are: disc, square\)$"):
+    with pytest.raises(UnknownNameError, match=r"^no shape is called 'zzz' \(there are: disc, square\)$"):
         package.shapes.get("zzz")
 
 

@@ -185,19 +185,22 @@ def test_nothing_is_open_afterwards_and_a_second_look_changes_nothing():
     assert choices == []
 
 
-@pytest.mark.parametrize(("pictures", "epochs"), [(10, 60), (10_000, 40), (20_000, 20), (10**6, 12)])
+@pytest.mark.parametrize(("pictures", "epochs"), [(10, 60), (10_000, 40), (20_000, 20), (10**6, 8)])
 def test_few_pictures_get_more_epochs(pictures, epochs):
     recipe, choices = training(pictures=pictures)
     assert recipe.training.epochs == epochs
     assert f"training.epochs = {epochs}: {pictures:,} pictures train" in [str(choice) for choice in choices]
 
 
-@pytest.mark.parametrize(("pictures", "width"), [(9_999, 16), (10_000, 32)])
-def test_the_network_grows_with_the_pictures(pictures, width):
-    recipe, choices = training(pictures=pictures)
-    assert recipe.net.options == {"width": width}
-    assert decided(choices)["net.options.width"] == width
+def test_the_network_grows_with_the_pictures_as_far_as_minutes_allow():
+    widths = [training(pictures=pictures)[0].net.options["width"] for pictures in (1000, 9_999, 10_000, 10**6, 10**8)]
+    assert widths[:2] == [16, 16]
+    assert all(width in choose.WIDTHS for width in widths)
+    assert widths[-1] == min(choose.WIDTHS)
+    larger = training(pictures=20_000, data={"channels": 1})
+    assert "as wide as a few minutes allow for 20,000 pictures" in [choice.reason for choice in larger[1]]
     assert training(net={"options": {"width": 8}})[0].net.options == {"width": 8}
+    assert training(net={"options": {"blocks": 2}})[0].net.options == {"blocks": 2, "width": 16}
     assert training(net={"name": "convnet16"})[0].net.options == {}
 
 
