@@ -62,19 +62,27 @@ def train(
     if seconds is not None and recipe.training.epochs is not None:
         raise RecipeError(f"epochs = {recipe.training.epochs} contradicts a time of {seconds:g} s: give one of them")
     dataset = open_source(recipe.data)
-    check_names(recipe)
+    check_nets(recipe, progress=progress)
     run = Run.create(out or new_run_path("runs", dataset.name), recipe)
     deadline = None if seconds is None else started + seconds
     return _main_job(run, dataset, fresh=True, deadline=deadline, progress=progress)
 
 
-def check_names(recipe: Recipe) -> None:
-    """Raise UnknownNameError where the recipe names a network that does not exist, before anything is read."""
+def check_nets(recipe: Recipe, *, progress: Progress = SILENT) -> None:
+    """Find the recipe's networks and weights before anything is read.
+
+    Raises:
+        UnknownNameError: there is no network of a name.
+        ModelFileError: there are no such weights.
+    """
     from ..nets import nets
+    from ..nets.weights.places import find_weights
 
     for name in (recipe.net.name, *recipe.baselines):
         if name != "auto":
             nets.get(name)
+    if recipe.net.weights is not None and recipe.net.name != "auto":
+        find_weights(recipe.net.name, where=recipe.net.weights, progress=progress)
 
 
 def resume(path: str | Path, *, progress: Progress = SILENT) -> Run:

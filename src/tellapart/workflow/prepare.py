@@ -85,6 +85,7 @@ def prepare(run: Run, dataset: Dataset, *, progress: Progress = SILENT) -> Prepa
     dropped = sum(len(splits[name]) - len(kept[name]) for name in splits)
     leaks: dict[str, int | str] = {"found": len(found.leaks), "answer": data.leaks, "dropped": dropped}
     splits = kept
+    check_all_train(dataset, splits)
     say_findings(dataset, found, progress=progress)
 
     recipe, more = choose.choose_training(
@@ -105,6 +106,20 @@ def prepare(run: Run, dataset: Dataset, *, progress: Progress = SILENT) -> Prepa
         run.save("choices", [choice.to_dict() for choice in choices])
     run.save_recipe(recipe)
     return Prepared(dataset, splits, found, scanned.pixels, recipe, preprocessing, scanned.folder / "pixels.npy", leaks)
+
+
+def check_all_train(dataset: Dataset, splits: Splits) -> None:
+    """Raise ClassMismatchError where a class stands in validation or test alone: it could never be named."""
+    trained = dataset.select(splits.train).counts()
+    for split_name, positions in splits.items():
+        counts = dataset.select(positions).counts()
+        strangers = [name for name in counts if counts[name] and not trained[name]]
+        if strangers:
+            shown = ", ".join(map(repr, strangers[:5])) + (" and more" if len(strangers) > 5 else "")
+            raise ClassMismatchError(
+                f"the {split_name} pictures have classes that no training picture has, so that they could never be "
+                f"named right: {shown}: add training pictures of them, or take them out of {split_name}"
+            )
 
 
 def say_findings(dataset: Dataset, found: Audit, *, progress: Progress) -> None:

@@ -1,0 +1,97 @@
+"""The options of ``train`` become the recipe that they say."""
+
+import pytest
+
+import tellapart.workflow
+from tellapart.recipe import AUGMENTATIONS, Recipe
+
+
+class Stop(Exception):
+    pass
+
+
+@pytest.fixture
+def recipe_of(call, monkeypatch):
+    """Return a function that gives the recipe that some options of ``train`` make, without training."""
+
+    def recipe(*options):
+        found = []
+
+        def take(source, full, **_):
+            found.append(full)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(tellapart.workflow, "train", take)
+        called = call("train", *options)
+        assert found, called.err
+        return found[0]
+
+    return recipe
+
+
+def test_no_options_leave_everything_open(recipe_of):
+    assert recipe_of("photos") == Recipe.make(data={"source": "photos"})
+
+
+CASES = {
+    "--image-size 80x60 --grayscale": {"data": {"image_size": (80, 60), "channels": 1}},
+    "--color --resize crop --resample lanczos --background 0": {
+        "data": {"channels": 3, "resize": "crop", "resample": "lanczos", "background": 0}
+    },
+    r"--group-by (\d+)\.png --split-seed 3": {"data": {"group_by": r"(\d+)\.png", "split_seed": 3}},
+    "--validation-fraction 0.1 --test-fraction 0.3 --strict": {
+        "data": {"validation_fraction": 0.1, "test_fraction": 0.3, "strict": True}
+    },
+    "--drop-leaks": {"data": {"leaks": "drop"}},
+    "--allow-leaks": {"data": {"leaks": "allow"}},
+    "--source-option label-column=kind": {"data": {"source_options": {"label_column": "kind"}}},
+    "--net convnet128 --net-option dropout=0.5 --sigmoid": {
+        "net": {"name": "convnet128", "options": {"dropout": 0.5}, "sigmoid": True}
+    },
+    "--net vgg16 --weights imagenet --transfer features": {
+        "net": {"name": "vgg16", "weights": "imagenet"},
+        "training": {"transfer": "features"},
+    },
+    "--epochs 30 --batch-size 128 --seed 7": {"training": {"epochs": 30, "batch_size": 128, "seed": 7}},
+    "--optimizer sgd --learning-rate 0.1 --momentum 0.8 --weight-decay 1e-4": {
+        "training": {
+            "optimizer": {"name": "sgd", "learning_rate": 0.1, "momentum": 0.8, "weight_decay": 1e-4},
+        }
+    },
+    "--schedule cosine --label-smoothing 0.1 --class-weights balanced --averaging 0.99": {
+        "training": {"schedule": "cosine", "label_smoothing": 0.1, "class_weights": "balanced", "averaging": 0.99}
+    },
+    "--patience 15": {"training": {"early_stopping": {"patience": 15}}},
+    "--patience 5 --monitor loss": {"training": {"early_stopping": {"patience": 5, "monitor": "loss"}}},
+    "--precision float32 --threads 2 --device cpu": {
+        "training": {"precision": "float32", "threads": 2, "device": "cpu"}
+    },
+    "--augment photo": {"training": {"augment": AUGMENTATIONS["photo"].parts()}},
+    "--augment photo --no-flip-horizontal --noise 0.1": {
+        "training": {"augment": {**AUGMENTATIONS["photo"].parts(), "flip_horizontal": False, "noise": 0.1}}
+    },
+    "--rotation 5 --shift 0.1 --shear 3 --zoom 0.2 --stretch 0.1": {
+        "training": {"augment": {"rotation": 5, "shift": 0.1, "shear": 3, "zoom": 0.2, "stretch": 0.1}}
+    },
+    "--elastic 0.02 --brightness 0.1 --contrast 0.2 --erase 0.3 --flip-vertical": {
+        "training": {
+            "augment": {"elastic": 0.02, "brightness": 0.1, "contrast": 0.2, "erase": 0.3, "flip_vertical": True}
+        }
+    },
+    "--no-baselines": {"baselines": ()},
+    "--baseline dense --baseline softmax": {"baselines": ("dense", "softmax")},
+}
+
+
+@pytest.mark.parametrize("options", CASES)
+def test_options_become_the_recipe(options, recipe_of):
+    expected = {**CASES[options], "data": {"source": "photos", **CASES[options].get("data", {})}}
+    assert recipe_of("photos", *options.split()) == Recipe.make(**expected)
+
+
+def test_options_lie_over_a_recipe_file(recipe_of, tmp_path):
+    file = tmp_path / "own.toml"
+    file.write_text('[data]\nsource = "mine"\n[training]\nepochs = 3\nseed = 4\n', encoding="utf-8")
+    assert recipe_of("--recipe", file) == Recipe.load(file)
+    changed = recipe_of("photos", "--recipe", file, "--epochs", "9")
+    assert (changed.data.source, changed.training.epochs, changed.training.seed) == ("photos", 9, 4)

@@ -1,0 +1,233 @@
+"""Each verb: its help, what it prints, and what it leaves to the library."""
+
+import csv
+import io
+import json
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tellapart import __version__
+from tellapart.cli.app import app
+from tellapart.cli.options import given, image_size, pairs
+from tellapart.errors import RecipeError
+
+VERBS = {
+    "train": "Train a classifier",
+    "inspect": "Audit labelled pictures",
+    "evaluate": "Show how good a run is",
+    "predict": "Name pictures",
+    "report": "Write the one-file report",
+    "summary": "Show a network's layers",
+    "nets": "List the networks",
+}
+
+
+def parameters():
+    """Return the options and arguments of each verb, as Typer has them."""
+    from typer.main import get_command
+
+    group = get_command(app)
+    return {name: verb.params for name, verb in group.commands.items()}
+
+
+def test_the_verbs_of_the_main_job_are_there():
+    assert set(parameters()) >= set(VERBS)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_says_what_a_verb_does_and_names_every_option(verb, call):
+    called = call(verb, "--help", columns=160)
+    assert called.status == 0
+    assert VERBS[verb] in called.out
+    for parameter in parameters()[verb]:
+        for flag in parameter.opts:
+            if flag.startswith("--"):
+                assert flag in called.out
+
+
+UNDOCUMENTED = {"--flip-horizontal", "--flip-vertical"}
+"""Their names say it."""
+
+
+def test_every_option_is_documented():
+    for verb, found in parameters().items():
+        for parameter in found:
+            assert parameter.help or parameter.opts[0] in UNDOCUMENTED, (verb, parameter.opts)
+
+
+def test_the_program_alone_shows_its_help_and_its_version(call):
+    assert "Tell your pictures apart" in call().out
+    assert call("--help").status == 0
+    assert call("-h").status == 0
+    assert call("--version").out == f"tellapart {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["trian"], "No such command 'trian'. Did you mean 'train'?"),
+        (["predict"], "Missing argument 'run'"),
+        (["summary", "softmax", "--classes", "0"], "must be greater than or equal to 1, got '0'"),
+        (["train"], "say which pictures"),
+        (["summary", "convnt16"], "did you mean 'convnet16'"),
+        (["summary", "lenet5", "--image-size", "4x4"], "at least 28x28"),
+        (["evaluate", "nowhere"], "there is no run at 'nowhere'"),
+        (["report", "nowhere"], "there is no run at 'nowhere'"),
+        (["predict", "nowhere", "a.png"], "there is no model file"),
+    ],
+)
+def test_misuse_is_one_line_and_status_2(arguments, words, call):
+    called = call(*arguments)
+    assert called.status == 2
+    assert called.out == ""
+    assert called.err.count("\n") == 1
+    assert called.err.startswith("error: ")
+    assert words in called.err
+
+
+def test_debug_shows_the_trace_wherever_it_stands(call):
+    from tellapart.errors import UnknownNameError
+
+    for arguments in (["--debug", "summary", "convnt16"], ["summary", "convnt16", "--debug"]):
+        with pytest.raises(UnknownNameError):
+            call(*arguments)
+
+
+def test_a_fault_of_ours_is_status_1_and_says_so(call, monkeypatch):
+    import tellapart.nets
+
+    monkeypatch.setattr(tellapart.nets, "summarize", lambda *args, **options: 1 / 0)
+    called = call("summary", "softmax")
+    assert called.status == 1
+    assert (
+        called.err
+        == "error: ZeroDivisionError: division by zero (this is a fault of tellapart: --debug shows the trace)\n"
+    )
+
+
+def test_summary_of_the_course_s_network(call):
+    called = call("summary", "convnet16", "--image-size", "80x60", "--grayscale", "--classes", "55")
+    assert "88,375" in called.out
+    record = json.loads(
+        call("summary", "convnet16", "--image-size", "80x60", "--grayscale", "--classes", "55", "--json").out
+    )
+    assert 88375 in record.values()
+    assert "264,055" in call("summary", "softmax", "--image-size", "80x60", "--grayscale", "--classes", "55").out
+
+
+def test_nets_lists_all_of_them(call):
+    from tellapart.nets import nets
+
+    called = call("nets", columns=160)
+    for name in nets.names():
+        assert name in called.out
+
+
+def test_a_plugin_s_net_is_a_net(call, tmp_path):
+    (tmp_path / "own.py").write_text("import tellapart.nets\nprint('loaded')\n", encoding="utf-8")
+    called = call("--plugin", tmp_path / "own.py", "nets")
+    assert called.status == 0
+    assert called.out.startswith("loaded")
+
+
+def test_inspect_prints_a_table_or_json(call, good):
+    called = call("inspect", good)
+    assert "28 pictures, 2 classes" in called.out
+    record = json.loads(call("inspect", good, "--json").out)
+    assert isinstance(record, dict)
+
+
+def test_predict_in_words_as_json_and_as_a_table(call, good, trained):
+    one = good / "a" / "0.png"
+    words = call("predict", trained, one)
+    assert re.fullmatch(rf"{re.escape(str(one))}: [ab] [\d.]+%, [ab] [\d.]+%\n", words.out)
+    record = json.loads(call("predict", trained, one, "--json").out)
+    assert record["file"] == str(one)
+    assert sum(record["ranking"].values()) == pytest.approx(1, abs=1e-5)
+    assert record["ranking"][record["name"]] == record["probability"] == max(record["ranking"].values())
+    table = list(csv.DictReader(io.StringIO(call("predict", trained, good, "--csv").out)))
+    assert len(table) == 28
+    assert np.mean([row["name"] == row["file"].split("/")[-2] for row in table]) > 0.8
+    assert call("predict", trained, "-", stdin=one.read_bytes()).out.startswith("-: ")
+    assert call("predict", trained, one, "--top", "1").out.count("%") == 1
+    assert call("predict", trained, one, "--json", "--csv").status == 2
+
+
+def test_predict_takes_a_model_file_alone(call, good, trained):
+    assert call("predict", trained / "model.safetensors", good / "b" / "0.png").status == 0
+
+
+def test_evaluate_shows_the_run_s_figures(call, trained, tmp_path):
+    assert "accuracy" in call("evaluate", trained).out
+    record = json.loads(call("evaluate", trained, "--json").out)
+    stored = json.loads((trained / "evaluation.json").read_text(encoding="utf-8"))
+    assert record == stored["splits"]["test"]
+    called = call("evaluate", trained, "--mistakes", tmp_path / "wrong.csv")
+    assert called.status == 0
+    assert (tmp_path / "wrong.csv").exists()
+
+
+def test_report_prints_its_path_and_opens_it(call, trained, monkeypatch):
+    import webbrowser
+
+    opened = []
+    monkeypatch.setattr(webbrowser, "open", opened.append)
+    assert call("report", trained).out.strip() == str(trained / "report.html")
+    assert call("report", trained, "--open").status == 0
+    assert opened == [(trained / "report.html").resolve().as_uri()]
+
+
+def test_a_resumed_run_that_is_done_says_so(call, trained):
+    called = call("train", "--resume", trained)
+    assert called.status == 0
+    assert "is done already" in called.err
+    assert "accuracy" in called.out
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_a_narrow_terminal_loses_no_figure(columns, call, trained):
+    called = call("train", "--resume", trained, columns=columns)
+    assert called.status == 0
+    assert "50.0%" in called.out
+
+
+@pytest.mark.parametrize("text", ["80x", "x80", "abc", "", "1x2x3", "-8x8", "²x8", "8.5x8"])
+def test_image_sizes_that_are_none(text):
+    with pytest.raises(RecipeError, match="HEIGHTxWIDTH"):
+        image_size(text)
+
+
+def test_values_of_options():
+    assert image_size("80X60") == image_size("80×60") == (80, 60)
+    assert pairs(["a-b=1", "c=true", "d=x=y"], "--net-option") == {"a_b": 1, "c": True, "d": "x=y"}
+    assert given(a=None, b=0, c="") == {"b": 0, "c": ""}
+
+
+def test_start_up_loads_nothing_heavy():
+    code = (
+        "import sys, tellapart.cli; print([n for n in ('torch', 'sklearn', 'matplotlib', 'scipy') if n in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_pipe_that_closes_and_a_terminal_without_our_letters(good, trained):
+    command = [
+        sys.executable,
+        "-W",
+        "error",
+        "-c",
+        "from tellapart.cli import main; main()",
+        "predict",
+        trained,
+        good / "a",
+    ]
+    environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "PYTHONIOENCODING": "ascii", "TERM": "dumb", "COLUMNS": "40"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process:
+        process.stdout.close()
+        errors = process.stderr.read()
+    assert errors == b""
