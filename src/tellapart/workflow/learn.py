@@ -29,6 +29,9 @@ from ..training.machine import available_memory, tuned
 from ..version import __version__
 from .prepare import Prepared
 
+FLOATS_A_PIXEL = 400
+"""More activations than any of our networks has for each pixel of its input; VGG16 has 300."""
+
 PREDICTED = ("validation", "test")
 
 
@@ -239,6 +242,9 @@ def _check_memory(prepared: Prepared) -> None:
     if free is None or recipe.training.device not in ("cpu", "auto") or torch.cuda.is_available():
         return
     spec = prepared.preprocessing
+    height, width = spec.image_size
+    if (recipe.training.batch_size or 1) * height * width * FLOATS_A_PIXEL * 4 < free:
+        return
     needed = summarize(
         recipe.net.name,
         image_size=spec.image_size,
