@@ -24,8 +24,11 @@ lint: $(BIN)/.ready  ## style, types, and the arrows between the rooms
 test: lint  ## everything that is checked at each change
 	$(BIN)/python -m pytest
 
-docs: $(BIN)/.ready  ## write the command-line reference and the pages' pictures anew
+docs: $(BIN)/.ready  ## write the references and the drawn pictures of the pages anew
 	$(BIN)/python -m docs.make
+
+benchmark-%: $(BIN)/.ready  ## answer one question of benchmarks/: make benchmark-hwdb55 DATA=hwdb55.zip
+	$(BIN)/python -m benchmarks.$(subst -,_,$*) $(if $(DATA),--data $(DATA))
 
 clean:
 	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
