@@ -57,16 +57,21 @@ def test_the_same_seed_gives_the_same_head(blobs):
     assert first.accuracy == second.accuracy
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_folds_are_stratified(seed):
-    labels = np.random.default_rng(seed).permutation(np.repeat([0, 1, 2], [50, 23, 7]))
-    folds = room._folds(labels, seed=seed)
-    assert set(folds) == set(range(5))
-    for label in range(3):
-        counts = np.bincount(folds[labels == label], minlength=5)
-        assert counts.max() - counts.min() <= 1
-    assert (room._folds(labels, seed=seed) == folds).all()
-    assert (room._folds(labels, seed=seed + 1) != folds).any()
+def test_a_group_is_on_one_side_of_each_fold(monkeypatch):
+    rng = np.random.default_rng(0)
+    labels, groups = np.tile([0, 1], 20), np.repeat(np.arange(10), 4)
+    seen = []
+    made = room.make_folds
+    monkeypatch.setattr(room, "make_folds", lambda *a, **k: seen.extend(made(*a, **k)) or tuple(seen))
+    room.fit_head(rng.normal(size=(40, 3)).astype(np.float32), labels, classes=2, groups=groups)
+    assert len(seen) == 5
+    assert all(not set(groups[fold.train]) & set(groups[fold.held_out]) for fold in seen)
+
+
+def test_one_picture_a_class_needs_no_folds():
+    head = room.fit_head(np.eye(2, dtype=np.float32), np.array([0, 1]), classes=2)
+    assert head.accuracy == {}
+    assert head.penalty in room.PENALTIES
 
 
 def test_a_class_with_one_picture_takes_cross_validation_from_nobody(blobs, monkeypatch):

@@ -186,8 +186,9 @@ def _fill(work: Path, images: Images, preprocessing: Preprocessing, *, jobs: int
     n = len(images)
     open_memmap(work / "facts.npy", mode="w+", dtype=FACTS, shape=(n,))
     shape = (n, *preprocessing.image_size, preprocessing.channels)
-    _reserve(work, n * FACTS.itemsize + int(np.prod(shape)))
     open_memmap(work / "pixels.npy", mode="w+", dtype=np.uint8, shape=shape)
+    for file in ("facts.npy", "pixels.npy"):
+        _reserve(work / file)
     problems: dict[int, str] = {}
     notes: dict[str, list[int]] = {}
     for done, found_problems, found_notes in _read_chunks(work, images, preprocessing, jobs=jobs):
@@ -199,11 +200,15 @@ def _fill(work: Path, images: Images, preprocessing: Preprocessing, *, jobs: int
     (work / "notes.json").write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
 
 
-def _reserve(work: Path, size: int) -> None:
-    """Fail before the work where the disk has no room; a full memory map would end the process with a signal."""
-    free = shutil.disk_usage(work).free
+def _reserve(file: Path) -> None:
+    """Claim the disk's blocks of a file at once: a memory map that meets a full disk ends the process with a signal."""
+    size = file.stat().st_size
+    free = shutil.disk_usage(file.parent).free
     if size > free:
         raise OSError(errno.ENOSPC, f"{size:,} bytes needed, {free:,} free")
+    if hasattr(os, "posix_fallocate"):
+        with file.open("r+b") as opened:
+            os.posix_fallocate(opened.fileno(), 0, size)
 
 
 Chunk = tuple[int, list[tuple[int, str]], list[tuple[int, str]]]

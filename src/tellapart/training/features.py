@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 
 from ..classifier import to_input
 from ..errors import NetError
+from ..evaluation import make_folds
 from ..images.preprocessing import Preprocessing
 from ..nets import Net
 from ..nets.folding import folded
@@ -36,7 +38,7 @@ class Head:
         weight: float32 (K, D).
         bias: float32 (K,).
         penalty: the L2 penalty chosen.
-        accuracy: by penalty, the cross-validated share right, 0 to 1.
+        accuracy: by penalty, the cross-validated share right, 0 to 1; empty where too few pictures allow no folds.
     """
 
     weight: Tensor
@@ -51,6 +53,7 @@ def embed_pixels(
     preprocessing: Preprocessing,
     *,
     cache: Path | None = None,
+    threads: int | None = None,
     progress: Progress = SILENT,
 ) -> NDArray[np.float32]:
     """Return what the network's last layer sees of each picture, float32 (N, D).
@@ -60,13 +63,14 @@ def embed_pixels(
         pixels: uint8 (N, H, W, C), resized.
         preprocessing: from them to the network's input.
         cache: a file that keeps the result; its name must tell weights and pictures apart. None for no cache.
+        threads: CPU threads; all usable processors where None.
         progress: is told of each batch.
     """
     if cache is not None and (kept := _kept(cache, len(pixels))) is not None:
         return kept
     rows = []
     quick = folded(net, example=to_input(torch.from_numpy(np.array(pixels[:1])), preprocessing))
-    with tuned(), torch.inference_mode(), progress.task("looking at the pictures", total=len(pixels)):
+    with tuned(threads), torch.inference_mode(), progress.task("looking at the pictures", total=len(pixels)):
         for start in range(0, len(pixels), BATCH):
             batch = torch.from_numpy(np.array(pixels[start : start + BATCH]))
             rows.append(quick.embed(to_input(batch, preprocessing)).numpy())
@@ -98,13 +102,21 @@ def weights_digest(net: Net, preprocessing: Preprocessing) -> str:
     return digest.hexdigest()
 
 
-def fit_head(features: NDArray[np.float32], labels: NDArray[np.int64], *, classes: int, seed: int = 0) -> Head:
+def fit_head(
+    features: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    *,
+    classes: int,
+    groups: NDArray[Any] | None = None,
+    seed: int = 0,
+) -> Head:
     """Learn a multinomial logistic regression on features, its penalty chosen by stratified cross-validation.
 
     Args:
         features: float32 (N, D).
         labels: int64 (N,), 0 to classes − 1.
         classes: K.
+        groups: (N,) who or what each picture is of; a group is on one side of each fold. None where there are none.
         seed: of the folds.
 
     Returns:
@@ -122,17 +134,18 @@ def fit_head(features: NDArray[np.float32], labels: NDArray[np.int64], *, classe
     x, y = torch.from_numpy(features), torch.from_numpy(labels)
     mean, std = x.mean(dim=0), x.std(dim=0).clamp_min(1e-6)
     x = (x - mean) / std
-    folds = _folds(labels, seed=seed)
-    accuracy = {}
+    count = min(FOLDS, int(np.bincount(labels).max()), len(labels if groups is None else np.unique(groups)))
+    folds = make_folds(labels, folds=count, groups=groups, seed=seed) if count > 1 else ()
+    accuracy: dict[float, float] = {}
     with tuned():
-        for penalty in PENALTIES:
+        for penalty in PENALTIES if folds else ():
             hits = 0
-            for fold in range(int(folds.max()) + 1):
-                held = torch.from_numpy(folds == fold)
-                weight, bias = _logistic(x[~held], y[~held], classes=classes, penalty=penalty)
+            for fold in folds:
+                train, held = torch.from_numpy(fold.train), torch.from_numpy(fold.held_out)
+                weight, bias = _logistic(x[train], y[train], classes=classes, penalty=penalty)
                 hits += int(((x[held] @ weight.T + bias).argmax(dim=1) == y[held]).sum())
             accuracy[penalty] = hits / len(labels)
-        best = max(accuracy, key=lambda penalty: (accuracy[penalty], penalty))
+        best = max(accuracy, key=lambda penalty: (accuracy[penalty], penalty), default=PENALTIES[len(PENALTIES) // 2])
         weight, bias = _logistic(x, y, classes=classes, penalty=best)
     weight = weight / std
     return Head(weight, bias - weight @ mean, best, accuracy)
@@ -156,16 +169,6 @@ def set_head(net: Net, head: Head) -> None:
     with torch.no_grad():
         dense[-1].weight.copy_(weight)
         dense[-1].bias.copy_(bias)
-
-
-def _folds(labels: NDArray[np.int64], *, seed: int) -> NDArray[np.int64]:
-    """Return the fold of each picture; each class is dealt out as evenly as its pictures allow."""
-    rng = np.random.default_rng(seed)
-    count = min(FOLDS, len(labels))
-    order = np.lexsort((rng.random(len(labels)), labels))
-    folds = np.zeros(len(labels), dtype=np.int64)
-    folds[order] = np.arange(len(labels)) % count
-    return folds
 
 
 def _logistic(x: Tensor, y: Tensor, *, classes: int, penalty: float) -> tuple[Tensor, Tensor]:

@@ -222,17 +222,26 @@ def _learn_head(
 def _set_learnt_head(net: Net, prepared: Prepared, *, progress: Progress) -> NDArray[np.float32]:
     """Give a pretrained network the last layer that a logistic regression learns on its features; return those."""
     cache = prepared.pixel_file.with_name(f"features-{weights_digest(net, prepared.preprocessing)}.npy")
-    features = embed_pixels(net, prepared.pixels, prepared.preprocessing, cache=cache, progress=progress)
-    positions = prepared.splits.train
+    features = embed_pixels(
+        net,
+        prepared.pixels,
+        prepared.preprocessing,
+        cache=cache,
+        threads=prepared.recipe.training.threads,
+        progress=progress,
+    )
+    train = prepared.dataset.select(prepared.splits.train)
     head = fit_head(
-        features[positions],
-        prepared.dataset.labels[positions],
+        features[prepared.splits.train],
+        train.labels,
         classes=len(prepared.dataset.class_names),
+        groups=train.groups,
         seed=prepared.recipe.training.seed,
     )
     set_head(net, head)
     shown = ", ".join(f"{penalty:g}: {share:.2%}" for penalty, share in head.accuracy.items())
-    progress.say(f"penalty {head.penalty:g} chosen by cross-validation on the training pictures ({shown})")
+    why = f"chosen by cross-validation on the training pictures ({shown})" if shown else "as there are too few pictures"
+    progress.say(f"penalty {head.penalty:g} {why}")
     return features
 
 
@@ -243,19 +252,20 @@ def _check_memory(prepared: Prepared) -> None:
         return
     spec = prepared.preprocessing
     height, width = spec.image_size
-    if (recipe.training.batch_size or 1) * height * width * FLOATS_A_PIXEL * 4 < free:
+    pictures = min(recipe.training.batch_size or 1, len(prepared.splits.train))
+    if pictures * height * width * FLOATS_A_PIXEL * 4 < free:
         return
     needed = summarize(
         recipe.net.name,
         image_size=spec.image_size,
         channels=spec.channels,
         outputs=len(prepared.dataset.class_names),
-        batch_size=recipe.training.batch_size or 1,
+        batch_size=pictures,
         options=recipe.net.options,
     ).training_bytes
     if needed > free:
         raise OutOfMemoryError(
-            f"one step of {recipe.training.batch_size} pictures needs about {needed / 2**30:.1f} GiB, and "
-            f"{free / 2**30:.1f} GiB are free: try --batch-size {max(1, (recipe.training.batch_size or 2) // 2)}, "
+            f"one step of {pictures} pictures needs about {needed / 2**30:.1f} GiB, and "
+            f"{free / 2**30:.1f} GiB are free: try --batch-size {max(1, int(0.7 * pictures * free / needed))}, "
             "a smaller --image-size or a smaller --net"
         )

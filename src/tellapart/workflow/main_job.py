@@ -122,7 +122,7 @@ def _main_job(
         write_report(run)
         run.mark("interrupted" if learned.interrupted else "done")
     if learned.interrupted:
-        progress.warn(f"stopped early; to go on: tellapart train --resume {shlex.quote(str(run.path))}")
+        progress.warn(f"to go on: tellapart train --resume {shlex.quote(str(run.path))}")
     return run
 
 
@@ -191,7 +191,7 @@ def _status_kept(run: Run, *, fresh: bool, progress: Progress) -> Iterator[None]
         yield
     except KeyboardInterrupt:
         run.mark("interrupted", "stopped by Ctrl-C")
-        progress.warn(f"stopped; to go on: tellapart train --resume {shlex.quote(str(run.path))}")
+        progress.warn(f"to go on: tellapart train --resume {shlex.quote(str(run.path))}")
         raise
     except TellapartError as error:
         if not fresh or isinstance(error, TrainingError) or any(run.path.rglob("history.jsonl")):
