@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import shutil
 import subprocess
 import sys
 
@@ -73,6 +74,7 @@ def test_the_program_alone_shows_its_help_and_its_version(call):
         (["predict"], "Missing argument 'run'"),
         (["summary", "softmax", "--classes", "0"], "must be greater than or equal to 1, got '0'"),
         (["train"], "say which pictures"),
+        (["train", ""], "say which pictures"),
         (["summary", "convnt16"], "did you mean 'convnet16'"),
         (["summary", "lenet5", "--image-size", "4x4"], "at least 28x28"),
         (["evaluate", "nowhere"], "there is no run at 'nowhere'"),
@@ -186,6 +188,13 @@ def test_a_resumed_run_that_is_done_says_so(call, trained):
     assert called.status == 0
     assert "is done already" in called.err
     assert "accuracy" in called.out
+
+
+def test_a_path_with_brackets_is_printed_as_it_is(call, trained, tmp_path):
+    run = tmp_path / "a [bold] run"
+    shutil.copytree(trained, run)
+    called = call("train", "--resume", run)
+    assert f"report  {run / 'report.html'}\n" in called.out
 
 
 @pytest.mark.parametrize("columns", [40, 80])

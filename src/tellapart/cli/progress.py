@@ -41,18 +41,17 @@ class TerminalProgress(progress.Progress):
             MofNCompleteColumn(),
             TextColumn(unit),
             TimeRemainingColumn(compact=True),
-            TextColumn("{task.fields[note]}"),
             console=self.console,
             transient=True,
         )
         self._bar.start()
-        self._bar.add_task(name, total=total, note="")
+        self._bar.add_task(name, total=total)
 
     def advance(self, units: int = 1, note: str = "") -> None:
         """Move the bar; an epoch's figures are printed as a line of their own."""
         if self._bar is not None:
             (task,) = self._bar.tasks
-            self._bar.update(task.id, advance=units, note=escape(note) or task.fields["note"])
+            self._bar.update(task.id, advance=units)
         if note:
             self.console.print(f"  {escape(note)}", soft_wrap=True)
 

@@ -22,8 +22,8 @@ def show_run(run: Run) -> None:
         found[name] = Evaluation.from_dict(splits[split])
     count = found[run.recipe.net.name].count
     console.print(figures_table(found, title=f"{split}, {count:,} pictures, with 95% intervals"))
-    console.print(f"model   {run.path / 'model.safetensors'}")
-    console.print(f"report  {run.path / 'report.html'}")
+    console.print(f"model   {run.path / 'model.safetensors'}", markup=False)
+    console.print(f"report  {run.path / 'report.html'}", markup=False)
 
 
 def figures_table(found: dict[str, Evaluation], *, title: str) -> Table:

@@ -187,7 +187,7 @@ def _run(
         return
     base = Recipe.load(recipe) if recipe else Recipe()
     full = base.changed(**sections)
-    if full.data.source is None:
+    if not full.data.source:
         raise RecipeError("say which pictures: tellapart train photos/ (or digits, faces, fashion-mnist)")
     from ..training.budget import read_time
     from ..workflow import train

@@ -1,0 +1,86 @@
+"""What a resumed run takes up, and what stops a run before it trains."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from tellapart.errors import ClassMismatchError, RecipeError
+from tellapart.images.arrays import ArrayImages
+from tellapart.images.dataset import Dataset, Splits
+from tellapart.progress import Progress
+from tellapart.recipe import DataRecipe, Recipe
+from tellapart.run import Run
+from tellapart.workflow import resume, train
+from tellapart.workflow.prepare import check_all_train, open_source
+
+QUICK = {"net": {"name": "softmax"}, "training": {"epochs": 1}, "baselines": ()}
+
+
+class Heard(Progress):
+    def __init__(self):
+        self.sentences = []
+
+    def say(self, sentence):
+        self.sentences.append(sentence)
+
+    warn = say
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("TELLAPART_CACHE", str(tmp_path / "cache"))
+
+
+def test_a_recipe_without_pictures():
+    with pytest.raises(RecipeError, match="names no pictures"):
+        open_source(DataRecipe())
+
+
+def test_a_class_that_no_picture_trains():
+    images = ArrayImages(np.arange(6 * 16, dtype=np.uint8).reshape(6, 4, 4))
+    dataset = Dataset(list("uvwxyz"), images, [0, 0, 1, 1, 2, 2], class_names=("a", "b", "c"))
+    whole = Splits(train=np.array([0, 2, 4]), validation=np.array([1, 3]), test=np.array([5]))
+    check_all_train(dataset, whole)
+    lacking = Splits(train=np.array([0, 2]), validation=np.array([1, 3]), test=np.array([4, 5]))
+    with pytest.raises(ClassMismatchError, match=r"test pictures have classes .* 'c'"):
+        check_all_train(dataset, lacking)
+
+
+def test_dropped_leaks_are_remembered_by_a_resumed_run(pictures, tmp_path):
+    source = tmp_path / "leaky"
+    pictures(source / "train", count=10)
+    pictures(source / "test", count=6, seed=1)
+    shutil.copy(source / "train" / "a" / "0.png", source / "test" / "a" / "copy.png")
+    heard = Heard()
+    run = train(source, Recipe.make(data={"leaks": "drop"}, **QUICK), out=tmp_path / "run", progress=heard)
+    assert any("were taken out of train" in sentence for sentence in heard.sentences)
+    before = {name: run.read_text(name) for name in ("evaluation.json", "audit.json", "splits.json", "leaks.json")}
+    assert run.load("evaluation")["leaks"] == {"found": 1, "answer": "drop", "dropped": 1}
+    run.mark("running")
+    (run.path / "evaluation.json").unlink()
+    resume(run.path)
+    assert {name: run.read_text(name) for name in before} == before
+
+
+def test_what_the_audit_warns_of_is_said(pictures, tmp_path):
+    source = pictures(tmp_path / "photos")
+    (source / "a" / "broken.png").write_bytes(b"no picture")
+    (source / "a" / "notes.txt").write_text("dear diary", encoding="utf-8")
+    heard = Heard()
+    train(source, Recipe.make(**QUICK), out=tmp_path / "run", progress=heard)
+    assert any("cannot be read, such as 'a/broken.png'" in sentence for sentence in heard.sentences)
+    assert any("1 .txt" in sentence for sentence in heard.sentences)
+
+
+def test_a_failure_keeps_a_resumed_run(pictures, tmp_path, monkeypatch):
+    source = pictures(tmp_path / "photos")
+    run = train(source, Recipe.make(**QUICK), out=tmp_path / "run")
+    run.mark("running")
+    shutil.rmtree(tmp_path / "cache")
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("TELLAPART_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(ValueError, match="cannot be written"):
+        resume(run.path)
+    assert Run.open(run.path).status["state"] == "failed"
+    assert (run.path / "model.safetensors").exists()
