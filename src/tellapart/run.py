@@ -7,6 +7,7 @@
       choices.json           what was decided for the person, and why
       environment.json       versions, machine, threads, seed, fingerprint of the data
       audit.json             what is wrong with these pictures
+      leaks.json             how many pictures stood in two splits, the answer, and how many were dropped for it
       splits.json            ids per split
       history.jsonl          one line per epoch, appended
       model.safetensors      the best weights and their description
