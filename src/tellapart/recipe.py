@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -254,6 +254,28 @@ class Recipe(_Section):
             reason = getattr(error, "strerror", None) or error
             raise RecipeError(f"the recipe {str(path)!r} cannot be read: {reason}") from None
         return cls.from_toml(text) if path.suffix.lower() == ".toml" else cls.from_json(text)
+
+
+def differences(*recipes: Recipe) -> dict[str, tuple[Any, ...]]:
+    """Return the settings in which recipes differ, by dotted name, with the value of each recipe.
+
+    Example:
+        >>> one = Recipe.make(training={"epochs": 3})
+        >>> differences(one, one.changed(training={"epochs": 5}))
+        {'training.epochs': (3, 5)}
+    """
+    flat = [dict(_flattened(recipe.model_dump(mode="json"))) for recipe in recipes]
+    names = dict.fromkeys(name for settings in flat for name in settings)
+    rows = {name: tuple(settings.get(name) for settings in flat) for name in names}
+    return {name: values for name, values in rows.items() if any(value != values[0] for value in values)}
+
+
+def _flattened(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            yield from _flattened(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
 
 
 def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

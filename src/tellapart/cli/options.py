@@ -22,6 +22,23 @@ def image_size(text: str) -> tuple[int, int]:
     return numbers[0], numbers[-1]
 
 
+def share(text: str, option: str) -> float:
+    """Read ``1%`` or ``0.01`` as a share above 0 and below 1.
+
+    Example:
+        >>> share("1%", "--abstain-at"), share("0.05", "--abstain-at")
+        (0.01, 0.05)
+    """
+    number, percent = text.strip().removesuffix("%"), text.strip().endswith("%")
+    try:
+        value = float(number) / (100 if percent else 1)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1:
+        raise RecipeError(f"{option} must be a share above 0 and below 1, such as 1% or 0.01, got {text!r}")
+    return value
+
+
 def pairs(given: list[str] | None, option: str) -> dict[str, Any]:
     """Read ``name=value`` options; numbers and true or false become what they say.
 

@@ -26,6 +26,9 @@ GREY_BELOW = 2.0
 """Mean difference of the colour channels, 0 to 255, below which a picture counts as grey."""
 
 
+TINY = 400
+"""Pixels below which a picture is too little work to share between threads, or to gain by bfloat16."""
+
 WIDTHS = (8, 16, 24, 32)
 """Of the default network's first convolution."""
 
@@ -195,7 +198,8 @@ def choose_training(recipe: Recipe, *, kind: str, pictures: int, classes: int) -
     """
     _check_classes(recipe, classes)
     choices: list[Choice] = []
-    threads = recipe.training.threads or usable_processors()
+    height, width = recipe.data.image_size or (64, 64)
+    threads = recipe.training.threads or (1 if height * width < TINY else usable_processors())
     if recipe.training.transfer == "features":
         return recipe.changed(training={"threads": threads}), choices
     recipe, more = _choose_width(recipe, pictures=pictures)
@@ -215,7 +219,7 @@ def choose_training(recipe: Recipe, *, kind: str, pictures: int, classes: int) -
         changes["augment"], reason = _augmentation(kind)
         choices.append(Choice("training.augment", changes["augment"].parts() or "none", reason))
     if training.precision is None:
-        fast = has_fast_bfloat16(choose_device(training.device))
+        fast = has_fast_bfloat16(choose_device(training.device)) and height * width >= TINY
         changes["precision"] = "bfloat16" if fast else "float32"
         if fast:
             choices.append(Choice("training.precision", "bfloat16", "this processor multiplies it natively"))

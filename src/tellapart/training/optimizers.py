@@ -20,8 +20,7 @@ DEFAULT_WEIGHT_DECAY = {"adam": 0.0, "adamw": 0.05, "sgd": 5e-4, "rmsprop": 0.0}
 def default_learning_rate(name: str, net: nn.Module) -> float:
     """Return the highest learning rate of a schedule that suits an optimiser and a network.
 
-    Networks with batch normalisation bear a higher one. The figures were chosen on validation pictures of digits,
-    Fashion-MNIST and handwritten characters; docs/training.md shows them.
+    Networks with batch normalisation bear a higher one; so does a schedule that ends low.
     """
     normalised = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in net.modules())
     plain = {"adam": 1e-3, "adamw": 1e-3, "sgd": 0.02, "rmsprop": 5e-4}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable, Mapping
 
@@ -156,7 +157,8 @@ def baseline_of(prepared: Prepared, net: str) -> Prepared:
             "transfer": "none",
             "epochs": int(np.clip(round(300_000 / max(1, len(prepared.splits.train))), 10, 30)),
             "batch_size": 128,
-            "optimizer": {"name": "adamw", "learning_rate": 1e-3, "weight_decay": 0.01},
+            # A step of Adam moves every weight alike, so that the logits move with the root of their number.
+            "optimizer": {"name": "adamw", "learning_rate": 0.08 / math.sqrt(pixels[0].size), "weight_decay": 0.01},
             "label_smoothing": 0.0,
             "averaging": 0.0,
             "augment": {},
