@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from tellapart.errors import ClassMismatchError, RecipeError
+from tellapart.errors import ClassMismatchError, RecipeError, RunCorruptError
 from tellapart.images.arrays import ArrayImages
 from tellapart.images.dataset import Dataset, Splits
 from tellapart.progress import Progress
@@ -61,6 +61,18 @@ def test_dropped_leaks_are_remembered_by_a_resumed_run(pictures, tmp_path):
     (run.path / "evaluation.json").unlink()
     resume(run.path)
     assert {name: run.read_text(name) for name in before} == before
+
+
+def test_a_resumed_run_stops_where_labels_have_changed(pictures, tmp_path):
+    photos = pictures(tmp_path / "photos")
+    table = tmp_path / "table.csv"
+    rows = [f"{path.relative_to(tmp_path)},{path.parent.name}" for path in sorted(photos.rglob("*.png"))]
+    table.write_text("\n".join(["path,label", *rows]), encoding="utf-8")
+    run = train(table, Recipe.make(**QUICK), out=tmp_path / "run")
+    run.mark("running")
+    table.write_text(table.read_text(encoding="utf-8").replace("a/0.png,a", "a/0.png,b"), encoding="utf-8")
+    with pytest.raises(RunCorruptError, match="or their labels, have changed"):
+        resume(run.path)
 
 
 def test_what_the_audit_warns_of_is_said(pictures, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -132,14 +133,16 @@ def say_findings(dataset: Dataset, found: Audit, *, progress: Progress) -> None:
 
 
 def check_same_pictures(run: Run, dataset: Dataset) -> None:
-    """Write down which pictures a new run has; raise RunCorruptError where a resumed run's have changed."""
-    fingerprint = dataset.images.fingerprint()
+    """Write down which pictures a new run has; raise RunCorruptError where a resumed run's or their labels changed."""
+    digest = hashlib.blake2b(dataset.images.fingerprint().encode(), digest_size=16)
+    digest.update("\0".join(dataset.class_names).encode(errors="surrogatepass") + dataset.labels.tobytes())
+    fingerprint = digest.hexdigest()
     if not run.has("data.json"):
         run.save("data", {"source": run.recipe.data.source, "pictures": len(dataset), "fingerprint": fingerprint})
     elif run.load("data")["fingerprint"] != fingerprint:
         raise RunCorruptError(
-            f"the pictures in {run.recipe.data.source!r} have changed since {run.name!r} began, so that going on would "
-            "give neither the old result nor the new one: train again"
+            f"the pictures in {run.recipe.data.source!r}, or their labels, have changed since {run.name!r} began, so "
+            "that going on would give neither the old result nor the new one: train again"
         )
 
 
