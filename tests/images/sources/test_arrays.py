@@ -96,6 +96,12 @@ def test_keys_can_be_named_and_class_names_come_along(tmp_path, pixels):
         open_dataset(tmp_path / "a.npz", images_key="baz", labels_key="bar")
 
 
+def test_two_arrays_of_one_file_share_no_fingerprint(tmp_path, pixels):
+    np.savez(tmp_path / "a.npz", foo=pixels, masked=np.zeros_like(pixels), bar=[0, 1] * 3)
+    one, other = (open_dataset(tmp_path / "a.npz", images_key=key, labels_key="bar") for key in ("foo", "masked"))
+    assert one.images.fingerprint() != other.images.fingerprint()
+
+
 def test_the_axis_can_be_said_where_both_fit(tmp_path, random):
     values = random.integers(0, 256, (16, 16), dtype=np.uint8)
     np.savez(tmp_path / "a.npz", X=values, y=np.arange(16) % 2)

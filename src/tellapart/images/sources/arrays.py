@@ -91,7 +91,7 @@ def _parts(
     keys = {key.casefold(): key for key in archive}
     pairs = _pairs(keys, images_key, labels_key, path)
     parts = [
-        Part(archive[images], archive[labels], split=split, files=(path,) if i == 0 else ())
+        Part(archive[images], archive[labels], split=split, files=(path,) if i == 0 else (), key=images)
         for i, (split, images, labels) in enumerate(pairs)
     ]
     names = next((archive[keys[key]].astype(str).tolist() for key in CLASS_NAMES if key in keys), None)

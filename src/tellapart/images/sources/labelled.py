@@ -28,12 +28,14 @@ class Part:
         labels: one a picture, in any form that ``labels_of`` knows.
         split: one of SPLIT_NAMES, or "".
         files: what they were read from.
+        key: which of the files' arrays the pixels are.
     """
 
     pixels: NDArray[Any]
     labels: NDArray[Any]
     split: str = ""
     files: tuple[Path, ...] = ()
+    key: str = ""
 
 
 def from_parts(
@@ -65,7 +67,8 @@ def from_parts(
     """
     # Before the pixels: what changes while they are read must not pass for what was read.
     fingerprint = stat_fingerprint(
-        [file for part in parts for file in part.files], also=f"{sample_axis} {[part.split for part in parts]}"
+        [file for part in parts for file in part.files],
+        also=f"{sample_axis} {[(part.split, part.key) for part in parts]}",
     )
     said: list[str] = list(notes)
     pictures, labels, names, ids, splits = [], [], [], [], []
