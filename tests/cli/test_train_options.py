@@ -95,3 +95,12 @@ def test_options_lie_over_a_recipe_file(recipe_of, tmp_path):
     assert recipe_of("--recipe", file) == Recipe.load(file)
     changed = recipe_of("photos", "--recipe", file, "--epochs", "9")
     assert (changed.data.source, changed.training.epochs, changed.training.seed) == ("photos", 9, 4)
+
+
+def test_a_named_set_of_changes_replaces_that_of_a_recipe_file(recipe_of, tmp_path):
+    file = tmp_path / "own.toml"
+    file.write_text("[training.augment]\nflip_horizontal = true\nrotation = 10\n", encoding="utf-8")
+    assert recipe_of("photos", "--recipe", file, "--augment", "none").training.augment.parts() == {}
+    assert recipe_of("photos", "--recipe", file, "--augment", "writing").training.augment == AUGMENTATIONS["writing"]
+    single = recipe_of("photos", "--recipe", file, "--noise", "0.1").training.augment.parts()
+    assert single == {"flip_horizontal": True, "rotation": 10, "noise": 0.1}

@@ -164,12 +164,12 @@ def command(
 
 
 def _augment(name: str | None, changes: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the named set with single changes laid over it; None where nothing was said."""
-    if name is None and not changes:
-        return None
+    """Return the named set with single changes laid over it, or those alone; None where nothing was said."""
+    if name is None:
+        return changes or None
     from ..recipe import AUGMENTATIONS
 
-    return {**AUGMENTATIONS[name or "none"].parts(), **changes}
+    return {**AUGMENTATIONS[name].model_dump(), **changes}  # zeros too: a recipe file's own changes must not stay
 
 
 def _run(
