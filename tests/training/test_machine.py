@@ -26,6 +26,14 @@ def test_threads_and_subnormal_numbers_are_set_and_restored():
     assert not flushes()
 
 
+def test_an_inner_span_does_not_end_the_outer_one():
+    with tuned():
+        with tuned():
+            pass
+        assert flushes() or not torch.set_flush_denormal(True)
+    assert not flushes()
+
+
 def test_the_processors_that_may_be_used_are_the_default():
     with tuned() as threads:
         assert threads == usable_processors() == len(os.sched_getaffinity(0))

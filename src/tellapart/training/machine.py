@@ -17,13 +17,14 @@ from ..images.parallel import usable_processors
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # glibc's malloc.h
 _INT_MAX = 2**31 - 1
+_spans = 0  # of tuned() that are open, one inside the other
 
 
 def keep_large_blocks() -> bool:
     """Make glibc's malloc reuse large blocks instead of mapping and faulting them in anew at every step.
 
     Returns:
-        whether it could be set: on glibc alone. What it brings is measured in docs/performance.md.
+        whether it could be set: on glibc alone.
     """
     if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
         return False
@@ -44,16 +45,20 @@ def tuned(threads: int | None = None) -> Iterator[int]:
     Yields:
         the number of threads.
     """
+    global _spans
     keep_large_blocks()
     before = torch.get_num_threads()
     wished = threads or usable_processors()
     if wished != before:
         torch.set_num_threads(wished)
     torch.set_flush_denormal(True)
+    _spans += 1
     try:
         yield wished
     finally:
-        torch.set_flush_denormal(False)
+        _spans -= 1
+        if not _spans:  # torch cannot be asked whether it was set: an inner span must not end it for the outer one
+            torch.set_flush_denormal(False)
         if wished != before:
             torch.set_num_threads(before)
 
