@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-import os
 import zipfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, features
 
 from ..errors import DataError, RunCorruptError
+from ..images.parallel import usable_processors
 from ..run import Run
 
 MAX_SIDE = 96
@@ -47,7 +47,7 @@ def save_thumbnails(
         >>> run.has("thumbnails.npz")
         True
     """
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+    with ThreadPoolExecutor(max_workers=usable_processors()) as pool:
         encoded = list(pool.map(encode_thumbnail, pictures.values()))
     arrays: dict[str, Any] = {
         "ids": np.frombuffer(json.dumps(list(pictures)).encode("ascii"), dtype=np.uint8),

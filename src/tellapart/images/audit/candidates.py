@@ -8,13 +8,13 @@ quantization for nearest neighbor search", 2011, section IV.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..parallel import usable_processors
 from .descriptors import Descriptors
 
 CELL = 1000
@@ -107,7 +107,7 @@ def _within(vectors: Floats, reach: Floats, cells: NDArray[np.int32]) -> Iterato
         return [_block(asking[rows] @ candidates, rows, members) for rows in parts]
 
     # Many small products: a thread a cell, each with one BLAS thread, for BLAS's own would wait for one another.
-    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(usable_processors()) as pool:
         for found in pool.map(one, range(len(members_bounds) - 1)):
             yield from found
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from ...errors import UnreadableImageError
 from ...progress import SILENT, Progress
 from ..dataset import Dataset
+from ..parallel import usable_processors
 from .alignment import Match, align, small_residual
 from .candidates import propose
 from .descriptors import describe
@@ -172,7 +172,7 @@ def _decide(dataset: Dataset, pairs: Positions, tiny: NDArray[np.bool_], progres
             return False
         return _all_but_equal(first, second) if tiny[row] else same_picture(align(first, second))
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(usable_processors()) as pool:
         for start in range(0, len(pairs), BATCH):
             rows = range(start, min(start + BATCH, len(pairs)))
             yield from pool.map(one, rows)

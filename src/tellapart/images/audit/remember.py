@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import zipfile
 
 import numpy as np
@@ -12,7 +13,8 @@ from ..cache import Scan
 from ..dataset import Dataset
 from .near import Repeats, find_repeats
 
-FILE = "repeats.npz"
+FILE = "repeats-1.npz"
+"""The number is raised when other repeats are found in the same pictures, so that nothing stale is served."""
 
 
 def repeats_of(dataset: Dataset, scan: Scan, *, progress: Progress = SILENT) -> Repeats:
@@ -28,9 +30,10 @@ def repeats_of(dataset: Dataset, scan: Scan, *, progress: Progress = SILENT) -> 
         try:
             with np.load(file, allow_pickle=False) as kept:
                 return Repeats(exact=kept["exact"], pairs=kept["pairs"], family=kept["family"])
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
-            file.unlink()
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            pass  # damaged: it is replaced below
     found = find_repeats(dataset, scan.facts, progress=progress)
-    with whole(file) as beside, beside.open("wb") as opened:
+    # A cache of another person, or a full disk: it is found anew the next time.
+    with contextlib.suppress(OSError), whole(file) as beside, beside.open("wb") as opened:
         np.savez(opened, exact=found.exact, pairs=found.pairs, family=found.family)
     return found
