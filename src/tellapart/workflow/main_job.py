@@ -57,6 +57,7 @@ def train(
     """
     started = time.monotonic()
     recipe = recipe or Recipe()
+    source = recipe.data.source if source is None else source
     if source is not None:
         recipe = recipe.changed(data={"source": _absolute(source)})
     if seconds is not None and recipe.training.epochs is not None:
@@ -137,8 +138,8 @@ def in_time(run: Run, prepared: Prepared, *, deadline: float, progress: Progress
     from ..training.budget import fit_to_time
 
     left = deadline - time.monotonic() - AFTERWARDS
-    named = any(choice["field"] == "net.options.width" for choice in run.load("choices"))
-    recipe, choices = fit_to_time(prepared.recipe, task_of(prepared), seconds=left, widths=named)
+    chosen = any(choice["field"] == "net.options.width" for choice in run.load("choices"))  # by us, not by the person
+    recipe, choices = fit_to_time(prepared.recipe, task_of(prepared), seconds=left, widths=chosen)
     for choice in choices:
         progress.say(str(choice))
     fitted = {choice.field: choice.to_dict() for choice in choices}
@@ -179,8 +180,11 @@ def _save_environment(run: Run, prepared: Prepared) -> None:
     from ..training.machine import describe
 
     if not run.has("environment.json"):
-        seed = prepared.recipe.training.seed
-        run.save("environment", {**describe(), "seed": seed, "data": run.load("data")})
+        training = prepared.recipe.training
+        run.save(
+            "environment",
+            {**describe(), "threads": training.threads, "seed": training.seed, "data": run.load("data")},
+        )
 
 
 @contextlib.contextmanager
