@@ -37,8 +37,12 @@ class DataRecipe(_Section):
     resample: Literal["nearest", "box", "bilinear", "bicubic", "lanczos"] | None = Field(None, description="the filter")
     background: int = Field(255, ge=0, le=255, description="grey value under transparency and around padded pictures")
     group_by: str | None = Field(None, description="regular expression on the id whose first group names the group")
-    validation_fraction: Fraction = Field(0.2, description="of the training pictures, where the source brings none")
-    test_fraction: Fraction = Field(0.15, description="of all pictures, where the source brings none")
+    validation_fraction: Fraction | None = Field(
+        None, description="of the pictures left for training, 0.2 where None; not where the source brings the split"
+    )
+    test_fraction: Fraction | None = Field(
+        None, description="of all pictures, 0.15 where None; not where the source brings the split"
+    )
     split_seed: int = Field(0, ge=0, description="seed of the split")
     leaks: Literal["stop", "drop", "allow"] = Field("stop", description="what to do about a picture in two splits")
     strict: bool = Field(False, description="stop at the first unreadable picture")

@@ -19,7 +19,9 @@ def record(loss=1.0, train=0.5, validation=0.5, still=0.0) -> dict[str, float]:
 
 
 def found(*records, majority=0.1, pictures=1000, optimizer=ADAM) -> dict[str, str]:
-    return dict(diagnose(records, majority=majority, validation_pictures=pictures, optimizer=optimizer))
+    usual = {"adam": 1e-3, "adamw": 1e-3, "sgd": 0.02, "rmsprop": 5e-4}[optimizer.name]
+    said = diagnose(records, majority=majority, validation_pictures=pictures, optimizer=optimizer, usual_rate=usual)
+    return dict(said)
 
 
 @pytest.mark.parametrize("name", ["adam", "sgd"])
@@ -65,8 +67,15 @@ def test_chance_is_the_largest_class_with_its_standard_error():
 def test_few_steps_are_too_early():
     def said(epochs: int, steps: int) -> list[str]:
         history = [record(train=0.1, validation=0.1)] * epochs
-        found = diagnose(history, majority=0.1, validation_pictures=1000, optimizer=ADAM, steps_an_epoch=steps)
-        return [code for code, _ in found]
+        found = diagnose(
+            history,
+            majority=0.1,
+            validation_pictures=1000,
+            optimizer=ADAM,
+            usual_rate=1e-3,
+            steps_an_epoch=steps,
+        )
+        return [code for code, _ in found if code != "flat"]
 
     assert said(2, 4) == said(9, 4) == said(39, 1) == []
     assert said(10, 4) == said(40, 1) == said(2, 20) == ["chance"]
@@ -79,6 +88,19 @@ def test_dead_units_and_their_share():
     )
     assert found(record(still=0.89)) == {}
     assert found(record(still=1.0), pictures=1) == {}, "of one picture all are the same"
+
+
+def test_a_flat_loss_is_one_that_stays_where_it_was():
+    assert "stays where it was" in found(record(2.303), record(2.301), record(2.302))["flat"]
+    assert "flat" not in found(record(2.303), record(2.29), record(2.28)), "it falls, if slowly"
+    assert "flat" not in found(record(2.303), record(2.303)), "two epochs are too early"
+    assert "flat" not in found(*[record(0.01)] * 3), "there is little left to learn"
+
+
+def test_our_own_choice_of_rate_is_not_called_too_high():
+    optimizer = OptimizerRecipe(name="adamw", learning_rate=5e-3)
+    said = diagnose([record(still=1.0)], majority=0.1, validation_pictures=9, optimizer=optimizer, usual_rate=5e-3)
+    assert "too high" not in dict(said)["dead"]
 
 
 def test_an_exploding_loss_is_one_that_has_grown_threefold():

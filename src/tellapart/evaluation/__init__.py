@@ -4,6 +4,7 @@ Everything here takes arrays of ids, logits and labels (``Predictions``), so tha
 made elsewhere are measured by the same code.
 """
 
+from ..wording import text_table
 from .calibration import (
     Reliability,
     TemperatureFit,
@@ -18,7 +19,7 @@ from .drift import Shift, compare_pictures, picture_statistics
 from .evaluation import ClassFigures, Evaluation
 from .external import ClassChange, ConfusionChange, ExternalComparison, compare_evaluations, difference
 from .figure import Figure
-from .files import spreadsheet_plain, spreadsheet_safe, text_table, write_csv
+from .files import spreadsheet_plain, spreadsheet_safe, write_csv
 from .folds import Fold, FoldSummary, make_folds, summarize_folds, thin_classes
 from .intervals import (
     bootstrap_confusions,

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import RunCorruptError
+from ..wording import text_table
 from .figure import Figure
-from .files import text_table
 
 _SHOWN = 60
 

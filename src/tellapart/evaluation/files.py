@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -85,34 +84,3 @@ def _cell(value: object) -> object:
     if isinstance(value, str):
         return spreadsheet_safe(value)
     return f"{value:.6g}" if isinstance(value, float) else value
-
-
-def text_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table for a terminal: the first column to the left, the others to the right; wide scripts align too.
-
-    Example:
-        >>> print(text_table(["class", "recall"], [["猫", "50.0%"], ["dog", "100.0%"]]))
-        class  recall
-        猫      50.0%
-        dog    100.0%
-    """
-    table = [list(header), *(list(row) for row in rows)]
-    widths = [max(_width(row[column]) for row in table) for column in range(len(header))]
-    lines = []
-    for row in table:
-        cells = [_pad(row[0], widths[0], left=True)]
-        cells += [_pad(cell, width, left=False) for cell, width in zip(row[1:], widths[1:], strict=True)]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
-
-
-def _width(text: str) -> int:
-    """Return the columns that a terminal gives to a text."""
-    return sum(
-        0 if unicodedata.combining(sign) else 2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text
-    )
-
-
-def _pad(text: str, width: int, *, left: bool) -> str:
-    space = " " * (width - _width(text))
-    return text + space if left else space + text

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SplitError
+from ..wording import counted
 from .dataset import SPLIT_NAMES, Dataset, Splits
 from .stratify import pick, pick_groups
 
@@ -182,14 +183,14 @@ def _given(dataset: Dataset, groups: _Groups | None) -> tuple[Codes, list[str]]:
     codes[unlabelled] = NONE
     for code in (TRAIN, VALIDATION, TEST):
         if given := int((codes == code).sum()):
-            notes.append(f"{SPLIT_NAMES[code]}: given by the source, {given:,} pictures")
+            notes.append(f"{SPLIT_NAMES[code]}: given by the source, {counted(given, 'picture')}")
     if groups is not None and groups.by_name:
         notes.extend(_follow_groups(codes, groups))
     if notes and (unsaid := int((codes == UNSAID).sum())):
-        notes.append(f"train: {unsaid:,} pictures of which the source does not say where they belong")
+        notes.append(f"train: {counted(unsaid, 'picture')} of which the source does not say where it belongs")
     codes[codes == UNSAID] = TRAIN
     if unlabelled.any():
-        notes.append(f"{int(unlabelled.sum()):,} pictures without a label are in no split")
+        notes.append(f"{counted(int(unlabelled.sum()), 'picture')} without a label, in no split")
     return codes, notes
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from ..errors import RunCorruptError
-from .words import counted
+from ..wording import counted
 
 GROUPS = 12
 """Groups of pictures that a finding shows at most."""

@@ -17,6 +17,7 @@ from ..evaluation import confused_pairs, reliability
 from ..evaluation.calibration import BINS, bin_of
 from ..images.dataset import SPLIT_NAMES
 from ..run import Run
+from ..wording import counted
 from . import plain, tables
 from .audit_view import AuditView, read_audit
 from .charts import Line, histogram_chart, line_chart, percent, reliability_chart
@@ -24,7 +25,7 @@ from .contents import Contents, read_contents
 from .page_data import OWN, answers, embedded_pictures, json_block
 from .selection import class_examples
 from .warnings import warnings_of
-from .words import counted, duration
+from .words import duration
 
 FILE = "report.html"
 STYLES = ("style.css", "parts.css", "print.css")

@@ -9,9 +9,10 @@ import numpy as np
 from markupsafe import Markup
 
 from ..evaluation import Evaluation, Predictions, compare, confused_pairs, error_at, least_legible, proportion
+from ..wording import counted
 from .audit_view import read_audit
 from .contents import Contents
-from .words import counted, duration, joined, measured, name, names
+from .words import duration, joined, measured, name, names
 
 SURE = 0.9
 """The confidence from which the page calls an answer sure."""
@@ -30,9 +31,18 @@ def headline(contents: Contents) -> Markup:
     if contents.main is None:
         return Markup("This run has no figures yet.")
     evaluation = contents.evaluations[contents.main]
-    return Markup("It names the right one of {} classes for <strong>{}</strong> of {} it had never seen.").format(
-        len(evaluation.classes), evaluation["accuracy"].short(), counted(evaluation.count, "picture")
+    return Markup("It names the right one of {} classes for <strong>{}</strong> of {} {}.").format(
+        len(evaluation.classes),
+        evaluation["accuracy"].short(),
+        counted(evaluation.count, "picture"),
+        _how_new(contents.main),
     )
+
+
+def _how_new(split: str) -> str:
+    """Return how far the training kept away from a split."""
+    chosen = "it was not trained on, though they chose the epoch and how sure it is"
+    return chosen if split == "validation" else "it had never seen"
 
 
 def passages(contents: Contents) -> list[Passage]:
@@ -56,8 +66,8 @@ def _can(contents: Contents) -> Iterator[Markup]:
     evaluation = contents.evaluations[contents.main]
     accuracy = evaluation["accuracy"]
     right = int(evaluation.confusion.trace())
-    yield Markup("Of {} {} pictures that it had never seen, {:,} get the right name: {}.").format(
-        f"{evaluation.count:,}", contents.main, right, measured(accuracy)
+    yield Markup("Of {} {} pictures {}, {:,} get the right name: {}.").format(
+        f"{evaluation.count:,}", contents.main, _how_new(contents.main), right, measured(accuracy)
     )
     top = next((figure for key, figure in evaluation.figures.items() if key.startswith("top_")), None)
     if top is not None:

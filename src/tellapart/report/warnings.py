@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from markupsafe import Markup
 
 from ..evaluation import Evaluation, compare
+from ..wording import counted
 from .contents import Contents
-from .words import counted, name, names
+from .words import name, names
 
 FEW_PICTURES = 200
 FEW_A_CLASS = 10
@@ -24,7 +25,7 @@ def _state(contents: Contents) -> Iterator[Markup]:
     said = Markup(": {}").format(message) if message else Markup("")
     if state == "failed":
         yield Markup("This run failed{}. What it wrote before is below.").format(said)
-    elif state == "interrupted":
+    elif state == "interrupted" or contents.training.get("stopped") == "interrupted":  # the status is written last
         yield Markup("This run was interrupted{}. It can go on with <code>--resume</code>.").format(said)
     elif state == "running" and not contents.evaluations:
         yield Markup("This run is not finished: there are no figures yet.")

@@ -39,16 +39,6 @@ def joined(parts: Sequence[Markup | str]) -> Markup:
     return Markup("{} and {}").format(Markup(", ").join(parts[:-1]), parts[-1])
 
 
-def counted(number: int, noun: str, *, plural: str | None = None) -> str:
-    """Return a number with its noun.
-
-    Example:
-        >>> counted(1, "picture"), counted(7677, "picture")
-        ('1 picture', '7,677 pictures')
-    """
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
-
-
 def measured(figure: Figure) -> Markup:
     """Return a figure with its interval: ``90.1% (95% interval 89.4 to 90.7)``.
 

@@ -21,6 +21,7 @@ def diagnose(
     majority: float,
     validation_pictures: int,
     optimizer: OptimizerRecipe,
+    usual_rate: float,
     steps_an_epoch: int = PATIENT_STEPS,
 ) -> list[tuple[str, str]]:
     """Return what is wrong with a training, as (code, sentence) pairs; none where it learns.
@@ -31,19 +32,22 @@ def diagnose(
         majority: the share of the largest class among the validation pictures, 0 to 1.
         validation_pictures: how many there are.
         optimizer: with its learning rate, for the advice.
+        usual_rate: the learning rate that suits the network and the optimiser.
         steps_an_epoch: how often the weights change in one.
 
     Example:
         >>> record = {"train_loss": 2.303, "train_accuracy": 0.1, "validation_loss": 2.303,
         ...     "validation_accuracy": 0.1, "still_units": 1.0}
         >>> optimizer = OptimizerRecipe(name="adam", learning_rate=0.01)
-        >>> [code for code, _ in diagnose([record] * 3, majority=0.1, validation_pictures=1000, optimizer=optimizer)]
-        ['chance', 'dead']
+        >>> told = {"majority": 0.1, "validation_pictures": 1000, "optimizer": optimizer, "usual_rate": 0.001}
+        >>> found = diagnose([record] * 3, **told)
+        >>> [code for code, _ in found]
+        ['chance', 'dead', 'flat']
     """
     if not history:
         return []
     last = history[-1]
-    advice = _advice(optimizer)
+    advice = _advice(optimizer, usual=usual_rate)
     if not math.isfinite(last["train_loss"]):
         return [("diverged", f"the loss is not a number any more after epoch {len(history)}: {advice}")]
     found = []
@@ -64,6 +68,11 @@ def diagnose(
                 f"{advice}",
             )
         )
+    if len(history) >= max(3, patient) and _is_flat(history):
+        first = history[0]["train_loss"]
+        found.append(
+            ("flat", f"the training loss stays where it was, {first:.4g} to {last['train_loss']:.4g}: {advice}")
+        )
     if len(history) >= 3 and last["train_loss"] > 3 * history[0]["train_loss"]:
         found.append(
             (
@@ -72,6 +81,12 @@ def diagnose(
             )
         )
     return found
+
+
+def _is_flat(history: Sequence[Mapping[str, Any]]) -> bool:
+    """The loss has moved by less than 0.2% since the first epoch, and is not low."""
+    losses = [record["train_loss"] for record in history]
+    return bool(max(losses) - min(losses) < 0.002 * losses[0] and losses[-1] > 0.1)
 
 
 def _at_chance(record: Mapping[str, Any], majority: float, pictures: int) -> bool:
@@ -83,8 +98,7 @@ def _at_chance(record: Mapping[str, Any], majority: float, pictures: int) -> boo
     return bool(max(record["validation_accuracy"], record["train_accuracy"]) <= reach < 1)
 
 
-def _advice(optimizer: OptimizerRecipe) -> str:
-    usual = {"adam": 1e-3, "adamw": 1e-3, "sgd": 0.02, "rmsprop": 5e-4}[optimizer.name]
+def _advice(optimizer: OptimizerRecipe, *, usual: float) -> str:
     rate = optimizer.learning_rate
     if rate is None or rate > 1.5 * usual:
         shown = "" if rate is None else f" {rate:g}"

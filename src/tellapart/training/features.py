@@ -109,6 +109,7 @@ def fit_head(
     classes: int,
     groups: NDArray[Any] | None = None,
     seed: int = 0,
+    threads: int | None = None,
 ) -> Head:
     """Learn a multinomial logistic regression on features, its penalty chosen by stratified cross-validation.
 
@@ -118,6 +119,7 @@ def fit_head(
         classes: K.
         groups: (N,) who or what each picture is of; a group is on one side of each fold. None where there are none.
         seed: of the folds.
+        threads: CPU threads; all usable processors where None.
 
     Returns:
         the last layer, for features as they are: the standardisation is folded in.
@@ -137,7 +139,7 @@ def fit_head(
     count = min(FOLDS, int(np.bincount(labels).max()), len(labels if groups is None else np.unique(groups)))
     folds = make_folds(labels, folds=count, groups=groups, seed=seed) if count > 1 else ()
     accuracy: dict[float, float] = {}
-    with tuned():
+    with tuned(threads):
         for penalty in PENALTIES if folds else ():
             hits = 0
             for fold in folds:

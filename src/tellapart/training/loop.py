@@ -29,7 +29,7 @@ from .data import Pictures, derived_seed, epoch_order
 from .diagnosis import diagnose
 from .interrupt import graceful_interrupt
 from .machine import choose_device, tuned
-from .optimizers import build_optimizer
+from .optimizers import build_optimizer, default_learning_rate
 from .schedules import learning_rate_factor
 from .transfer import freeze, moving_stages, training_mode
 from .validation import score
@@ -161,7 +161,8 @@ def _epochs(
 ) -> tuple[str, list[tuple[str, str]]]:
     said: set[str] = set()
     stopping = recipe.early_stopping
-    found = _diagnosis(run, task, recipe)
+    usual_rate = default_learning_rate(recipe.optimizer.name, state.net)
+    found = _diagnosis(run, task, recipe, usual_rate=usual_rate)
     while True:
         if reason := _reason_to_stop(state, recipe, interrupted()):
             return reason, found
@@ -173,20 +174,21 @@ def _epochs(
         run.append_history(record)
         save_checkpoint(run, state)
         progress.advance(note=_live(record, state))
-        found = _diagnosis(run, task, recipe)
+        found = _diagnosis(run, task, recipe, usual_rate=usual_rate)
         for code, sentence in found:
             if code not in said:
                 progress.warn(sentence)
             said.add(code)
 
 
-def _diagnosis(run: Run, task: Task, recipe: TrainingRecipe) -> list[tuple[str, str]]:
+def _diagnosis(run: Run, task: Task, recipe: TrainingRecipe, *, usual_rate: float) -> list[tuple[str, str]]:
     """Return what is wrong as the history stands; what a later epoch has mended is not held against it."""
     return diagnose(
         run.history,
         majority=task.majority(),
         validation_pictures=len(task.validation),
         optimizer=recipe.optimizer,
+        usual_rate=usual_rate,
         steps_an_epoch=task.train.steps(recipe.batch_size or 1),
     )
 
@@ -202,7 +204,11 @@ def _reason_to_stop(state: State, recipe: TrainingRecipe, interrupted: bool) -> 
 
 def _diverged(state: State, record: dict[str, Any], recipe: TrainingRecipe, progress: Progress) -> tuple[str, str]:
     ((code, sentence),) = diagnose(
-        [record | {"train_loss": math.nan}], majority=0.0, validation_pictures=1, optimizer=recipe.optimizer
+        [record | {"train_loss": math.nan}],
+        majority=0.0,
+        validation_pictures=1,
+        optimizer=recipe.optimizer,
+        usual_rate=default_learning_rate(recipe.optimizer.name, state.net),
     )
     sentence = sentence.replace("after epoch 1", f"in epoch {record['epoch']}")
     if not state.best_weights:

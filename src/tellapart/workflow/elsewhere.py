@@ -16,6 +16,7 @@ from ..images.dataset import Dataset
 from ..progress import SILENT, Progress
 from ..run import Run
 from ..training.machine import tuned
+from ..wording import counted
 from .learn import logits_at
 from .pictures import keep_thumbnails
 
@@ -46,7 +47,9 @@ def evaluate_elsewhere(
     unknown = sorted(set(original.class_names) - set(classifier.class_names))
     if unknown:
         left_out = int((dataset.labels < 0).sum())
-        progress.warn(f"{left_out:,} pictures of classes that the model does not know are left out: {_some(unknown)}")
+        progress.warn(
+            f"{counted(left_out, 'picture')} left out, of classes that the model does not know: {_some(unknown)}"
+        )
     missing = [name for name in classifier.class_names if name not in original.class_names]
     if missing:
         progress.warn(f"{len(missing)} of the model's classes have no pictures here: {_some(missing)}")
@@ -55,7 +58,7 @@ def evaluate_elsewhere(
     if not len(positions):
         raise DataError(f"none of the {len(dataset):,} pictures in {str(source)!r} can be read and has a known class")
     if scanned.problems:
-        progress.warn(f"{len(scanned.problems):,} pictures cannot be read and are left out")
+        progress.warn(f"{counted(len(scanned.problems), 'picture')} left out: unreadable")
     with tuned():
         predictions = Predictions(
             ids=dataset.ids[positions],

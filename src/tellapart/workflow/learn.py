@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -69,7 +69,9 @@ def learn(run: Run, prepared: Prepared, *, progress: Progress = SILENT) -> Learn
             outcome, predictions = _learn_head(net, prepared, progress=progress)
         else:
             outcome = _learn_in_epochs(run, net, prepared, progress=progress)
-            predictions = predict_splits(prepared, lambda at: logits_at(classifier, prepared.pixels, at))
+            # The test pictures are looked at once, when every choice is made: never in an interrupted training.
+            wanted = PREDICTED[:1] if outcome["stopped"] == "interrupted" else PREDICTED
+            predictions = predict_splits(prepared, wanted, lambda at: logits_at(classifier, prepared.pixels, at))
     if "validation" in predictions:
         temperature = fit_temperature(predictions["validation"]).temperature
         classifier = Classifier(net, description.model_copy(update={"temperature": temperature}))
@@ -119,9 +121,9 @@ def pictures_of(prepared: Prepared, positions: NDArray[np.int64]) -> Pictures:
 
 
 def predict_splits(
-    prepared: Prepared, logits_of: Callable[[NDArray[np.int64]], NDArray[np.float32]]
+    prepared: Prepared, wanted: Sequence[str], logits_of: Callable[[NDArray[np.int64]], NDArray[np.float32]]
 ) -> dict[str, Predictions]:
-    """Return what is said of the validation and test pictures, by a function from positions to logits."""
+    """Return what is said of the pictures of some splits, by a function from positions to logits."""
     return {
         name: Predictions(
             ids=prepared.dataset.ids[positions],
@@ -130,7 +132,7 @@ def predict_splits(
             class_names=prepared.dataset.class_names,
         )
         for name, positions in prepared.splits.items()
-        if name in PREDICTED and len(positions)
+        if name in wanted and len(positions)
     }
 
 
@@ -214,7 +216,7 @@ def _learn_head(
     features = _set_learnt_head(net, prepared, progress=progress)
     with torch.inference_mode():
         predictions = predict_splits(
-            prepared, lambda at: two_sided(net.classify(torch.from_numpy(features[at]))).numpy()
+            prepared, PREDICTED, lambda at: two_sided(net.classify(torch.from_numpy(features[at]))).numpy()
         )
     seconds = round(time.perf_counter() - started, 3)
     outcome = {"best_epoch": 0, "epochs": 0, "stopped": "last layer learnt", "seconds": seconds, "findings": []}
@@ -238,6 +240,7 @@ def _set_learnt_head(net: Net, prepared: Prepared, *, progress: Progress) -> NDA
         train.labels,
         classes=len(prepared.dataset.class_names),
         groups=train.groups,
+        threads=prepared.recipe.training.threads,
         seed=prepared.recipe.training.seed,
     )
     set_head(net, head)

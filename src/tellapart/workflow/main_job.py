@@ -112,9 +112,7 @@ def _main_job(
     with _status_kept(run, fresh=fresh, progress=progress):
         prepared = prepare(run, dataset, progress=progress)
         _save_environment(run, prepared)
-        baselines = {
-            name: _learn_baseline(run, prepared, name, progress=progress) for name in prepared.recipe.baselines
-        }
+        baselines = _learn_baselines(run, prepared, progress=progress)
         if deadline is not None:
             prepared = in_time(run, prepared, deadline=deadline, progress=progress)
         learned = learn(run, prepared, progress=progress)
@@ -168,12 +166,20 @@ def evaluate_all(prepared: Prepared, learned: Learned, baselines: Mapping[str, L
     }
 
 
-def _learn_baseline(run: Run, prepared: Prepared, name: str, *, progress: Progress) -> Learned:
-    quiet = Quiet(progress, name=f"baseline {name}")
-    learned = learn(run.sub(f"baselines/{name}"), baseline_of(prepared, name), progress=quiet)
-    if learned.interrupted:
-        raise KeyboardInterrupt
-    return learned
+def _learn_baselines(run: Run, prepared: Prepared, *, progress: Progress) -> dict[str, Learned]:
+    """Train each baseline; one that cannot be trained is said and left out, as it is not what was asked for."""
+    found = {}
+    for name in prepared.recipe.baselines:
+        quiet = Quiet(progress, name=f"baseline {name}")
+        try:
+            learned = learn(run.sub(f"baselines/{name}"), baseline_of(prepared, name), progress=quiet)
+        except TrainingError as error:
+            progress.warn(f"the baseline {name} is left out: {error}")
+            continue
+        if learned.interrupted:
+            raise KeyboardInterrupt
+        found[name] = learned
+    return found
 
 
 def _save_environment(run: Run, prepared: Prepared) -> None:

@@ -20,6 +20,7 @@ from ..images.split import from_ids, split, to_ids
 from ..progress import SILENT, Progress
 from ..recipe import DataRecipe, Recipe
 from ..run import Run
+from ..wording import counted
 
 SAMPLE = 200
 """Pictures that are looked at before the size is decided."""
@@ -170,8 +171,8 @@ def readable_pictures(dataset: Dataset, scanned: Scan, *, strict: bool) -> NDArr
     if scanned.problems and strict:
         index, reason = next(iter(scanned.problems.items()))
         raise DataError(
-            f"{len(scanned.problems):,} pictures cannot be read, the first is {str(dataset.ids[index])!r}: {reason} "
-            "(without --strict they are left out)"
+            f"{counted(len(scanned.problems), 'picture')} cannot be read, the first is {str(dataset.ids[index])!r}: "
+            f"{reason} (without --strict they are left out)"
         )
     readable = np.flatnonzero(scanned.facts["readable"])
     before, after = dataset.counts(), dataset.select(readable).counts()
@@ -199,14 +200,29 @@ def load_or_make_splits(
     """
     if run.has("splits.json"):
         return from_ids(dataset, run.load("splits"))
+    fractions = _fractions(dataset, data)
     made = split(
         dataset.select(readable),
-        validation_fraction=data.validation_fraction,
-        test_fraction=data.test_fraction,
+        validation_fraction=fractions["validation"],
+        test_fraction=fractions["test"],
         seed=data.split_seed,
         together=together[readable],
     )
     return Splits(**{name: readable[positions] for name, positions in made.items()}, notes=made.notes)
+
+
+def _fractions(dataset: Dataset, data: DataRecipe) -> dict[str, float]:
+    """Return the share of each split that is made; raises RecipeError where the source brings one that was set."""
+    brought = set() if dataset.given_split is None else set(np.unique(dataset.given_split).tolist())
+    usual = {"validation": 0.2, "test": 0.15}
+    set_ = {"validation": data.validation_fraction, "test": data.test_fraction}
+    for name, fraction in set_.items():
+        if fraction is not None and name in brought:
+            raise RecipeError(
+                f"{name}_fraction = {fraction:g} would be ignored: {dataset.name!r} brings its own {name} pictures; "
+                "drop the setting"
+            )
+    return {name: usual[name] if fraction is None else fraction for name, fraction in set_.items()}
 
 
 def answer_leaks(splits: Splits, found: Audit, *, answer: str, progress: Progress) -> Splits:
@@ -228,5 +244,5 @@ def answer_leaks(splits: Splits, found: Audit, *, answer: str, progress: Progres
         return splits
     kept = drop_leaks(splits, found)
     gone = sum(len(splits[name]) - len(kept[name]) for name in splits)
-    progress.warn(f"{sentence}: {gone:,} pictures were taken out of train and validation")
+    progress.warn(f"{sentence}: {counted(gone, 'picture')} taken out of train and validation")
     return kept

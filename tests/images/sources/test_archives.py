@@ -50,7 +50,7 @@ def test_zip_with_everything_systems_leave_in_it(make_zip):
                                  "top/a/Thumbs.db", "top/readme.txt", "top/c/"))  # fmt: skip
     assert data.ids.tolist() == ["a/1.png", "b/1.png"]
     assert data.notes == (
-        "1 folders hold no pictures: top/c", "1 files that are no pictures are left out (1 .txt)"
+        "1 folder holds no pictures: top/c", "1 file left out, being no picture (1 .txt)"
     )  # fmt: skip
 
 

@@ -107,12 +107,12 @@ def test_what_is_no_picture_is_counted_and_clutter_is_not(make_tree):
         )
     )
     assert len(data) == 2
-    assert data.notes == ("3 files that are no pictures are left out (2 .txt, 1 .json)",)
+    assert data.notes == ("3 files left out, being no picture (2 .txt, 1 .json)",)
 
 
 def test_empty_classes_and_loose_pictures_are_noted(make_tree):
     data = open_dataset(make_tree("a/1.png", "b/1.png", "c/", "loose.png"))
-    assert data.notes == ("1 pictures lie beside the folders and are left out", "1 folders hold no pictures: c")
+    assert data.notes == ("1 picture left out, being beside the class folders", "1 folder holds no pictures: c")
 
 
 def test_unlabelled_test_pictures_are_left_out_with_a_note(make_tree):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ...wording import counted
 from ..cache import Scan
 from ..dataset import SPLIT_NAMES, Dataset, Splits
 from .leaks import Leak
@@ -65,7 +66,8 @@ def _about_leaks(make: _Maker, leaks: Sequence[Leak]) -> list[Finding]:
     sides = sorted({leak.splits for leak in leaks})
     between = ", ".join(f"{sum(leak.splits == side for leak in leaks):,} of {side[0]} in {side[1]}" for side in sides)
     sentence = (
-        f"{len(leaks):,} pictures stand in two splits ({between}): {exact:,} equal, {len(leaks) - exact:,} re-encoded, "
+        f"{counted(len(leaks), 'picture stands', plural='pictures stand')} in two splits ({between}): "
+        f"{exact:,} equal, {len(leaks) - exact:,} re-encoded, "
         "resized or trimmed; figures on those splits would flatter"
     )
     return [make("error", "leak", sentence, [(leak.drop, leak.keep) for leak in leaks])]
@@ -76,19 +78,20 @@ def _about_files(make: _Maker, scan: Scan) -> list[Finding]:
     facts = scan.facts
     if scan.problems:
         first, reason = next(iter(scan.problems.items()))
-        sentence = f"{_pictures(len(scan.problems))} cannot be read, such as {str(make.dataset.ids[first])!r}: {reason}"
+        unreadable = counted(len(scan.problems), "picture")
+        sentence = f"{unreadable} cannot be read, such as {str(make.dataset.ids[first])!r}: {reason}"
         found.append(make("warning", "unreadable", sentence, [(position,) for position in scan.problems]))
     constant = np.flatnonzero(facts["readable"] & (facts["low"] == facts["high"]))
     if len(constant):
-        sentence = f"{_pictures(len(constant))} show one tone and nothing else"
+        sentence = f"{counted(len(constant), 'picture shows', plural='pictures show')} one tone and nothing else"
         found.append(make("warning", "constant", sentence, constant[:, None].tolist()))
     for note, positions in scan.notes.items():
-        count = f"{len(positions):,}" + (" or more" if len(positions) >= 1000 else "")
-        found.append(make("note", "decoding", f"{note}: {count} pictures", [(position,) for position in positions]))
+        count = counted(len(positions), "picture") + (" or more" if len(positions) >= 1000 else "")
+        found.append(make("note", "decoding", f"{note}: {count}", [(position,) for position in positions]))
     names = np.unique(facts["channels"][facts["readable"]])
     if len(names) > 1:
         grey = int((facts["channels"][facts["readable"]] == 1).sum())
-        sentence = f"{grey:,} pictures are grey and {int(facts['readable'].sum()) - grey:,} are in colour"
+        sentence = f"{grey:,} grey and {int(facts['readable'].sum()) - grey:,} in colour"
         found.append(make("note", "channels", sentence))
     return found
 
@@ -99,16 +102,22 @@ def _about_repeats(make: _Maker, repeats: Repeats) -> list[Finding]:
     exact, families = repeats.exact_groups(), repeats.families()
     if exact:
         copies = sum(len(group) - 1 for group in exact)
-        sentence = f"{_pictures(len(exact))} stand there more than once, bytes or pixels equal: {copies:,} copies"
+        sentence = (
+            f"{counted(len(exact), 'picture stands', plural='pictures stand')} there more than once, bytes or pixels "
+            f"equal: {counted(copies, 'copy', plural='copies')}"
+        )
         found.append(make("note", "exact-repeat", sentence, exact))
     if len(repeats.pairs):
-        sentence = f"{len(repeats.pairs):,} pairs are one picture re-encoded, resized, trimmed or scanned again"
+        sentence = (
+            f"{counted(len(repeats.pairs), 'pair is', plural='pairs are')} one picture re-encoded, resized, trimmed or "
+            "scanned again"
+        )
         found.append(make("note", "near-repeat", sentence, repeats.pairs.tolist()))
     torn = [family for family in families if len(set(labels[family][labels[family] >= 0].tolist())) > 1]
     if torn:
         first = list(dict.fromkeys(repr(make.dataset.label_name(int(position))) for position in torn[0]))[:2]
-        stand = "stands" if len(torn) == 1 else "stand"
-        sentence = f"{_pictures(len(torn))} {stand} under two labels or more, the first under {' and '.join(first)}"
+        stand = counted(len(torn), "picture stands", plural="pictures stand")
+        sentence = f"{stand} under two labels or more, the first under {' and '.join(first)}"
         found.append(make("warning", "two-labels", sentence, torn))
     return found
 
@@ -160,10 +169,6 @@ def _about_groups(make: _Maker, splits: Splits | None) -> list[Finding]:
         return []
     said = ", ".join(f"{count:,} in {a} and {b}" for (a, b), count in both.items() if count)
     return [make("warning", "group-across-splits", f"groups stand in two splits: {said}; figures there may flatter")]
-
-
-def _pictures(count: int) -> str:
-    return f"{count:,} picture" + ("" if count == 1 else "s")
 
 
 def positions_of(finding: Finding) -> NDArray[np.int64]:

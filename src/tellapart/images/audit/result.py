@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from numpy.typing import NDArray
 
+from ...wording import text_table
 from .distributions import Distribution
 from .kind import Kind
 from .leaks import Leak
@@ -130,7 +131,15 @@ class Audit:
             low, middle, high = (found.quantiles[share] for share in (0.05, 0.5, 0.95))
             lines.append(f"  {name}: {middle:.0f} {found.unit} (90% lie from {low:.0f} to {high:.0f})")
         lines.extend(f"  {finding.severity}: {finding.sentence}" for finding in self.findings)
-        return "\n".join(lines)
+        return "\n".join([*lines, "", *self._table()])
+
+    def _table(self) -> list[str]:
+        """Return the counts a class and a split as lines of text, the largest class first."""
+        splits = [name for name, counts in self.counts.items() if name == "all" or any(counts.values())]
+        order = sorted(self.class_names, key=lambda name: -self.counts["all"][name])
+        rows = [[name, *(f"{self.counts[split][name]:,}" for split in splits)] for name in order[:SHOWN]]
+        more = [f"and {len(order) - SHOWN} classes more"] if len(order) > SHOWN else []
+        return [f"  {line}" for line in [*text_table(["class", *splits], rows).splitlines(), *more]]
 
     def __repr__(self) -> str:
         return f"Audit({self.name!r}: {len(self)} pictures, {len(self.leaks)} leaks, {len(self.findings)} findings)"

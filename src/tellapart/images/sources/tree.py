@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import SourceError
+from ...wording import counted
 from ..dataset import Dataset, Images, strings
 from .classes import sort_classes
 
@@ -137,7 +138,9 @@ def _meaning(tree: Tree, count: NDArray[np.int64], where: str) -> _Kept:
     notes = []
     loose = [i for i, parts in inner.items() if not parts]
     if loose:
-        notes.append(f"{sum(int(count[i]) for i in loose)} pictures lie beside the folders and are left out")
+        notes.append(
+            f"{counted(sum(int(count[i]) for i in loose), 'picture')} left out, being beside the class folders"
+        )
     inner = {i: parts for i, parts in inner.items() if parts}
     by_top: dict[str, list[int]] = {}
     for i, parts in inner.items():
@@ -253,7 +256,10 @@ def _empty_note(without: list[str], folders: list[str], start: int) -> list[str]
     empty = sorted(folder for folder in without if folder not in parents and folder and folder.count("/") >= start)
     if not empty:
         return []
-    return [f"{len(empty)} folders hold no pictures: {', '.join(empty[:5])}{', …' if len(empty) > 5 else ''}"]
+    return [
+        f"{counted(len(empty), 'folder holds', plural='folders hold')} no pictures: {', '.join(empty[:5])}"
+        + (", …" if len(empty) > 5 else "")
+    ]
 
 
 def _above(folder: str) -> list[str]:
@@ -267,4 +273,4 @@ def _skipped_note(skipped: Counter[str]) -> list[str]:
     listed = ", ".join(
         f"{n} {suffix}" for suffix, n in sorted(skipped.items(), key=lambda item: (-item[1], item[0]))[:6]
     )
-    return [f"{sum(skipped.values())} files that are no pictures are left out ({listed})"]
+    return [f"{counted(sum(skipped.values()), 'file')} left out, being no picture ({listed})"]
