@@ -106,7 +106,7 @@ def _type(annotation: Any) -> str:
         if origin is typing.Literal:
             words.append("whole number" if isinstance(inside[0], int) else "text")
         elif origin is tuple:
-            words.append("list" if Ellipsis in inside else f"{len(inside)} {names[inside[0]]}s")
+            words.append("list" if Ellipsis in inside else f"{len(inside)} {names[_alternatives(inside[0])[0]]}s")
         elif origin is dict:
             words.append("table")
         else:

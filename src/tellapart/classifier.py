@@ -202,12 +202,12 @@ class Classifier:
         return f"Classifier({self.description.net!r}, {len(self.class_names)} classes, {height}x{width} {colour})"
 
 
-def as_pixels(picture: Any, background: int = 255) -> NDArray[np.uint8]:
+def as_pixels(picture: Any, background: int | tuple[int, int, int] = 255) -> NDArray[np.uint8]:
     """Return a picture as uint8 (H, W, 1 or 3).
 
     Args:
         picture: uint8 array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), a PIL image, a path, or a file's bytes.
-        background: the grey value, 0 to 255, under transparency.
+        background: the grey value, 0 to 255, or (red, green, blue), under transparency.
 
     Raises:
         DataError: it is none of these.

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from .errors import RecipeError
 
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
+Grey = Annotated[int, Field(ge=0, le=255)]
 Positive = Annotated[float, Field(gt=0.0)]
 
 
@@ -35,7 +36,9 @@ class DataRecipe(_Section):
     channels: Literal[1, 3] | None = Field(None, description="1 grey, 3 colour")
     resize: Literal["stretch", "crop", "pad"] | None = Field(None, description="what happens to the shape")
     resample: Literal["nearest", "box", "bilinear", "bicubic", "lanczos"] | None = Field(None, description="the filter")
-    background: int = Field(255, ge=0, le=255, description="grey value under transparency and around padded pictures")
+    background: Grey | tuple[Grey, Grey, Grey] = Field(
+        255, description="grey value, or red, green and blue, under transparency and around padded pictures"
+    )
     group_by: str | None = Field(None, description="regular expression on the id whose first group names the group")
     validation_fraction: Fraction | None = Field(
         None, description="of the pictures left for training, 0.2 where None; not where the source brings the split"

@@ -129,3 +129,12 @@ def test_mean_and_deviation_are_nothing_where_nothing_is_said():
 def test_what_cannot_be_is_refused(values, message):
     with pytest.raises(ValueError, match=message):
         Preprocessing(**{"image_size": (8, 8), **values})
+
+
+def test_a_background_may_be_a_colour():
+    spec = Preprocessing(image_size=(4, 8), resize="pad", background=(255, 136, 0))
+    out = spec.resized(np.zeros((4, 4, 3), dtype=np.uint8))
+    assert out[0, 0].tolist() == [255, 136, 0]
+    assert (out[:, 2:6] == 0).all()
+    grey = spec.model_copy(update={"channels": 1, "mean": (0.0,), "std": (1.0,)})
+    assert grey.resized(np.zeros((4, 4, 1), dtype=np.uint8))[0, 0, 0] == round(0.299 * 255 + 0.587 * 136)

@@ -22,6 +22,20 @@ def image_size(text: str) -> tuple[int, int]:
     return numbers[0], numbers[-1]
 
 
+def colour(text: str) -> int | tuple[int, ...]:
+    """Read a grey value, ``255``, or a colour, ``#ff8800``.
+
+    Example:
+        >>> colour("255"), colour("#ff8800")
+        (255, (255, 136, 0))
+    """
+    if re.fullmatch("#[0-9a-fA-F]{6}", text):
+        return tuple(bytes.fromhex(text[1:]))
+    if text.isascii() and text.isdigit() and int(text) <= 255:
+        return int(text)
+    raise RecipeError(f"--background must be a grey value, 0 to 255, or a colour such as #ff8800, got {text!r}")
+
+
 def share(text: str, option: str) -> float:
     """Read ``1%`` or ``0.01`` as a share above 0 and below 1.
 

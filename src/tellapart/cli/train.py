@@ -9,7 +9,7 @@ import typer
 
 from ..errors import RecipeError
 from ..recipe import Recipe
-from .options import given, image_size, pairs
+from .options import colour, given, image_size, pairs
 
 NAME = "train"
 
@@ -50,7 +50,10 @@ def command(
         Literal["nearest", "box", "bilinear", "bicubic", "lanczos"] | None,
         option("--resample", "Resizing filter [bilinear].", PICTURES),
     ] = None,
-    background: Annotated[int | None, option("--background", "Grey value under transparency [255].", PICTURES)] = None,
+    background: Annotated[
+        str | None,
+        option("--background", "Under transparency: 0 to 255, or #rrggbb [255].", PICTURES, metavar="COLOUR"),
+    ] = None,
     group_by: Annotated[
         str | None,
         option("--group-by", r"Regular expression: its first group names who or what, such as '(\d+)\.png'.", PICTURES),
@@ -141,8 +144,8 @@ def command(
         data=given(
             source=source, image_size=image_size(size) if size else None,
             channels=None if grayscale is None else 1 if grayscale else 3, resize=resize, resample=resample,
-            background=background, group_by=group_by, validation_fraction=validation_fraction,
-            test_fraction=test_fraction, split_seed=split_seed, strict=strict,
+            background=colour(background) if background else None, group_by=group_by,
+            validation_fraction=validation_fraction, test_fraction=test_fraction, split_seed=split_seed, strict=strict,
             leaks="drop" if drop_leaks else "allow" if allow_leaks else None,
             source_options=pairs(source_option, "--source-option") or None,
         ) or None,

@@ -55,7 +55,7 @@ class ArrayImages:
         selected.rows, selected._fingerprint = self.rows[indices], self._source_fingerprint()
         return selected
 
-    def with_background(self, background: int) -> ArrayImages:
+    def with_background(self, background: int | tuple[int, int, int]) -> ArrayImages:
         """Return the same pictures: nothing in an array is transparent."""
         return self
 

@@ -45,8 +45,8 @@ class Images(Protocol):
     def select(self, indices: NDArray[np.int64]) -> Images:
         """Return those pictures, in that order, without reading any."""
 
-    def with_background(self, background: int) -> Images:
-        """Return the same pictures with another grey value, 0 to 255, under transparency."""
+    def with_background(self, background: int | tuple[int, int, int]) -> Images:
+        """Return the same pictures with another grey value, or (red, green, blue), 0 to 255, under transparency."""
 
     def fingerprint(self) -> str:
         """Return a hex string that changes whenever any picture may have changed; quick, decodes nothing."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+Grey = Annotated[int, Field(ge=0, le=255)]
 Resize = Literal["stretch", "crop", "pad"]
 Resample = Literal["nearest", "box", "bilinear", "bicubic", "lanczos"]
 
@@ -25,7 +26,7 @@ class Preprocessing(BaseModel):
         resize: "stretch" fills the size and forgets the shape; "crop" keeps the shape and cuts the sides;
             "pad" keeps the shape and adds borders of ``background``.
         resample: the filter, Pillow's; all but "nearest" are antialiased.
-        background: the grey value, 0 to 255, of borders.
+        background: the grey value, 0 to 255, or (red, green, blue), of borders and under transparency.
         mean: one a channel, in units of 0 to 1.
         std: likewise.
 
@@ -42,7 +43,7 @@ class Preprocessing(BaseModel):
     channels: Literal[1, 3] = 3
     resize: Resize = "stretch"
     resample: Resample = "bilinear"
-    background: int = Field(default=255, ge=0, le=255)
+    background: Grey | tuple[Grey, Grey, Grey] = 255
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
 
@@ -104,7 +105,8 @@ class Preprocessing(BaseModel):
             return image.resize((width, height), filter_, box=box)
         scale = min(across, down)
         inner = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-        canvas = Image.new(image.mode, (width, height), (self.background,) * len(image.getbands()))
+        colour = self.background if isinstance(self.background, tuple) else (self.background,) * 3
+        canvas = Image.new("RGB", (width, height), colour).convert(image.mode)
         canvas.paste(image.resize(inner, filter_), ((width - inner[0]) // 2, (height - inner[1]) // 2))
         return canvas
 
