@@ -243,3 +243,14 @@ def test_a_name_of_any_length_fits_the_file_system(tmp_path, letter):
 def test_a_name_that_is_taken_is_counted_on(tmp_path):
     made = [Run.create(new_run_path(tmp_path, "photos"), Recipe()).name for _ in range(3)]
     assert made == ["photos", "photos-2", "photos-3"]
+
+
+def test_two_processes_do_not_work_on_one_run(tmp_path):
+    run = Run.create(tmp_path / "run", Recipe())
+    code = "import sys; from tellapart import Run\nwith Run.open(sys.argv[1]).locked(): print('had it')"
+    with run.locked():
+        other = subprocess.run([sys.executable, "-c", code, str(run.path)], capture_output=True, text=True, check=False)
+    assert "RunBusyError" in other.stderr
+    assert "another process is training 'run'" in other.stderr
+    after = subprocess.run([sys.executable, "-c", code, str(run.path)], capture_output=True, text=True, check=True)
+    assert after.stdout.strip() == "had it"

@@ -17,6 +17,7 @@
     ├── RunError                          the run folder
     │   ├── RunNotFoundError (FileNotFoundError)
     │   ├── RunExistsError (FileExistsError)
+    │   ├── RunBusyError                  another process works on it
     │   ├── RunCorruptError (ValueError)
     │   └── RunUnwritableError (OSError)
     ├── TrainingError (RuntimeError)
@@ -93,6 +94,10 @@ class RunNotFoundError(RunError, FileNotFoundError):
 
 class RunExistsError(RunError, FileExistsError):
     """A run stands there already, and nothing is ever overwritten unasked."""
+
+
+class RunBusyError(RunError):
+    """Another process is working on the run."""
 
 
 class RunCorruptError(RunError, ValueError):

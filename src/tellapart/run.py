@@ -16,6 +16,11 @@
       baselines/<net>/       the same files for each network trained for comparison
       evaluation.json        every figure that the report shows
       report.html
+      data.json              which pictures: source, how many, their fingerprint
+      leaks.json             what stood in two splits, and what was done about it
+      training.json          how the training ended
+      time.json              how long all of it may take, where that was asked for
+      thumbnails.npz         the report's pictures
       status.json            running, done or failed and why; written last
 
 Every file is written whole or not at all: beside its place first, then renamed.
@@ -35,7 +40,15 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from .errors import RecipeError, RunCorruptError, RunError, RunExistsError, RunNotFoundError, RunUnwritableError
+from .errors import (
+    RecipeError,
+    RunBusyError,
+    RunCorruptError,
+    RunError,
+    RunExistsError,
+    RunNotFoundError,
+    RunUnwritableError,
+)
 from .recipe import Recipe
 
 State = Literal["running", "done", "failed", "interrupted"]
@@ -217,6 +230,23 @@ class Run:
             inner.path.mkdir(parents=True, exist_ok=True)
         return inner
 
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Span work on the run; the lock goes with the process, however it ends.
+
+        Raises:
+            RunBusyError: another process is working on it.
+        """
+        with _said(self.path):
+            file = (self.path / ".lock").open("w")
+        with file:
+            if not _lock(file.fileno()):
+                raise RunBusyError(f"another process is training {self.name!r}: wait for it, or stop it first")
+            try:
+                yield
+            finally:
+                (self.path / ".lock").unlink(missing_ok=True)
+
     def discard(self) -> None:
         """Remove the folder of a run that never began: what stopped it was said, and nothing in it is of use."""
         shutil.rmtree(self.path, ignore_errors=True)
@@ -245,6 +275,19 @@ def whole(target: Path) -> Iterator[Path]:
         beside.replace(target)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _lock(handle: int) -> bool:
+    """Lock an open file for this process; say whether it could be had. Systems without such locks have it always."""
+    try:
+        import fcntl
+    except ImportError:
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def new_run_path(parent: Path | str, name: str) -> Path:

@@ -136,7 +136,7 @@ def test_pictures_from_elsewhere_join_the_run_and_its_report(call, run, pictures
     other = pictures(tmp_path / "elsewhere set", classes=(*NAMES[:3], "unknown"), count=6, seed=9)
     called = call("evaluate", run, other)
     assert called.status == 0, called.err
-    assert "6 pictures of classes that the model does not know are left out: 'unknown'" in called.err
+    assert "6 pictures left out, of classes that the model does not know: 'unknown'" in called.err
     assert "'CON'" in called.err
     assert "18 pictures" in called.out
     assert set(Run(run).load("evaluation")["splits"]) == {"validation", "test", "elsewhere-set"}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -66,15 +68,31 @@ def evaluate_elsewhere(
             labels=dataset.labels[positions],
             class_names=classifier.class_names,
         )
-    found = evaluate(predictions, temperature=classifier.description.temperature)
-    name = re.sub(r"[^\w.-]+", "-", dataset.name).strip("-.") or "elsewhere"
-    name = f"{name}-elsewhere" if name in ("train", "validation", "test") else name
-    run.write(f"predictions/{name}.npz", predictions.save)
     document = run.load("evaluation")
+    name = _free_name(document, dataset)
+    trained = run.load("audit")["counts"]["train"]
+    found = evaluate(
+        predictions,
+        temperature=classifier.description.temperature,
+        majority_class=max(trained, key=lambda one: trained[one]),
+    )
+    run.write(f"predictions/{name}.npz", predictions.save)
     document["splits"][name] = found.to_dict()
+    document.setdefault("elsewhere", {})[name] = {"source": str(source), "fingerprint": dataset.images.fingerprint()}
     run.save("evaluation", document)
     keep_thumbnails(run, dataset, external=name)
     return found, name
+
+
+def _free_name(document: Mapping[str, Any], dataset: Dataset) -> str:
+    """Return the name of a set from elsewhere: another set never takes one's place, the same set its own."""
+    stem = re.sub(r"[^\w.-]+", "-", dataset.name).strip("-.") or "elsewhere"
+    stem = f"{stem}-elsewhere" if stem in ("train", "validation", "test") else stem
+    known = {name: one["fingerprint"] for name, one in document.get("elsewhere", {}).items()}
+    name, number = stem, 2
+    while known.get(name, dataset.images.fingerprint()) != dataset.images.fingerprint():
+        name, number = f"{stem}-{number}", number + 1
+    return name
 
 
 def matched_by_name(dataset: Dataset, classifier: Classifier) -> Dataset:

@@ -65,8 +65,9 @@ def train(
     dataset = open_source(recipe.data)
     check_nets(recipe, progress=progress)
     run = Run.create(out or new_run_path("runs", dataset.name), recipe)
-    deadline = None if seconds is None else started + seconds
-    return _main_job(run, dataset, fresh=True, deadline=deadline, progress=progress)
+    if seconds is not None:
+        run.save("time", {"seconds": seconds, "fitted": False})
+    return _main_job(run, dataset, fresh=True, started=started, progress=progress)
 
 
 def check_nets(recipe: Recipe, *, progress: Progress = SILENT) -> None:
@@ -101,20 +102,18 @@ def resume(path: str | Path, *, progress: Progress = SILENT) -> Run:
     if run.status["state"] == "done":
         progress.say(f"{run.name} is done already; its report is {run.path / 'report.html'}")
         return run
-    return _main_job(run, open_source(run.recipe.data), progress=progress)
+    return _main_job(run, open_source(run.recipe.data), started=time.monotonic(), progress=progress)
 
 
-def _main_job(
-    run: Run, dataset: Dataset, *, fresh: bool = False, deadline: float | None = None, progress: Progress
-) -> Run:
+def _main_job(run: Run, dataset: Dataset, *, fresh: bool = False, started: float, progress: Progress) -> Run:
     from ..report import write_report
 
-    with _status_kept(run, fresh=fresh, progress=progress):
+    with run.locked(), _status_kept(run, fresh=fresh, progress=progress):
         prepared = prepare(run, dataset, progress=progress)
         _save_environment(run, prepared)
         baselines = _learn_baselines(run, prepared, progress=progress)
-        if deadline is not None:
-            prepared = in_time(run, prepared, deadline=deadline, progress=progress)
+        if run.has("time.json") and not run.load("time")["fitted"]:
+            prepared = in_time(run, prepared, started=started, progress=progress)
         learned = learn(run, prepared, progress=progress)
         run.save("evaluation", evaluate_all(prepared, learned, baselines))
         keep_thumbnails(run, dataset)
@@ -125,17 +124,19 @@ def _main_job(
     return run
 
 
-def in_time(run: Run, prepared: Prepared, *, deadline: float, progress: Progress = SILENT) -> Prepared:
-    """Return the recipe fitted to the time that is left before the deadline, of ``time.monotonic``.
+def in_time(run: Run, prepared: Prepared, *, started: float, progress: Progress = SILENT) -> Prepared:
+    """Return the recipe fitted to what is left of the run's time, which began at ``started`` of ``time.monotonic``.
 
-    The wide choice is open where the person did not name the network's width. Nothing is fitted where pictures are
-    seen once.
+    A run that was killed before that has its whole time again. The network's width is chosen, too, where the person
+    did not name it. Nothing is fitted where pictures are seen once.
     """
     if prepared.recipe.training.transfer == "features":
+        progress.say("the time is not needed: each picture is seen once")
         return prepared
     from ..training.budget import fit_to_time
 
-    left = deadline - time.monotonic() - AFTERWARDS
+    seconds = run.load("time")["seconds"]
+    left = started + seconds - time.monotonic() - AFTERWARDS
     chosen = any(choice["field"] == "net.options.width" for choice in run.load("choices"))  # by us, not by the person
     recipe, choices = fit_to_time(prepared.recipe, task_of(prepared), seconds=left, widths=chosen)
     for choice in choices:
@@ -143,6 +144,7 @@ def in_time(run: Run, prepared: Prepared, *, deadline: float, progress: Progress
     fitted = {choice.field: choice.to_dict() for choice in choices}
     run.save("choices", [fitted.pop(old["field"], old) for old in run.load("choices")] + list(fitted.values()))
     run.save_recipe(recipe)
+    run.save("time", {"seconds": seconds, "fitted": True})
     return dataclasses.replace(prepared, recipe=recipe)
 
 
