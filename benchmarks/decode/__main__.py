@@ -33,12 +33,13 @@ def comparisons(options: argparse.Namespace) -> list[Comparison]:
     peers = (
         Peer("The course's loader: Pillow, one process", "pillow", (*course, "pillow")),
         Peer("keras.utils.load_img, one process", "keras-tensorflow", (*course, "keras")),
-        Peer("tellapart, cache empty", "tellapart", ours),
+        Peer("tellapart, its own filter, cache empty", "tellapart", ours),
+        Peer("tellapart, LANCZOS, cache empty", "tellapart", (*ours, "--resample", "lanczos")),
         Peer("tellapart, cache filled by an earlier run", "tellapart", (*ours, "--cache", cache)),
     )
     # The first process that is given this cache fills it, outside of all timing.
     if not options.only or any("tellapart" in text for text in options.only):
-        fill(peers[3])
+        fill(peers[-1])
     return [Comparison(f"{options.pictures:,} PNG to 80×60 grey", peers, peers[0].name, COLUMNS)]
 
 

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 import typer
 
 from ..errors import RecipeError
-from ..recipe import Recipe
 from .options import colour, given, image_size, pairs
 
 NAME = "train"
@@ -188,6 +187,8 @@ def _run(
 
         show_run(go_on(resume, progress=TerminalProgress()))
         return
+    from ..recipe import Recipe
+
     base = Recipe.load(recipe) if recipe else Recipe()
     full = base.changed(**sections)
     if not full.data.source:

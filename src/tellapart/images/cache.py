@@ -261,6 +261,8 @@ def read_range(*, work: Path, images: Images, preprocessing: Preprocessing, star
 
 
 def _store(file: Path, rows: NDArray[Any], start: int) -> None:
-    out = np.load(file, mmap_mode="r+")
-    out[start : start + len(rows)] = rows
-    out.flush()
+    """Write some rows of an array's file in place; the kernel, not this process, brings them to the disk."""
+    offset = np.load(file, mmap_mode="r").offset + start * rows[:1].nbytes
+    with file.open("r+b") as opened:
+        opened.seek(offset)
+        opened.write(np.ascontiguousarray(rows).data)
