@@ -46,46 +46,31 @@ def diagnose(
     """
     if not history:
         return []
-    last = history[-1]
-    advice = _advice(optimizer, usual=usual_rate)
+    last, epochs = history[-1], len(history)
     if not math.isfinite(last["train_loss"]):
-        return [("diverged", f"the loss is not a number any more after epoch {len(history)}: {advice}")]
-    found = []
+        sentence = f"the loss is not a number any more after epoch {epochs}"
+        return [("diverged", f"{sentence}: {_advice(optimizer, usual=usual_rate)}")]
     patient = max(PATIENT_EPOCHS, math.ceil(PATIENT_STEPS / steps_an_epoch))
-    if len(history) >= patient and _at_chance(last, majority, validation_pictures):
-        found.append(
-            (
-                "chance",
-                f"this training does not learn: after {len(history)} epochs {last['validation_accuracy']:.1%} of the "
-                f"validation pictures are right, and always naming the largest class gives {majority:.1%}: {advice}",
-            )
-        )
-    if last["still_units"] >= 0.9 and validation_pictures > 1:
-        found.append(
-            (
-                "dead",
-                f"{last['still_units']:.0%} of the last layer's inputs are the same for every picture (dead units): "
-                f"{advice}",
-            )
-        )
-    if len(history) >= max(3, patient) and _is_flat(history):
-        first = history[0]["train_loss"]
-        found.append(
-            ("flat", f"the training loss stays where it was, {first:.4g} to {last['train_loss']:.4g}: {advice}")
-        )
-    if len(history) >= 3 and last["train_loss"] > 3 * history[0]["train_loss"]:
-        found.append(
-            (
-                "exploding",
-                f"the training loss grew from {history[0]['train_loss']:.3g} to {last['train_loss']:.3g}: {advice}",
-            )
-        )
-    return found
-
-
-def _is_flat(history: Sequence[Mapping[str, Any]]) -> bool:
-    """The loss has moved by less than 0.2% since the first epoch, and is not low."""
     losses = [record["train_loss"] for record in history]
+    said = {
+        "chance": f"this training does not learn: after {epochs} epochs {last['validation_accuracy']:.1%} of the "
+        f"validation pictures are right, and always naming the largest class gives {majority:.1%}",
+        "dead": f"{last['still_units']:.0%} of the last layer's inputs are the same for every picture (dead units)",
+        "flat": f"the training loss stays where it was, {losses[0]:.4g} to {losses[-1]:.4g}",
+        "exploding": f"the training loss grew from {losses[0]:.3g} to {losses[-1]:.3g}",
+    }
+    holds = {
+        "chance": epochs >= patient and _at_chance(last, majority, validation_pictures),
+        "dead": last["still_units"] >= 0.9 and validation_pictures > 1,
+        "flat": epochs >= max(3, patient) and _is_flat(losses),
+        "exploding": epochs >= 3 and losses[-1] > 3 * losses[0],
+    }
+    advice = _advice(optimizer, usual=usual_rate)
+    return [(code, f"{said[code]}: {advice}") for code in said if holds[code]]
+
+
+def _is_flat(losses: Sequence[float]) -> bool:
+    """The loss has moved by less than 0.2% since the first epoch, and is not low."""
     return bool(max(losses) - min(losses) < 0.002 * losses[0] and losses[-1] > 0.1)
 
 

@@ -46,15 +46,7 @@ def evaluate_elsewhere(
     classifier = Classifier.load(run.path)
     original = open_dataset(source, group_by=group_by)
     dataset = matched_by_name(original, classifier)
-    unknown = sorted(set(original.class_names) - set(classifier.class_names))
-    if unknown:
-        left_out = int((dataset.labels < 0).sum())
-        progress.warn(
-            f"{counted(left_out, 'picture')} left out, of classes that the model does not know: {_some(unknown)}"
-        )
-    missing = [name for name in classifier.class_names if name not in original.class_names]
-    if missing:
-        progress.warn(f"{len(missing)} of the model's classes have no pictures here: {_some(missing)}")
+    _say_unmatched(original, dataset, classifier, progress)
     scanned = scan(dataset, classifier.preprocessing, progress=progress)
     positions = np.flatnonzero(scanned.facts["readable"] & (dataset.labels >= 0))
     if not len(positions):
@@ -82,6 +74,15 @@ def evaluate_elsewhere(
     run.save("evaluation", document)
     keep_thumbnails(run, dataset, external=name)
     return found, name
+
+
+def _say_unmatched(original: Dataset, dataset: Dataset, classifier: Classifier, progress: Progress) -> None:
+    """Warn of classes that only one side knows."""
+    if unknown := sorted(set(original.class_names) - set(classifier.class_names)):
+        left_out = counted(int((dataset.labels < 0).sum()), "picture")
+        progress.warn(f"{left_out} left out, of classes that the model does not know: {_some(unknown)}")
+    if missing := [name for name in classifier.class_names if name not in original.class_names]:
+        progress.warn(f"{len(missing)} of the model's classes have no pictures here: {_some(missing)}")
 
 
 def _free_name(document: Mapping[str, Any], dataset: Dataset) -> str:
