@@ -18,6 +18,7 @@ from tellapart.images import cache, open_dataset
 from tellapart.images.arrays import ArrayImages
 from tellapart.images.cache import cache_folder, prune, scan
 from tellapart.images.dataset import Dataset
+from tellapart.images.picture import Picture
 from tellapart.images.preprocessing import Preprocessing
 
 SPEC = Preprocessing(image_size=(4, 5), channels=1)
@@ -146,6 +147,7 @@ import numpy as np
 from tellapart.images.arrays import ArrayImages
 from tellapart.images.cache import scan
 from tellapart.images.dataset import Dataset
+from tellapart.images.picture import Picture
 from tellapart.images.preprocessing import Preprocessing
 here, how = Path(sys.argv[1]), sys.argv[2]
 class Images(ArrayImages):
@@ -286,7 +288,7 @@ def test_a_note_is_kept_for_a_thousand_pictures_at_most(tmp_path):
             if self.rows[index] == 0:
                 raise UnreadableImageError("worn out: 笔")
             picture = super().load(index)
-            return type(picture)(picture.pixels, picture.mode, ("scaled",), picture.digest)
+            return Picture(picture.pixels, mode=picture.mode, notes=("scaled",), digest=picture.digest)
 
     n = 1100
     images = Noting(np.zeros((n, 2, 2), dtype=np.uint8))

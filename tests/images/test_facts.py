@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tellapart.images.dataset import Picture
 from tellapart.images.facts import FACTS, facts_of
+from tellapart.images.picture import Picture
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """Pictures come in: one room per idea."""
 
-from .dataset import Dataset, Images, Picture, Splits
+from .dataset import Dataset, Images, Splits
 from .decode import decode_image
+from .picture import Picture
 from .preprocessing import Preprocessing
 from .sources import open_dataset
 from .split import split

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
-from .dataset import Picture
+from .picture import Picture
 
 
 class ArrayImages:

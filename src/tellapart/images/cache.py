@@ -29,7 +29,7 @@ from .arrays import ArrayImages
 from .dataset import Dataset, Images
 from .facts import FACTS, FactsTable
 from .parallel import shared_out, usable_processors
-from .preprocessing import Preprocessing, to_image
+from .preprocessing import Preprocessing
 
 VERSION = 3
 """Part of every key: raised when decoding, facts or resizing change."""
@@ -249,10 +249,9 @@ def read_range(*, work: Path, images: Images, preprocessing: Preprocessing, star
             problems.append((start + row, str(error)))
             continue
         readable.append(row)
-        image = to_image(picture.pixels)
-        table.add(picture, image)
+        table.add(picture)
         notes.extend((start + row, note) for note in picture.notes)
-        pixels[row] = preprocessing.resized(picture.pixels, image=image)
+        pixels[row] = preprocessing.resized(picture.image)
     facts = np.zeros(len(images), dtype=FACTS)
     facts[readable] = table.rows()
     _store(work / "facts.npy", facts, start)

@@ -10,26 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError, SplitError
+from .picture import Picture
 
 SPLIT_NAMES = ("train", "validation", "test")
 """The three splits, in the order in which they are used."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Picture:
-    """One decoded picture.
-
-    Attributes:
-        pixels: uint8, (height, width, channels) with 1 or 3 channels, turned upright.
-        mode: Pillow's name of the stored mode: ``"L"``, ``"RGB"``, ``"P"``, ``"I;16"``, ``"CMYK"``, ...
-        notes: what was done to it that a person should know: ``"first of 12 frames"``, ``"16-bit scaled to 8"``.
-        digest: 16 bytes that are equal exactly where the stored bytes (or the given pixels) are equal.
-    """
-
-    pixels: NDArray[np.uint8]
-    mode: str
-    notes: tuple[str, ...] = ()
-    digest: bytes = b""
 
 
 @runtime_checkable

@@ -26,7 +26,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from ..errors import UnreadableImageError
 from . import png
-from .dataset import Picture
+from .picture import Picture
 from .pixels import Colour, to_pixels
 from .sniff import looks_like, picture_format, wrong_suffix
 
@@ -89,17 +89,18 @@ def decode_image(data: bytes, *, background: Colour = 255, max_pixels: int = MAX
         raise
     except Exception as error:  # Pillow's parsers raise whatever their arithmetic on broken bytes raises
         raise UnreadableImageError(_reason(format_, error)) from error
-    return Picture(pixels, mode, notes + more, hashlib.blake2b(data, digest_size=16).digest())
+    digest = hashlib.blake2b(data, digest_size=16).digest()
+    return Picture(pixels, mode=mode, notes=notes + more, digest=digest)
 
 
-Decoded = tuple[NDArray[np.uint8], str, tuple[str, ...]]
+Decoded = tuple[NDArray[np.uint8] | Image.Image, str, tuple[str, ...]]
 
 
 def _decode_png(data: bytes, background: Colour, max_pixels: int) -> Decoded:
     parts = png.read(data)
     check_size(parts.width, parts.height, max_pixels)
     if parts.plain:
-        return png.plain_pixels(parts), parts.plain, ()
+        return png.plain_image(parts), parts.plain, ()
     # Text, profiles and animation control are left behind: they cannot change the pixels, and can be bombs.
     image = PngImageFile(BytesIO(png.without_extras(parts)))
     notes: tuple[str, ...] = ("16-bit scaled to 8",) if parts.depth == 16 and image.mode != "I;16" else ()

@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UnreadableImageError
-from .dataset import Picture, strings
+from .dataset import strings
 from .decode import MAX_PIXELS, check_size, decode_image
+from .picture import Picture
 from .pixels import Colour
 from .sniff import SUFFIXES
 from .stored import FileRanges, folder_fingerprint, read_whole

@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.Image import Resampling
 
-from .dataset import Picture
-from .preprocessing import to_image
+from .picture import Picture
 
 SMALL = 16
 """Side of the small grey picture that repeats are proposed from."""
@@ -60,13 +59,13 @@ class FactsTable:
         self._modes: list[bytes] = []
         self._digests: list[bytes] = []
 
-    def add(self, picture: Picture, image: Image.Image | None = None) -> None:
-        """Look at one picture, given as Pillow has it where that is at hand; nothing of its size is kept."""
-        height, width, channels = picture.pixels.shape
-        image = to_image(picture.pixels) if image is None else image
+    def add(self, picture: Picture) -> None:
+        """Look at one picture; nothing of its size is kept."""
+        image = picture.image
+        channels = 1 if image.mode == "L" else 3
+        self._shapes.append((*image.size, channels))
         image = _reduced(image, most=SMALL_ENOUGH)
         grey = image if channels == 1 else image.convert("L")
-        self._shapes.append((width, height, channels))
         self._smalls.append(grey.resize((SMALL, SMALL), Resampling.BILINEAR).tobytes())
         image = _reduced(image, most=64)
         self._greys.append((image if channels == 1 else image.convert("L")).tobytes())

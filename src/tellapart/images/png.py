@@ -6,12 +6,10 @@ its pixels.
 
 from __future__ import annotations
 
-import dataclasses
 import struct
 import zlib
+from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from ..errors import UnreadableImageError
@@ -21,8 +19,7 @@ _HEAD = struct.Struct(">I4s")
 _PLAIN = {(8, 0, 0): "L", (8, 2, 0): "RGB"}
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(NamedTuple):
     """What a PNG's chunks hold.
 
     Attributes:
@@ -92,11 +89,10 @@ def _parts(header: bytes, chunks: dict[bytes, bytes], compressed: bytes) -> Part
     )
 
 
-def plain_pixels(parts: Parts) -> NDArray[np.uint8]:
-    """Return the pixels, uint8 (height, width, 1 or 3), of a plain PNG."""
+def plain_image(parts: Parts) -> Image.Image:
+    """Return a plain PNG as Pillow has it."""
     size = (parts.width, parts.height)
-    image = Image.frombytes(parts.plain, size, parts.compressed, "zip", (parts.plain, 0))
-    return np.frombuffer(image.tobytes(), dtype=np.uint8).reshape(parts.height, parts.width, -1)
+    return Image.frombytes(parts.plain, size, parts.compressed, "zip", (parts.plain, 0))
 
 
 def without_extras(parts: Parts) -> bytes:

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from .picture import to_array, to_image
+
 Grey = Annotated[int, Field(ge=0, le=255)]
 Resize = Literal["stretch", "crop", "pad"]
 Resample = Literal["nearest", "box", "bilinear", "bicubic", "lanczos"]
@@ -72,23 +74,17 @@ class Preprocessing(BaseModel):
         border = f"-{self.background}" if self.resize == "pad" else ""
         return f"{height}x{width}x{self.channels}-{self.resize}-{self.resample}{border}"
 
-    def resized(self, pixels: NDArray[np.uint8], *, image: Image.Image | None = None) -> NDArray[np.uint8]:
+    def resized(self, pixels: NDArray[np.uint8] | Image.Image) -> NDArray[np.uint8]:
         """Return the picture as uint8 of shape (*image_size, channels).
 
         Args:
-            pixels: uint8, (H, W, 1 or 3).
-            image: the same as Pillow has it, where it is at hand.
+            pixels: uint8, (H, W, 1 or 3), or the same as a Pillow image of mode L or RGB.
         """
+        image = pixels if isinstance(pixels, Image.Image) else to_image(pixels)
         height, width = self.image_size
-        if pixels.shape == (height, width, self.channels):
-            return pixels
-        image = to_image(pixels) if image is None else image
         mode = "L" if self.channels == 1 else "RGB"
         image = image if image.mode == mode else image.convert(mode)
-        if image.size != (width, height):
-            image = self._fitted(image)
-        out = np.asarray(image)
-        return out[..., None] if out.ndim == 2 else out
+        return to_array(image if image.size == (width, height) else self._fitted(image))
 
     def _fitted(self, image: Image.Image) -> Image.Image:
         height, width = self.image_size
@@ -109,8 +105,3 @@ class Preprocessing(BaseModel):
         canvas = Image.new("RGB", (width, height), colour).convert(image.mode)
         canvas.paste(image.resize(inner, filter_), ((width - inner[0]) // 2, (height - inner[1]) // 2))
         return canvas
-
-
-def to_image(pixels: NDArray[np.uint8]) -> Image.Image:
-    """Return pixels, uint8 (H, W, 1 or 3), as Pillow has them."""
-    return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)

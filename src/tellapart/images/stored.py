@@ -20,6 +20,9 @@ from ..errors import SourceError, UnreadableImageError
 KEPT_OPEN = 64
 """With more files than this, none is kept open between two reads."""
 
+READING = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+"""Flags to open a picture's file with: a named pipe without a writer would else wait for ever."""
+
 TICK_NS = 20_000_000
 """Two changes of a file within this time may bear the same time stamp: the kernel's clock ticks every 1 to 10 ms."""
 
@@ -112,19 +115,26 @@ def read_whole(path: str, *, limit: int) -> bytes:
         UnreadableImageError: it cannot be opened, is no regular file, or has more than ``limit`` bytes.
     """
     try:
-        with open(path, "rb", buffering=0, opener=_without_waiting) as file:
-            found = os.fstat(file.fileno())
+        file = os.open(path, READING)
+        try:
+            found = os.fstat(file)
             if not stat.S_ISREG(found.st_mode):
                 raise UnreadableImageError("not a regular file")
             if found.st_size > limit:
                 raise UnreadableImageError(f"{found.st_size:,} bytes are more than the {limit:,} allowed")
-            return file.readall()
+            return _read_on(file, found.st_size)
+        finally:
+            os.close(file)
     except OSError as error:
         raise UnreadableImageError(f"cannot be read: {error.strerror}") from error
 
 
-def _without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # a named pipe without a writer would wait for ever
+def _read_on(descriptor: int, size: int) -> bytes:
+    """Return the next ``size`` bytes, in as many reads as the system wants; fewer where the file has shrunk."""
+    data = os.read(descriptor, size)
+    while len(data) < size and (more := os.read(descriptor, size - len(data))):
+        data += more
+    return data
 
 
 def stamp(path: str | Path) -> tuple[int, int, int]:

@@ -12,8 +12,9 @@ from tellapart.images.audit.alignment import align, small_residual
 from tellapart.images.audit.candidates import propose
 from tellapart.images.audit.descriptors import Descriptors
 from tellapart.images.audit.near import find_repeats, same_picture
-from tellapart.images.dataset import Dataset, Picture
+from tellapart.images.dataset import Dataset
 from tellapart.images.facts import FACTS, facts_of
+from tellapart.images.picture import Picture
 
 
 class Listed:
