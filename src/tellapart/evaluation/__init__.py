@@ -27,6 +27,7 @@ from .intervals import (
     bootstrap_means,
     percentile_interval,
     proportion,
+    proportion_of,
     wilson_interval,
 )
 from .label_errors import LabelError, LabelErrors, class_thresholds, estimated_joint, find_label_errors
@@ -96,6 +97,7 @@ __all__ = [
     "percentile_interval",
     "picture_statistics",
     "proportion",
+    "proportion_of",
     "read_predictions",
     "reliability",
     "spreadsheet_plain",

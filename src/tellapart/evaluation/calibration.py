@@ -236,7 +236,8 @@ def calibration_error(
     known = predictions.labelled()
     gaps = _binned_gaps(known, temperature=temperature)
     value = float(np.abs(gaps.mean(axis=0)).sum()) if len(known) else 0.0
-    samples = np.abs(bootstrap_means(gaps, resamples=resamples, seed=seed)).sum(axis=1)
+    means = bootstrap_means(gaps, groups=known.group_numbers(), resamples=resamples, seed=seed)
+    samples = np.abs(means).sum(axis=1)
     low, high = percentile_interval(samples, confidence_level=confidence_level)
     return Figure(
         value, max(0.0, min(2 * value - float(high), value)), max(2 * value - float(low), value), len(known),

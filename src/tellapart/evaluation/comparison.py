@@ -9,7 +9,8 @@ import numpy as np
 
 from ..errors import DataError
 from .figure import Figure
-from .intervals import normal_quantile, percentile_interval, wilson_interval
+from .groups import Floats, group_sums
+from .intervals import bootstrap_means, normal_quantile, percentile_interval, wilson_interval
 from .predictions import Predictions
 
 
@@ -26,7 +27,8 @@ class Comparison:
         only_second: right by the second alone.
         both_wrong: by neither.
         difference: accuracy of the second less that of the first, with its interval by the paired bootstrap.
-        p_value: McNemar's exact test, two-sided: how often chance alone would part them so far.
+        p_value: McNemar's exact test, two-sided: how often chance alone would part them so far; where the pictures
+            have groups, the sign-flip test over the groups.
     """
 
     first: str
@@ -73,7 +75,8 @@ def compare(
 ) -> Comparison:  # fmt: skip
     """Compare two classifiers on the same pictures; pictures are matched by id, classes by name.
 
-    Pictures that belong together (one writer, one video) make the interval too narrow: it takes them as independent.
+    Where the pictures have groups (one writer, one video), the bootstrap draws whole groups, and the test turns the
+    two classifiers around group by group, in place of McNemar's.
 
     Args:
         first: predictions of the first.
@@ -105,7 +108,12 @@ def compare(
     cells = np.array([(right & also).sum(), (right & ~also).sum(), (~right & also).sum(), (~right & ~also).sum()])
     count = len(first)
     value = float(cells[2] - cells[1]) / count
-    if cells[1] + cells[2]:
+    groups = first.group_numbers()
+    gains = also.astype(np.float64) - right
+    if cells[1] + cells[2] and groups is not None:
+        means = bootstrap_means(gains[:, None], groups=groups, resamples=resamples, seed=seed)
+        low, high = (float(end) for end in percentile_interval(means[:, 0], confidence_level=confidence_level))
+    elif cells[1] + cells[2]:
         drawn = np.random.default_rng(seed).multinomial(count, cells / count, size=resamples)
         samples = (drawn[:, 2] - drawn[:, 1]) / count
         low, high = (float(end) for end in percentile_interval(samples, confidence_level=confidence_level))
@@ -115,7 +123,10 @@ def compare(
         low = -high
     figure = Figure(value, low, high, count, "difference in accuracy", "points", confidence_level, "bootstrap")
     both, only_first, only_second, neither = (int(cell) for cell in cells)
-    p_value = mcnemar_test(only_first, only_second)
+    if groups is None:
+        p_value = mcnemar_test(only_first, only_second)
+    else:
+        p_value = sign_flip_test(group_sums(gains[:, None], groups)[:, 0], resamples=resamples, seed=seed)
     return Comparison(names[0], names[1], count, both, only_first, only_second, neither, figure, p_value)
 
 
@@ -134,6 +145,26 @@ def mcnemar_test(only_first: int, only_second: int) -> float:
 
     together = only_first + only_second
     return 1.0 if together == 0 else min(1.0, 2 * float(bdtr(min(only_first, only_second), together, 0.5)))
+
+
+def sign_flip_test(gains: Floats, *, resamples: int = 10_000, seed: int = 0) -> float:
+    """Return the two-sided p-value that the groups' gains add up so far by chance: each may have any sign.
+
+    Args:
+        gains: (G,) what one classifier has right more than the other, a number a group.
+        resamples: random sign patterns.
+        seed: of the generator.
+
+    Source: R. A. Fisher, "The design of experiments" (1935), section 21.
+
+    Example:
+        >>> sign_flip_test(np.zeros(5)), sign_flip_test(np.ones(20)) < 0.001
+        (1.0, True)
+    """
+    differing = gains[gains != 0]
+    signs = np.random.default_rng(seed).integers(0, 2, size=(resamples, len(differing)), dtype=np.int8)
+    sums = np.abs((2 * signs.astype(np.float32) - 1) @ differing.astype(np.float32))
+    return float((1 + (sums >= abs(differing.sum()) - 1e-6).sum()) / (1 + resamples))
 
 
 def matched(first: Predictions, second: Predictions) -> Predictions:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DataError
 from .figure import Figure, known
+from .groups import effective_count, group_sums
 
 Floats = NDArray[np.float64]
 _CELLS = 1 << 22  # of the largest temporary array: 32 MB of float64
@@ -78,6 +81,33 @@ def proportion(successes: int, trials: int, *, name: str = "proportion", confide
     )
 
 
+def proportion_of(
+    hits: NDArray[np.bool_], *, groups: NDArray[np.int64] | None = None, name: str = "proportion",
+    confidence_level: float = 0.95,
+) -> Figure:  # fmt: skip
+    """Return the share of hits with its Wilson interval, which respects groups where there are any.
+
+    Args:
+        hits: (N,) bool.
+        groups: (N,) which group each picture belongs to; None where each stands alone.
+        name: of the figure.
+        confidence_level: between 0 and 1.
+
+    Example:
+        >>> hits = np.arange(1000) < 800
+        >>> print(proportion_of(hits))
+        80.0% (77.4 to 82.4, 1,000 pictures)
+        >>> print(proportion_of(hits, groups=np.repeat(np.arange(100), 10)))
+        80.0% (70.9 to 86.8, 1,000 pictures)
+    """
+    plain = proportion(int(hits.sum()), len(hits), name=name, confidence_level=confidence_level)
+    if groups is None or plain.value is None or len(np.unique(groups)) == len(groups):
+        return plain
+    trials = effective_count(hits, groups, confidence_level=confidence_level)
+    low, high = wilson_interval(plain.value * trials, trials, confidence_level=confidence_level)
+    return dataclasses.replace(plain, low=float(low), high=float(high), method="Wilson, by group")
+
+
 def percentile_interval(samples: Floats, *, confidence_level: float = 0.95) -> tuple[Floats, Floats]:
     """Return the bootstrap percentile interval of (R, ...) resampled figures; NaN in a sample is left out.
 
@@ -104,10 +134,14 @@ def resampled_weights(count: int, *, resamples: int = 1000, seed: int = 0) -> It
         yield np.bincount(drawn.ravel(), minlength=rows * count).reshape(rows, count).astype(np.float64)
 
 
-def bootstrap_means(values: Floats, *, resamples: int = 1000, seed: int = 0) -> Floats:
-    """Return (R, F): the columns' means of (N, F) values in R bootstrap samples of the rows.
+def bootstrap_means(
+    values: Floats, *, groups: NDArray[np.int64] | None = None, resamples: int = 1000, seed: int = 0
+) -> Floats:
+    """Return (R, F): the columns' means of (N, F) values in R bootstrap samples of the rows, or of groups of rows.
 
     All columns share the samples, so that figures made of several columns are resampled as one.
+
+    Source: A. Davison and D. Hinkley, "Bootstrap methods and their application" (1997), section 3.8, for groups.
 
     Example:
         >>> import numpy as np
@@ -116,6 +150,11 @@ def bootstrap_means(values: Floats, *, resamples: int = 1000, seed: int = 0) -> 
     """
     if not len(values):
         raise DataError("there must be at least one picture to resample, got none")
+    if groups is not None:
+        values = group_sums(np.column_stack([values, np.ones(len(values))]), groups)
+        drawn = [weights @ values for weights in resampled_weights(len(values), resamples=resamples, seed=seed)]
+        both = np.concatenate(drawn)
+        return both[:, :-1] / both[:, -1:]
     sums = [weights @ values for weights in resampled_weights(len(values), resamples=resamples, seed=seed)]
     return np.concatenate(sums) / len(values)
 
@@ -133,15 +172,16 @@ def bootstrap_mean(
 
 
 def bootstrap_confusions(
-    confusion: NDArray[np.int64], *, resamples: int = 1000, seed: int = 0
+    confusion: NDArray[np.int64], *, by_group: NDArray[np.int64] | None = None, resamples: int = 1000, seed: int = 0
 ) -> tuple[Floats, Floats, Floats]:
     """Return what precision, recall and F1 need of R bootstrap samples of a confusion matrix.
 
     Drawing N pictures with replacement is drawing the matrix's cells from a multinomial, which costs the number of
-    cells that are not empty instead of N.
+    cells that are not empty instead of N. Groups are drawn whole.
 
     Args:
         confusion: (K, K) counts, a row a true class.
+        by_group: (N, 3) the group, the true and the predicted class of each picture; None where each stands alone.
         resamples: R.
         seed: of the generator.
 
@@ -150,21 +190,46 @@ def bootstrap_confusions(
     """
     rows, columns = np.nonzero(confusion)
     cells = confusion[rows, columns]
-    total = int(cells.sum())
-    generator = np.random.default_rng(seed)
     out: Floats = np.zeros((3, resamples, len(confusion)))
-    step = max(1, _CELLS // max(len(cells), 1))
-    for start in range(0, resamples, step):
-        part = slice(start, min(start + step, resamples))
-        drawn = generator.multinomial(total, cells / max(total, 1), size=part.stop - start)
-        right = np.flatnonzero(rows == columns)
+    right = np.flatnonzero(rows == columns)
+    blocks = (
+        _drawn_cells(cells, resamples=resamples, seed=seed)
+        if by_group is None
+        else _drawn_groups(by_group, rows * len(confusion) + columns, len(confusion), resamples=resamples, seed=seed)
+    )
+    start = 0
+    for drawn in blocks:
+        part = slice(start, start + len(drawn))
         out[0, part, rows[right]] = drawn[:, right].T
         _add_by(drawn, rows, out=out[1, part])
         _add_by(drawn, columns, out=out[2, part])
+        start += len(drawn)
     return out[0], out[1], out[2]
 
 
-def _add_by(drawn: NDArray[np.int64], keys: NDArray[np.int64], *, out: Floats) -> None:
+def _drawn_cells(cells: NDArray[np.int64], *, resamples: int, seed: int) -> Iterator[NDArray[Any]]:
+    """Yield (r, C) counts of the cells, R rows in all."""
+    generator = np.random.default_rng(seed)
+    total = int(cells.sum())
+    step = max(1, _CELLS // max(len(cells), 1))
+    for start in range(0, resamples, step):
+        yield generator.multinomial(total, cells / max(total, 1), size=min(step, resamples - start))
+
+
+def _drawn_groups(
+    by_group: NDArray[np.int64], keys: NDArray[np.int64], classes: int, *, resamples: int, seed: int
+) -> Iterator[NDArray[Any]]:
+    """Yield (r, C) counts of the cells in samples of whole groups, R rows in all."""
+    from scipy.sparse import csr_array
+
+    where = np.searchsorted(keys, by_group[:, 1] * classes + by_group[:, 2])
+    count = int(by_group[:, 0].max()) + 1
+    table = csr_array((np.ones(len(where)), (by_group[:, 0], where)), shape=(count, len(keys)))
+    for weights in resampled_weights(count, resamples=resamples, seed=seed):
+        yield np.asarray((table.T @ weights.T).T)
+
+
+def _add_by(drawn: NDArray[Any], keys: NDArray[np.int64], *, out: Floats) -> None:
     """Add up the columns of ``drawn`` that share a key."""
     if len(keys):
         order = np.argsort(keys, kind="stable")

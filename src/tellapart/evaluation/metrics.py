@@ -15,7 +15,7 @@ from .intervals import (
     bootstrap_means,
     normal_quantile,
     percentile_interval,
-    proportion,
+    proportion_of,
 )
 from .predictions import Predictions
 
@@ -55,8 +55,10 @@ def evaluate(
     if not len(labelled):
         raise DataError("there is no labelled picture to evaluate on: give pictures whose class is known")
     confusion = confusion_matrix(labelled)
-    samples = bootstrap_confusions(confusion, resamples=RESAMPLES, seed=seed)
-    classes = _classes(labelled.class_names, confusion, samples=samples, level=confidence_level)
+    groups = labelled.group_numbers()
+    by_group = None if groups is None else np.column_stack([groups, labelled.labels, labelled.predicted()])
+    samples = bootstrap_confusions(confusion, by_group=by_group, resamples=RESAMPLES, seed=seed)
+    classes = _classes(labelled, confusion, samples=samples, level=confidence_level)
     figures = _proportions(labelled, confusion, top_k=top_k, majority_class=majority_class, level=confidence_level)
     figures |= _macro(classes, samples, count=len(labelled), level=confidence_level)
     figures |= _probabilistic(labelled, temperature=temperature, level=confidence_level, seed=seed)
@@ -69,7 +71,7 @@ def evaluate(
         figures=figures,
         classes=classes,
         confusion=confusion,
-        notes=_notes(classes, confusion, top_k=top_k, unlabelled=len(predictions) - len(labelled)),
+        notes=_notes(classes, confusion, top_k=top_k, unlabelled=len(predictions) - len(labelled), groups=groups),
     )
 
 
@@ -94,18 +96,18 @@ def top_k_correct(predictions: Predictions, k: int) -> NDArray[np.bool_]:
 def _proportions(
     labelled: Predictions, confusion: NDArray[np.int64], *, top_k: int, majority_class: str | None, level: float
 ) -> dict[str, Figure]:
-    count = len(labelled)
     if majority_class is not None and majority_class not in labelled.class_names:
         raise DataError(f"majority_class must be one of the classes, got {majority_class!r}")
     sizes = confusion.sum(axis=1)
     largest = int(sizes.argmax()) if majority_class is None else labelled.class_names.index(majority_class)
-    figures = {"accuracy": proportion(int(confusion.trace()), count, name="accuracy", confidence_level=level)}
+    hits = {"accuracy": (labelled.correct(), "accuracy")}
     if len(labelled.class_names) > top_k > 1:
-        hits = int(top_k_correct(labelled, top_k).sum())
-        figures[f"top_{top_k}"] = proportion(hits, count, name=f"top-{top_k} accuracy", confidence_level=level)
-    name = f"always “{labelled.class_names[largest]}”"
-    figures["majority_accuracy"] = proportion(int(sizes[largest]), count, name=name, confidence_level=level)
-    return figures
+        hits[f"top_{top_k}"] = (top_k_correct(labelled, top_k), f"top-{top_k} accuracy")
+    hits["majority_accuracy"] = (labelled.labels == largest, f"always “{labelled.class_names[largest]}”")
+    groups = labelled.group_numbers()
+    return {
+        key: proportion_of(each, groups=groups, name=name, confidence_level=level) for key, (each, name) in hits.items()
+    }
 
 
 def _ratio(above: Floats, below: Floats) -> Floats:
@@ -116,21 +118,34 @@ def _ratio(above: Floats, below: Floats) -> Floats:
 
 
 def _classes(
-    names: tuple[str, ...], confusion: NDArray[np.int64], *, samples: tuple[Floats, Floats, Floats], level: float
+    labelled: Predictions, confusion: NDArray[np.int64], *, samples: tuple[Floats, Floats, Floats], level: float
 ) -> tuple[ClassFigures, ...]:
+    recalls = _by_class(labelled, labelled.labels, name="recall", level=level)
+    precisions = _by_class(labelled, labelled.predicted(), name="precision", level=level)
     right, actual, said = confusion.diagonal(), confusion.sum(axis=1), confusion.sum(axis=0)
     low, high = percentile_interval(_ratio(2 * samples[0], samples[1] + samples[2]), confidence_level=level)
     out = []
-    for i, name in enumerate(names):
+    for i, name in enumerate(labelled.class_names):
         hits, true, given = int(right[i]), int(actual[i]), int(said[i])
         f1 = Figure(None, count=true, name="F1", unit="%", level=level)
         if true:
             ends = known(float(low[i])), known(float(high[i]))
             f1 = Figure(2 * hits / (true + given), *ends, true, "F1", "%", level, "bootstrap")
-        recall = proportion(hits, true, name="recall", confidence_level=level)
-        precision = proportion(hits, given, name="precision", confidence_level=level)
-        out.append(ClassFigures(name, true, given, hits, recall, precision, f1))
+        out.append(ClassFigures(name, true, given, hits, recalls[i], precisions[i], f1))
     return tuple(out)
+
+
+def _by_class(labelled: Predictions, key: NDArray[np.int64], *, name: str, level: float) -> list[Figure]:
+    """Return the share that is right for each class of a key, the label or the predicted class."""
+    groups = labelled.group_numbers()
+    right = labelled.correct()
+    out = []
+    for where in np.split(
+        np.argsort(key, kind="stable"), np.cumsum(np.bincount(key, minlength=labelled.logits.shape[1]))[:-1]
+    ):
+        own = None if groups is None else groups[where]
+        out.append(proportion_of(right[where], groups=own, name=name, confidence_level=level))
+    return out
 
 
 def _macro(
@@ -168,7 +183,7 @@ def _probabilistic(labelled: Predictions, *, temperature: float, level: float, s
     squares = np.exp(logs)
     squares[rows, labelled.labels] -= 1
     values = np.column_stack([-logs[rows, labelled.labels], (squares * squares).sum(axis=1)])
-    means = bootstrap_means(values, resamples=RESAMPLES, seed=seed)
+    means = bootstrap_means(values, groups=labelled.group_numbers(), resamples=RESAMPLES, seed=seed)
     low, high = percentile_interval(means, confidence_level=level)
     names = {"loss": "loss", "brier": "Brier score"}
     figures = {
@@ -187,9 +202,12 @@ def _probabilistic(labelled: Predictions, *, temperature: float, level: float, s
 
 
 def _notes(
-    classes: tuple[ClassFigures, ...], confusion: NDArray[np.int64], *, top_k: int, unlabelled: int
-) -> tuple[str, ...]:
+    classes: tuple[ClassFigures, ...], confusion: NDArray[np.int64], *, top_k: int, unlabelled: int,
+    groups: NDArray[np.int64] | None,
+) -> tuple[str, ...]:  # fmt: skip
     notes = []
+    if groups is not None:
+        notes.append(f"the pictures belong to {len(np.unique(groups)):,} groups, which the intervals respect")
     absent = [c.name for c in classes if not c.count]
     if absent:
         notes.append(f"no pictures of {_listed(absent)}: not part of the means over the classes")

@@ -34,6 +34,8 @@ class Predictions:
             sigmoid) becomes two: 0 and the logit of the second class.
         labels: (N,) int64, positions in ``class_names``; −1 where the label is unknown.
         class_names: the K classes' names.
+        groups: (N,) strings: pictures of one group (a writer, a claim, a video) belong together, and intervals respect
+            it; one with "" stands alone, and None is that for all.
 
     Raises:
         DataError: the parts do not fit together, or a logit is not finite.
@@ -48,6 +50,7 @@ class Predictions:
     logits: NDArray[np.float32]
     labels: NDArray[np.int64]
     class_names: tuple[str, ...]
+    groups: NDArray[Any] | None = None
 
     def __post_init__(self) -> None:
         names = tuple(str(name) for name in self.class_names)
@@ -59,6 +62,7 @@ class Predictions:
             "logits": logits,
             "labels": np.asarray(self.labels, dtype=np.int64),
             "class_names": names,
+            "groups": None if self.groups is None else strings(self.groups),
         }.items():
             object.__setattr__(self, field, value)
         self._check()
@@ -71,6 +75,8 @@ class Predictions:
             )
         if self.labels.shape != (count,):
             raise DataError(f"labels must have one entry an id, got {self.labels.shape} for {count} ids")
+        if self.groups is not None and self.groups.shape != (count,):
+            raise DataError(f"groups must have one entry an id, got {self.groups.shape} for {count} ids")
         if len(set(self.class_names)) != classes:
             raise DataError(f"class names must differ, got {list(self.class_names)}")
         if count and (self.labels.min() < -1 or self.labels.max() >= classes):
@@ -130,7 +136,18 @@ class Predictions:
         """Return the pictures at ``indices`` (positions or a mask), in that order."""
         where = np.asarray(indices)
         where = np.flatnonzero(where) if where.dtype == bool else where.astype(np.int64)
-        return Predictions(self.ids[where], self.logits[where], self.labels[where], self.class_names)
+        groups = None if self.groups is None else self.groups[where]
+        return Predictions(self.ids[where], self.logits[where], self.labels[where], self.class_names, groups)
+
+    def group_numbers(self) -> NDArray[np.int64] | None:
+        """Return (N,) int64: the number of each picture's group, 0 to G − 1; None where each stands alone."""
+        if self.groups is None:
+            return None
+        found: NDArray[np.int64] = np.unique(self.groups, return_inverse=True)[1].astype(np.int64)
+        alone = np.flatnonzero(self.groups == "")
+        found[alone] = len(self) + np.arange(len(alone))
+        found = np.unique(found, return_inverse=True)[1].astype(np.int64)
+        return found if len(found) and int(found.max()) + 1 < len(found) else None
 
     def with_class_names(self, class_names: Sequence[str]) -> Predictions:
         """Return the same predictions with the classes in another order.
@@ -149,7 +166,7 @@ class Predictions:
             )
         order = np.array([self.class_names.index(name) for name in names], dtype=np.int64)
         back = np.append(np.argsort(order), -1)
-        return Predictions(self.ids, self.logits[:, order], back[self.labels], names)
+        return Predictions(self.ids, self.logits[:, order], back[self.labels], names, self.groups)
 
     @classmethod
     def join(cls, parts: Sequence[Predictions]) -> Predictions:
@@ -162,26 +179,29 @@ class Predictions:
         if not parts:
             raise DataError("there must be at least one part to join, got none")
         parts = [part.with_class_names(parts[0].class_names) for part in parts]
+        grouped = sum(part.groups is not None for part in parts)
         return cls(
             np.concatenate([part.ids for part in parts]),
             np.concatenate([part.logits for part in parts]),
             np.concatenate([part.labels for part in parts]),
             parts[0].class_names,
+            None
+            if grouped < len(parts)
+            else np.concatenate([part.groups for part in parts if part.groups is not None]),
         )
 
     def save(self, path: Path | str) -> None:
-        """Write an ``.npz`` file with ``ids``, ``logits``, ``labels`` and ``class_names``, whole or not at all.
+        """Write an ``.npz`` file with all of it, whole or not at all.
 
         Raises:
-            DataError: an id ends in a NUL character, which NumPy's files cannot keep.
+            DataError: an id or a group ends in a NUL character, which NumPy's files cannot keep.
             RunUnwritableError: permissions, or a full disk.
         """
-        ids = np.array(self.ids.tolist(), dtype=np.str_)
-        if ids.tolist() != self.ids.tolist():
-            raise DataError("ids must not end in a NUL character: rename those pictures")
         memory = io.BytesIO()
         names = np.array(self.class_names, dtype=np.str_)
-        np.savez(memory, format=_FORMAT, ids=ids, logits=self.logits, labels=self.labels, class_names=names)
+        groups: dict[str, Any] = {} if self.groups is None else {"groups": _fixed(self.groups)}
+        ids = _fixed(self.ids)
+        np.savez(memory, format=_FORMAT, ids=ids, logits=self.logits, labels=self.labels, class_names=names, **groups)
         write_whole(path, memory.getvalue())
 
     @classmethod
@@ -195,7 +215,9 @@ class Predictions:
             with np.load(io.BytesIO(Path(path).read_bytes()), allow_pickle=False) as file:
                 if int(file["format"]) != _FORMAT:
                     raise ValueError(f"its format is {int(file['format'])}, this tellapart reads {_FORMAT}")
-                return cls(file["ids"], file["logits"], file["labels"], tuple(file["class_names"].tolist()))
+                groups = file.get("groups")
+                names = tuple(file["class_names"].tolist())
+                return cls(file["ids"], file["logits"], file["labels"], names, groups)
         except _DAMAGE as error:
             if isinstance(error, FileNotFoundError):
                 reason = "there is no such file"
@@ -216,6 +238,14 @@ class Predictions:
         unknown = int((self.labels < 0).sum())
         rest = f", {unknown:,} without a label" if unknown else ""
         return f"Predictions({len(self):,} pictures, {len(self.class_names)} classes{rest})"
+
+
+def _fixed(texts: NDArray[Any]) -> NDArray[np.str_]:
+    """Return strings as NumPy's files keep them."""
+    out = np.array(texts.tolist(), dtype=np.str_)
+    if out.tolist() != texts.tolist():
+        raise DataError("ids and groups must not end in a NUL character: rename those pictures")
+    return out
 
 
 def _some(names: set[str]) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from .figure import Figure
-from .intervals import normal_quantile, proportion, wilson_interval
+from .intervals import normal_quantile, proportion, proportion_of, wilson_interval
 from .predictions import Predictions
 
 
@@ -93,8 +93,7 @@ def threshold_for_error(
         return _out_of_reach(confidence, wrong, max_error=max_error, certain=certain, level=confidence_level)
     keep = int(allowed[-1]) + 1
     threshold = 0.0 if keep == total else float((confidence[keep - 1] + confidence[keep]) / 2)
-    error = proportion(int(wrong[keep - 1]), keep, name="error of the answers", confidence_level=confidence_level)
-    coverage = proportion(keep, total, name="coverage", confidence_level=confidence_level)
+    coverage, error = error_at(known, threshold, temperature=temperature, confidence_level=confidence_level)
     return Threshold(threshold, coverage, error, max_error, True, _note(error, max_error=max_error))
 
 
@@ -133,9 +132,10 @@ def error_at(
     """
     known = predictions.labelled()
     answered = known.confidence(temperature) >= threshold
-    wrong = int((answered & ~known.correct()).sum())
-    count = int(answered.sum())
+    groups = known.group_numbers()
+    within = None if groups is None else groups[answered]
+    wrong = ~known.correct()[answered]
     return (
-        proportion(count, len(known), name="coverage", confidence_level=confidence_level),
-        proportion(wrong, count, name="error of the answers", confidence_level=confidence_level),
+        proportion_of(answered, groups=groups, name="coverage", confidence_level=confidence_level),
+        proportion_of(wrong, groups=within, name="error of the answers", confidence_level=confidence_level),
     )

@@ -124,12 +124,14 @@ def predict_splits(
     prepared: Prepared, wanted: Sequence[str], logits_of: Callable[[NDArray[np.int64]], NDArray[np.float32]]
 ) -> dict[str, Predictions]:
     """Return what is said of the pictures of some splits, by a function from positions to logits."""
+    groups = prepared.dataset.groups
     return {
         name: Predictions(
             ids=prepared.dataset.ids[positions],
             logits=logits_of(positions),
             labels=prepared.dataset.labels[positions],
             class_names=prepared.dataset.class_names,
+            groups=None if groups is None else groups[positions],
         )
         for name, positions in prepared.splits.items()
         if name in wanted and len(positions)
