@@ -289,7 +289,9 @@ def _read(path: Path) -> tuple[Description, dict[str, Tensor]]:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-    except (SafetensorError, OSError, ValueError) as error:
+    except OSError as error:
+        raise ModelFileError(f"{str(path)!r} cannot be read: {error.strerror or error}") from error
+    except (SafetensorError, ValueError) as error:
         raise ModelFileError(f"{str(path)!r} is damaged or is no safetensors file: {error}") from None
     if "tellapart" not in metadata:
         raise ModelFileError(f"{str(path)!r} holds tensors but no tellapart description: it is another tool's file")

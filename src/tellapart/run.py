@@ -217,6 +217,12 @@ class Run:
             with whole(target) as beside:
                 writer(beside)
 
+    def forget(self, *files: str) -> None:
+        """Remove files of the run that are to be made anew."""
+        with _said(self.path):
+            for file in files:
+                (self.path / file).unlink(missing_ok=True)
+
     def clear_unfinished(self) -> None:
         """Remove what a killed training left half-written; only for the one that goes on with the run."""
         for folder in (self.path, self.path / "predictions"):

@@ -157,19 +157,52 @@ def build_net(
     """
     spec = nets.get(name)
     options = dict(options or {})
-    for key in options:
-        if key not in spec.options:
-            near = difflib.get_close_matches(key, spec.options, n=1)
-            allowed = ", ".join(spec.options) or "none"
-            hint = f": did you mean {near[0]!r}?" if near else ":"
-            raise RecipeError(f"the net {name!r} has no option {key!r}{hint} (its options: {allowed})")
-    if image_size[0] < spec.min_size[0] or image_size[1] < spec.min_size[1]:
-        raise NetError(
-            f"image_size must be at least {spec.min_size[0]}x{spec.min_size[1]} for {name!r}, "
-            f"got {image_size[0]}x{image_size[1]}: use --image-size or a net for smaller pictures"
-        )
+    _check_options(spec, options)
+    _check_size(spec, image_size)
     if channels not in (1, 3) or outputs < 1:
         raise NetError(f"channels must be 1 or 3 and outputs at least 1, got {channels} and {outputs}")
     built = spec.build(outputs=outputs, channels=channels, image_size=image_size, **options)
     built.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs leave this argument out
     return built
+
+
+def check_net(name: str, *, options: Mapping[str, Any], image_size: tuple[int, int] | None = None) -> None:
+    """Try a network's name, options and picture size, before any picture is read.
+
+    Args:
+        name: a registered name.
+        options: what this network alone understands.
+        image_size: (height, width) in pixels where it is known.
+
+    Raises:
+        UnknownNameError: no such network.
+        NetError: the pictures are too small for it.
+        RecipeError: an option that it does not have, or a value that it does not take.
+
+    Example:
+        >>> check_net("lenet5", options={"depth": 3})
+        Traceback (most recent call last):
+        tellapart.errors.RecipeError: the net 'lenet5' has no option 'depth': (its options: none)
+    """
+    spec = nets.get(name)
+    height, width, channels = spec.made_for
+    _check_size(spec, image_size or (height, width))
+    if options:  # what values they take, the network alone knows
+        build_net(name, outputs=2, channels=channels, image_size=image_size or (height, width), options=options)
+
+
+def _check_size(spec: NetSpec, image_size: tuple[int, int]) -> None:
+    if image_size[0] < spec.min_size[0] or image_size[1] < spec.min_size[1]:
+        raise NetError(
+            f"image_size must be at least {spec.min_size[0]}x{spec.min_size[1]} for {spec.name!r}, "
+            f"got {image_size[0]}x{image_size[1]}: use --image-size or a net for smaller pictures"
+        )
+
+
+def _check_options(spec: NetSpec, options: Mapping[str, Any]) -> None:
+    for key in options:
+        if key not in spec.options:
+            near = difflib.get_close_matches(key, spec.options, n=1)
+            allowed = ", ".join(spec.options) or "none"
+            hint = f": did you mean {near[0]!r}?" if near else ":"
+            raise RecipeError(f"the net {spec.name!r} has no option {key!r}{hint} (its options: {allowed})")

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..classifier import Classifier, Description, two_sided
-from ..errors import OutOfMemoryError
+from ..errors import ModelFileError, OutOfMemoryError, RunCorruptError
 from ..evaluation import Predictions, fit_temperature
 from ..images.dataset import Splits
 from ..images.preprocessing import Preprocessing
@@ -60,7 +60,11 @@ def learn(run: Run, prepared: Prepared, *, progress: Progress = SILENT) -> Learn
         progress: is told of everything.
     """
     if run.has("training.json") and run.load("training")["stopped"] != "interrupted":
-        return _finished(run)
+        try:
+            return _finished(run)
+        except (ModelFileError, RunCorruptError) as error:
+            progress.warn(f"{error}: it is trained again, to the same weights")
+            run.forget("training.json", "history.jsonl")
     description = describe(prepared)
     net = start_net(prepared.recipe, task_of(prepared), progress=progress)
     classifier = Classifier(net, description)

@@ -78,11 +78,13 @@ def check_nets(recipe: Recipe, *, progress: Progress = SILENT) -> None:
         ModelFileError: there are no such weights.
     """
     from ..nets import nets
+    from ..nets.base import check_net
     from ..nets.weights.places import find_weights
 
-    for name in (recipe.net.name, *recipe.baselines):
-        if name != "auto":
-            nets.get(name)
+    for name in recipe.baselines:
+        nets.get(name)
+    if recipe.net.name != "auto":
+        check_net(recipe.net.name, options=recipe.net.options, image_size=recipe.data.image_size)
     if recipe.net.weights is not None and recipe.net.name != "auto":
         find_weights(recipe.net.name, where=recipe.net.weights, progress=progress)
 

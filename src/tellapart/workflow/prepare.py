@@ -222,6 +222,11 @@ def _fractions(dataset: Dataset, data: DataRecipe) -> dict[str, float]:
                 f"{name}_fraction = {fraction:g} would be ignored: {dataset.name!r} brings its own {name} pictures; "
                 "drop the setting"
             )
+    if data.split_seed and brought.issuperset(set_):
+        raise RecipeError(
+            f"split_seed = {data.split_seed} would be ignored: {dataset.name!r} brings its validation and test "
+            "pictures; drop the setting"
+        )
     return {name: usual[name] if fraction is None else fraction for name, fraction in set_.items()}
 
 

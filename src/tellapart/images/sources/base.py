@@ -155,7 +155,7 @@ def open_dataset(where: str | Path, *, group_by: str | None = None, **options: A
     except OSError as error:
         if isinstance(error, SourceNotFoundError):
             raise
-        raise SourceError(f"{str(where)!r} cannot be read: {error.strerror or error}") from error
+        raise SourceError(f"{_unreadable(error, str(where))!r} cannot be read: {error.strerror or error}") from error
     return dataset if group_by is None else with_groups(dataset, group_by)
 
 
@@ -166,8 +166,13 @@ def _claiming(place: Place) -> Source:
             if spec.claims is not None and spec.claims(place):
                 return spec
     except OSError as error:
-        raise SourceError(f"{str(place.path)!r} cannot be read: {error.strerror}") from error
+        raise SourceError(f"{_unreadable(error, str(place.path))!r} cannot be read: {error.strerror}") from error
     raise SourceError(_unclaimed(place))
+
+
+def _unreadable(error: OSError, source: str) -> str:
+    """Return the file or folder that the system refused: it may lie deep inside the source."""
+    return error.filename if isinstance(error.filename, str) else source
 
 
 def _unclaimed(place: Place) -> str:
