@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,10 +22,13 @@ from torch import Tensor
 from .errors import DataError, ModelFileError, TellapartError
 from .images.preprocessing import Preprocessing
 from .nets import Net, build_net
+from .novelty import Novelty
 from .run import whole
 
 FORMAT = 1
 MAX_CLASSES = 1_000_000
+NOVELTY = "novelty."
+"""How the names of the novelty score's tensors begin."""
 
 
 class Description(BaseModel):
@@ -80,11 +83,19 @@ class Answer:
         name: the most probable class.
         probability: its calibrated probability, 0 to 1.
         ranking: all classes asked for, most probable first, with their probabilities.
+        novelty: how strange the picture is; above 1 it is unlike anything in training. None where the model does not
+            know.
     """
 
     name: str
     probability: float
     ranking: tuple[tuple[str, float], ...]
+    novelty: float | None = None
+
+    @property
+    def unlike(self) -> bool:
+        """Whether the picture is unlike anything in training: so strange is one in a hundred of the known kind."""
+        return self.novelty is not None and self.novelty > 1
 
 
 class Classifier:
@@ -93,6 +104,7 @@ class Classifier:
     Args:
         net: the network; set to evaluation.
         description: what it is.
+        novelty: what tells pictures that are unlike anything in training; None where that is not known.
 
     Example:
         >>> import numpy as np
@@ -105,9 +117,10 @@ class Classifier:
         (True, 1.0)
     """
 
-    def __init__(self, net: Net, description: Description) -> None:
+    def __init__(self, net: Net, description: Description, novelty: Novelty | None = None) -> None:
         self.net = net.eval()
         self.description = description
+        self.novelty = novelty
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -144,33 +157,53 @@ class Classifier:
         ]
         if not resized:
             return []
-        probabilities = self.probabilities(np.stack(resized))
+        logits, embeddings = self.look(np.stack(resized))
+        probabilities = self._calibrated(logits)
+        strange = [None] * len(logits) if self.novelty is None else self.novelty.relative(embeddings).tolist()
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, : top or len(self.class_names)]
         return [
             Answer(
                 name=self.class_names[ranked[0]],
                 probability=float(row[ranked[0]]),
                 ranking=tuple((self.class_names[k], float(row[k])) for k in ranked),
+                novelty=score,
             )
-            for row, ranked in zip(probabilities, order, strict=True)
+            for row, ranked, score in zip(probabilities, order, strange, strict=True)
         ]
 
     def probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return calibrated probabilities (N, classes) of resized pixels, uint8 (N, *image_size, channels)."""
-        logits = torch.from_numpy(self.logits(pixels)) / self.description.temperature
-        return logits.softmax(dim=1).numpy()
+        return self._calibrated(self.logits(pixels))
+
+    def _calibrated(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        return (torch.from_numpy(logits) / self.description.temperature).softmax(dim=1).numpy()
 
     def logits(self, pixels: NDArray[np.uint8], *, batch_size: int = 256) -> NDArray[np.float32]:
         """Return uncalibrated logits, float32 (N, classes), of resized pixels, uint8 (N, *image_size, channels)."""
-        return _in_batches(lambda batch: two_sided(self.net(batch)), self, pixels, batch_size)
+        return _in_batches(lambda batch: (two_sided(self.net(batch)),), self, pixels, batch_size)[0]
 
     def embeddings(self, pixels: NDArray[np.uint8], *, batch_size: int = 256) -> NDArray[np.float32]:
         """Return what the last layer sees, float32 (N, D), of resized pixels, uint8 (N, *image_size, channels)."""
-        return _in_batches(self.net.embed, self, pixels, batch_size)
+        return _in_batches(lambda batch: (self.net.embed(batch),), self, pixels, batch_size)[0]
+
+    def look(
+        self, pixels: NDArray[np.uint8], *, batch_size: int = 256
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return ``logits`` and ``embeddings`` of resized pixels, in one pass through the network."""
+
+        def both(batch: Tensor) -> tuple[Tensor, ...]:
+            embedding = self.net.embed(batch)
+            return two_sided(self.net.classify(embedding)), embedding
+
+        logits, embeddings = _in_batches(both, self, pixels, batch_size)
+        return logits, embeddings
 
     def save(self, path: Path | str) -> None:
         """Write the model file, whole or not at all."""
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.net.state_dict().items()}
+        if self.novelty is not None:
+            kept = self.novelty.to_arrays().items()
+            tensors |= {NOVELTY + name: torch.from_numpy(np.array(array)) for name, array in kept}
         metadata = {"tellapart": self.description.model_dump_json()}
         with whole(Path(path)) as beside:  # bytes first: safetensors' own writing hides the system's errors
             beside.write_bytes(serialized(tensors, metadata=metadata))
@@ -192,9 +225,10 @@ class Classifier:
                 net = description.build()
         except (TellapartError, TypeError, ValueError, ArithmeticError, RuntimeError) as error:
             raise ModelFileError(f"{str(path)!r} describes a network that cannot be built: {error}") from None
+        novelty = _novelty(path, tensors)
         _check_tensors(path, net.state_dict(), tensors)
         net.load_state_dict(tensors, assign=True)
-        return cls(net.to(memory_format=torch.channels_last), description)  # type: ignore[call-overload]  # torch's stubs lack it
+        return cls(net.to(memory_format=torch.channels_last), description, novelty)  # type: ignore[call-overload]  # torch's stubs lack it
 
     def __repr__(self) -> str:
         height, width = self.preprocessing.image_size
@@ -262,8 +296,8 @@ def two_sided(logits: Tensor) -> Tensor:
 
 
 def _in_batches(
-    function: Any, classifier: Classifier, pixels: NDArray[np.uint8], batch_size: int
-) -> NDArray[np.float32]:
+    function: Callable[[Tensor], tuple[Tensor, ...]], classifier: Classifier, pixels: NDArray[np.uint8], batch_size: int
+) -> list[NDArray[np.float32]]:
     expected = (*classifier.preprocessing.image_size, classifier.preprocessing.channels)
     if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != expected:
         raise DataError(
@@ -278,10 +312,13 @@ def _in_batches(
         with torch.inference_mode():
             for start in range(0, len(pixels), batch_size):
                 batch = torch.from_numpy(np.array(pixels[start : start + batch_size])).to(device)
-                rows.append(function(to_input(batch, classifier.preprocessing)).float().cpu().numpy())
+                found = function(to_input(batch, classifier.preprocessing))
+                rows.append([part.float().cpu().numpy() for part in found])
     finally:
         classifier.net.train(was_training)
-    return np.concatenate(rows) if rows else np.zeros((0, len(classifier.class_names)), dtype=np.float32)
+    if not rows:
+        return [np.zeros((0, len(classifier.class_names)), dtype=np.float32), np.zeros((0, 0), dtype=np.float32)]
+    return [np.concatenate(parts) for parts in zip(*rows, strict=True)]
 
 
 def _read(path: Path) -> tuple[Description, dict[str, Tensor]]:
@@ -306,6 +343,15 @@ def _read(path: Path) -> tuple[Description, dict[str, Tensor]]:
         raise ModelFileError(f"{str(path)!r} has a damaged description: {field}: {found['msg']}") from None
     except (json.JSONDecodeError, RecursionError, TypeError) as error:
         raise ModelFileError(f"{str(path)!r} has a damaged description: {error}") from None
+
+
+def _novelty(path: Path, tensors: dict[str, Tensor]) -> Novelty | None:
+    """Take the novelty score's tensors out of a model file's."""
+    kept = {name.removeprefix(NOVELTY): tensors.pop(name) for name in list(tensors) if name.startswith(NOVELTY)}
+    try:
+        return Novelty.from_arrays({name: tensor.numpy() for name, tensor in kept.items()}) if kept else None
+    except (DataError, TypeError) as error:
+        raise ModelFileError(f"{str(path)!r} has a damaged novelty score: {error}") from None
 
 
 def _check_tensors(path: Path, expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:

@@ -4,23 +4,37 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import RecipeError
+from .options import share
+
+if TYPE_CHECKING:
+    from ..classifier import Answer
+    from ..workflow.prediction import Prediction
 
 NAME = "predict"
+
+COLUMNS = ("file", "name", "probability", "sure", "novelty", "unlike", "problem")
 
 
 def command(
     run: Annotated[Path, typer.Argument(help="A run folder or a .safetensors model.")],
     pictures: Annotated[list[str], typer.Argument(help="Files, folders, or - for standard input.")],
     top: Annotated[int, typer.Option("--top", min=1, help="Classes to show.")] = 3,
+    abstain_at: Annotated[
+        str | None,
+        typer.Option(
+            "--abstain-at", metavar="SHARE", help="Say not sure, to be only so often wrong: 1%.", show_default=False
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="A table: file, name, probability.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="A table, safe for spreadsheets.")] = False,
 ) -> None:
     """Name pictures. A picture that cannot be read is said, and the exit status is then 1."""
     from ..classifier import Classifier
@@ -28,23 +42,62 @@ def command(
 
     if as_json and as_csv:
         raise RecipeError("--json and --csv contradict each other: give one of them")
+    threshold = None if abstain_at is None else _threshold(run, share(abstain_at, "--abstain-at"))
     table = csv.writer(sys.stdout) if as_csv else None
     if table:
-        table.writerow(["file", "name", "probability", "problem"])
+        table.writerow(COLUMNS)
     bad = 0
-    for found in predict(Classifier.load(run), pictures, top=top):
-        bad += found.answer is None
+    for found in predict(Classifier.load(run), pictures, top=top, threshold=threshold):
         if found.answer is None:
+            bad += 1
             typer.echo(f"{found.file}: {found.problem}", err=True)
-        name, probability = (found.answer.name, found.answer.probability) if found.answer else ("", None)
-        ranking = dict(found.answer.ranking) if found.answer else {}
         if table:
-            table.writerow([found.file, name, "" if probability is None else f"{probability:.6f}", found.problem])
+            table.writerow(_row(found))
         elif as_json:
-            record = {"file": found.file, "name": name or None, "probability": probability, "ranking": ranking}
-            typer.echo(json.dumps(record | {"problem": found.problem or None}, ensure_ascii=False))
+            typer.echo(json.dumps(_record(found), ensure_ascii=False))
         elif found.answer:
-            shown = ", ".join(f"{label} {share:.1%}" for label, share in ranking.items())
-            typer.echo(f"{found.file}: {shown}")
+            typer.echo(_sentence(found.file, found.answer, sure=found.sure))
     if bad:
         raise typer.Exit(1)
+
+
+def _threshold(run: Path, max_error: float) -> float:
+    """Return the confidence from which answers are sure, and say what it costs."""
+    from ..workflow.prediction import abstention
+
+    threshold = abstention(run, max_error=max_error)
+    typer.echo(f"on the validation pictures: {threshold}", err=True)
+    return math.inf if threshold.confidence is None else threshold.confidence
+
+
+def _record(found: Prediction) -> dict[str, Any]:
+    answer = found.answer
+    return {
+        "file": found.file,
+        "name": answer.name if answer else None,
+        "probability": answer.probability if answer else None,
+        "ranking": dict(answer.ranking) if answer else {},
+        "sure": found.sure,
+        "novelty": answer.novelty if answer else None,
+        "unlike": answer.unlike if answer and answer.novelty is not None else None,
+        "problem": found.problem or None,
+    }
+
+
+def _row(found: Prediction) -> list[str]:
+    """Return the cells of ``COLUMNS``; what is not known is empty."""
+    from ..evaluation import spreadsheet_safe
+
+    def cell(value: Any) -> str:
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        return f"{value:.6f}" if isinstance(value, float) else spreadsheet_safe(value or "")
+
+    record = _record(found)
+    return [cell(record[column]) for column in COLUMNS]
+
+
+def _sentence(file: str, answer: Answer, *, sure: bool | None) -> str:
+    shown = ", ".join(f"{label} {part:.1%}" for label, part in answer.ranking)
+    shown = f"not sure ({shown})" if sure is False else shown
+    return f"{file}: {shown}" + ("; unlike anything in training" if answer.unlike else "")

@@ -29,6 +29,7 @@ from ..training.loop import finish, seeded_net
 from ..training.machine import available_memory, tuned
 from ..version import __version__
 from .prepare import Prepared
+from .strangers import learn_novelty
 
 FLOATS_A_PIXEL = 400
 """More activations than any of our networks has for each pixel of its input; VGG16 has 300."""
@@ -51,12 +52,13 @@ class Learned:
     interrupted: bool = False
 
 
-def learn(run: Run, prepared: Prepared, *, progress: Progress = SILENT) -> Learned:
+def learn(run: Run, prepared: Prepared, *, novelty: bool = True, progress: Progress = SILENT) -> Learned:
     """Train the recipe's network and predict, or take up what the run folder has of it already.
 
     Args:
         run: where history, checkpoint, model and predictions go.
         prepared: its recipe, preprocessing and pixels are used.
+        novelty: whether the model learns to tell pictures unlike anything in training; a baseline need not.
         progress: is told of everything.
     """
     if run.has("training.json") and run.load("training")["stopped"] != "interrupted":
@@ -70,15 +72,17 @@ def learn(run: Run, prepared: Prepared, *, progress: Progress = SILENT) -> Learn
     classifier = Classifier(net, description)
     with tuned(prepared.recipe.training.threads):
         if prepared.recipe.training.transfer == "features":
-            outcome, predictions = _learn_head(net, prepared, progress=progress)
+            outcome, predictions, features = _learn_head(net, prepared, progress=progress)
         else:
+            features = None
             outcome = _learn_in_epochs(run, net, prepared, progress=progress)
             # The test pictures are looked at once, when every choice is made: never in an interrupted training.
             wanted = PREDICTED[:1] if outcome["stopped"] == "interrupted" else PREDICTED
             predictions = predict_splits(prepared, wanted, lambda at: logits_at(classifier, prepared.pixels, at))
-    if "validation" in predictions:
-        temperature = fit_temperature(predictions["validation"]).temperature
-        classifier = Classifier(net, description.model_copy(update={"temperature": temperature}))
+        if "validation" in predictions:
+            temperature = fit_temperature(predictions["validation"]).temperature
+            known = learn_novelty(classifier, prepared, features=features) if novelty else None
+            classifier = Classifier(net, description.model_copy(update={"temperature": temperature}), known)
     run.write("model.safetensors", classifier.save)
     for name, part in predictions.items():
         run.write(f"predictions/{name}.npz", part.save)
@@ -216,7 +220,7 @@ def _learn_in_epochs(run: Run, net: Net, prepared: Prepared, *, progress: Progre
 
 def _learn_head(
     net: Net, prepared: Prepared, *, progress: Progress
-) -> tuple[dict[str, object], dict[str, Predictions]]:
+) -> tuple[dict[str, object], dict[str, Predictions], NDArray[np.float32]]:
     """Learn the last layer; what it says comes from the features, so that no picture is seen twice."""
     started = time.perf_counter()
     features = _set_learnt_head(net, prepared, progress=progress)
@@ -226,7 +230,7 @@ def _learn_head(
         )
     seconds = round(time.perf_counter() - started, 3)
     outcome = {"best_epoch": 0, "epochs": 0, "stopped": "last layer learnt", "seconds": seconds, "findings": []}
-    return outcome, predictions
+    return outcome, predictions, features
 
 
 def _set_learnt_head(net: Net, prepared: Prepared, *, progress: Progress) -> NDArray[np.float32]:

@@ -176,7 +176,7 @@ def _learn_baselines(run: Run, prepared: Prepared, *, progress: Progress) -> dic
     for name in prepared.recipe.baselines:
         quiet = Quiet(progress, name=f"baseline {name}")
         try:
-            learned = learn(run.sub(f"baselines/{name}"), baseline_of(prepared, name), progress=quiet)
+            learned = learn(run.sub(f"baselines/{name}"), baseline_of(prepared, name), novelty=False, progress=quiet)
         except TrainingError as error:
             progress.warn(f"the baseline {name} is left out: {error}")
             continue

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..classifier import Answer, Classifier, as_pixels
-from ..errors import DataError, SourceNotFoundError
+from ..errors import DataError, RecipeError, SourceNotFoundError
+from ..evaluation import Predictions, Threshold, threshold_for_error
 from ..images.encoded import MAX_BYTES
 from ..images.sniff import PICTURE_SUFFIXES
 from ..images.stored import read_whole
@@ -26,20 +27,45 @@ class Prediction:
         file: as it was given, ``"-"`` for standard input.
         answer: None where the picture cannot be read.
         problem: the reason then.
+        sure: whether the answer reaches the threshold; None where none was given, or there is no answer.
     """
 
     file: str
     answer: Answer | None
     problem: str = ""
+    sure: bool | None = None
 
 
-def predict(classifier: Classifier, inputs: Iterable[str | Path], *, top: int | None = 5) -> Iterator[Prediction]:
+def abstention(run: str | Path, *, max_error: float) -> Threshold:
+    """Return the confidence below which a run's classifier is "not sure", chosen on its validation pictures.
+
+    Args:
+        run: the run folder; a model file alone does not know what it said of its validation pictures.
+        max_error: the wished share of wrong answers, 0 to 1.
+
+    Raises:
+        RecipeError: it is no run folder, or has no validation pictures.
+    """
+    file = Path(run) / "predictions" / "validation.npz"
+    if not file.is_file():
+        raise RecipeError(
+            f"the threshold for --abstain-at is chosen on the validation pictures, and {str(file)!r} is not there: "
+            "give the run folder of a training with validation pictures"
+        )
+    temperature = Classifier.load(run).description.temperature
+    return threshold_for_error(Predictions.load(file), max_error=max_error, temperature=temperature)
+
+
+def predict(
+    classifier: Classifier, inputs: Iterable[str | Path], *, top: int | None = 5, threshold: float | None = None
+) -> Iterator[Prediction]:
     """Name pictures, a batch at a time; one that cannot be read is passed on with its reason.
 
     Args:
         classifier: from ``Classifier.load``.
         inputs: files, folders (searched through, in order), or ``"-"`` for one picture on standard input.
         top: classes in each answer.
+        threshold: the confidence from which an answer is sure; none is asked for where None.
 
     Raises:
         SourceNotFoundError: a path leads nowhere.
@@ -54,20 +80,22 @@ def predict(classifier: Classifier, inputs: Iterable[str | Path], *, top: int | 
             data = sys.stdin.buffer.read() if file == "-" else read_whole(file, limit=MAX_BYTES)
             waiting.append((file, as_pixels(data, classifier.preprocessing.background)))
         except (DataError, OSError) as error:
-            yield from _answers(classifier, waiting, top=top)
+            yield from _answers(classifier, waiting, top=top, threshold=threshold)
             waiting = []
             yield Prediction(file, None, str(error))
         if len(waiting) >= BATCH:
-            yield from _answers(classifier, waiting, top=top)
+            yield from _answers(classifier, waiting, top=top, threshold=threshold)
             waiting = []
-    yield from _answers(classifier, waiting, top=top)
+    yield from _answers(classifier, waiting, top=top, threshold=threshold)
 
 
-def _answers(classifier: Classifier, waiting: list[tuple[str, object]], *, top: int | None) -> Iterator[Prediction]:
+def _answers(
+    classifier: Classifier, waiting: list[tuple[str, object]], *, top: int | None, threshold: float | None
+) -> Iterator[Prediction]:
     with tuned():
         answers = classifier.classify_all([pixels for _, pixels in waiting], top=top)
     for (file, _), answer in zip(waiting, answers, strict=True):
-        yield Prediction(file, answer)
+        yield Prediction(file, answer, sure=None if threshold is None else answer.probability >= threshold)
 
 
 def _files(inputs: Iterable[str | Path]) -> Iterator[str]:

@@ -1,0 +1,76 @@
+"""predict: not sure, unlike anything in training, and a table that a spreadsheet opens without harm."""
+
+import csv
+import io
+import json
+import shutil
+
+import numpy as np
+from PIL import Image
+
+from tellapart.evaluation import Predictions, spreadsheet_plain
+
+
+def replaced_validation(run, folder, *, confident):
+    """Copy a run whose validation pictures were right where confident, and wrong where not."""
+    shutil.copytree(run, folder)
+    file = folder / "predictions" / "validation.npz"
+    said = Predictions.load(file)
+    confident *= json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))["temperature"]
+    logits = np.zeros((100, 2))
+    logits[:50, 0], logits[50:, 0] = confident, confident / 2
+    labels = np.repeat([0, 1], 50)
+    Predictions([str(i) for i in range(100)], logits, labels, said.class_names).save(file)
+    return folder
+
+
+def test_below_the_validation_s_threshold_it_is_not_sure(call, good, trained, tmp_path):
+    run = replaced_validation(trained, tmp_path / "run", confident=20.0)
+    pictures = [good / "a" / "0.png", good / "b" / "0.png"]
+    called = call("predict", run, *pictures, "--abstain-at", "1%")
+    assert "not sure below" in called.err
+    assert "answers 50.0%" in called.err
+    assert called.out.count(": not sure (") == 2
+    record = json.loads(call("predict", run, pictures[0], "--abstain-at", "0.01", "--json").out)
+    assert record["sure"] is False
+    assert record["name"] in ("a", "b")
+    assert json.loads(call("predict", run, pictures[0], "--json").out)["sure"] is None
+    easy = call("predict", run, pictures[0], "--abstain-at", "60%", "--csv")
+    assert next(csv.DictReader(io.StringIO(easy.out)))["sure"] == "yes"
+
+
+def test_where_no_threshold_keeps_the_promise_nothing_is_sure(call, good, trained, tmp_path):
+    run = replaced_validation(trained, tmp_path / "run", confident=0.0)
+    called = call("predict", run, good / "a" / "0.png", "--abstain-at", "1%")
+    assert "no threshold keeps the error at 1.0%" in called.err
+    assert "not sure" in called.out
+
+
+def test_a_model_file_alone_cannot_choose_a_threshold(call, good, trained):
+    called = call("predict", trained / "model.safetensors", good / "a" / "0.png", "--abstain-at", "1%")
+    assert called.status == 2
+    assert "give the run folder" in called.err
+    assert call("predict", trained, good / "a" / "0.png", "--abstain-at", "2").status == 2
+
+
+def test_a_picture_unlike_any_is_said(call, trained, tmp_path):
+    stripes = np.zeros((12, 10, 3), dtype=np.uint8)
+    stripes[::2] = 255
+    Image.fromarray(stripes).save(tmp_path / "stripes.png")
+    called = call("predict", trained, tmp_path / "stripes.png")
+    assert called.out.endswith("; unlike anything in training\n")
+    record = json.loads(call("predict", trained, tmp_path / "stripes.png", "--json").out)
+    assert record["novelty"] > 1
+    assert record["unlike"] is True
+
+
+def test_the_table_is_safe_for_spreadsheets(call, trained, good, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(good / "a" / "0.png", tmp_path / "=cmd()!A1.png")
+    (tmp_path / "+broken.png").write_bytes(b"no picture")
+    called = call("predict", trained, "=cmd()!A1.png", "+broken.png", "--csv")
+    rows = list(csv.DictReader(io.StringIO(called.out)))
+    assert [row["file"] for row in rows] == ["'=cmd()!A1.png", "'+broken.png"]
+    assert spreadsheet_plain(rows[0]["file"]) == "=cmd()!A1.png"
+    assert (rows[1]["name"], rows[1]["probability"], rows[1]["novelty"]) == ("", "", "")
+    assert rows[1]["problem"]
