@@ -17,7 +17,7 @@ from rich.markup import escape
 from ..errors import TellapartError
 from ..registry import load_plugin
 from ..version import __version__
-from . import classify, compare, evaluate, filter, inspect, nets, predict, report, summary, train
+from . import classify, compare, evaluate, filter, import_, inspect, nets, predict, report, summary, train
 
 app = typer.Typer(
     name="tellapart",
@@ -28,7 +28,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (train, inspect, evaluate, predict, report, compare, summary, nets, classify, filter):
+for verb in (train, inspect, evaluate, predict, report, compare, summary, nets, classify, import_, filter):
     app.command(name=verb.NAME)(verb.command)
 
 ANYWHERE = ("--debug",)

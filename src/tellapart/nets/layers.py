@@ -139,10 +139,10 @@ def _shares(side: int, size: int) -> Tensor:
     return shares
 
 
-def check_variant(name: str, variant: str, *, allowed: tuple[str, ...]) -> None:
+def check_variant(name: str, variant: str, *, allowed: tuple[str, ...], option: str = "variant") -> None:
     """Raise RecipeError unless ``variant`` is one that the network called ``name`` has."""
     if variant not in allowed:
-        raise RecipeError(f"variant must be one of {', '.join(allowed)} for {name!r}, got {variant!r}")
+        raise RecipeError(f"{option} must be one of {', '.join(allowed)} for {name!r}, got {variant!r}")
 
 
 def rounded(maps: float) -> int:

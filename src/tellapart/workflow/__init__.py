@@ -2,6 +2,7 @@
 
 from .classification import classify_pictures, imagenet_classifier
 from .elsewhere import evaluate_elsewhere
+from .importing import import_model
 from .inspection import inspect_pictures
 from .main_job import resume, train
 from .prediction import predict
@@ -10,6 +11,7 @@ __all__ = [
     "classify_pictures",
     "evaluate_elsewhere",
     "imagenet_classifier",
+    "import_model",
     "inspect_pictures",
     "predict",
     "resume",

@@ -38,6 +38,18 @@ def weights(name: str, shape: tuple[int, ...]) -> np.ndarray:
     return numbers * np.float32(np.sqrt(6 / np.prod(shape[1:])))
 
 
+def keras_weights(name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Return the tensor called ``name``, float32, as Keras 2 keeps it: (height, width, in, out), (in, out), (out,)."""
+    numbers = uniform(name, int(np.prod(shape))).reshape(shape)
+    leaf = name.rsplit("/", 1)[-1].removesuffix(":0")
+    if leaf in ("gamma", "moving_variance"):
+        return 1 + numbers / 2
+    if len(shape) == 1:
+        return numbers / 10
+    inputs = np.prod(shape[:2]) if leaf == "depthwise_kernel" else np.prod(shape[:-1])
+    return numbers * np.float32(np.sqrt(6 / inputs))
+
+
 def pictures(height: int, width: int) -> np.ndarray:
     """Return two pictures, float32 (2, 3, height, width) from -1 to 1."""
     return uniform("pictures", 2 * 3 * height * width).reshape(2, 3, height, width)

@@ -92,7 +92,7 @@ def read_keras(path: Path, name: str, *, net: Net) -> dict[str, Tensor]:
         )
     stored = keras_arrays(path)
     own = {key: tensor for key, tensor in net.state_dict().items() if not key.startswith("AuxLogits")}
-    found = _converted(own, stored, name=name, path=path)
+    found = converted(own, stored, name=name, path=path)
     if not found:
         raise ModelFileError(
             f"the Keras file {str(path)!r} does not hold a layer of {name!r}: its first is {next(iter(stored))!r}: "
@@ -118,12 +118,17 @@ def keras_arrays(path: Path) -> dict[str, list[Array]]:
             with zipfile.ZipFile(path) as archive:
                 source = io.BytesIO(archive.read(_INSIDE))
         with h5py.File(source, "r") as file:
-            layers = _walk(file) if "layers" in file else _by_layer(file.get("model_weights", file))
+            layers = layer_arrays(file)
     except (OSError, KeyError, RuntimeError, zipfile.BadZipFile) as error:
         raise ModelFileError(f"the Keras file {str(path)!r} is damaged or cut off: {error}: fetch it again") from error
     if not layers:
         raise ModelFileError(f"the HDF5 file {str(path)!r} holds no layers with weights: save the model with Keras")
     return layers
+
+
+def layer_arrays(file: Any) -> dict[str, list[Array]]:
+    """Return the arrays of each layer of an open HDF5 file."""
+    return _walk(file) if "layers" in file else _by_layer(file.get("model_weights", file))
 
 
 def _by_layer(file: Any) -> dict[str, list[Array]]:
@@ -161,9 +166,17 @@ def _walk(group: Any) -> dict[str, list[Array]]:
     return layers
 
 
-def _converted(
+def converted(
     own: Mapping[str, Tensor], stored: Mapping[str, list[Array]], *, name: str, path: Path
 ) -> dict[str, Tensor]:
+    """Return the tensors of a network that Keras publishes, of the arrays of its Keras layers.
+
+    Args:
+        own: the network's tensors, which say the names and shapes.
+        stored: arrays by layer, as ``keras_arrays`` returns them.
+        name: the network's registered name.
+        path: for messages.
+    """
     modules = list(dict.fromkeys(key.rsplit(".", 1)[0] for key in own))
     real = numbered(list(stored))
     found: dict[str, Array] = {}

@@ -1,0 +1,29 @@
+"""``tellapart import``: a model that Teachable Machine made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import ModelFileError
+
+NAME = "import"
+
+
+def command(
+    export: Annotated[Path, typer.Argument(help="Teachable Machine's Keras export: a zip, or a folder.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Model file. [the export's name with .safetensors]")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+) -> None:
+    """Turn a Teachable Machine export into a model for predict, evaluate and the rest, with the same probabilities."""
+    from ..workflow import import_model
+
+    target = out or Path(export.resolve().stem + ".safetensors")
+    if target.exists() and not force:
+        raise ModelFileError(f"{str(target)!r} is there already: name another with --out, or replace it with --force")
+    classifier = import_model(export)
+    classifier.save(target)
+    names = ", ".join(classifier.class_names)
+    typer.echo(f"{target}: {len(classifier.class_names)} classes ({names}); try: tellapart predict {target} photo.jpg")
