@@ -22,7 +22,8 @@
     │   └── RunUnwritableError (OSError)
     ├── TrainingError (RuntimeError)
     │   ├── OutOfMemoryError (MemoryError)
-    │   └── DivergedError                 the loss is not a number any more
+    │   ├── DivergedError                 the loss is not a number any more
+    │   └── ProcessLostError              one of several processes that train together is gone
     └── MissingPartError (ImportError)    an optional library is not installed
 
 Each message says what was wrong, the value, what is allowed and what to do. The command line prints it in
@@ -118,6 +119,10 @@ class OutOfMemoryError(TrainingError, MemoryError):
 
 class DivergedError(TrainingError):
     """The loss became infinite or not a number."""
+
+
+class ProcessLostError(TrainingError):
+    """One of several processes that train together has ended or cannot be reached."""
 
 
 class MissingPartError(TellapartError, ImportError):

@@ -138,7 +138,9 @@ class TrainingRecipe(_Section):
     augment: AugmentRecipe | None = Field(None, description="None: chosen from the pictures")
     early_stopping: EarlyStoppingRecipe | None = Field(None, description="None: never before the last epoch")
     averaging: float | None = Field(None, ge=0.0, lt=1.0, description="decay a step of averaged weights; 0 for none")
-    precision: Literal["float32", "bfloat16"] | None = Field(None, description="of the training's arithmetic")
+    precision: Literal["float32", "bfloat16", "float16"] | None = Field(
+        None, description="of the training's arithmetic; float16 on cuda alone"
+    )
     threads: int | None = Field(None, ge=1, le=1024, description="CPU threads")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="where to compute")
     seed: int = Field(0, ge=0, description="initial weights, order of the pictures, augmentation, dropout")

@@ -26,8 +26,8 @@ def at_most(monkeypatch):
     """Let every uniform number be the given share of its most, and every coin what a test says."""
 
     def fix(share: float = 1.0, *, coins: bool = False) -> None:
-        monkeypatch.setattr(room, "_uniform", lambda n, most, generator: torch.full((n,), share * most))
-        monkeypatch.setattr(room, "_coins", lambda n, generator: torch.full((n,), coins))
+        monkeypatch.setattr(room.Draws, "between", lambda self, most: torch.full((self.portion.of,), share * most))
+        monkeypatch.setattr(room.Draws, "coins", lambda self: torch.full((self.portion.of,), coins))
 
     return fix
 

@@ -13,6 +13,7 @@ from tellapart.recipe import EarlyStoppingRecipe
 from tellapart.training import fit, loop
 from tellapart.training.checkpoint import State
 from tellapart.training.data import Pictures, epoch_order
+from tellapart.training.devices import Devices
 from tellapart.training.optimizers import build_optimizer
 from tellapart.training.validation import score
 
@@ -489,7 +490,7 @@ def test_orders_differ_by_epoch_and_seed_and_come_again():
 def test_scores_are_those_of_numpy(small, make_net):
     net = make_net("convnet64")
     net.train()
-    found = score(net, small.validation, small.preprocessing, device=torch.device("cpu"))
+    found = score(net, small.validation, small.preprocessing, devices=Devices(torch.device("cpu")))
     assert net.training
     net.eval()
     pixels, labels = small.validation.batch(np.arange(40))

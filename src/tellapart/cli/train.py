@@ -103,7 +103,8 @@ def command(
     ] = None,
     averaging: Annotated[float | None, option("--averaging", "Decay of averaged weights.", TRAINING)] = None,
     precision: Annotated[
-        Literal["float32", "bfloat16"] | None, option("--precision", "Of the training's arithmetic.", TRAINING)
+        Literal["float32", "bfloat16", "float16"] | None,
+        option("--precision", "Of the arithmetic.", TRAINING),
     ] = None,
     threads: Annotated[int | None, option("--threads", "CPU threads.", TRAINING)] = None,
     device: Annotated[

@@ -8,7 +8,8 @@ from ..errors import RecipeError
 from ..recipe import Recipe
 from .choose import WIDTHS, Choice
 from .estimate import in_words, seconds_an_epoch
-from .loop import Task, seeded_net
+from .loop import seeded_net
+from .task import Task
 
 ENOUGH_EPOCHS = 10
 """Epochs below which a narrower network gets further than a wider one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -36,6 +37,8 @@ class State:
         best_figure: that figure.
         best_weights: the weights then.
         seconds: spent on training so far.
+        scaler: of the loss, where 16-bit gradients need it.
+        model: what a step calls, where that is not the network itself: it averages gradients over processes.
     """
 
     net: Net
@@ -46,6 +49,8 @@ class State:
     best_figure: float = float("-inf")
     best_weights: dict[str, Tensor] = dataclasses.field(default_factory=dict)
     seconds: float = 0.0
+    scaler: torch.amp.GradScaler | None = None
+    model: Callable[[Tensor], Tensor] | None = None
 
     def judged(self) -> Net:
         """Return the network whose figures count: the average where there is one."""
@@ -54,15 +59,33 @@ class State:
 
 def save_checkpoint(run: Run, state: State) -> None:
     """Write the state, whole or not at all."""
-    document: dict[str, Any] = {
-        "net": state.net.state_dict(),
-        "averaged": state.averaged.state_dict() if state.averaged else None,
-        "optimizer": state.optimizer.state_dict(),
-        **{name: getattr(state, name) for name in PLAIN},
-    }
+    document = to_document(state)
     buffer = io.BytesIO()  # torch's own writing to a file hides the system's errors, a full disk among them
     torch.save(document, buffer)
     run.write(FILE, lambda path: path.write_bytes(buffer.getbuffer()))
+
+
+def to_document(state: State) -> dict[str, Any]:
+    """Return all that another process, or this one later, needs to go on."""
+    return {
+        "net": state.net.state_dict(),
+        "averaged": state.averaged.state_dict() if state.averaged else None,
+        "optimizer": state.optimizer.state_dict(),
+        "scaler": state.scaler.state_dict() if state.scaler else None,
+        **{name: getattr(state, name) for name in PLAIN},
+    }
+
+
+def fill(state: State, document: dict[str, Any]) -> None:
+    """Give a fresh state what a document of ``to_document`` holds."""
+    state.net.load_state_dict(document["net"])
+    if state.averaged is not None:
+        state.averaged.load_state_dict(document["averaged"])
+    state.optimizer.load_state_dict(document["optimizer"])
+    if state.scaler is not None:
+        state.scaler.load_state_dict(document["scaler"])
+    for name in PLAIN:
+        setattr(state, name, document[name])
 
 
 def load_checkpoint(run: Run, state: State) -> None:
@@ -77,12 +100,7 @@ def load_checkpoint(run: Run, state: State) -> None:
         return
     try:
         document = torch.load(run.path / FILE, weights_only=True, map_location="cpu")
-        state.net.load_state_dict(document["net"])
-        if state.averaged is not None:
-            state.averaged.load_state_dict(document["averaged"])
-        state.optimizer.load_state_dict(document["optimizer"])
-        for name in PLAIN:
-            setattr(state, name, document[name])
+        fill(state, document)
     except DAMAGE as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise RunCorruptError(f"{run.path / FILE} is damaged ({reason}): remove it to train from the start") from error

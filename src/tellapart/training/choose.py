@@ -13,7 +13,7 @@ from ..images.parallel import usable_processors
 from ..images.preprocessing import Preprocessing
 from ..nets import Net, build_net, nets
 from ..recipe import AUGMENTATIONS, LOOP_SETTINGS, AugmentRecipe, DataRecipe, NetRecipe, Recipe, TrainingRecipe
-from .machine import choose_device, has_fast_bfloat16
+from .machine import choose_device, fast_precision
 from .optimizers import DEFAULT_WEIGHT_DECAY, default_learning_rate
 
 BACKBONE = "efficientnet_lite0"
@@ -219,10 +219,11 @@ def choose_training(recipe: Recipe, *, kind: str, pictures: int, classes: int) -
         changes["augment"], reason = _augmentation(kind)
         choices.append(Choice("training.augment", changes["augment"].parts() or "none", reason))
     if training.precision is None:
-        fast = has_fast_bfloat16(choose_device(training.device)) and height * width >= TINY
-        changes["precision"] = "bfloat16" if fast else "float32"
-        if fast:
-            choices.append(Choice("training.precision", "bfloat16", "this processor multiplies it natively"))
+        changes["precision"] = fast_precision(choose_device(training.device)) if height * width >= TINY else "float32"
+        if changes["precision"] != "float32":
+            choices.append(Choice("training.precision", changes["precision"], "this processor multiplies it natively"))
+    elif training.precision == "float16" and choose_device(training.device).type != "cuda":
+        raise RecipeError("precision = 'float16' is for cuda: use bfloat16 or float32 on other devices")
     optimizer = training.optimizer.model_dump()
     if training.optimizer.learning_rate is None:
         usual = default_learning_rate(training.optimizer.name, _twin(recipe, classes))

@@ -33,7 +33,12 @@ class Pictures:
         return torch.from_numpy(self.pixels[self.rows[positions]]), torch.from_numpy(self.labels[positions])
 
     def batches(self, batch_size: int, *, order: NDArray[np.int64] | None = None) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield all pictures, in the given order; a last batch of one joins the one before it.
+        """Yield all pictures with their labels, in the given order."""
+        for positions in self.positions(batch_size, order=order):
+            yield self.batch(positions)
+
+    def positions(self, batch_size: int, *, order: NDArray[np.int64] | None = None) -> Iterator[NDArray[np.int64]]:
+        """Yield the positions of each batch, in the given order; a last batch of one joins the one before it.
 
         Batch normalisation cannot be trained on a single picture.
         """
@@ -43,8 +48,12 @@ class Pictures:
             del stops[-2]
         start = 0
         for stop in stops:
-            yield self.batch(order[start:stop])
+            yield order[start:stop]
             start = stop
+
+    def some(self, part: slice) -> Pictures:
+        """Return those at some positions."""
+        return Pictures(self.pixels, self.rows[part], self.labels[part])
 
     def steps(self, batch_size: int) -> int:
         """Return how many batches one pass has."""

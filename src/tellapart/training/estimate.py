@@ -10,15 +10,18 @@ import torch
 
 from ..nets import Net
 from ..recipe import TrainingRecipe
-from .loop import Task, memory_advice, new_state, seeded, to_batch, train_step
-from .machine import choose_device, tuned
+from .devices import Devices, moved, one_device
+from .loop import memory_advice, new_state, seeded
+from .machine import tuned
+from .step import to_batch, train_step
+from .task import Task
 from .transfer import training_mode
 from .validation import EVALUATION_BATCH, score
 
 TIMED_STEPS = 3
 
 
-def seconds_an_epoch(net: Net, task: Task, recipe: TrainingRecipe) -> float:
+def seconds_an_epoch(net: Net, task: Task, recipe: TrainingRecipe, *, devices: Devices | None = None) -> float:
     """Return the expected seconds of one epoch, validation included.
 
     One step warms up, three are timed and the fastest counts, on a copy of the network; the global random state is
@@ -28,26 +31,28 @@ def seconds_an_epoch(net: Net, task: Task, recipe: TrainingRecipe) -> float:
         net: left as it is.
         task: the pictures.
         recipe: resolved.
+        devices: that will share the work; what they say to each other is not counted. The recipe's one where None.
     """
-    device = choose_device(recipe.device)
-    state = new_state(copy.deepcopy(net), recipe)
+    devices = devices or one_device(recipe.device)
+    device, alone = devices.device, Devices(devices.device)
+    state = new_state(copy.deepcopy(net), recipe, device=device)
     training_mode(state.net)
     batch_size = min(recipe.batch_size or 1, len(task.train))
-    positions = np.arange(batch_size, dtype=np.int64)
+    positions = np.arange(-(-batch_size // devices.count), dtype=np.int64)
     generator = torch.Generator().manual_seed(0)
     times = []
-    with tuned(recipe.threads), seeded(0, device), memory_advice(recipe, task):
+    with tuned(devices.threads(recipe.threads)), seeded(0, device), memory_advice(recipe, task):
         for _ in range(1 + TIMED_STEPS):
             started = time.perf_counter()
             pixels, labels = task.train.batch(positions)
             pictures = to_batch(pixels, task, recipe, generator=generator, device=device)
-            train_step(state, pictures, labels.to(device), recipe=recipe, factor=0.0, class_weights=None)
+            train_step(state, pictures, moved(labels, device), recipe=recipe, factor=0.0, class_weights=None)
             times.append(time.perf_counter() - started)
         started = time.perf_counter()
         some = min(EVALUATION_BATCH, len(task.validation))
         part = type(task.validation)(task.validation.pixels, task.validation.rows[:some], task.validation.labels[:some])
-        score(state.net, part, task.preprocessing, device=device)
-        evaluation = (time.perf_counter() - started) * len(task.validation) / some
+        score(state.net, part, task.preprocessing, devices=alone)
+        evaluation = (time.perf_counter() - started) * len(task.validation) / some / devices.count
     step = min(times[1:])  # what else the machine does can only make a step longer
     return step * task.train.steps(batch_size) + evaluation
 

@@ -6,69 +6,32 @@ import copy
 import dataclasses
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 
-from ..classifier import to_input, two_sided
-from ..errors import DivergedError, OutOfMemoryError, SplitError
-from ..images.preprocessing import Preprocessing
+from ..errors import DivergedError, OutOfMemoryError
 from ..nets import Net, build_net
 from ..progress import SILENT, Progress
 from ..recipe import Recipe, TrainingRecipe
 from ..run import Run
-from .augment import augment
 from .checkpoint import FILE as CHECKPOINT
-from .checkpoint import State, load_checkpoint, save_checkpoint
-from .data import Pictures, derived_seed, epoch_order
+from .checkpoint import State, fill, load_checkpoint, save_checkpoint, to_document
+from .data import derived_seed, epoch_order
+from .devices import Devices, moved, one_device
 from .diagnosis import diagnose
 from .interrupt import graceful_interrupt
-from .machine import choose_device, tuned
+from .machine import tuned
 from .optimizers import build_optimizer, default_learning_rate
 from .schedules import learning_rate_factor
+from .step import to_batch, train_step
+from .task import Task
 from .transfer import freeze, moving_stages, training_mode
 from .validation import score
 
 BETTER = {"accuracy": 1, "top5": 1, "loss": -1}
-
-
-@dataclasses.dataclass(frozen=True)
-class Task:
-    """What is trained on what.
-
-    Attributes:
-        train: pictures with labels.
-        validation: likewise; they choose the epoch.
-        preprocessing: from their pixels to the network's input.
-        classes: how many there are.
-    """
-
-    train: Pictures
-    validation: Pictures
-    preprocessing: Preprocessing
-    classes: int
-
-    def __post_init__(self) -> None:
-        for name, advice in (("train", "add pictures"), ("validation", "set validation_fraction above 0, such as 0.2")):
-            if not len(getattr(self, name)):
-                raise SplitError(f"there are no {name} pictures: {advice}")
-
-    def class_weights(self, recipe: TrainingRecipe) -> Tensor | None:
-        """Return a weight a class, mean 1 over the training pictures, or None."""
-        if recipe.class_weights == "none":
-            return None
-        counts = np.bincount(self.train.labels, minlength=self.classes)
-        weights = len(self.train) / (max(1, np.count_nonzero(counts)) * np.maximum(counts, 1))
-        return torch.from_numpy(weights.astype(np.float32))
-
-    def majority(self) -> float:
-        """Return the share of the largest class among the validation pictures, 0 to 1."""
-        return float(np.bincount(self.validation.labels).max() / len(self.validation))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,35 +59,52 @@ class Fitted:
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "net"}
 
 
-def fit(net: Net, task: Task, recipe: TrainingRecipe, *, run: Run, progress: Progress = SILENT) -> Fitted:
+def fit(
+    net: Net,
+    task: Task,
+    recipe: TrainingRecipe,
+    *,
+    run: Run | None,
+    progress: Progress = SILENT,
+    devices: Devices | None = None,
+) -> Fitted:
     """Train a network, or go on where the run's checkpoint stands.
 
     The same net, task and recipe give the same weights on the same machine, whether or not the training was killed
-    in between: all randomness is derived from the seed and the epoch.
+    in between: all randomness is derived from the seed and the epoch. Several processes give the same weights but for
+    rounding.
 
     Args:
         net: with its initial weights; it is trained in place.
         task: the pictures.
         recipe: resolved: epochs, batch_size, learning rate and augment are set.
-        run: its history and checkpoint are written after each epoch.
+        run: its history and checkpoint are written after each epoch; None in a process that does not write.
         progress: is told of each epoch.
+        devices: to compute on; the one that the recipe names where None.
 
     Raises:
         DivergedError: the loss became infinite before any epoch was good.
         OutOfMemoryError: with what to change.
     """
-    state = new_state(net, recipe)
-    load_checkpoint(run, state)
+    devices = devices or one_device(recipe.device)
+    state = new_state(net, recipe, device=devices.device)
+    if run is not None:
+        load_checkpoint(run, state)
+    if devices.count > 1:
+        fill(state, devices.share(to_document(state)))
     epochs = recipe.epochs or 1
     task_name = "training" if state.epoch == 0 else f"training from epoch {state.epoch + 1}"
     with (
-        tuned(recipe.threads),
+        tuned(devices.threads(recipe.threads)),
         graceful_interrupt(progress) as interrupted,
         memory_advice(recipe, task),
         progress.task(task_name, total=epochs, unit="epochs"),
+        devices.parallel(net) as state.model,
     ):
         progress.advance(state.epoch)
-        stopped, findings = _epochs(state, task, recipe, run=run, progress=progress, interrupted=interrupted)
+        stopped, findings = _epochs(
+            state, task, recipe, run=run, devices=devices, progress=progress, interrupted=interrupted
+        )
     best = state.judged()
     best.load_state_dict(state.best_weights)
     return Fitted(best.cpu().eval(), state.best_epoch, state.epoch, stopped, round(state.seconds, 3), findings)
@@ -142,13 +122,14 @@ def seeded_net(recipe: Recipe, task: Task) -> Net:
         )
 
 
-def new_state(net: Net, recipe: TrainingRecipe) -> State:
+def new_state(net: Net, recipe: TrainingRecipe, *, device: torch.device) -> State:
     """Return a training that has not begun: the network on its device, frozen where the recipe says so."""
-    net.to(choose_device(recipe.device))
+    net.to(device)
     moving = moving_stages(net, transfer=recipe.transfer or "none", unfreeze=recipe.unfreeze)
     freeze(net, moving)
     averaged = copy.deepcopy(net).requires_grad_(False) if recipe.averaging else None
-    return State(net, averaged, build_optimizer(net, recipe.optimizer, rates=moving))
+    scaler = torch.amp.GradScaler(device.type) if recipe.precision == "float16" else None
+    return State(net, averaged, build_optimizer(net, recipe.optimizer, rates=moving), scaler=scaler)
 
 
 def finish(run: Run) -> None:
@@ -157,22 +138,30 @@ def finish(run: Run) -> None:
 
 
 def _epochs(
-    state: State, task: Task, recipe: TrainingRecipe, *, run: Run, progress: Progress, interrupted: Any
+    state: State,
+    task: Task,
+    recipe: TrainingRecipe,
+    *,
+    run: Run | None,
+    devices: Devices,
+    progress: Progress,
+    interrupted: Callable[[], bool],
 ) -> tuple[str, list[tuple[str, str]]]:
     said: set[str] = set()
     stopping = recipe.early_stopping
     usual_rate = default_learning_rate(recipe.optimizer.name, state.net)
     found = _diagnosis(run, task, recipe, usual_rate=usual_rate)
     while True:
-        if reason := _reason_to_stop(state, recipe, interrupted()):
+        if reason := _reason_to_stop(state, recipe, any(devices.gather(interrupted()))):
             return reason, found
-        record = _one_epoch(state, task, recipe)
+        record = _one_epoch(state, task, recipe, devices=devices)
         if not math.isfinite(record["train_loss"]) or not math.isfinite(record["validation_loss"]):
             state.epoch -= 1
             return "diverged", [*found, _diverged(state, record, recipe, progress)]
         _remember_best(state, record, monitor=stopping.monitor if stopping else "accuracy", recipe=recipe)
-        run.append_history(record)
-        save_checkpoint(run, state)
+        if run is not None:
+            run.append_history(record)
+            save_checkpoint(run, state)
         progress.advance(note=_live(record, state))
         found = _diagnosis(run, task, recipe, usual_rate=usual_rate)
         for code, sentence in found:
@@ -181,8 +170,10 @@ def _epochs(
             said.add(code)
 
 
-def _diagnosis(run: Run, task: Task, recipe: TrainingRecipe, *, usual_rate: float) -> list[tuple[str, str]]:
+def _diagnosis(run: Run | None, task: Task, recipe: TrainingRecipe, *, usual_rate: float) -> list[tuple[str, str]]:
     """Return what is wrong as the history stands; what a later epoch has mended is not held against it."""
+    if run is None:
+        return []
     return diagnose(
         run.history,
         majority=task.majority(),
@@ -217,35 +208,38 @@ def _diverged(state: State, record: dict[str, Any], recipe: TrainingRecipe, prog
     return code, sentence
 
 
-def _one_epoch(state: State, task: Task, recipe: TrainingRecipe) -> dict[str, Any]:
+def _one_epoch(state: State, task: Task, recipe: TrainingRecipe, *, devices: Devices) -> dict[str, Any]:
     started = time.perf_counter()
     epoch = state.epoch + 1
     order = epoch_order(len(task.train), seed=recipe.seed, epoch=epoch)
     batch_size = recipe.batch_size or 1
     per_epoch = task.train.steps(batch_size)
-    device = next(state.net.parameters()).device
+    device = devices.device
     weights = task.class_weights(recipe)
-    weights = None if weights is None else weights.to(device)
+    class_weights = None if weights is None else weights.to(device)
     generator = torch.Generator().manual_seed(derived_seed(recipe.seed, epoch=epoch, purpose="augment"))
     sums = torch.zeros(2, dtype=torch.float64, device=device)
     training_mode(state.net)
     with seeded(derived_seed(recipe.seed, epoch=epoch, purpose="dropout"), device):
-        for step, (pixels, labels) in enumerate(task.train.batches(batch_size, order=order)):
+        for step, positions in enumerate(task.train.positions(batch_size, order=order)):
+            portion = devices.portion(task.train.labels[positions], weights)
+            pixels, labels = task.train.batch(positions[portion.part])
             factor = learning_rate_factor(
                 recipe.schedule, step=(epoch - 1) * per_epoch + step, steps=per_epoch * (recipe.epochs or 1)
             )
             sums += train_step(
                 state,
-                to_batch(pixels, task, recipe, generator=generator, device=device),
-                labels.to(device),
+                to_batch(pixels, task, recipe, generator=generator, device=device, portion=portion),
+                moved(labels, device),
                 recipe=recipe,
                 factor=factor,
-                class_weights=weights,
+                class_weights=class_weights,
+                portion=portion,
             )
     trained = time.perf_counter()
     state.epoch = epoch
-    scores = score(state.judged(), task.validation, task.preprocessing, device=device)
-    train_loss, train_accuracy = (sums / len(task.train)).tolist()
+    scores = score(state.judged(), task.validation, task.preprocessing, devices=devices)
+    train_loss, train_accuracy = (torch.stack(devices.gather(sums.cpu())).sum(dim=0) / len(task.train)).tolist()
     ended = time.perf_counter()
     state.seconds += ended - started
     return {
@@ -258,53 +252,6 @@ def _one_epoch(state: State, task: Task, recipe: TrainingRecipe) -> dict[str, An
         "seconds": round(ended - started, 4),
         "train_pictures_per_second": round(len(task.train) / (trained - started), 1),
     }
-
-
-def to_batch(
-    pixels: Tensor, task: Task, recipe: TrainingRecipe, *, generator: torch.Generator, device: torch.device
-) -> Tensor:
-    """Return the network's input, augmented, of uint8 pixels (N, H, W, C)."""
-    pictures = to_input(pixels.to(device), task.preprocessing)
-    if recipe.augment is None:
-        return pictures
-    return augment(pictures, recipe.augment, generator=generator, span=1.0 / min(task.preprocessing.std))
-
-
-def train_step(
-    state: State,
-    pictures: Tensor,
-    labels: Tensor,
-    *,
-    recipe: TrainingRecipe,
-    factor: float,
-    class_weights: Tensor | None,
-) -> Tensor:
-    """Do one step of the optimiser; return the summed loss and the hits of the batch, float64 (2,)."""
-    for group in state.optimizer.param_groups:
-        group.setdefault("initial_lr", group["lr"])
-        group["lr"] = group["initial_lr"] * factor
-    with torch.autocast(pictures.device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
-        logits = two_sided(state.net(pictures))
-    logits = logits.float()
-    loss = F.cross_entropy(logits, labels, weight=class_weights, label_smoothing=recipe.label_smoothing or 0.0)
-    state.optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    state.optimizer.step()
-    if state.averaged is not None and recipe.averaging:
-        _average(state.averaged, state.net, decay=recipe.averaging)
-    with torch.no_grad():
-        hits = (logits.argmax(dim=1) == labels).sum()
-        return torch.stack([loss.detach().double() * len(labels), hits.double()])
-
-
-@torch.no_grad()
-def _average(averaged: Net, net: Net, *, decay: float) -> None:
-    """Move the averaged weights towards the network's; its counts and statistics are copied."""
-    mine: list[Tensor] = [*averaged.parameters()]
-    its: list[Tensor] = [*net.parameters()]
-    torch._foreach_lerp_(mine, its, 1 - decay)
-    for kept, current in zip(averaged.buffers(), net.buffers(), strict=True):
-        kept.copy_(current)
 
 
 def _remember_best(state: State, record: dict[str, Any], *, monitor: str, recipe: TrainingRecipe) -> None:

@@ -6,11 +6,13 @@ import dataclasses
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from ..classifier import to_input, two_sided
 from ..images.preprocessing import Preprocessing
 from ..nets import Net
 from .data import Pictures
+from .devices import Devices, moved
 
 EVALUATION_BATCH = 256
 
@@ -25,19 +27,44 @@ class Scores:
     still_units: float
 
 
-def score(net: Net, pictures: Pictures, preprocessing: Preprocessing, *, device: torch.device) -> Scores:
+@dataclasses.dataclass(frozen=True)
+class _Tally:
+    """What is counted over some pictures: sums, and each embedding unit's least and greatest value."""
+
+    loss: float
+    hits: float
+    hits5: float
+    low: Tensor | None
+    high: Tensor | None
+
+
+def score(net: Net, pictures: Pictures, preprocessing: Preprocessing, *, devices: Devices) -> Scores:
     """Return the figures of a network, in evaluation mode and float32, on some pictures.
 
-    A top-5 share with five classes or fewer is 1.
+    Each process looks at a part of the pictures; all get the same figures. A top-5 share with five classes or fewer
+    is 1.
     """
     was_training = net.training
     net.eval()
+    mine = pictures.some(devices.rows(len(pictures)))
+    tallies = devices.gather(_tally(net, mine, preprocessing, device=devices.device))
+    net.train(was_training)
+    n = len(pictures)
+    return Scores(
+        loss=sum(tally.loss for tally in tallies) / n,
+        accuracy=sum(tally.hits for tally in tallies) / n,
+        top5=sum(tally.hits5 for tally in tallies) / n,
+        still_units=_still([(t.low, t.high) for t in tallies if t.low is not None and t.high is not None]),
+    )
+
+
+def _tally(net: Net, pictures: Pictures, preprocessing: Preprocessing, *, device: torch.device) -> _Tally:
     loss = hits = hits5 = 0.0
     low = high = None
     with torch.inference_mode():
-        for pixels, labels in pictures.batches(EVALUATION_BATCH):
-            labels = labels.to(device)
-            embedding = net.embed(to_input(pixels.to(device), preprocessing))
+        for pixels, labels in pictures.batches(EVALUATION_BATCH) if len(pictures) else ():
+            labels = moved(labels, device)
+            embedding = net.embed(to_input(moved(pixels, device), preprocessing))
             logits = two_sided(net.classify(embedding)).float()
             loss += float(F.cross_entropy(logits, labels, reduction="sum"))
             best = logits.topk(min(5, logits.shape[1]), dim=1).indices == labels[:, None]
@@ -46,7 +73,11 @@ def score(net: Net, pictures: Pictures, preprocessing: Preprocessing, *, device:
             least, most = embedding.amin(dim=0), embedding.amax(dim=0)
             low = least if low is None else torch.minimum(low, least)
             high = most if high is None else torch.maximum(high, most)
-    net.train(was_training)
-    still = float((low == high).float().mean()) if low is not None and high is not None else 0.0
-    n = len(pictures)
-    return Scores(loss / n, hits / n, hits5 / n, still)
+    return _Tally(loss, hits, hits5, None if low is None else low.cpu(), None if high is None else high.cpu())
+
+
+def _still(ranges: list[tuple[Tensor, Tensor]]) -> float:
+    """Return the share of units that have the same value for every picture."""
+    lows, highs = zip(*ranges, strict=True)
+    low, high = torch.stack(lows).amin(dim=0), torch.stack(highs).amax(dim=0)
+    return float((low == high).float().mean())

@@ -1,0 +1,126 @@
+"""The seam between the training loop and what it runs on: one device, or one of several that train together.
+
+All processes go through the same epochs, orders and batches, and each takes its own part of every batch. What they
+compute together is what one process would have computed with the whole batch, so that a recipe means the same on any
+number of devices. This file knows one device; ``fabric.Processes`` is the same contract over several.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..nets import Net
+from .machine import choose_device
+
+Shared = TypeVar("Shared")
+
+
+@dataclasses.dataclass(frozen=True)
+class Portion:
+    """A process's part of one batch.
+
+    Attributes:
+        part: which of the batch's pictures.
+        of: how many the batch has.
+        share: how much of the batch's loss their mean loss is, 0 to 1. 0 where there are fewer pictures than
+            processes and this one goes through the motions with a picture that is not its own.
+        processes: how many have a part.
+    """
+
+    part: slice
+    of: int
+    share: float = 1.0
+    processes: int = 1
+
+
+def portion_of(labels: NDArray[np.int64], *, rank: int, count: int, class_weights: Tensor | None = None) -> Portion:
+    """Return the part of a batch that one of several processes takes.
+
+    The parts follow each other, differ by one picture at most, and hold each picture once. Their shares add up to 1,
+    and follow the weights of the classes where there are any: the loss is a weighted mean.
+
+    Args:
+        labels: (N,) of the whole batch.
+        rank: of the process, from 0.
+        count: how many processes there are.
+        class_weights: float32 (K,), on the CPU, or None.
+
+    Example:
+        >>> import numpy as np
+        >>> found = portion_of(np.zeros(5, dtype=np.int64), rank=1, count=2)
+        >>> found.part, found.share
+        (slice(2, 5, None), 0.6)
+    """
+    n = len(labels)
+    part = slice(n * rank // count, n * (rank + 1) // count)
+    if part.start == part.stop:
+        return Portion(slice(0, 1), n, 0.0, count)
+    if class_weights is None:
+        return Portion(part, n, (part.stop - part.start) / n, count)
+    weights = class_weights.double().numpy()[labels]
+    return Portion(part, n, float(weights[part].sum() / weights.sum()), count)
+
+
+class Devices:
+    """One device, alone.
+
+    Args:
+        device: to compute on.
+
+    Attributes:
+        rank: of this process, from 0. The first one reads, decides, writes and speaks.
+        count: processes that train together.
+        here: how many of them run on this machine.
+    """
+
+    rank: int = 0
+    count: int = 1
+    here: int = 1
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+
+    def portion(self, labels: NDArray[np.int64], class_weights: Tensor | None = None) -> Portion:
+        """Return this process's part of a batch with these labels, (N,), under weights of the classes, (K,)."""
+        return Portion(slice(0, len(labels)), len(labels))
+
+    def rows(self, n: int) -> slice:
+        """Return which of ``n`` pictures are this process's to evaluate; there may be none."""
+        return slice(n * self.rank // self.count, n * (self.rank + 1) // self.count)
+
+    @contextlib.contextmanager
+    def parallel(self, net: Net) -> Iterator[Callable[[Tensor], Tensor]]:
+        """Span a training; yields what a step calls: the network, its gradients averaged over all processes."""
+        yield net
+
+    def gather(self, value: Shared) -> list[Shared]:
+        """Return what each process gives, the first one's first."""
+        return [value]
+
+    def share(self, value: Any) -> Any:
+        """Return what the first process gives."""
+        return value
+
+    def threads(self, wished: int | None) -> int | None:
+        """Return the CPU threads of this process, of those that the training may have on this machine."""
+        return wished
+
+
+def one_device(wished: str) -> Devices:
+    """Return the device that a recipe names, alone."""
+    return Devices(choose_device(wished))
+
+
+def moved(tensor: Tensor, device: torch.device) -> Tensor:
+    """Return a batch's tensor on a device; to a GPU it is copied from pinned memory while the GPU computes."""
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)

@@ -1,0 +1,184 @@
+"""Several processes that train one network, each on a device of its own, through Lightning Fabric.
+
+Imported only where several devices are asked for: Fabric takes seconds to load.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import logging
+import os
+from collections.abc import Callable, Iterator
+from typing import Any, Self
+
+import numpy as np
+import torch
+import torch.distributed
+from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+from lightning_fabric.strategies.ddp import DDPStrategy
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..errors import ProcessLostError, RecipeError
+from ..images.parallel import usable_processors
+from ..nets import Net
+from .devices import Devices, Portion, Shared, portion_of
+from .one_batch import Step, as_one_batch
+from .places import Place
+
+PATIENCE = datetime.timedelta(days=2)
+"""How long a process waits for another one: the first may read a million pictures before it needs the others."""
+
+BACKENDS = {"cpu": "gloo", "cuda": "cpu:gloo,cuda:nccl"}
+"""What carries tensors and messages between processes, by device."""
+
+SIGNS = ("gloo", "nccl", "connection", "broken pipe", "timed out", "socket", "peer", "process group")
+"""What torch's messages hold where another process is gone."""
+
+
+class Started(LightningEnvironment):
+    """The place of a process that tellapart itself started, as Fabric asks for it."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__()
+        self._place = place
+
+    @property
+    def creates_processes_externally(self) -> bool:
+        """Say that the processes are there: Fabric starts none."""
+        return True
+
+    @property
+    def main_address(self) -> str:
+        """The machine of the first process."""
+        return "127.0.0.1"
+
+    @property
+    def main_port(self) -> int:
+        """The port at which the first process waits for the others."""
+        return self._place.port
+
+    def local_rank(self) -> int:
+        """Return the number of this process on its machine."""
+        return self._place.local_rank
+
+    def node_rank(self) -> int:
+        """Return the number of the machine."""
+        return 0
+
+
+class Processes(Devices):
+    """One of several processes that train together.
+
+    Args:
+        place: where it stands among them.
+        device: "cpu" or "cuda".
+
+    Raises:
+        RecipeError: the machine has fewer GPUs than processes.
+        ProcessLostError: the others cannot be reached.
+    """
+
+    def __init__(self, place: Place, device: str) -> None:
+        if device == "cuda" and torch.cuda.device_count() < place.local_count:
+            raise RecipeError(
+                f"{place.local_count} processes on this machine need as many GPUs, and it has "
+                f"{torch.cuda.device_count()}: start fewer, or use --device cpu"
+            )
+        logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces every step of its own
+        self.rank, self.count, self.here = place.rank, place.count, place.local_count
+        strategy = DDPStrategy(
+            process_group_backend=BACKENDS[device],
+            timeout=PATIENCE,
+            gradient_as_bucket_view=True,
+        )
+        with _world_kept(), lost():
+            self._fabric = Fabric(
+                accelerator=device,
+                devices=place.local_count,
+                num_nodes=place.count // place.local_count,
+                strategy=strategy,
+                plugins=[_environment(place)],
+            )
+            self._fabric.launch()
+        self._step = Step(total=_total)
+        super().__init__(self._fabric.device)
+
+    def portion(self, labels: NDArray[np.int64], class_weights: Tensor | None = None) -> Portion:
+        """Return this process's part of a batch, for the step that comes next."""
+        found = portion_of(labels, rank=self.rank, count=self.count, class_weights=class_weights)
+        self._step.portion = found
+        return found
+
+    @contextlib.contextmanager
+    def parallel(self, net: Net) -> Iterator[Callable[[Tensor], Tensor]]:
+        """Span a training; yields what a step calls: its gradients are averaged over all processes."""
+        with lost(), as_one_batch(net, self._step):
+            yield self._fabric.setup_module(net, move_to_device=False)
+
+    def gather(self, value: Shared) -> list[Shared]:
+        """Return what each process gives, the first one's first."""
+        values: list[Any] = [None] * self.count
+        with lost():
+            torch.distributed.all_gather_object(values, value)
+        return values
+
+    def share(self, value: Any) -> Any:
+        """Return what the first process gives."""
+        with lost():
+            return self._fabric.broadcast(value)
+
+    def threads(self, wished: int | None) -> int | None:
+        """Return this process's part of the threads."""
+        return max(1, (wished or usable_processors()) // self.here)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        if kind is None:  # else the others may be gone, and the farewell would wait for them
+            torch.distributed.destroy_process_group()
+
+
+@contextlib.contextmanager
+def lost() -> Iterator[None]:
+    """Span work with other processes; what torch raises where one of them is gone becomes one sentence."""
+    try:
+        yield
+    except RuntimeError as error:
+        text = str(error).lower()
+        named = isinstance(error, torch.distributed.DistError)
+        if isinstance(error, ProcessLostError) or not (named or any(sign in text for sign in SIGNS)):
+            raise
+        raise ProcessLostError(
+            "another of the processes that train together has ended or cannot be reached: where it gave no reason "
+            "above, it was killed"
+        ) from error
+
+
+def _total(tensor: Tensor) -> Tensor:
+    torch.distributed.all_reduce(tensor)
+    return tensor
+
+
+def _environment(place: Place) -> ClusterEnvironment:
+    if place.started_by == "torchrun":
+        return TorchElasticEnvironment()
+    return SLURMEnvironment(auto_requeue=False) if place.started_by == "slurm" else Started(place)
+
+
+@contextlib.contextmanager
+def _world_kept() -> Iterator[None]:
+    """Span what sets environment variables and threads for its own processes; both are restored."""
+    environment, threads = dict(os.environ), torch.get_num_threads()
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(environment)
+        torch.set_num_threads(threads)

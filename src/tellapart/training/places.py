@@ -1,0 +1,115 @@
+"""Where this process stands among several that train together, and how the others are started.
+
+torchrun and SLURM start all processes and say in the environment which is which. ``--devices 2`` starts the others
+from the first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+from ..errors import RecipeError
+
+FOLLOWER = "tellapart.cli.follow"
+"""The module that a started process runs."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where a process stands.
+
+    Attributes:
+        rank: from 0.
+        count: processes in all.
+        local_rank: on this machine, from 0.
+        local_count: on this machine; the same on each.
+        started_by: who started it.
+        port: at which the first process waits for the others, where tellapart started them.
+    """
+
+    rank: int
+    count: int
+    local_rank: int
+    local_count: int
+    started_by: Literal["torchrun", "slurm", "tellapart"]
+    port: int = 0
+
+
+def find_place(environment: Mapping[str, str] = os.environ) -> Place | None:
+    """Return where torchrun or SLURM say that this process stands; None where it stands alone.
+
+    Raises:
+        RecipeError: what SLURM says does not suffice.
+
+    Example:
+        >>> find_place({}) is None
+        True
+        >>> torchrun = {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2"}
+        >>> find_place({"TORCHELASTIC_RUN_ID": "none", **torchrun})
+        Place(rank=3, count=4, local_rank=1, local_count=2, started_by='torchrun', port=0)
+    """
+    if "TORCHELASTIC_RUN_ID" in environment:
+        names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
+        rank, count, local_rank, local_count = (int(environment[name]) for name in names)
+        place = Place(rank, count, local_rank, local_count, "torchrun")
+    elif int(environment.get("SLURM_STEP_NUM_TASKS", "1")) > 1:  # srun alone sets it
+        if "SLURM_NTASKS_PER_NODE" not in environment:
+            raise RecipeError(
+                f"SLURM started {environment['SLURM_STEP_NUM_TASKS']} processes without saying how many a machine has: "
+                "give --ntasks-per-node instead of --ntasks"
+            )
+        names = ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID", "SLURM_NTASKS_PER_NODE")
+        rank, count, local_rank, local_count = (int(environment[name]) for name in names)
+        place = Place(rank, count, local_rank, local_count, "slurm")
+    else:
+        return None
+    return place if place.count > 1 else None
+
+
+@contextlib.contextmanager
+def others_started(count: int, *, device: str, plugins: Sequence[Path] = ()) -> Iterator[Place]:
+    """Span a training with other processes on this machine; yields the place of this one, the first.
+
+    Args:
+        count: processes in all, this one counted.
+        device: "cpu" or "cuda".
+        plugins: files that they load before they begin.
+    """
+    place = Place(0, count, 0, count, "tellapart", port=_free_port())
+    started = []
+    try:
+        for rank in range(1, count):
+            theirs = dataclasses.replace(place, rank=rank, local_rank=rank)
+            started.append(_start(theirs, device=device, plugins=plugins))
+        yield place
+        for process in started:
+            process.wait(timeout=60)
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+
+
+def _start(place: Place, *, device: str, plugins: Sequence[Path]) -> subprocess.Popen[bytes]:
+    orders = {"place": dataclasses.asdict(place), "device": device, "plugins": [str(path) for path in plugins]}
+    # A session of its own: Ctrl-C on the terminal is for the first process, which tells the others.
+    return subprocess.Popen(
+        [sys.executable, "-m", FOLLOWER, json.dumps(orders)],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port

@@ -1,0 +1,85 @@
+"""One step of a training: a batch into the network's input, its loss, and the weights moved down it."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..classifier import to_input, two_sided
+from ..nets import Net
+from ..recipe import TrainingRecipe
+from .augment import augment
+from .checkpoint import State
+from .devices import Portion, moved
+from .task import Task
+
+LOWER = {"bfloat16": torch.bfloat16, "float16": torch.float16}
+"""What autocast computes in, by the recipe's precision."""
+
+
+def to_batch(
+    pixels: Tensor,
+    task: Task,
+    recipe: TrainingRecipe,
+    *,
+    generator: torch.Generator,
+    device: torch.device,
+    portion: Portion | None = None,
+) -> Tensor:
+    """Return the network's input, augmented, of uint8 pixels (N, H, W, C): a portion of a batch, or all of it."""
+    pictures = to_input(moved(pixels, device), task.preprocessing)
+    if recipe.augment is None:
+        return pictures
+    span = 1.0 / min(task.preprocessing.std)
+    return augment(pictures, recipe.augment, generator=generator, span=span, portion=portion)
+
+
+def train_step(
+    state: State,
+    pictures: Tensor,
+    labels: Tensor,
+    *,
+    recipe: TrainingRecipe,
+    factor: float,
+    class_weights: Tensor | None,
+    portion: Portion | None = None,
+) -> Tensor:
+    """Do one step of the optimiser; return the summed loss and the hits of the batch, or of a portion, float64 (2,)."""
+    portion = portion or Portion(slice(0, len(labels)), len(labels))
+    for group in state.optimizer.param_groups:
+        group.setdefault("initial_lr", group["lr"])
+        group["lr"] = group["initial_lr"] * factor
+    lower = LOWER.get(recipe.precision or "")
+    with torch.autocast(pictures.device.type, lower or torch.bfloat16, enabled=lower is not None):
+        logits = two_sided((state.model or state.net)(pictures))
+    logits = logits.float()
+    loss = F.cross_entropy(logits, labels, weight=class_weights, label_smoothing=recipe.label_smoothing or 0.0)
+    state.optimizer.zero_grad()
+    _descend(state, loss if portion.processes == 1 else loss * (portion.share * portion.processes))
+    if state.averaged is not None and recipe.averaging:
+        _average(state.averaged, state.net, decay=recipe.averaging)
+    with torch.no_grad():
+        hits = (logits.argmax(dim=1) == labels).sum() * (portion.share > 0)
+        return torch.stack([loss.detach().double() * (portion.share * portion.of), hits.double()])
+
+
+def _descend(state: State, loss: Tensor) -> None:
+    """Move the weights down the loss; float16 gradients are computed of a larger loss, so that none becomes 0."""
+    if state.scaler is None:
+        loss.backward()  # type: ignore[no-untyped-call]
+        state.optimizer.step()
+        return
+    state.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+    state.scaler.step(state.optimizer)
+    state.scaler.update()
+
+
+@torch.no_grad()
+def _average(averaged: Net, net: Net, *, decay: float) -> None:
+    """Move the averaged weights towards the network's; its counts and statistics are copied."""
+    mine: list[Tensor] = [*averaged.parameters()]
+    its: list[Tensor] = [*net.parameters()]
+    torch._foreach_lerp_(mine, its, 1 - decay)
+    for kept, current in zip(averaged.buffers(), net.buffers(), strict=True):
+        kept.copy_(current)

@@ -1,0 +1,48 @@
+"""What is trained on what."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import SplitError
+from ..images.preprocessing import Preprocessing
+from ..recipe import TrainingRecipe
+from .data import Pictures
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """What is trained on what.
+
+    Attributes:
+        train: pictures with labels.
+        validation: likewise; they choose the epoch.
+        preprocessing: from their pixels to the network's input.
+        classes: how many there are.
+    """
+
+    train: Pictures
+    validation: Pictures
+    preprocessing: Preprocessing
+    classes: int
+
+    def __post_init__(self) -> None:
+        for name, advice in (("train", "add pictures"), ("validation", "set validation_fraction above 0, such as 0.2")):
+            if not len(getattr(self, name)):
+                raise SplitError(f"there are no {name} pictures: {advice}")
+
+    def class_weights(self, recipe: TrainingRecipe) -> Tensor | None:
+        """Return a weight a class, float32 (classes,) on the CPU, mean 1 over the training pictures, or None."""
+        if recipe.class_weights == "none":
+            return None
+        counts = np.bincount(self.train.labels, minlength=self.classes)
+        weights = len(self.train) / (max(1, np.count_nonzero(counts)) * np.maximum(counts, 1))
+        return torch.from_numpy(weights.astype(np.float32))
+
+    def majority(self) -> float:
+        """Return the share of the largest class among the validation pictures, 0 to 1."""
+        return float(np.bincount(self.validation.labels).max() / len(self.validation))

@@ -1,0 +1,85 @@
+"""Trainings of test_fabric.py: in one process, and, where this file is run, as one of several."""
+
+import json
+import sys
+import warnings
+from pathlib import Path
+
+warnings.simplefilter("error")  # as in the tests
+
+
+def cases():
+    """Return by name: the network, its options, changes to the recipe, pictures to train on and to validate with."""
+    augment = {"rotation": 10, "shift": 0.1, "elastic": 0.02, "noise": 0.05, "erase": 0.5, "flip_horizontal": True}
+    return {
+        "plain": ("convnet16", {}, {"augment": augment}, 97, 40),  # batches of 32, 32 and 33
+        "uneven": ("convnet16", {}, {"batch_size": 33, "class_weights": "balanced", "label_smoothing": 0.1}, 95, 41),
+        "normalised": ("compact", {"width": 4}, {"augment": augment, "averaging": 0.8}, 95, 40),
+        "dropout": ("compact", {"width": 4, "dropout": 0.4}, {}, 64, 40),
+        "dropped maps": ("convnet64", {}, {"epochs": 1}, 64, 3),
+    }
+
+
+def prepare(name):
+    """Return the network, the task and the recipe of a case."""
+    import numpy as np
+    import torch
+    from sklearn.datasets import load_digits
+
+    from tellapart.images.preprocessing import Preprocessing
+    from tellapart.nets import build_net
+    from tellapart.recipe import Recipe
+    from tellapart.training import Pictures, Task
+    from tellapart.training.loop import seeded
+
+    net, options, changes, train, validation = cases()[name]
+    found = load_digits()
+    pixels = np.kron(found.images[:200] * 255 / 16, np.ones((1, 2, 2))).astype(np.uint8)[..., None]
+    labels, rows = found.target.astype(np.int64), np.arange(200)
+    spec = Preprocessing(image_size=(16, 16), channels=1, mean=(0.3,), std=(0.35,))
+    task = Task(
+        Pictures(pixels, rows[:train], labels[:train]),
+        Pictures(pixels, rows[train : train + validation], labels[train : train + validation]),
+        spec,
+        10,
+    )
+    plain = {
+        "epochs": 3, "batch_size": 32, "label_smoothing": 0.0, "averaging": 0.0, "augment": {}, "precision": "float32",
+        "threads": 1, "device": "cpu", "optimizer": {"name": "sgd", "learning_rate": 0.02},
+    }  # fmt: skip
+    with seeded(0, torch.device("cpu")):
+        built = build_net(net, outputs=10, channels=1, image_size=(16, 16), options=options)
+    return built, task, Recipe.make(training={**plain, **changes})
+
+
+def train(name, folder, *, devices=None):
+    """Train a case; the process that writes leaves its weights in the folder."""
+    from safetensors.torch import save_file
+
+    from tellapart.run import Run
+    from tellapart.training import fit
+
+    net, task, recipe = prepare(name)
+    run = None
+    if devices is None or devices.rank == 0:
+        place = Path(folder) / name
+        run = Run.open(place) if place.exists() else Run.create(place, recipe)
+    done = fit(net, task, recipe.training, run=run, devices=devices)
+    if run is not None:
+        save_file({k: v.contiguous() for k, v in done.net.state_dict().items()}, run.path / "model.safetensors")
+    return done
+
+
+def main():
+    """Train each named case as the process of a given rank."""
+    from tellapart.training.fabric import Processes
+    from tellapart.training.places import Place
+
+    folder, rank, count, port, names = sys.argv[1], *map(int, sys.argv[2:5]), json.loads(sys.argv[5])
+    with Processes(Place(rank, count, rank, count, "tellapart", port), "cpu") as devices:
+        for name in names:
+            train(name, folder, devices=devices)
+
+
+if __name__ == "__main__":
+    main()

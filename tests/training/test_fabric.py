@@ -1,0 +1,64 @@
+"""Two processes give what one gives with the same batches, batch normalisation, dropout and uneven parts included."""
+
+import importlib.util
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+SCRIPT = Path(__file__).with_name("several.py")
+spec = importlib.util.spec_from_file_location("several", SCRIPT)
+several = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(several)
+
+
+def start(folder, names, *, count=2):
+    """Train the named cases in several processes; return those."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    return [
+        subprocess.Popen(
+            [sys.executable, str(SCRIPT), str(folder), str(rank), str(count), str(port), json.dumps(names)],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )
+        for rank in range(count)
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory):
+    """A folder with what two processes made of each case."""
+    folder = tmp_path_factory.mktemp("together")
+    for process in start(folder, list(several.cases())):
+        said, _ = process.communicate(timeout=120)
+        assert process.returncode == 0, said
+        assert said == "", "no process says anything, warnings included"
+    return folder
+
+
+def figures(run):
+    timing = {"seconds", "train_pictures_per_second"}
+    lines = (run / "history.jsonl").read_text().splitlines()
+    return [{k: v for k, v in json.loads(line).items() if k not in timing} for line in lines]
+
+
+@pytest.mark.parametrize("name", several.cases())
+def test_two_processes_give_what_one_gives(together, tmp_path, name):
+    several.train(name, tmp_path)
+    ours, theirs = (load_file(folder / name / "model.safetensors") for folder in (tmp_path, together))
+    assert ours.keys() == theirs.keys()
+    for tensor in ours:
+        assert ours[tensor] == pytest.approx(theirs[tensor], abs=5e-6), tensor
+    start_weights = {k: v.numpy() for k, v in several.prepare(name)[0].state_dict().items()}
+    moved = max(np.abs(ours[k] - start_weights[k]).max() for k in ours if ours[k].dtype == np.float32)
+    assert moved > 5e-4, "nothing was learnt, so that nothing was compared"
+    mine, its = figures(tmp_path / name), figures(together / name)
+    assert len(mine) == len(its)
+    for one, other in zip(mine, its, strict=True):
+        assert one == pytest.approx(other, rel=1e-3)
