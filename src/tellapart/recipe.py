@@ -94,6 +94,7 @@ class AugmentRecipe(_Section):
     zoom: float = Field(0.0, ge=0.0, le=0.9, description="a scale of 1 − zoom to 1 + zoom")
     stretch: float = Field(0.0, ge=0.0, le=0.9, description="width against height, 1 − stretch to 1 + stretch")
     elastic: float = Field(0.0, ge=0.0, le=0.2, description="smooth local displacements, of this fraction of the size")
+    stroke: float = Field(0.0, ge=0.0, le=1.0, description="thicker or thinner: blended so far with its 3×3 extreme")
     brightness: float = Field(0.0, ge=0.0, le=1.0, description="added, up to this fraction of the range")
     contrast: float = Field(0.0, ge=0.0, le=1.0, description="a factor of 1 − contrast to 1 + contrast")
     noise: float = Field(0.0, ge=0.0, le=1.0, description="Gaussian, standard deviation as a fraction of the range")

@@ -212,3 +212,26 @@ def test_the_generator_alone_decides_and_shape_and_layout_are_kept(recipe, chann
 
 def test_one_picture_is_taken():
     assert augment(batch(1, 3, 8, 8), EVERYTHING, generator=generator()).shape == (1, 3, 8, 8)
+
+
+# Strokes
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 7, 9), (1, 3, 8, 5)])
+@pytest.mark.parametrize(("coins", "extreme"), [(True, ndimage.maximum_filter), (False, ndimage.minimum_filter)])
+def test_a_stroke_goes_to_the_neighbourhoods_extreme(at_most, monkeypatch, shape, coins, extreme):
+    at_most(coins=coins)
+    monkeypatch.setattr(room.Draws, "rand", lambda self: torch.ones(self.portion.of))
+    pictures = batch(*shape)
+    out = augment(pictures, AugmentRecipe(stroke=0.25), generator=generator())
+    for plane, changed in zip(pictures[0].numpy(), out[0].numpy(), strict=True):
+        expected = 0.75 * plane + 0.25 * extreme(plane, size=3, mode="nearest")
+        assert np.abs(changed - expected).max() < 1e-6
+
+
+def test_strokes_of_some_pictures_get_thicker_and_of_others_thinner():
+    line = torch.zeros(64, 1, 9, 9)
+    line[..., 4] = 1.0
+    inks = augment(line, AugmentRecipe(stroke=1.0), generator=generator()).sum(dim=(1, 2, 3))
+    assert inks.min() < 9 - 4 < 9 + 8 < inks.max()
+    assert torch.equal(inks, augment(line, AugmentRecipe(stroke=1.0), generator=generator()).sum(dim=(1, 2, 3)))

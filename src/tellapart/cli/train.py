@@ -121,6 +121,7 @@ def command(
     zoom: Annotated[float | None, option("--zoom", "Scale of 1 − zoom to 1 + zoom.", CHANGES)] = None,
     stretch: Annotated[float | None, option("--stretch", "Width against height.", CHANGES)] = None,
     elastic: Annotated[float | None, option("--elastic", "Smooth displacements.", CHANGES)] = None,
+    stroke: Annotated[float | None, option("--stroke", "Thicker or thinner, 0 to 1.", CHANGES)] = None,
     brightness: Annotated[float | None, option("--brightness", "Fraction of the range.", CHANGES)] = None,
     contrast: Annotated[float | None, option("--contrast", "Factor of 1 − c to 1 + c.", CHANGES)] = None,
     noise: Annotated[float | None, option("--noise", "Deviation, fraction of the range.", CHANGES)] = None,
@@ -138,7 +139,8 @@ def command(
         raise RecipeError("--monitor would be ignored without --patience: give both")
     changes = given(
         flip_horizontal=flip_horizontal, flip_vertical=flip_vertical, rotation=rotation, shift=shift, shear=shear,
-        zoom=zoom, stretch=stretch, elastic=elastic, brightness=brightness, contrast=contrast, noise=noise, erase=erase,
+        zoom=zoom, stretch=stretch, elastic=elastic, stroke=stroke, brightness=brightness, contrast=contrast,
+        noise=noise, erase=erase,
     )  # fmt: skip
     sections = given(
         data=given(

@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..classifier import to_input, two_sided
-from ..nets import Net
 from ..recipe import TrainingRecipe
 from .augment import augment
+from .averaging import move_average
 from .checkpoint import State
 from .devices import Portion, moved
 from .task import Task
@@ -58,7 +58,7 @@ def train_step(
     state.optimizer.zero_grad()
     _descend(state, loss if portion.processes == 1 else loss * (portion.share * portion.processes))
     if state.averaged is not None and recipe.averaging:
-        _average(state.averaged, state.net, decay=recipe.averaging)
+        move_average(state.averaged, state.net, decay=recipe.averaging)
     with torch.no_grad():
         hits = (logits.argmax(dim=1) == labels).sum() * (portion.share > 0)
         return torch.stack([loss.detach().double() * (portion.share * portion.of), hits.double()])
@@ -73,13 +73,3 @@ def _descend(state: State, loss: Tensor) -> None:
     state.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
     state.scaler.step(state.optimizer)
     state.scaler.update()
-
-
-@torch.no_grad()
-def _average(averaged: Net, net: Net, *, decay: float) -> None:
-    """Move the averaged weights towards the network's; its counts and statistics are copied."""
-    mine: list[Tensor] = [*averaged.parameters()]
-    its: list[Tensor] = [*net.parameters()]
-    torch._foreach_lerp_(mine, its, 1 - decay)
-    for kept, current in zip(averaged.buffers(), net.buffers(), strict=True):
-        kept.copy_(current)

@@ -1,0 +1,33 @@
+"""Averaged weights against the sum that they stand for."""
+
+import copy
+
+import torch
+from torch import nn
+
+from tellapart.nets import build_net
+from tellapart.training.averaging import move_average
+
+
+def test_an_average_is_the_weighted_sum_of_all_steps_statistics_included():
+    net = build_net("compact", outputs=3, channels=1, image_size=(16, 16), options={"width": 2})
+    averaged = copy.deepcopy(net)
+    states = [copy.deepcopy(net.state_dict())]
+    for seed in range(3):
+        generator = torch.Generator().manual_seed(seed)
+        for tensor in net.state_dict().values():
+            if tensor.is_floating_point():
+                tensor.copy_(torch.rand(tensor.shape, generator=generator))
+            else:
+                tensor.fill_(seed + 5)
+        states.append(copy.deepcopy(net.state_dict()))
+        move_average(averaged, net, decay=0.5)
+    for name, tensor in averaged.state_dict().items():
+        if tensor.is_floating_point():
+            expected = sum(
+                weight * state[name] for weight, state in zip((0.125, 0.125, 0.25, 0.5), states, strict=True)
+            )
+            assert torch.allclose(tensor, expected, atol=1e-6)
+        else:
+            assert int(tensor) == 7
+    assert any(isinstance(module, nn.BatchNorm2d) for module in net.modules())
