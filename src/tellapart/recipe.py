@@ -32,6 +32,7 @@ class DataRecipe(_Section):
 
     source: str | None = Field(None, description="folder, archive, table, array file or bundled name")
     source_options: dict[str, str | int] = Field(default_factory=dict, description="what the source's format alone has")
+    labels: str | None = Field(None, description="CSV with the columns id and label: labels to change or leave out")
     image_size: tuple[int, int] | None = Field(None, description="(height, width) in pixels")
     channels: Literal[1, 3] | None = Field(None, description="1 grey, 3 colour")
     resize: Literal["stretch", "crop", "pad"] | None = Field(None, description="what happens to the shape")

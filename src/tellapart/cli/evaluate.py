@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..errors import RecipeError
 from .options import share
 
 if TYPE_CHECKING:
+    from ..evaluation import Evaluation
     from ..run import Run
 
 NAME = "evaluate"
@@ -31,13 +34,40 @@ def command(
             "--abstain-at", metavar="SHARE", help="Answer only so often wrong, such as 1%.", show_default=False
         ),
     ] = None,
+    classes_below: Annotated[
+        str | None,
+        typer.Option(
+            "--classes-below",
+            metavar="SHARE",
+            help="List the classes of which less is recognised, such as 50%.",
+            show_default=False,
+        ),
+    ] = None,
+    label_errors: Annotated[
+        Path | None,
+        typer.Option(
+            "--label-errors",
+            metavar="CSV",
+            help="Look for wrong labels among the run's own pictures; write a list to mend, for train --labels.",
+            show_default=False,
+        ),
+    ] = None,
+    label_folds: Annotated[
+        int | None,
+        typer.Option(
+            "--label-folds", min=2, help="Look closer, by so many trainings on parts of them.", show_default=False
+        ),
+    ] = None,
     group_by: Annotated[str | None, typer.Option("--group-by", help="As in train.", show_default=False)] = None,
 ) -> None:
     """Show how good a run is, with counts and 95% intervals, class by class."""
-    from ..evaluation import Evaluation, Predictions, find_mistakes, write_mistakes
+    from ..evaluation import Evaluation
     from ..run import Run
     from .progress import TerminalProgress
 
+    below = None if classes_below is None else share(classes_below, "--classes-below")
+    if label_folds is not None and label_errors is None:
+        raise RecipeError("--label-folds would be ignored without --label-errors: give both")
     opened = Run.open(run)
     name = "test" if opened.has("predictions/test.npz") else "validation"
     if pictures is None:
@@ -51,10 +81,43 @@ def command(
     typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=1) if as_json else str(found))
     if abstain_at is not None:
         _say_threshold(opened, name, share(abstain_at, "--abstain-at"), temperature=found.temperature)
+    if below is not None:
+        _say_classes(found, below=below)
     if mistakes is not None:
-        predictions = Predictions.load(opened.path / "predictions" / f"{name}.npz")
-        write_mistakes(find_mistakes(predictions, temperature=found.temperature), mistakes)
-        typer.echo(f"mistakes written to {mistakes}", err=True)
+        _write_mistakes(opened, name, mistakes, temperature=found.temperature)
+    if label_errors is not None:
+        _look_for_label_errors(opened, label_errors, folds=label_folds)
+
+
+def _say_classes(found: Evaluation, *, below: float) -> None:
+    """Print the classes of which less than a share is recognised."""
+    from ..evaluation import least_legible
+
+    listed = least_legible(found, below=below)
+    typer.echo(f"{len(listed)} of {len(found.classes)} classes below {below:.0%}")
+    for one in listed:
+        typer.echo(f"  {one.name}: {one.recall}")
+
+
+def _write_mistakes(run: Run, name: str, path: Path, *, temperature: float) -> None:
+    """Write a set's wrong pictures as CSV, with their nearest training pictures where the run has them."""
+    from ..evaluation import NearTraining, Predictions, find_mistakes, write_mistakes
+
+    predictions = Predictions.load(run.path / "predictions" / f"{name}.npz")
+    near = NearTraining.load(run.path / "near" / f"{name}.npz") if run.has(f"near/{name}.npz") else None
+    write_mistakes(find_mistakes(predictions, temperature=temperature), path, near=near)
+    typer.echo(f"mistakes written to {path}", err=True)
+
+
+def _look_for_label_errors(run: Run, path: Path, *, folds: int | None) -> None:
+    """Look for wrong labels and write the list to mend."""
+    from ..workflow import mend_list
+    from .progress import TerminalProgress
+
+    found = mend_list(run, path, folds=folds, progress=TerminalProgress())
+    typer.echo(f"labels: {found}")
+    again = f"tellapart train {shlex.quote(str(run.recipe.data.source))} --labels {shlex.quote(str(path))}"
+    typer.echo(f"written to {path}: fill in its column “label”, then {again}")
 
 
 def _say_threshold(run: Run, name: str, max_error: float, *, temperature: float) -> None:

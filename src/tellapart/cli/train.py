@@ -38,6 +38,10 @@ def command(
         list[str] | None, option("--baseline", "Network trained for comparison [softmax]; repeat it.", RUN)
     ] = None,
     no_baselines: Annotated[bool, option("--no-baselines", "Train none for comparison.", RUN)] = False,
+    labels: Annotated[
+        Path | None,
+        option("--labels", "List of labels to change or leave out (evaluate --label-errors).", PICTURES, metavar="CSV"),
+    ] = None,
     size: Annotated[
         str | None, option("--image-size", "HEIGHTxWIDTH in pixels, such as 80x60.", PICTURES, metavar="HxW")
     ] = None,
@@ -144,7 +148,8 @@ def command(
     )  # fmt: skip
     sections = given(
         data=given(
-            source=source, image_size=image_size(size) if size else None,
+            source=source, labels=None if labels is None else str(labels),
+            image_size=image_size(size) if size else None,
             channels=None if grayscale is None else 1 if grayscale else 3, resize=resize, resample=resample,
             background=colour(background) if background else None, group_by=group_by,
             validation_fraction=validation_fraction, test_fraction=test_fraction, split_seed=split_seed, strict=strict,

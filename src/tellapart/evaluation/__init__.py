@@ -31,9 +31,13 @@ from .intervals import (
     wilson_interval,
 )
 from .label_errors import LabelError, LabelErrors, class_thresholds, estimated_joint, find_label_errors
+from .label_list import Mended, read_label_list, relabelled
+from .label_search import Components, search_labels, vote_of_neighbours
 from .metrics import confusion_matrix, evaluate, top_k_correct
 from .mistakes import ConfusedPair, Mistake, confused_pairs, find_mistakes, least_legible, write_mistakes
+from .near_training import NearTraining, find_near_training
 from .novelty import (
+    Neighbour,
     Neighbours,
     auroc,
     energy_novelty,
@@ -50,6 +54,7 @@ __all__ = [
     "ClassChange",
     "ClassFigures",
     "Comparison",
+    "Components",
     "ConfusedPair",
     "ConfusionChange",
     "Evaluation",
@@ -59,7 +64,10 @@ __all__ = [
     "FoldSummary",
     "LabelError",
     "LabelErrors",
+    "Mended",
     "Mistake",
+    "NearTraining",
+    "Neighbour",
     "Neighbours",
     "Predictions",
     "Reliability",
@@ -85,6 +93,7 @@ __all__ = [
     "evaluate",
     "find_label_errors",
     "find_mistakes",
+    "find_near_training",
     "fit_temperature",
     "knn_novelty",
     "least_legible",
@@ -98,8 +107,11 @@ __all__ = [
     "picture_statistics",
     "proportion",
     "proportion_of",
+    "read_label_list",
     "read_predictions",
+    "relabelled",
     "reliability",
+    "search_labels",
     "spreadsheet_plain",
     "spreadsheet_safe",
     "summarize_folds",
@@ -107,6 +119,7 @@ __all__ = [
     "thin_classes",
     "threshold_for_error",
     "top_k_correct",
+    "vote_of_neighbours",
     "wilson_interval",
     "write_csv",
     "write_mistakes",

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DataError
+from ..errors import DataError, RunCorruptError
 from .files import write_csv
 from .intervals import Floats
+from .novelty import Neighbour
 from .predictions import Predictions
+
+LABEL_LIST = (
+    "id", "split", "given", "suggested", "label", "given_probability", "suggested_probability", "confident",
+    "most_like_it",
+)  # fmt: skip
+"""Columns of a list to mend."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -24,9 +33,11 @@ class LabelError:
         suggested: the class that the picture looks like.
         given_probability: of the given class, 0 to 1.
         suggested_probability: of the suggested class.
-        margin: ``given_probability − suggested_probability``: the lower, the likelier an error.
+        margin: ``given_probability − suggested_probability``.
         threshold: how sure the classifier is of ``suggested`` on average where that is the label.
         confident: whether ``suggested_probability`` reaches that threshold: confident learning's own criterion.
+        split: the split that the picture is in; "" where that is not known.
+        near: the pictures most like it, the nearest first, where they were looked for.
     """
 
     id: str
@@ -37,6 +48,8 @@ class LabelError:
     margin: float
     threshold: float
     confident: bool
+    split: str = ""
+    near: tuple[Neighbour, ...] = ()
 
     def __str__(self) -> str:
         return (
@@ -74,9 +87,39 @@ class LabelErrors:
         )
 
     def write(self, path: Path | str, *, bom: bool = False) -> None:
-        """Write the candidates as CSV in UTF-8; see ``write_mistakes``."""
-        header = [field.name for field in dataclasses.fields(LabelError)]
-        write_csv(path, header, rows=(dataclasses.astuple(one) for one in self.candidates), bom=bom)
+        """Write the candidates as a list to mend, which ``read_label_list`` takes back; CSV in UTF-8.
+
+        The column ``label`` is empty, for a person to fill in: a class, ``(remove)``, or nothing to leave it as it is.
+        """
+        rows = (
+            (
+                one.id, one.split, one.given, one.suggested, "", one.given_probability, one.suggested_probability,
+                "yes" if one.confident else "no", "; ".join(f"{near.label}: {near.id}" for near in one.near),
+            )
+            for one in self.candidates
+        )  # fmt: skip
+        write_csv(path, LABEL_LIST, rows=rows, bom=bom)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what JSON can hold; ``from_dict`` gives equal label errors back."""
+        return {
+            **vars(self),
+            "joint": self.joint.tolist(),
+            "candidates": [dataclasses.asdict(o) for o in self.candidates],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> LabelErrors:
+        """Return what ``to_dict`` described; raises RunCorruptError where a part is missing."""
+        try:
+            candidates = tuple(
+                LabelError(**{**one, "near": tuple(Neighbour(*near) for near in one["near"])})
+                for one in data["candidates"]
+            )
+            joint = np.array(data["joint"], dtype=np.int64)
+            return cls(candidates, joint, float(data["estimated"]), int(data["count"]), tuple(data["class_names"]))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise RunCorruptError(f"the label errors cannot be read: {error!r}: look for them again") from error
 
 
 def find_label_errors(predictions: Predictions, *, temperature: float = 1.0, limit: int | None = None) -> LabelErrors:
@@ -88,7 +131,8 @@ def find_label_errors(predictions: Predictions, *, temperature: float = 1.0, lim
 
     A picture is a candidate where its most likely class is not its label, or where it confidently belongs to another
     class: the probability of that class is at least what the class's own pictures have on average. Candidates are
-    ranked by the margin between the two probabilities.
+    ranked by the probability of the given label (self-confidence), then by the margin between the two: where classes
+    resemble each other, as shirts and coats do, the margin alone puts hard pictures above wrong labels.
 
     Args:
         predictions: out-of-fold or held-out; pictures without a label are left out.
@@ -98,7 +142,8 @@ def find_label_errors(predictions: Predictions, *, temperature: float = 1.0, lim
     Raises:
         DataError: no picture is labelled.
 
-    Source: C. Northcutt, L. Jiang and I. Chuang, "Confident learning", JAIR 70 (2021), sections 3.1 to 3.3.
+    Source: C. Northcutt, L. Jiang and I. Chuang, "Confident learning", JAIR 70 (2021), sections 3.1 to 3.3; the rank:
+    J. Kuan and J. Mueller, "Model-agnostic label quality scoring to detect real-world label errors", 2022.
 
     Example:
         >>> logits = [[3, 0], [3, 0], [3, 0], [0, 3], [0, 3]]
@@ -181,7 +226,7 @@ def _candidates(
     margin = given_probability - suggested_probability
     listed = np.flatnonzero(confident | (known.predicted() != labels))
     ids, names = known.ids.tolist(), known.class_names
-    order = sorted(listed.tolist(), key=lambda i: (margin[i], ids[i]))
+    order = sorted(listed.tolist(), key=lambda i: (given_probability[i], margin[i], ids[i]))
     return tuple(
         LabelError(
             ids[i], names[labels[i]], names[suggested[i]], float(given_probability[i]),

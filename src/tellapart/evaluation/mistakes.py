@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,9 @@ from .evaluation import ClassFigures, Evaluation
 from .files import write_csv
 from .metrics import confusion_matrix
 from .predictions import Predictions
+
+if TYPE_CHECKING:
+    from .near_training import NearTraining
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -73,19 +77,25 @@ def find_mistakes(
     )  # fmt: skip
 
 
-def write_mistakes(mistakes: Iterable[Mistake], path: Path | str, *, bom: bool = False) -> None:
+def write_mistakes(
+    mistakes: Iterable[Mistake], path: Path | str, *, near: NearTraining | None = None, bom: bool = False
+) -> None:
     """Write mistakes as CSV in UTF-8, whole or not at all; names cannot become formulas in a spreadsheet.
 
     Args:
         mistakes: one row each, in their order.
         path: the file.
+        near: their nearest training pictures, for further columns: what those suggest, and each with its label and
+            distance.
         bom: put a byte order mark first, for old versions of Excel.
 
     Raises:
         RunUnwritableError: permissions, or a full disk.
     """
     header = [field.name for field in dataclasses.fields(Mistake)]
-    write_csv(path, header, rows=(dataclasses.astuple(mistake) for mistake in mistakes), bom=bom)
+    more = [] if near is None else near.columns()
+    rows = ((*dataclasses.astuple(one), *([] if near is None else near.row(one))) for one in mistakes)
+    write_csv(path, [*header, *more], rows=rows, bom=bom)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

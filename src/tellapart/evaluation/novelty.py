@@ -11,7 +11,16 @@ from ..errors import DataError
 from .intervals import Floats
 
 _CELLS = 1 << 22  # of the largest block of distances: 16 MB of float32
+_ROWS = 1 << 14  # training pictures that are looked at together
 _SPARE = 8  # further candidates whose distances are computed exactly
+
+
+class Neighbour(NamedTuple):
+    """A picture near to another one: its id, its label's name, and the distance, 0 (alike) to 2 (opposite)."""
+
+    id: str
+    label: str
+    distance: float
 
 
 class Neighbours(NamedTuple):
@@ -24,10 +33,10 @@ class Neighbours(NamedTuple):
 def nearest(embeddings: ArrayLike, queries: ArrayLike, *, k: int = 5, normalise: bool = True) -> Neighbours:
     """Return the k nearest rows of ``embeddings`` for each query, by Euclidean distance.
 
-    Memory stays flat: distances are computed block by block, whatever the number of queries.
+    Memory stays flat: distances are computed block by block, whatever the number of pictures and queries.
 
     Args:
-        embeddings: (N, D) floats, of the training pictures.
+        embeddings: (N, D) floats, of the training pictures; a memory-mapped table is read a part at a time.
         queries: (Q, D) floats.
         k: how many; no more than there are training pictures are returned.
         normalise: scale each row to length 1 first, so that distances are 0 (alike) to 2 (opposite).
@@ -48,15 +57,31 @@ def nearest(embeddings: ArrayLike, queries: ArrayLike, *, k: int = 5, normalise:
             f"k must be at least 1 and the tables must have the same columns, "
             f"got k={k}, {train.shape} and {asked.shape}"
         )
-    if normalise:
-        train, asked = _unit(train), _unit(asked)
+    asked = _unit(asked) if normalise else asked
     k = min(k, len(train))
+    found = Neighbours(np.empty((len(asked), 0), dtype=np.int64), np.empty((len(asked), 0)))
+    for first in range(0, len(train), _ROWS):
+        some = train[first : first + _ROWS]
+        part = _nearest_part(_unit(some) if normalise else some, asked, k=min(k, len(some)))
+        found = _merged(found, Neighbours(part.indices + first, part.distances), k=k)
+    return found
+
+
+def _nearest_part(train: NDArray[np.float32], asked: NDArray[np.float32], *, k: int) -> Neighbours:
     squares = np.einsum("nd,nd->n", train, train)
     step = max(1, _CELLS // len(train))
     blocks = [_nearest_block(train, squares, asked[start : start + step], k=k) for start in range(0, len(asked), step)]
     if not blocks:
         return Neighbours(np.empty((0, k), dtype=np.int64), np.empty((0, k)))
     return Neighbours(np.concatenate([b.indices for b in blocks]), np.concatenate([b.distances for b in blocks]))
+
+
+def _merged(left: Neighbours, right: Neighbours, *, k: int) -> Neighbours:
+    """Return the nearest of two parts, those of the left part first where distances are equal."""
+    indices = np.concatenate([left.indices, right.indices], axis=1)
+    distances = np.concatenate([left.distances, right.distances], axis=1)
+    order = np.argsort(distances, axis=1, kind="stable")[:, :k]
+    return Neighbours(np.take_along_axis(indices, order, axis=1), np.take_along_axis(distances, order, axis=1))
 
 
 def _nearest_block(

@@ -1,6 +1,7 @@
 """The main job, from pictures to a classifier and its report; and what is done with a finished run."""
 
 from .classification import classify_pictures, imagenet_classifier
+from .closer import find_run_label_errors, mend_list
 from .elsewhere import evaluate_elsewhere
 from .importing import import_model
 from .inspection import inspect_pictures
@@ -10,9 +11,11 @@ from .prediction import predict
 __all__ = [
     "classify_pictures",
     "evaluate_elsewhere",
+    "find_run_label_errors",
     "imagenet_classifier",
     "import_model",
     "inspect_pictures",
+    "mend_list",
     "predict",
     "resume",
     "train",

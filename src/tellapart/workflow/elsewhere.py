@@ -19,6 +19,7 @@ from ..progress import SILENT, Progress
 from ..run import Run
 from ..training.machine import tuned
 from ..wording import counted
+from .closer import look_closer_elsewhere
 from .learn import logits_at
 from .pictures import keep_thumbnails
 
@@ -72,7 +73,13 @@ def evaluate_elsewhere(
     document["splits"][name] = found.to_dict()
     document.setdefault("elsewhere", {})[name] = {"source": str(source), "fingerprint": dataset.images.fingerprint()}
     run.save("evaluation", document)
+    own = look_closer_elsewhere(
+        run, classifier, name=name, predictions=predictions, pixels=scanned.pixels, positions=positions,
+        progress=progress,
+    )  # fmt: skip
     keep_thumbnails(run, dataset, external=name)
+    if own is not None:
+        keep_thumbnails(run, own.dataset)  # with the neighbours of these mistakes
     return found, name
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import shlex
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,9 +17,10 @@ from ..images.dataset import Dataset
 from ..progress import SILENT, Progress, Quiet
 from ..recipe import Recipe
 from ..run import Run, new_run_path
+from .closer import look_closer
 from .learn import Learned, baseline_of, learn, task_of
 from .pictures import keep_thumbnails
-from .prepare import Prepared, open_source, prepare
+from .prepare import LABELS, Prepared, open_run_source, open_source, prepare
 
 AFTERWARDS = 6.0
 """Seconds that evaluation and report take after the training."""
@@ -60,11 +62,15 @@ def train(
     source = recipe.data.source if source is None else source
     if source is not None:
         recipe = recipe.changed(data={"source": _absolute(source)})
+    if recipe.data.labels is not None:
+        recipe = recipe.changed(data={"labels": _absolute(recipe.data.labels)})
     if seconds is not None and recipe.training.epochs is not None:
         raise RecipeError(f"epochs = {recipe.training.epochs} contradicts a time of {seconds:g} s: give one of them")
     dataset = open_source(recipe.data)
     check_nets(recipe, progress=progress)
     run = Run.create(out or new_run_path("runs", dataset.name), recipe)
+    if recipe.data.labels is not None:
+        run.write(LABELS, lambda path: shutil.copyfile(str(recipe.data.labels), path))
     if seconds is not None:
         run.save("time", {"seconds": seconds, "fitted": False})
     return _main_job(run, dataset, fresh=True, started=started, progress=progress)
@@ -104,7 +110,7 @@ def resume(path: str | Path, *, progress: Progress = SILENT) -> Run:
     if run.status["state"] == "done":
         progress.say(f"{run.name} is done already; its report is {run.path / 'report.html'}")
         return run
-    return _main_job(run, open_source(run.recipe.data), started=time.monotonic(), progress=progress)
+    return _main_job(run, open_run_source(run), started=time.monotonic(), progress=progress)
 
 
 def _main_job(run: Run, dataset: Dataset, *, fresh: bool = False, started: float, progress: Progress) -> Run:
@@ -118,6 +124,8 @@ def _main_job(run: Run, dataset: Dataset, *, fresh: bool = False, started: float
             prepared = in_time(run, prepared, started=started, progress=progress)
         learned = learn(run, prepared, progress=progress)
         run.save("evaluation", evaluate_all(prepared, learned, baselines))
+        if not learned.interrupted:
+            look_closer(run, prepared, learned.classifier, learned.predictions, progress=progress)
         keep_thumbnails(run, dataset)
         write_report(run)
         run.mark("interrupted" if learned.interrupted else "done")

@@ -22,6 +22,9 @@ from ..recipe import DataRecipe, Recipe
 from ..run import Run
 from ..wording import counted
 
+LABELS = "labels.csv"
+"""In the run folder: the list of mended labels that it was made with."""
+
 SAMPLE = 200
 """Pictures that are looked at before the size is decided."""
 
@@ -52,10 +55,23 @@ class Prepared:
 
 
 def open_source(data: DataRecipe) -> Dataset:
-    """Open the recipe's pictures; raises RecipeError where it names none."""
+    """Open the recipe's pictures, with mended labels where it has a list; raises RecipeError where it names none."""
     if data.source is None:
         raise RecipeError("the recipe names no pictures: give a folder, an archive, a table or a bundled name")
-    return open_dataset(data.source, group_by=data.group_by, **data.source_options)
+    dataset = open_dataset(data.source, group_by=data.group_by, **data.source_options)
+    if data.labels is None:
+        return dataset
+    from ..evaluation import read_label_list, relabelled
+
+    return relabelled(dataset, read_label_list(data.labels), name=repr(Path(data.labels).name))
+
+
+def open_run_source(run: Run) -> Dataset:
+    """Open a run's pictures again, with the list of labels that the run itself keeps."""
+    data = run.recipe.data
+    if data.labels is not None and run.has(LABELS):
+        data = data.model_copy(update={"labels": str(run.path / LABELS)})
+    return open_source(data)
 
 
 def prepare(run: Run, dataset: Dataset, *, progress: Progress = SILENT) -> Prepared:

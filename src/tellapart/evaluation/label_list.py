@@ -1,0 +1,130 @@
+"""The list of labels that a person has mended, and the same pictures with it."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import difflib
+import io
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import ClassMismatchError, DataError, SourceNotFoundError
+from ..images.dataset import Dataset
+from ..wording import counted
+from .files import spreadsheet_plain
+
+REMOVE = "(remove)"
+"""In the column ``label``: leave this picture out."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Mended:
+    """What a list says of one picture: the label that it shall have, None to leave it out; the one that it had."""
+
+    label: str | None
+    given: str | None = None
+
+
+def read_label_list(path: Path | str) -> dict[str, Mended]:
+    """Read a CSV with the columns ``id`` and ``label``; rows with an empty label say nothing and are left out.
+
+    Args:
+        path: a list as ``LabelErrors.write`` makes it, filled in; other columns than ``id``, ``label`` and ``given``
+            are not read.
+
+    Returns:
+        by id, what to do.
+
+    Raises:
+        SourceNotFoundError: there is no such file.
+        DataError: it is no such list, or says two things of one picture.
+    """
+    try:
+        text = Path(path).read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise SourceNotFoundError(
+            f"there is no list of labels at {str(path)!r}: tellapart evaluate RUN --label-errors makes one"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"the list of labels {str(path)!r} cannot be read: {error}: it must be CSV in UTF-8") from None
+    lines = text.splitlines()
+    delimiter = max(",;\t", key=lines[0].count) if lines else ","
+    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+    header = [name.strip().casefold() for name in rows.fieldnames or []]
+    if not {"id", "label"} <= set(header):
+        raise DataError(f"the list of labels {str(path)!r} must have the columns 'id' and 'label', it has {header}")
+    rows.fieldnames = header
+    found: dict[str, Mended] = {}
+    for row in rows:
+        one, label, given = (spreadsheet_plain((row.get(name) or "").strip()) for name in ("id", "label", "given"))
+        if not label:
+            continue
+        mended = Mended(None if label == REMOVE else label, given or None)
+        if found.setdefault(one, mended) != mended:
+            raise DataError(f"the list of labels {str(path)!r} says two things of {one!r}: keep one of its rows")
+    return found
+
+
+def relabelled(dataset: Dataset, mended: Mapping[str, Mended], *, name: str = "the list of labels") -> Dataset:
+    """Return the pictures with mended labels, those to be left out removed; a class that lost all is gone.
+
+    Args:
+        dataset: as its source gives it.
+        mended: what ``read_label_list`` gave.
+        name: of the list, for messages.
+
+    Raises:
+        DataError: a picture is not in the data set, or its label is not the one that the list was made for.
+        ClassMismatchError: a label is no class of the data set.
+
+    Example:
+        >>> from tellapart.images.arrays import ArrayImages
+        >>> pixels = np.zeros((3, 2, 2), np.uint8)
+        >>> data = Dataset(["a", "b", "c"], ArrayImages(pixels), [0, 1, 1], class_names=("cat", "dog"))
+        >>> relabelled(data, {"b": Mended("cat"), "c": Mended(None)}).counts()
+        {'cat': 2}
+    """
+    row_of = {one: row for row, one in enumerate(dataset.ids.tolist())}
+    label_of = {one: label for label, one in enumerate(dataset.class_names)}
+    _check(dataset, mended, row_of=row_of, label_of=label_of, name=name)
+    labels, kept = dataset.labels.copy(), np.ones(len(dataset), dtype=bool)
+    changed = 0
+    for one, what in mended.items():
+        if what.label is None:
+            kept[row_of[one]] = False
+        elif labels[row_of[one]] != label_of[what.label]:
+            labels[row_of[one]] = label_of[what.label]
+            changed += 1
+    note = f"{counted(changed, 'label')} changed and {counted(int((~kept).sum()), 'picture')} left out by {name}"
+    out = dataclasses.replace(dataset, labels=labels, notes=(*dataset.notes, note))
+    out = out if kept.all() else out.select(kept)
+    before, after = dataset.counts(), out.counts()
+    return out.with_class_names([one for one in dataset.class_names if after[one] or not before[one]])
+
+
+def _check(
+    dataset: Dataset, mended: Mapping[str, Mended], *, row_of: Mapping[str, int], label_of: Mapping[str, int], name: str
+) -> None:
+    strangers = [one for one in mended if one not in row_of]
+    if strangers:
+        shown = ", ".join(map(repr, strangers[:3])) + (", ..." if len(strangers) > 3 else "")
+        raise DataError(
+            f"{counted(len(strangers), 'picture')} of {name} are not in {dataset.name!r}: {shown}: ids are the paths "
+            "inside the source, as the list was made with them"
+        )
+    for one, what in mended.items():
+        if what.label is not None and what.label not in label_of:
+            near = difflib.get_close_matches(what.label, label_of, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"give one of its classes, or {REMOVE}"
+            raise ClassMismatchError(
+                f"{name} says {what.label!r} of {one!r}, which is no class of {dataset.name!r}: {hint}"
+            )
+        label = int(dataset.labels[row_of[one]])
+        current = None if label < 0 else dataset.class_names[label]
+        if what.given is not None and current not in (what.given, what.label):
+            raise DataError(
+                f"{name} was made when {one!r} was labelled {what.given!r}, it is {current!r} now: make the list again"
+            )

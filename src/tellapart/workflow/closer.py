@@ -1,0 +1,257 @@
+"""A closer look at a run: the training pictures nearest to each mistake, and the labels that are likely wrong."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..classifier import Classifier
+from ..errors import DataError, RecipeError, RunCorruptError
+from ..evaluation import (
+    Components,
+    LabelErrors,
+    Predictions,
+    find_near_training,
+    make_folds,
+    nearest,
+    search_labels,
+    vote_of_neighbours,
+)
+from ..features import extract
+from ..images.dataset import Splits
+from ..images.parallel import usable_processors
+from ..progress import SILENT, Progress, Quiet
+from ..recipe import Recipe
+from ..report import write_report
+from ..run import Run
+from ..training.features import embed_pixels, weights_digest
+from .learn import PREDICTED, learn
+from .own_pictures import STEP, OwnPictures, embedded, train_embeddings
+from .pictures import keep_thumbnails
+from .prepare import Prepared, prepare
+
+SCALE = 1000
+"""Held-out pictures whose distance to their nearest training picture says what is usual."""
+
+UNASKED = 20_000
+"""Pictures up to which a training looks for wrong labels by itself: some seconds."""
+
+LISTED = 5000
+"""Labels that a run keeps as likely wrong, at most."""
+
+
+def keep_near_training(
+    run: Run,
+    own: OwnPictures,
+    classifier: Classifier,
+    *,
+    name: str,
+    predictions: Predictions,
+    pixels: NDArray[np.uint8],
+    positions: NDArray[np.int64],
+    progress: Progress = SILENT,
+) -> None:
+    """Find the training pictures nearest to each mistake of a set, and keep them in ``near/<name>.npz`` of the run.
+
+    Args:
+        run: the run.
+        own: its own pictures.
+        classifier: its network.
+        name: of the set.
+        predictions: n pictures.
+        pixels: uint8 (N, H, W, C), resized.
+        positions: (n,) of the pictures in ``pixels``.
+        progress: is told of the pictures.
+    """
+    held = own.splits.validation if len(own.splits.validation) else own.splits.test
+    if not len(held):
+        return
+    wrong = np.flatnonzero(~predictions.correct() & (predictions.labels >= 0))
+    known = train_embeddings(own, classifier, progress=progress)
+    scale = held[np.linspace(0, len(held) - 1, min(SCALE, len(held))).astype(np.int64)]
+    usual = nearest(known, embedded(classifier, own.pixels, scale), k=1).distances[:, 0]
+    train = own.splits.train
+    found = find_near_training(
+        known,
+        embedded(classifier, pixels, positions[wrong]),
+        ids=predictions.ids[wrong],
+        train_ids=own.dataset.ids[train],
+        train_labels=np.asarray(own.dataset.class_names)[own.dataset.labels[train]],
+        usual=usual,
+    )
+    run.write(f"near/{name}.npz", found.save)
+
+
+def keep_own_near_training(
+    run: Run,
+    own: OwnPictures,
+    classifier: Classifier,
+    predictions: Mapping[str, Predictions],
+    *,
+    progress: Progress = SILENT,
+) -> None:
+    """Do so for the run's own held-out splits."""
+    for name, said in predictions.items():
+        keep_near_training(
+            run, own, classifier, name=name, predictions=said, pixels=own.pixels, positions=own.splits[name],
+            progress=progress,
+        )  # fmt: skip
+
+
+def find_run_label_errors(
+    run: Run, *, folds: int | None = None, own: OwnPictures | None = None, progress: Progress = SILENT
+) -> LabelErrors:
+    """Look for wrong labels among all pictures of a finished run, and keep what is found in ``label_errors.json``.
+
+    What a network says of pictures that it was trained on is no evidence: it has learnt their labels by heart. So a
+    training picture's label is held against those of the pictures most like it, by features that know no labels:
+    those of a pretrained network whose body was not trained, else histograms of oriented gradients. Validation and
+    test pictures have the network's own word beside it. With ``folds`` the training pictures have it, too: each is
+    predicted by a network that was trained without it.
+
+    Args:
+        run: finished.
+        folds: how many trainings on parts of the training pictures; none where None.
+        own: its pictures, where they are open already.
+        progress: is told of everything.
+
+    Raises:
+        DataError: the pictures are not where they were.
+        RunCorruptError: they have changed.
+        RecipeError: fewer than two folds.
+    """
+    if folds is not None and folds < 2:
+        raise RecipeError(f"folds must be at least 2, got {folds}")
+    classifier = Classifier.load(run.path)
+    own = own or OwnPictures.reopened(run, classifier, progress=progress)
+    held_out = {
+        name: Predictions.load(run.path / f"predictions/{name}.npz")
+        for name in PREDICTED
+        if run.has(f"predictions/{name}.npz")
+    }
+    if folds is not None:
+        held_out["train"] = out_of_fold(run, own, folds=folds, progress=progress)
+    used = np.sort(np.concatenate(list(own.splits.values())))
+    splits = own.splits.names(len(own.dataset))[used]
+    table = label_free_features(run, own, classifier, used, progress=progress)
+    votes, near = vote_of_neighbours(
+        table, own.dataset.labels[used], ids=own.dataset.ids[used], class_names=own.dataset.class_names
+    )
+    temperature = classifier.description.temperature
+    found = search_labels(votes, near, held_out=held_out, splits=splits, temperature=temperature)
+    kept = dataclasses.replace(found, candidates=found.candidates[:LISTED])
+    run.save("label_errors", {"folds": folds, **kept.to_dict()})
+    return kept
+
+
+def mend_list(run: Run, path: Path | str, *, folds: int | None = None, progress: Progress = SILENT) -> LabelErrors:
+    """Look for wrong labels, write the list to mend, and the report anew.
+
+    Args:
+        run: finished.
+        path: of the list, a CSV.
+        folds: as in ``find_run_label_errors``.
+        progress: is told of everything.
+    """
+    own = OwnPictures.reopened(run, Classifier.load(run.path), progress=progress)
+    found = find_run_label_errors(run, folds=folds, own=own, progress=progress)
+    found.write(path)
+    keep_thumbnails(run, own.dataset)
+    write_report(run)
+    return found
+
+
+def label_free_features(
+    run: Run, own: OwnPictures, classifier: Classifier, used: NDArray[np.int64], *, progress: Progress = SILENT
+) -> NDArray[np.float32]:
+    """Return features of pictures that no label has had a part in, float32 (n, at most 64)."""
+    if run.recipe.training.transfer in ("features", "frozen"):
+        name = f"features-{weights_digest(classifier.net, classifier.preprocessing)}.npy"
+        rows = embed_pixels(
+            classifier.net, own.pixels, classifier.preprocessing, cache=own.folder / name, progress=progress
+        )[used]
+        return Components(_spread(rows)).project(rows)
+    sample = extract(own.pixels[_spread(used)], "hog", jobs=usable_processors())
+    components = Components(sample)
+    parts = []
+    with progress.task("comparing the pictures", total=len(used)):
+        for start in range(0, len(used), STEP):
+            pixels = own.pixels[used[start : start + STEP]]
+            parts.append(components.project(extract(pixels, "hog", jobs=usable_processors())))
+            progress.advance(len(pixels))
+    return np.concatenate(parts)
+
+
+def _spread(rows: NDArray[np.generic], *, most: int = 5000) -> NDArray[np.generic]:
+    return rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(np.int64)]
+
+
+def out_of_fold(run: Run, own: OwnPictures, *, folds: int, progress: Progress = SILENT) -> Predictions:
+    """Return what networks that were trained without each training picture say of it.
+
+    Each fold is a training of the run's own recipe, with half of its epochs, below ``label-folds`` in the run; one
+    that was stopped goes on, and all are removed when the last is done.
+    """
+    prepared = prepare(run, own.dataset, progress=SILENT)
+    train, labels = own.splits.train, own.dataset.labels
+    groups = None if own.dataset.groups is None else own.dataset.groups[train]
+    parts = []
+    for number, fold in enumerate(make_folds(labels[train], folds=folds, groups=groups), start=1):
+        progress.say(f"fold {number} of {folds}: {len(fold.train):,} pictures train, {len(fold.held_out):,} are judged")
+        splits = Splits(train[fold.train], own.splits.validation, train[fold.held_out])
+        part = dataclasses.replace(prepared, splits=splits, recipe=half_as_long(prepared.recipe))
+        folder = run.sub(f"label-folds/{number}-of-{folds}")
+        learned = learn(folder, part, progress=Quiet(progress, name=f"fold {number}"))
+        if learned.interrupted:
+            raise KeyboardInterrupt
+        parts.append(learned.predictions["test"])
+    run.sub("label-folds").discard()
+    return Predictions.join(parts)
+
+
+def half_as_long(recipe: Recipe) -> Recipe:
+    """Return a recipe with half of the epochs: enough to name what is clear, too few to learn labels by heart."""
+    if recipe.training.epochs is None or recipe.training.transfer == "features":
+        return recipe
+    return recipe.changed(training={"epochs": max(1, round(recipe.training.epochs / 2))})
+
+
+def look_closer(
+    run: Run, prepared: Prepared, classifier: Classifier, predictions: Mapping[str, Predictions], *, progress: Progress
+) -> None:
+    """Do what the end of a training does unasked: mistakes' neighbours, and wrong labels where pictures are few."""
+    own = OwnPictures.of(prepared)
+    keep_own_near_training(run, own, classifier, predictions, progress=progress)
+    if sum(map(len, own.splits.values())) <= UNASKED:
+        found = find_run_label_errors(run, own=own, progress=progress)
+        progress.say(f"labels: {found}")
+
+
+def look_closer_elsewhere(
+    run: Run,
+    classifier: Classifier,
+    *,
+    name: str,
+    predictions: Predictions,
+    pixels: NDArray[np.uint8],
+    positions: NDArray[np.int64],
+    progress: Progress,
+) -> OwnPictures | None:
+    """Find the training pictures nearest to the mistakes of a set from elsewhere, where the run's own are still there.
+
+    Returns:
+        the run's own pictures; None where they are gone or have changed, which is said.
+    """
+    try:
+        own = OwnPictures.reopened(run, classifier)
+    except (DataError, RunCorruptError) as error:
+        progress.warn(f"the training pictures nearest to each mistake are left out: {error}")
+        return None
+    keep_near_training(
+        run, own, classifier, name=name, predictions=predictions, pixels=pixels, positions=positions, progress=progress
+    )
+    return own

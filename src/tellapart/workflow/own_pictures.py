@@ -1,0 +1,95 @@
+"""A run's own pictures, and what its network makes of them."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
+
+from ..classifier import Classifier
+from ..images.cache import scan
+from ..images.dataset import Dataset, Splits
+from ..images.split import from_ids
+from ..progress import SILENT, Progress
+from ..run import Run, whole
+from ..training.features import weights_digest
+from ..training.machine import tuned
+from .prepare import Prepared, check_same_pictures, open_run_source
+
+STEP = 4096
+"""Pictures that are looked at together."""
+
+
+@dataclasses.dataclass(frozen=True)
+class OwnPictures:
+    """The pictures that a run was made from.
+
+    Attributes:
+        dataset: all of them.
+        splits: positions in it.
+        pixels: uint8 (N, H, W, C), resized, memory-mapped.
+        folder: where the pixels lie, and what is computed of them may be kept.
+    """
+
+    dataset: Dataset
+    splits: Splits
+    pixels: NDArray[np.uint8]
+    folder: Path
+
+    @classmethod
+    def of(cls, prepared: Prepared) -> OwnPictures:
+        """Return those of a run that is being made."""
+        return cls(prepared.dataset, prepared.splits, prepared.pixels, prepared.pixel_file.parent)
+
+    @classmethod
+    def reopened(cls, run: Run, classifier: Classifier, *, progress: Progress = SILENT) -> OwnPictures:
+        """Open those of a finished run again.
+
+        Raises:
+            DataError: they are not where they were.
+            RunCorruptError: they have changed.
+        """
+        dataset = open_run_source(run)
+        check_same_pictures(run, dataset)
+        scanned = scan(dataset, classifier.preprocessing, progress=progress)
+        return cls(dataset, from_ids(dataset, run.load("splits")), scanned.pixels, scanned.folder)
+
+
+def embedded(
+    classifier: Classifier, pixels: NDArray[np.uint8], positions: NDArray[np.int64], *, progress: Progress = SILENT
+) -> NDArray[np.float32]:
+    """Return what the network's last layer sees of the pictures at some positions, float32 (n, D)."""
+    parts = []
+    with tuned(), progress.task("looking at the pictures", total=len(positions)):
+        for start in range(0, len(positions), STEP):
+            some = positions[start : start + STEP]
+            parts.append(classifier.embeddings(pixels[some]))
+            progress.advance(len(some))
+    return np.concatenate(parts) if parts else classifier.embeddings(pixels[:1])[:0]  # it knows how long a row is
+
+
+def train_embeddings(own: OwnPictures, classifier: Classifier, *, progress: Progress = SILENT) -> NDArray[np.float32]:
+    """Return what the network's last layer sees of the training pictures, float32 (n, D), memory-mapped.
+
+    They are computed once for the same weights and pictures, and kept beside the pixels; where nothing can be kept
+    there, they are computed each time.
+    """
+    train = own.splits.train
+    digest = hashlib.blake2b(weights_digest(classifier.net, classifier.preprocessing).encode(), digest_size=12)
+    digest.update(train.tobytes())
+    file = own.folder / f"embeddings-{digest.hexdigest()}.npy"
+    with contextlib.suppress(OSError, EOFError, ValueError):  # none yet, or damaged: computed anew
+        kept: NDArray[np.float32] = np.load(file, mmap_mode="r")
+        if kept.ndim == 2 and len(kept) == len(train):
+            return kept
+    found = embedded(classifier, own.pixels, train, progress=progress)
+    with contextlib.suppress(OSError), whole(file) as beside:  # another's cache may be read, though not written
+        out = open_memmap(beside, "w+", dtype=np.float32, shape=found.shape)
+        out[:] = found
+        out.flush()
+    return found
