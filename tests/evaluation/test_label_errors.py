@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import csv
+import json
 
 import numpy as np
 import pytest
 
-from tellapart.errors import DataError
-from tellapart.evaluation import Predictions, class_thresholds, estimated_joint, find_label_errors
+from tellapart.errors import DataError, RunCorruptError
+from tellapart.evaluation import LabelErrors, Predictions, class_thresholds, estimated_joint, find_label_errors
 
 
 def flip(labels: np.ndarray, *, share: float, seed: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -92,3 +93,20 @@ def test_the_table_and_the_sentence(tmp_path, predictions):
     found.write(tmp_path / "labels.csv")
     with (tmp_path / "labels.csv").open(encoding="utf-8", newline="") as file:
         assert [row["id"] for row in csv.DictReader(file)] == [one.id for one in found.candidates]
+
+
+def test_label_errors_come_back_from_json(predictions):
+    found = find_label_errors(predictions, limit=4)
+    again = LabelErrors.from_dict(json.loads(json.dumps(found.to_dict())))
+    assert again.candidates == found.candidates
+    assert (again.estimated, again.count, again.joint.tolist()) == (found.estimated, found.count, found.joint.tolist())
+    with pytest.raises(RunCorruptError):
+        LabelErrors.from_dict({"candidates": []})
+
+
+def test_a_hard_pair_of_classes_does_not_hide_a_wrong_label():
+    # Two classes that look alike, and one wrong label with a clear other class: the margin alone ranks it last.
+    probabilities = np.array([[0.06, 0.94, 0.0], [0.05, 0.95, 0.0], [0.001, 0.399, 0.6], [0.4, 0.6, 0.0]])
+    labels = np.array([0, 0, 0, 1])
+    found = find_label_errors(Predictions(list("abcd"), np.log(probabilities + 1e-9), labels, ("x", "y", "z")))
+    assert [one.id for one in found.candidates] == ["c", "b", "a"]

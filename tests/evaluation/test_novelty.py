@@ -15,8 +15,19 @@ from tellapart.evaluation import (
     knn_novelty,
     max_logit_novelty,
     nearest,
+    novelty,
     novelty_threshold,
 )
+
+
+def test_training_pictures_that_are_read_part_by_part_give_the_same(monkeypatch):
+    rng = np.random.default_rng(1)
+    train, asked = rng.integers(0, 4, (100, 3)).astype(float), rng.normal(size=(20, 3))  # with many equal distances
+    whole = nearest(train, asked, k=7)
+    monkeypatch.setattr(novelty, "_ROWS", 6)
+    parts = nearest(train, asked, k=7)
+    np.testing.assert_array_equal(parts.indices, whole.indices)
+    np.testing.assert_array_equal(parts.distances, whole.distances)
 
 
 @pytest.mark.parametrize("normalise", [True, False])

@@ -1,0 +1,78 @@
+"""The list that a person mends: what is written is read, and what does not fit is said."""
+
+import numpy as np
+import pytest
+
+from tellapart.errors import ClassMismatchError, DataError, SourceNotFoundError
+from tellapart.evaluation import Mended, find_label_errors, read_label_list, relabelled
+from tellapart.images import Dataset
+from tellapart.images.arrays import ArrayImages
+
+
+@pytest.fixture
+def data() -> Dataset:
+    pixels = np.arange(5 * 4, dtype=np.uint8).reshape(5, 2, 2)
+    ids = ["a/1.png", "a/2.png", "b/1.png", "=b/2.png", "c/1.png"]
+    return Dataset(ids, ArrayImages(pixels), [0, 0, 1, 1, 2], class_names=("ant", "bee", "cow"))
+
+
+def write(path, text: str):
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_labels_change_pictures_go_and_an_emptied_class_goes_with_them(data, tmp_path):
+    text = "id,given,label,more\na/1.png,ant,bee,x\n'=b/2.png,bee,(remove),\nc/1.png,cow,ant,\nb/1.png,bee,,\n"
+    mended = read_label_list(write(tmp_path / "labels.csv", text))
+    assert mended == {
+        "a/1.png": Mended("bee", "ant"), "=b/2.png": Mended(None, "bee"), "c/1.png": Mended("ant", "cow"),
+    }  # fmt: skip
+    out = relabelled(data, mended, name="'labels.csv'")
+    assert out.ids.tolist() == ["a/1.png", "a/2.png", "b/1.png", "c/1.png"]
+    assert [out.label_name(i) for i in range(4)] == ["bee", "ant", "bee", "ant"]
+    assert out.class_names == ("ant", "bee")
+    assert out.notes[-1] == "2 labels changed and 1 picture left out by 'labels.csv'"
+    np.testing.assert_array_equal(out.images.load(3).pixels, data.images.load(4).pixels)
+    assert data.counts() == {"ant": 2, "bee": 2, "cow": 1}
+
+
+def test_semicolons_and_a_byte_order_mark_are_read(tmp_path):
+    assert read_label_list(write(tmp_path / "l.csv", "\ufeffId;Label\nx;bee\n")) == {"x": Mended("bee")}
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "match"),
+    [
+        ("id,label\nz.png,bee\n", DataError, "1 picture of .* not in .*'z.png'"),
+        ("id,label\na/1.png,bea\n", ClassMismatchError, "did you mean 'bee'"),
+        ("id,label\na/1.png,elephant\n", ClassMismatchError, r"give one of its classes, or \(remove\)"),
+        ("id,given,label\na/1.png,cow,bee\n", DataError, "labelled 'cow', it is 'ant' now"),
+        ("id,label\na/1.png,bee\na/1.png,cow\n", DataError, "two things"),
+        ("id,name\na/1.png,bee\n", DataError, "columns 'id' and 'label'"),
+        ("", DataError, "columns 'id' and 'label'"),
+    ],
+)
+def test_what_does_not_fit_is_said(data, tmp_path, text, error, match):
+    path = write(tmp_path / "labels.csv", text)
+    with pytest.raises(error, match=match):
+        relabelled(data, read_label_list(path))
+
+
+def test_a_missing_and_an_unreadable_list(tmp_path):
+    with pytest.raises(SourceNotFoundError, match="--label-errors makes one"):
+        read_label_list(tmp_path / "none.csv")
+    (tmp_path / "bad.csv").write_bytes(b"id,label\n\xff,bee\n")
+    with pytest.raises(DataError, match="UTF-8"):
+        read_label_list(tmp_path / "bad.csv")
+
+
+def test_a_list_as_it_is_written_changes_nothing_until_it_is_filled_in(predictions, tmp_path):
+    found = find_label_errors(predictions, limit=3)
+    found.write(tmp_path / "labels.csv")
+    assert read_label_list(tmp_path / "labels.csv") == {}
+    lines = (tmp_path / "labels.csv").read_text(encoding="utf-8").splitlines()
+    cells = lines[1].split(",")
+    cells[4] = cells[3]
+    write(tmp_path / "labels.csv", "\n".join([lines[0], ",".join(cells), *lines[2:]]))
+    first = found.candidates[0]
+    assert read_label_list(tmp_path / "labels.csv") == {first.id: Mended(first.suggested, first.given)}

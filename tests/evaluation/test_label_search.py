@@ -1,0 +1,75 @@
+"""The vote of neighbours: by hand, against scikit-learn, and on real digits with changed labels."""
+
+import numpy as np
+import pytest
+
+from tellapart.errors import DataError
+from tellapart.evaluation import Components, Predictions, search_labels, vote_of_neighbours
+from tellapart.features import extract
+
+
+def test_the_vote_is_scikit_learns_neighbours_without_itself():
+    from sklearn.neighbors import NearestNeighbors
+
+    rng = np.random.default_rng(0)
+    table, labels = rng.normal(size=(200, 6)), rng.integers(0, 3, 200)
+    said, near = vote_of_neighbours(table, labels, ids=np.arange(200).astype(str), class_names=("a", "b", "c"))
+    unit = table / np.linalg.norm(table, axis=1, keepdims=True)
+    want = NearestNeighbors(n_neighbors=25).fit(unit).kneighbors(return_distance=False)
+    np.testing.assert_array_equal(near.indices, want)
+    counts = np.stack([np.bincount(labels[row], minlength=3) for row in want])
+    np.testing.assert_allclose(said.probabilities(), (counts + 0.05) / (25 + 0.15), rtol=1e-5)
+
+
+def test_no_picture_votes_on_itself_even_among_many_copies():
+    table = np.ones((60, 3))
+    _, near = vote_of_neighbours(table, np.zeros(60, dtype=int), ids=np.arange(60).astype(str), class_names=("a", "b"))
+    assert near.indices.shape == (60, 25)
+    assert not (near.indices == np.arange(60)[:, None]).any()
+    with pytest.raises(DataError, match="at least two"):
+        vote_of_neighbours(table[:1], np.zeros(1, dtype=int), ids=["a"], class_names=("a", "b"))
+
+
+def test_components_are_scikit_learns():
+    from sklearn.decomposition import PCA
+
+    table = np.random.default_rng(0).normal(size=(80, 7)) @ np.diag([5, 4, 3, 2, 1, 0.5, 0.1])
+    ours, theirs = Components(table, dimensions=3).project(table), PCA(3).fit(table).transform(table)
+    np.testing.assert_allclose(np.abs(ours), np.abs(theirs), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_on_digits_nine_in_ten_changed_labels_are_among_the_first_twice_as_many(digits, seed):
+    data, _ = digits
+    pixels = (data.images * 255 / 16).astype(np.uint8)[..., None]
+    rng = np.random.default_rng(seed)
+    changed = rng.choice(len(pixels), 54, replace=False)
+    labels = data.target.copy()
+    labels[changed] = (labels[changed] + rng.integers(1, 10, 54)) % 10
+    features = extract(pixels, "hog")
+    names, ids = tuple("0123456789"), np.arange(len(pixels)).astype(str)
+    table = Components(features).project(features)
+    votes, near = vote_of_neighbours(table, labels, ids=ids, class_names=names)
+    splits = np.array(["train"] * len(pixels))
+    found = search_labels(votes, near, held_out={}, splits=splits)
+    listed = [int(one.id) for one in found.candidates[:108]]
+    assert len(set(listed) & set(changed.tolist())) >= 0.9 * 54
+    first = found.candidates[0]
+    assert first.split == "train"
+    assert len(first.near) == 5
+    assert first.near[0].label == names[labels[int(first.near[0].id)]]
+
+
+def test_a_held_out_picture_has_the_networks_word_beside_the_neighbours():
+    table = np.array([[1.0, 0.01 * i] for i in range(6)] + [[0.01 * i, 1.0] for i in range(6)])
+    labels, ids = np.repeat([0, 1], 6), np.arange(12).astype(str)
+    votes, near = vote_of_neighbours(table, labels, ids=ids, class_names=("x", "y"))
+    splits = np.array(["train"] * 11 + ["test"])
+    sure = Predictions(["11"], [[0.0, 6.0]], [0], ("y", "x"))  # the same classes, in another order
+    alone = search_labels(votes, near, held_out={}, splits=splits)
+    both = search_labels(votes, near, held_out={"test": sure}, splits=splits)
+    assert "11" not in {one.id for one in alone.candidates if one.split == "test" and one.suggested_probability > 0.7}
+    (found,) = [one for one in both.candidates if one.id == "11"]
+    want = (votes.probabilities()[11, 0] + 1 / (1 + np.exp(-6))) / 2
+    assert found.suggested == "x"
+    assert found.suggested_probability == pytest.approx(want, abs=1e-4)

@@ -1,0 +1,139 @@
+"""A closer look: neighbours of mistakes, wrong labels, and the list that a training takes back."""
+
+import csv
+import shutil
+
+import numpy as np
+import pytest
+
+from tellapart.classifier import Classifier
+from tellapart.errors import ClassMismatchError, RecipeError, RunCorruptError
+from tellapart.evaluation import NearTraining, Predictions, find_mistakes
+from tellapart.recipe import Recipe
+from tellapart.run import Run
+from tellapart.workflow import find_run_label_errors, resume, train
+from tellapart.workflow.own_pictures import OwnPictures, train_embeddings
+
+TINY = {"image_size": (8, 8), "test_fraction": 0.3}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A run on noisy digits of which two training labels are wrong on purpose, and the folder of its source."""
+    from sklearn.datasets import load_digits
+
+    folder = tmp_path_factory.mktemp("made")
+    digits = load_digits()
+    keep = np.flatnonzero(digits.target < 3)[:240]
+    pixels, labels = (digits.images[keep] * 255 / 16).astype(np.uint8), digits.target[keep].copy()
+    labels[[7, 11]] = (labels[[7, 11]] + 1) % 3
+    np.savez(folder / "digits.npz", x=pixels, y=labels)
+    recipe = Recipe.make(data=TINY, net={"name": "softmax"}, training={"epochs": 2, "threads": 1}, baselines=())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TELLAPART_CACHE", str(folder / "cache"))
+        run = train(folder / "digits.npz", recipe, out=folder / "run")
+        yield run, folder / "digits.npz"
+
+
+def test_a_training_keeps_the_neighbours_of_its_mistakes(made):
+    run, _ = made
+    test = Predictions.load(run.path / "predictions" / "test.npz")
+    near = NearTraining.load(run.path / "near" / "test.npz")
+    mistakes = find_mistakes(test)
+    assert len(near) == len(mistakes) > 0
+    trained = set(run.load("splits")["train"])
+    for one in mistakes:
+        assert {neighbour.id for neighbour in near.of(one.id)} <= trained
+    # softmax sees the pixels themselves: the neighbour is the picture with the smallest angle to them.
+    classifier = Classifier.load(run.path)
+    own = OwnPictures.reopened(run, classifier)
+    flat = classifier.embeddings(own.pixels).astype(np.float64)
+    flat /= np.linalg.norm(flat, axis=1, keepdims=True)
+    position = {id: i for i, id in enumerate(own.dataset.ids.tolist())}
+    asked = flat[position[mistakes[0].id]]
+    want = own.dataset.ids[own.splits.train[np.argmax(flat[own.splits.train] @ asked)]]
+    assert near.of(mistakes[0].id)[0].id == want
+
+
+def test_embeddings_are_computed_once(made, monkeypatch):
+    run, _ = made
+    classifier = Classifier.load(run.path)
+    own = OwnPictures.reopened(run, classifier)
+    first = np.array(train_embeddings(own, classifier))
+    monkeypatch.setattr(Classifier, "embeddings", lambda *_: pytest.fail("computed again"))
+    np.testing.assert_array_equal(train_embeddings(own, classifier), first)
+    assert len(first) == len(own.splits.train)
+
+
+def test_wrong_labels_are_found_among_all_pictures(made):
+    run, _ = made
+    kept = run.load("label_errors")
+    found = [one["id"] for one in kept["candidates"]]
+    assert {"7", "11"} <= set(found[:6])
+    splits = {name: set(run.load("splits")[name]) for name in ("train", "validation", "test")}
+    assert all(one["id"] in splits[one["split"]] for one in kept["candidates"])
+    assert kept["count"] == 240
+    assert kept["folds"] is None
+
+
+def test_folds_judge_each_training_picture_by_a_network_that_has_not_seen_it(made, tmp_path):
+    run, _ = made
+    shutil.copytree(run.path, tmp_path / "copy")
+    copy = Run.open(tmp_path / "copy")
+    found = find_run_label_errors(copy, folds=2)
+    assert {"7", "11"} <= {one.id for one in found.candidates[:8]}
+    assert copy.load("label_errors")["folds"] == 2
+    assert not (copy.path / "label-folds").exists()
+    for file in ("model.safetensors", "recipe.json", "splits.json", "evaluation.json"):
+        assert (copy.path / file).read_bytes() == (run.path / file).read_bytes()
+    with pytest.raises(RecipeError, match="at least 2"):
+        find_run_label_errors(copy, folds=1)
+
+
+def mended(run: Run, path, labels: dict[str, str]):
+    """Write the run's list with some labels filled in."""
+    from tellapart.evaluation import LabelErrors
+
+    LabelErrors.from_dict({key: value for key, value in run.load("label_errors").items() if key != "folds"}).write(path)
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        row["label"] = labels.get(row["id"], "")
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def test_a_training_takes_the_mended_list_and_resumes_with_it(made, tmp_path):
+    run, source = made
+    names = Classifier.load(run.path).class_names
+    right = {one["id"]: one["suggested"] for one in run.load("label_errors")["candidates"]}
+    path = mended(run, tmp_path / "labels.csv", {"7": right["7"], "11": "(remove)"})
+    recipe = run.recipe.changed(data={"labels": str(path)})
+    again = train(source, recipe, out=tmp_path / "again")
+    assert again.recipe.data.labels == str(path)
+    assert again.load("data")["pictures"] == 239
+    assert again.load("data")["fingerprint"] != run.load("data")["fingerprint"]
+    ids = {id for name in ("train", "validation", "test") for id in again.load("splits")[name]}
+    assert "11" not in ids
+    for file in tmp_path.glob("again/predictions/*.npz"):
+        said = Predictions.load(file)
+        if "7" in said.ids.tolist():
+            assert names[said.labels[said.ids.tolist().index("7")]] == right["7"]
+    path.unlink()  # the run keeps the list
+    again.mark("interrupted")
+    assert resume(again.path).status["state"] == "done"
+    (again.path / "labels.csv").write_text("id,label\n", encoding="utf-8")
+    again.mark("interrupted")
+    with pytest.raises(RunCorruptError, match="labels, have changed"):
+        resume(again.path)
+
+
+def test_a_list_that_does_not_fit_stops_before_anything_is_written(made, tmp_path):
+    _, source = made
+    (tmp_path / "labels.csv").write_text("id,label\n3,seven\n", encoding="utf-8")
+    with pytest.raises(ClassMismatchError, match="'seven'"):
+        train(source, Recipe.make(data={"labels": str(tmp_path / "labels.csv")}), out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
