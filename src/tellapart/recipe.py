@@ -184,6 +184,7 @@ class Recipe(_Section):
         net: which network.
         training: how it is trained.
         baselines: classifiers trained beside it for comparison; the majority class is always there.
+        folds: of a cross-validation beside the run.
 
     Raises:
         RecipeError: from ``make``, ``from_json`` and ``from_toml``: an unknown key, a value out of its range, or a
@@ -204,9 +205,14 @@ class Recipe(_Section):
     net: NetRecipe = NetRecipe()
     training: TrainingRecipe = TrainingRecipe()
     baselines: tuple[str, ...] = Field(("softmax",), description="networks trained beside it for comparison")
+    folds: int | None = Field(
+        None, description="of a cross-validation beside the run, 2 to 100: all but the test pictures are held out once",
+    )  # fmt: skip
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if self.folds is not None and not 2 <= self.folds <= 100:
+            raise ValueError(f"folds must be 2 to 100, got {self.folds}: each fold is held out while the others train")
         if self.training.transfer == "features" and self.net.weights == "none":
             raise ValueError(
                 "training.transfer = 'features' contradicts net.weights = 'none': a network with random weights has no "

@@ -77,3 +77,58 @@ def test_mean_and_deviation_over_the_folds():
         summarize_folds([])
     with pytest.raises(DataError, match="same one"):
         summarize_folds([Figure(0.5, name="loss"), Figure(0.5, name="accuracy")])
+
+
+def figures(*values):
+    return [Figure(value, value - 0.05, value + 0.05, 100, "accuracy", "%") for value in values]
+
+
+def test_the_interval_is_student_s_with_the_variance_corrected_for_shared_training_pictures():
+    from scipy import stats
+
+    values = (0.90, 0.92, 0.91, 0.95, 0.89)
+    found = summarize_folds(figures(*values))
+    usual = stats.t.interval(0.95, 4, loc=np.mean(values), scale=np.std(values, ddof=1) / np.sqrt(5))
+    # Nadeau and Bengio: 1/K becomes 1/K + 1/(K − 1), so that the half width grows by the root of 1 + K/(K − 1).
+    half = (usual[1] - usual[0]) / 2 * np.sqrt(1 + 5 / 4)
+    assert found.low == pytest.approx(np.mean(values) - half)
+    assert found.high == pytest.approx(np.mean(values) + half)
+    assert summarize_folds(figures(*values), ratio=0.5).low < found.low
+
+
+def test_the_interval_is_never_narrower_than_the_count_of_pictures_allows():
+    pooled = Figure(1.0, 0.96, 1.0, 100, "accuracy", "%")
+    alike = summarize_folds(figures(1.0, 1.0, 1.0), pooled=pooled)
+    assert (alike.deviation, alike.low, alike.high) == (0.0, 0.96, 1.0)
+    assert summarize_folds(figures(1.0, 1.0, 1.0)).low == 1.0
+
+
+def test_one_fold_has_no_interval_and_shares_stay_shares():
+    assert summarize_folds(figures(0.9)).figure.interval() == ""
+    wide = summarize_folds(figures(0.2, 0.9))
+    assert (wide.low, wide.high) == (0.0, 1.0)
+
+
+def test_the_interval_holds_the_truth_about_as_often_as_it_says():
+    # Nearest-mean classifiers of 2-D points: the truth is their accuracy on 20,000 new points, averaged over trainings.
+    rng = np.random.default_rng(0)
+
+    def points(count):
+        labels = np.arange(count) % 2
+        return rng.normal(size=(count, 2)) + 0.8 * labels[:, None], labels
+
+    def right(train, test):
+        centres = np.stack([train[0][train[1] == k].mean(axis=0) for k in (0, 1)])
+        nearer = ((test[0][:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)
+        return (nearer == test[1]).mean()
+
+    new = points(20_000)
+    truth = np.mean([right(points(64), new) for _ in range(200)])
+    hits = 0
+    for trial in range(200):
+        x, y = points(80)
+        parts = make_folds(y, folds=5, seed=trial)
+        values = [right((x[p.train], y[p.train]), (x[p.held_out], y[p.held_out])) for p in parts]
+        found = summarize_folds([Figure(float(v), count=16, name="accuracy", unit="%") for v in values])
+        hits += found.low <= truth <= found.high
+    assert hits / 200 >= 0.93

@@ -1,41 +1,193 @@
-"""``tellapart compare``: what differs between runs, and whether it matters."""
+"""``tellapart compare``: what differs between runs; or every method on the same pictures, one row each."""
 
 from __future__ import annotations
 
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from ..errors import RecipeError, RunCorruptError
+from ..errors import RecipeError, RunCorruptError, RunNotFoundError
+from .options import given, image_size, pairs
+
+if TYPE_CHECKING:
+    from ..run import Run
 
 NAME = "compare"
 
+RUNS, ROWS, PICTURES, FOLDER = "Runs", "Rows of a table", "Pictures of a table", "Folder of a table"
+
+
+def option(flag: str, text: str, panel: str, **more: Any) -> Any:
+    """Return a Typer option in a panel of the help."""
+    return typer.Option(flag, help=text, rich_help_panel=panel, show_default=False, **more)
+
 
 def command(
-    runs: Annotated[list[Path], typer.Argument(help="Two or more run folders on the same pictures.")],
+    things: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="RUN RUN ... | DATA", help="Two or more run folders; or one set of pictures.", show_default=False
+        ),
+    ] = None,
     split: Annotated[
-        str, typer.Option("--split", help="test, validation, or the name of a set from elsewhere.")
-    ] = "test",
+        str | None,
+        option("--split", "test, validation, out-of-fold, or a set from elsewhere [test].", RUNS),
+    ] = None,
+    row: Annotated[
+        list[str] | None,
+        option("--row", "FEATURE/CLASSIFIER, FEATURE+pca/CLASSIFIER, NET, NET:features; repeat it.", ROWS),
+    ] = None,
+    every: Annotated[bool, option("--every", "Every feature with every classifier.", ROWS)] = False,
+    noise: Annotated[float | None, option("--noise", "Each row again with noise, such as 0.1.", ROWS)] = None,
+    augment: Annotated[
+        int | None, option("--augment", "Each row again with so many changed copies to train on.", ROWS, metavar="N")
+    ] = None,
+    shuffled_pixels: Annotated[
+        bool, option("--shuffled-pixels", "Each row again, all pixels moved by one permutation.", ROWS)
+    ] = False,
+    external: Annotated[str | None, option("--external", "Labelled pictures from elsewhere.", PICTURES)] = None,
+    recipe: Annotated[Path | None, option("--recipe", "Start from a .toml or .json recipe.", PICTURES)] = None,
+    size: Annotated[str | None, option("--image-size", "HEIGHTxWIDTH, but for transfer.", PICTURES)] = None,
+    group_by: Annotated[str | None, option("--group-by", "As in train.", PICTURES)] = None,
+    source_option: Annotated[list[str] | None, option("--source-option", "As in train.", PICTURES)] = None,
+    drop_leaks: Annotated[bool, option("--drop-leaks", "Take copies out of train.", PICTURES)] = False,
+    allow_leaks: Annotated[bool, option("--allow-leaks", "Keep copies.", PICTURES)] = False,
+    epochs: Annotated[int | None, option("--epochs", "Of networks from scratch, at most.", ROWS)] = None,
+    seed: Annotated[int | None, option("--seed", "Of everything random [0].", ROWS)] = None,
+    threads: Annotated[int | None, option("--threads", "CPU threads.", ROWS)] = None,
+    out: Annotated[Path | None, option("--out", "[default: a new one below runs/]", FOLDER)] = None,
+    resume: Annotated[Path | None, option("--resume", "Go on with this table.", FOLDER, metavar="TABLE")] = None,
 ) -> None:
-    """Compare runs: their recipes, their figures, and paired tests of the difference on the same pictures."""
+    """Compare runs, with paired tests; or baselines, networks and transfer on the same pictures, one row each.
+
+    [bold]tellapart compare RUN RUN[/] says what differs in recipes and figures.
+    [bold]tellapart compare DATA[/] trains and measures a table of methods.
+    """
+    asked = given(
+        row=row or None, every=every or None, noise=noise, augment=augment, shuffled_pixels=shuffled_pixels or None,
+        external=external, recipe=recipe, image_size=size, group_by=group_by, source_option=source_option or None,
+        drop_leaks=drop_leaks or None, allow_leaks=allow_leaks or None, epochs=epochs, seed=seed, threads=threads,
+        out=out,
+    )  # fmt: skip
+    things = things or []
+    if resume is not None:
+        _go_on(resume, [*things, *asked, *(["split"] if split else [])])
+    elif _are_runs(things):
+        if asked:
+            raise RecipeError(f"{_flags(asked)} would be ignored: that is for one set of pictures, and these are runs")
+        compare_runs([Path(thing) for thing in things], split=split or "test")
+    else:
+        if split is not None:
+            raise RecipeError(f"--split would be ignored: it is for runs, and {things[0]!r} is none")
+        _make_table(things[0], asked)
+
+
+def _are_runs(things: list[str]) -> bool:
+    """Say whether these are runs, not one set of pictures.
+
+    Raises:
+        RecipeError: there is nothing to compare, or runs and pictures are mixed.
+        RunNotFoundError: several were given, and one is no run.
+    """
+    if not things:
+        raise RecipeError("say what to compare: tellapart compare RUN RUN, or tellapart compare photos/")
+    runs = [(Path(thing) / "recipe.json").is_file() for thing in things]
+    tables = [thing for thing in things if (Path(thing) / "plan.json").is_file()]
+    if tables:
+        raise RecipeError(
+            f"{tables[0]!r} is a table: go on with it by --resume {tables[0]}, open its table.html, or compare runs in "
+            "its rows/"
+        )
+    if len(things) == 1:
+        if runs[0]:
+            raise RecipeError(
+                f"{things[0]!r} is one run, and comparing needs two or more: name another run; for baselines and other "
+                "networks on its pictures, name the pictures"
+            )
+        return False
+    if not all(runs):
+        stranger = things[runs.index(False)]
+        if any(runs):
+            raise RunNotFoundError(
+                f"{stranger!r} is no run, and {things[runs.index(True)]!r} is one: give run folders alone, or one set "
+                "of pictures alone"
+            )
+        raise RecipeError(
+            f"{stranger!r} is no run, and a table is of one set of pictures: name one, with pictures from elsewhere "
+            "behind --external"
+        )
+    return True
+
+
+def _flags(names: Any) -> str:
+    return ", ".join(f"--{name.replace('_', '-')}" for name in names)
+
+
+def _go_on(resume: Path, others: list[str]) -> None:
+    if others:
+        raise RecipeError("--resume goes on with the table's own plan: give no other choices beside it")
+    from ..workflow.table import resume_table
+    from .progress import TerminalProgress
+
+    show_table(*resume_table(resume, progress=TerminalProgress()))
+
+
+def _make_table(source: str, asked: dict[str, Any]) -> None:
+    from ..recipe import Recipe
+    from ..workflow.table import TablePlan, make_table
+    from .progress import TerminalProgress
+
+    if "drop_leaks" in asked and "allow_leaks" in asked:
+        raise RecipeError("--drop-leaks and --allow-leaks contradict each other: give one of them")
+    base = Recipe.load(asked["recipe"]) if "recipe" in asked else Recipe()
+    size, options = asked.get("image_size"), pairs(asked.get("source_option"), "--source-option")
+    leaks = "drop" if "drop_leaks" in asked else "allow" if "allow_leaks" in asked else None
+    full = base.changed(
+        data=given(
+            source=source, image_size=image_size(size) if size else None, group_by=asked.get("group_by"),
+            source_options=options or None, leaks=leaks,
+        ),
+        training=given(epochs=asked.get("epochs"), seed=asked.get("seed"), threads=asked.get("threads")),
+    )  # fmt: skip
+    plan = TablePlan(
+        full, tuple(asked.get("row", ())), every=asked.get("every", False), external=asked.get("external"),
+        noise=asked.get("noise", 0.0), copies=asked.get("augment", 0),
+        shuffled_pixels=asked.get("shuffled_pixels", False),
+    )  # fmt: skip
+    show_table(*make_table(plan, out=asked.get("out"), progress=TerminalProgress()))
+
+
+def show_table(table: Any, folder: Path) -> None:
+    """Print a table and where it lies."""
+    typer.echo(str(table))
+    console = Console(soft_wrap=True, highlight=False)
+    for row in table.rows:
+        if row.failed:
+            console.print(f"[bold yellow]![/] {escape(row.title)} is left out: {escape(row.failed)}")
+    for name in ("table.html", "table.csv", "table.json"):
+        console.print(f"{name.partition('.')[2]:<6}{folder / name}", markup=False)
+
+
+def compare_runs(runs: list[Path], *, split: str) -> None:
+    """Print what differs between runs, and paired tests of the difference on the same pictures."""
     from ..evaluation import Evaluation, Predictions, compare
     from ..recipe import differences
     from ..run import Run
     from .show import figures_table
 
-    if len(runs) < 2:
-        raise RecipeError(f"compare needs two runs or more, got {len(runs)}")
     opened = [Run.open(path) for path in runs]
     names = _names(runs)
-    for run in opened:
-        if split not in run.load("evaluation")["splits"]:
-            there = ", ".join(run.load("evaluation")["splits"])
+    documents = [_evaluations(run) for run in opened]
+    for run, document in zip(opened, documents, strict=True):
+        if split not in document:
+            there = ", ".join(document)
             raise RunCorruptError(f"{run.name!r} has no figures for {split!r}: it has {there}; choose one with --split")
-    found = [Evaluation.from_dict(run.load("evaluation")["splits"][split]) for run in opened]
+    found = [Evaluation.from_dict(document[split]) for document in documents]
     console = Console(soft_wrap=True, highlight=False)
     table = Table("setting", *names, title="What differs in the recipes", title_justify="left")
     for setting, values in differences(*(run.recipe for run in opened)).items():
@@ -45,6 +197,14 @@ def command(
     said = [Predictions.load(run.path / "predictions" / f"{split}.npz") for run in opened]
     for first, second in combinations(range(len(opened)), 2):
         console.print(str(compare(said[first], said[second], names=(names[first], names[second]))))
+
+
+def _evaluations(run: Run) -> dict[str, Any]:
+    """Return the figures of a run by split, those of its cross-validation among them."""
+    splits: dict[str, Any] = dict(run.load("evaluation")["splits"])
+    if run.has("folds.json"):
+        splits["out-of-fold"] = run.load("folds")["evaluation"]
+    return splits
 
 
 def _names(paths: list[Path]) -> list[str]:

@@ -17,9 +17,7 @@ class TerminalProgress(progress.Progress):
     def __init__(self) -> None:
         self.console = Console(stderr=True, highlight=False)
         self._bar: Progress | None = None
-        self._task = None
-        self._started = 0.0
-        self._name = ""
+        self._tasks: list[tuple[str, float]] = []  # name and beginning of the tasks that are open, outermost first
 
     def say(self, sentence: str) -> None:
         """Print one sentence above the bar."""
@@ -30,36 +28,39 @@ class TerminalProgress(progress.Progress):
         self.console.print(f"[bold yellow]![/] {escape(sentence)}", soft_wrap=True)
 
     def begin(self, name: str, *, total: int, unit: str) -> None:
-        """Show a bar, or remember the task where there is no terminal."""
-        self._name, self._started = name, time.monotonic()
+        """Show a bar, below that of the task that this one is a part of; remember it where there is no terminal."""
+        self._tasks.append((name, time.monotonic()))
         if not self.console.is_terminal:
             return
-        self._bar = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TextColumn(unit),
-            TimeRemainingColumn(compact=True),
-            console=self.console,
-            transient=True,
-        )
-        self._bar.start()
-        self._bar.add_task(name, total=total)
+        if self._bar is None:
+            self._bar = Progress(
+                SpinnerColumn(),
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=24),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[unit]}"),
+                TimeRemainingColumn(compact=True),
+                console=self.console,
+                transient=True,
+            )
+            self._bar.start()
+        self._bar.add_task(escape(name), total=total, unit=unit)
 
     def advance(self, units: int = 1, note: str = "") -> None:
-        """Move the bar; an epoch's figures are printed as a line of their own."""
+        """Move the innermost bar; an epoch's figures are printed as a line of their own."""
         if self._bar is not None:
-            (task,) = self._bar.tasks
-            self._bar.update(task.id, advance=units)
+            self._bar.update(self._bar.tasks[-1].id, advance=units)
         if note:
             self.console.print(f"  {escape(note)}", soft_wrap=True)
 
     def end(self) -> None:
-        """Remove the bar and say how long it took."""
+        """Remove the innermost bar and say how long it took, where it was no part of another task."""
         if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
-        seconds = time.monotonic() - self._started
-        if seconds >= 1:
-            self.console.print(f"[dim]· {escape(self._name)}: {seconds:.1f} s[/]", soft_wrap=True)
+            self._bar.remove_task(self._bar.tasks[-1].id)
+            if not self._bar.tasks:
+                self._bar.stop()
+                self._bar = None
+        name, started = self._tasks.pop()
+        seconds = time.monotonic() - started
+        if seconds >= 1 and not self._tasks:
+            self.console.print(f"[dim]· {escape(name)}: {seconds:.1f} s[/]", soft_wrap=True)

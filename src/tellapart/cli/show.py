@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from ..evaluation import Evaluation
+from ..evaluation import Evaluation, Figure
 from ..run import Run
 
 SHOWN = ("accuracy", "top_5", "macro_f1", "loss", "calibration_error")
@@ -22,8 +24,23 @@ def show_run(run: Run) -> None:
         found[name] = Evaluation.from_dict(splits[split])
     count = found[run.recipe.net.name].count
     console.print(figures_table(found, title=f"{split}, {count:,} pictures, with 95% intervals"))
+    if run.has("folds.json"):
+        _show_folds(console, run.load("folds"))
     console.print(f"model   {run.path / 'model.safetensors'}", markup=False)
     console.print(f"report  {run.path / 'report.html'}", markup=False)
+
+
+def _show_folds(console: Console, document: dict[str, Any]) -> None:
+    """Print the cross-validation: means over the folds with their intervals."""
+    head = f"cross-validation, {document['folds']} folds, {document['pictures']:,} pictures held out once each"
+    console.print(f"[bold]{head}[/]")
+    for key in SHOWN:
+        if key in document["figures"]:
+            one = document["figures"][key]
+            mean = Figure(one["mean"], one["low"], one["high"], unit=one["unit"])
+            spread = [Figure(value, unit=one["unit"]).short() for value in (min(one["values"]), max(one["values"]))]
+            said = f"{mean.short()} ({document['level']:.0%} interval {mean.interval()}), folds {' to '.join(spread)}"
+            console.print(f"  {key.replace('_', ' ')}  {said}")
 
 
 def figures_table(found: dict[str, Evaluation], *, title: str) -> Table:

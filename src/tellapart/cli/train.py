@@ -67,6 +67,9 @@ def command(
     test_fraction: Annotated[
         float | None, option("--test-fraction", "Where the source brings none [0.15].", PICTURES)
     ] = None,
+    folds: Annotated[
+        int | None, option("--folds", "Cross-validate beside the run, such as 5: each fold is held out once.", RUN)
+    ] = None,
     split_seed: Annotated[int | None, option("--split-seed", "Of the split [0].", PICTURES)] = None,
     drop_leaks: Annotated[bool, option("--drop-leaks", "Take copies out of train.", PICTURES)] = False,
     allow_leaks: Annotated[bool, option("--allow-leaks", "Keep copies; the report says so.", PICTURES)] = False,
@@ -168,7 +171,7 @@ def command(
             ) or None,
             early_stopping=given(monitor=monitor, patience=patience) or None,
         ) or None,
-        baselines=() if no_baselines else tuple(baseline) if baseline else None,
+        baselines=() if no_baselines else tuple(baseline) if baseline else None, folds=folds,
     )  # fmt: skip
     _run(recipe, sections, out=out, resume=resume, time=time)
 

@@ -17,10 +17,12 @@ from .calibration import (
 from .comparison import Comparison, compare, mcnemar_test
 from .drift import Shift, compare_pictures, picture_statistics
 from .evaluation import ClassFigures, Evaluation
+from .experiment_table import ExperimentTable, TableRow, seconds_text, size_text
 from .external import ClassChange, ConfusionChange, ExternalComparison, compare_evaluations, difference
 from .figure import Figure
 from .files import spreadsheet_plain, spreadsheet_safe, write_csv
 from .folds import Fold, FoldSummary, make_folds, summarize_folds, thin_classes
+from .gap import macro_f1_gap
 from .intervals import (
     bootstrap_confusions,
     bootstrap_mean,
@@ -58,6 +60,7 @@ __all__ = [
     "ConfusedPair",
     "ConfusionChange",
     "Evaluation",
+    "ExperimentTable",
     "ExternalComparison",
     "Figure",
     "Fold",
@@ -72,6 +75,7 @@ __all__ = [
     "Predictions",
     "Reliability",
     "Shift",
+    "TableRow",
     "TemperatureFit",
     "Threshold",
     "auroc",
@@ -98,6 +102,7 @@ __all__ = [
     "knn_novelty",
     "least_legible",
     "loss",
+    "macro_f1_gap",
     "make_folds",
     "max_logit_novelty",
     "mcnemar_test",
@@ -112,6 +117,8 @@ __all__ = [
     "relabelled",
     "reliability",
     "search_labels",
+    "seconds_text",
+    "size_text",
     "spreadsheet_plain",
     "spreadsheet_safe",
     "summarize_folds",

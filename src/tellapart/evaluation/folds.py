@@ -1,8 +1,9 @@
-"""Folds: every picture is held out once; figures as mean and deviation over the folds."""
+"""Folds: every picture is held out once; figures as means over the folds, with intervals that fit folds."""
 
 from __future__ import annotations
 
 import dataclasses
+import math
 import statistics
 import warnings
 from collections.abc import Sequence
@@ -91,10 +92,12 @@ class FoldSummary:
         name: of the figure.
         mean: over the folds, each weighing the same; None where it is defined in none.
         deviation: the sample standard deviation over the folds; None for fewer than two. It says how much one
-            training's figure varies; it is no interval, as the folds share their training pictures.
+            training's figure varies.
         values: one a fold in which it is defined.
         count: pictures in all folds.
         unit: as in Figure.
+        low: the lower end of the mean's 95% interval; None for fewer than two folds.
+        high: the upper end.
     """
 
     name: str
@@ -103,6 +106,13 @@ class FoldSummary:
     values: tuple[float, ...]
     count: int
     unit: str = ""
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def figure(self) -> Figure:
+        """The mean with its interval."""
+        return Figure(self.mean, self.low, self.high, self.count, self.name, self.unit, LEVEL, "corrected t")
 
     def __str__(self) -> str:
         mean = Figure(self.mean, unit=self.unit).short()
@@ -116,8 +126,27 @@ class FoldSummary:
         return dataclasses.asdict(self)
 
 
-def summarize_folds(figures: Sequence[Figure]) -> FoldSummary:
-    """Return mean and deviation of one figure over the folds.
+LEVEL = 0.95
+"""Of the means' intervals."""
+
+
+def summarize_folds(
+    figures: Sequence[Figure], *, pooled: Figure | None = None, ratio: float | None = None
+) -> FoldSummary:
+    """Return mean, deviation and the mean's interval of one figure over the folds.
+
+    Folds share most of their training pictures, so that their figures vary less than those of trainings on pictures of
+    their own would; no unbiased estimate of the mean's variance exists. The interval is Student's with the variance
+    corrected for that: s² · (1/K + ratio), which is wide rather than narrow. It is never narrower than what the count
+    of pictures alone allows.
+
+    Args:
+        figures: one a fold, of the pictures that it held out.
+        pooled: the same figure over the pictures of all folds at once, with its interval; None for none.
+        ratio: pictures held out over those trained on; 1 / (K − 1) where None.
+
+    Source: C. Nadeau and Y. Bengio, "Inference for the generalization error", Machine Learning 52 (2003); Y. Bengio and
+        Y. Grandvalet, "No unbiased estimator of the variance of k-fold cross-validation", JMLR 5 (2004).
 
     Raises:
         DataError: there are none, or they are different figures.
@@ -132,6 +161,9 @@ def summarize_folds(figures: Sequence[Figure]) -> FoldSummary:
     if len({(figure.name, figure.unit) for figure in figures}) > 1:
         raise DataError(f"the figures must be the same one, got {sorted({figure.name for figure in figures})}")
     values = tuple(figure.value for figure in figures if figure.value is not None)
+    low, high = _interval(values, ratio=ratio, unit=figures[0].unit)
+    if pooled is not None and None not in (low, high, pooled.low, pooled.high):
+        low, high = min(low or 0.0, pooled.low or 0.0), max(high or 0.0, pooled.high or 0.0)
     return FoldSummary(
         figures[0].name,
         statistics.fmean(values) if values else None,
@@ -139,7 +171,22 @@ def summarize_folds(figures: Sequence[Figure]) -> FoldSummary:
         values,
         sum(figure.count for figure in figures),
         figures[0].unit,
+        low,
+        high,
     )
+
+
+def _interval(values: Sequence[float], *, ratio: float | None, unit: str) -> tuple[float | None, float | None]:
+    from scipy.special import stdtrit
+
+    count = len(values)
+    if count < 2:
+        return None, None
+    share = 1 / (count - 1) if ratio is None else ratio
+    mean, spread = statistics.fmean(values), statistics.stdev(values) * math.sqrt(1 / count + share)
+    half = float(stdtrit(count - 1, 0.5 + LEVEL / 2)) * spread
+    low, high = mean - half, mean + half
+    return (max(0.0, low), min(1.0, high)) if unit == "%" else (low, high)
 
 
 def _codes(groups: ArrayLike, *, size: int) -> NDArray[np.int64]:

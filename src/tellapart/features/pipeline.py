@@ -93,12 +93,12 @@ def split_name(feature: str) -> tuple[str, bool]:
     return name, bool(plus)
 
 
-def predict_log_probabilities(pipeline: Any, pixels: NDArray[np.uint8], *, classes: int) -> NDArray[np.float32]:
+def predict_log_probabilities(pipeline: Any, pixels: NDArray[Any], *, classes: int) -> NDArray[np.float32]:
     """Return log-probabilities with one column for every class, also those without a training picture.
 
     Args:
         pipeline: what ``build_pipeline`` returned, trained on labels 0 to ``classes`` − 1.
-        pixels: uint8, (N, H, W, C).
+        pixels: uint8, (N, H, W, C); or what the first step of a part of a pipeline takes, N rows.
         classes: how many classes there are.
 
     Returns:

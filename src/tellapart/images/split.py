@@ -122,6 +122,24 @@ def from_ids(dataset: Dataset, document: Mapping[str, Sequence[str]]) -> Splits:
     return Splits(**found, notes=tuple(document.get("notes", ())))
 
 
+def belonging(dataset: Dataset, *, together: NDArray[np.int64] | None = None) -> NDArray[np.int64] | None:
+    """Return (N,) numbers, equal for pictures that must stay on one side of a split; None where each stands for itself.
+
+    Args:
+        dataset: its groups count; a picture without a group is one by itself.
+        together: as for ``split``.
+
+    Example:
+        >>> from tellapart.images.arrays import ArrayImages
+        >>> pixels = ArrayImages(np.zeros((3, 2, 2), np.uint8))
+        >>> data = Dataset(list("abc"), pixels, [0, 1, 0], class_names=("x", "y"), groups=["Ann", "Ann", "Bob"])
+        >>> belonging(data).tolist()
+        [0, 0, 1]
+    """
+    groups = _group_numbers(dataset, together)
+    return None if groups is None else groups.numbers
+
+
 @dataclasses.dataclass(frozen=True)
 class _Groups:
     """Group numbers, 0 to ``count`` − 1, one a picture; a picture without a group is one by itself.

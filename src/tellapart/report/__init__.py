@@ -4,6 +4,7 @@ from .figures import confusion_figure, curves_figure, reliability_figure
 from .fonts import FontChoice, choose_fonts
 from .page import write_report
 from .selection import wanted_pictures
+from .table_page import write_table
 from .thumbnails import save_thumbnails
 
 __all__ = [
@@ -15,4 +16,5 @@ __all__ = [
     "save_thumbnails",
     "wanted_pictures",
     "write_report",
+    "write_table",
 ]

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import functools
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 from markupsafe import Markup
 
@@ -22,10 +18,11 @@ from . import plain, tables
 from .audit_view import AuditView, read_audit
 from .charts import Line, histogram_chart, line_chart, percent, reliability_chart
 from .contents import Contents, read_contents
+from .folds_view import read_folds
 from .page_data import OWN, answers, embedded_pictures, json_block
+from .rendering import environment, policy, template_text
 from .selection import class_examples
 from .warnings import warnings_of
-from .words import duration
 
 FILE = "report.html"
 STYLES = ("style.css", "parts.css", "print.css")
@@ -59,31 +56,19 @@ def write_report(run: Run) -> Path:
 
 def render(contents: Contents) -> str:
     """Return the page as text."""
-    style = "\n".join(_source(file) for file in STYLES)
-    script = '(() => {\n"use strict";\n' + "\n".join(_source(file) for file in SCRIPTS) + "\n})();"
-    page = _environment().get_template("report.html.j2").render(
+    style = "\n".join(template_text(file) for file in STYLES)
+    script = '(() => {\n"use strict";\n' + "\n".join(template_text(file) for file in SCRIPTS) + "\n})();"
+    page = environment().get_template("report.html.j2").render(
         contents=contents,
         style=Markup(style),
         script=Markup(script),
-        policy=_policy(style=style, script=script),
+        policy=policy(style=style, script=script),
         data=json_block(answers(contents)),
         pictures=json_block(embedded_pictures(contents)),
         **_views(contents),
     )  # fmt: skip
     # A lone surrogate, from a file name that is not UTF-8, cannot be written; its replacement can.
     return page.encode("utf-8", errors="replace").decode("utf-8")
-
-
-def _policy(*, style: str, script: str) -> str:
-    """Return a policy that lets the page's own style and script work, data images show, and nothing else happen."""
-    return (
-        f"default-src 'none'; img-src data:; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-def _digest(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
 
 
 def _views(contents: Contents) -> Mapping[str, Any]:
@@ -111,6 +96,7 @@ def _views(contents: Contents) -> Mapping[str, Any]:
         "splits": tables.splits_rows(contents),
         "recipe_rows": tables.recipe_rows(contents),
         "environment_rows": tables.environment_rows(contents),
+        "folds": read_folds(contents.run),
         "commands": tables.commands(contents),
         "python_lines": tables.python_lines(contents),
     }
@@ -188,18 +174,3 @@ def _confidence(contents: Contents) -> Mapping[str, Any] | None:
             )
         )  # fmt: skip
     return {"charts": charts, "bins": diagram.to_dict()["bins"], "right": tally["right"], "wrong": tally["wrong"]}
-
-
-@functools.lru_cache(maxsize=1)
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("tellapart.report"), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    environment.filters |= {"percent": percent, "counted": counted, "duration": duration}
-    return environment
-
-
-@functools.cache
-def _source(file: str) -> str:
-    return (Path(__file__).parent / "templates" / file).read_text(encoding="utf-8").strip()

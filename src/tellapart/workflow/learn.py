@@ -6,6 +6,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -223,6 +224,7 @@ def _learn_head(
 ) -> tuple[dict[str, object], dict[str, Predictions], NDArray[np.float32]]:
     """Learn the last layer; what it says comes from the features, so that no picture is seen twice."""
     started = time.perf_counter()
+    cached = _features_file(net, prepared).exists()
     features = _set_learnt_head(net, prepared, progress=progress)
     with torch.inference_mode():
         predictions = predict_splits(
@@ -230,17 +232,21 @@ def _learn_head(
         )
     seconds = round(time.perf_counter() - started, 3)
     outcome = {"best_epoch": 0, "epochs": 0, "stopped": "last layer learnt", "seconds": seconds, "findings": []}
-    return outcome, predictions, features
+    return {**outcome, "features_cached": cached}, predictions, features
+
+
+def _features_file(net: Net, prepared: Prepared) -> Path:
+    """Return where the features of these pictures are kept: the name tells weights and preprocessing apart."""
+    return prepared.pixel_file.with_name(f"features-{weights_digest(net, prepared.preprocessing)}.npy")
 
 
 def _set_learnt_head(net: Net, prepared: Prepared, *, progress: Progress) -> NDArray[np.float32]:
     """Give a pretrained network the last layer that a logistic regression learns on its features; return those."""
-    cache = prepared.pixel_file.with_name(f"features-{weights_digest(net, prepared.preprocessing)}.npy")
     features = embed_pixels(
         net,
         prepared.pixels,
         prepared.preprocessing,
-        cache=cache,
+        cache=_features_file(net, prepared),
         threads=prepared.recipe.training.threads,
         progress=progress,
     )

@@ -18,6 +18,7 @@ from ..progress import SILENT, Progress, Quiet
 from ..recipe import Recipe
 from ..run import Run, new_run_path
 from .closer import look_closer
+from .folds import cross_validate, fold_splits
 from .learn import Learned, baseline_of, learn, task_of
 from .pictures import keep_thumbnails
 from .prepare import LABELS, Prepared, open_run_source, open_source, prepare
@@ -61,11 +62,16 @@ def train(
     recipe = recipe or Recipe()
     source = recipe.data.source if source is None else source
     if source is not None:
-        recipe = recipe.changed(data={"source": _absolute(source)})
+        recipe = recipe.changed(data={"source": absolute_source(source)})
     if recipe.data.labels is not None:
-        recipe = recipe.changed(data={"labels": _absolute(recipe.data.labels)})
+        recipe = recipe.changed(data={"labels": absolute_source(recipe.data.labels)})
     if seconds is not None and recipe.training.epochs is not None:
         raise RecipeError(f"epochs = {recipe.training.epochs} contradicts a time of {seconds:g} s: give one of them")
+    if seconds is not None and recipe.folds is not None:
+        raise RecipeError(
+            f"folds = {recipe.folds} contradicts a time of {seconds:g} s, which is for one training: give epochs in "
+            "place of a time"
+        )
     dataset = open_source(recipe.data)
     check_nets(recipe, progress=progress)
     run = Run.create(out or new_run_path("runs", dataset.name), recipe)
@@ -118,11 +124,14 @@ def _main_job(run: Run, dataset: Dataset, *, fresh: bool = False, started: float
 
     with run.locked(), _status_kept(run, fresh=fresh, progress=progress):
         prepared = prepare(run, dataset, progress=progress)
+        folds = fold_splits(prepared, progress=progress) if prepared.recipe.folds else []
         _save_environment(run, prepared)
         baselines = _learn_baselines(run, prepared, progress=progress)
         if run.has("time.json") and not run.load("time")["fitted"]:
             prepared = in_time(run, prepared, started=started, progress=progress)
         learned = learn(run, prepared, progress=progress)
+        if folds and not learned.interrupted:
+            cross_validate(run, prepared, folds, progress=progress)
         run.save("evaluation", evaluate_all(prepared, learned, baselines))
         if not learned.interrupted:
             look_closer(run, prepared, learned.classifier, learned.predictions, progress=progress)
@@ -228,7 +237,8 @@ def _status_kept(run: Run, *, fresh: bool, progress: Progress) -> Iterator[None]
         raise
 
 
-def _absolute(source: str | Path) -> str:
+def absolute_source(source: str | Path) -> str:
+    """Return a path as it can be found from any folder; a bundled name stays as it is."""
     path = Path(source).expanduser()
     try:
         return str(path.resolve()) if path.exists() else str(source)

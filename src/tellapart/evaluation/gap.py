@@ -1,0 +1,65 @@
+"""Gap: how far one classifier's macro F1 on pictures from elsewhere lies from that on its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .figure import Figure
+from .intervals import Floats, bootstrap_confusions, percentile_interval
+from .metrics import confusion_matrix
+from .predictions import Predictions
+
+
+def macro_f1_gap(
+    own: Predictions, other: Predictions, *, confidence_level: float = 0.95, resamples: int = 1000, seed: int = 0
+) -> Figure:
+    """Return the macro F1 on other pictures less that on one's own, with a bootstrap interval.
+
+    The two sets are of different pictures, so that each is resampled by itself, groups whole. Each macro F1 is the mean
+    over the classes that have pictures in its set.
+
+    Args:
+        own: what a classifier says of one's own pictures.
+        other: what it says of the pictures from elsewhere.
+        confidence_level: of the interval.
+        resamples: bootstrap samples of each set.
+        seed: of the bootstrap.
+
+    Example:
+        >>> said = [[1, 0], [1, 0], [0, 1], [0, 1]]
+        >>> own = Predictions(list("abcd"), said, [0, 0, 1, 1], ("cat", "dog"))
+        >>> other = Predictions(list("efgh"), said, [0, 1, 0, 1], ("cat", "dog"))
+        >>> macro_f1_gap(own, other).short()
+        '−50.0 points'
+    """
+    own, other = own.labelled(), other.labelled()
+    mine, theirs = (_samples(one, resamples=resamples, seed=seed + i) for i, one in enumerate((own, other)))
+    low, high = percentile_interval(theirs - mine, confidence_level=confidence_level)
+    value = _value(other) - _value(own)
+    return Figure(
+        value, float(low), float(high), len(other), "difference in macro F1", "points", confidence_level, "bootstrap"
+    )  # fmt: skip
+
+
+def _value(predictions: Predictions) -> float:
+    confusion = confusion_matrix(predictions)
+    right, actual, said = confusion.diagonal(), confusion.sum(axis=1), confusion.sum(axis=0)
+    return float(_macro_f1(right[None], actual[None], said[None])[0])
+
+
+def _samples(predictions: Predictions, *, resamples: int, seed: int) -> Floats:
+    groups = predictions.group_numbers()
+    by_group = None if groups is None else np.column_stack([groups, predictions.labels, predictions.predicted()])
+    drawn = bootstrap_confusions(confusion_matrix(predictions), by_group=by_group, resamples=resamples, seed=seed)
+    return _macro_f1(*drawn)
+
+
+def _macro_f1(right: NDArray[Any], actual: NDArray[Any], said: NDArray[Any]) -> Floats:
+    """Return (R,) macro F1 of (R, K) counts: the mean over the classes that have pictures."""
+    f1: Floats = np.zeros(actual.shape)
+    np.divide(2 * right, actual + said, out=f1, where=actual > 0)
+    means: Floats = f1.sum(axis=1) / (actual > 0).sum(axis=1)
+    return means

@@ -1,0 +1,224 @@
+"""Fill the table: row after row, each kept when it is finished, so that a killed table goes on where it was."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import shlex
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from ...errors import RunError, RunExistsError, RunUnwritableError, TellapartError
+from ...evaluation import ExperimentTable, Predictions, TableRow, compare, seconds_text
+from ...progress import SILENT, Progress, Quiet
+from ...report import write_table
+from ...run import Run, new_run_path
+from ...wording import counted
+from ..main_job import absolute_source
+from ..prepare import open_source
+from .methods import Method, default_methods, every_method, parse_method
+from .plan import FILE as PLAN
+from .plan import TablePlan
+from .rows import RowJob, jobs_of, keep_row, kept_row, make_row, row_predictions
+from .setting import PICTURES, Setting, open_external, read_setting
+
+PHOTOGRAPHS = "photographs"
+
+
+def make_table(
+    plan: TablePlan, *, out: str | Path | None = None, progress: Progress = SILENT
+) -> tuple[ExperimentTable, Path]:
+    """Train and measure every method on the same pictures, one row each.
+
+    Each row is what the same training alone gives: a network's row is a run of the main job with its recipe and seed,
+    a classical one a pipeline of ``build_pipeline``. The test pictures are left for the one that is chosen.
+
+    Args:
+        plan: the pictures and the rows.
+        out: the table's folder; a new one below ``runs/`` where None.
+        progress: is told of each row.
+
+    Returns:
+        the table, and its folder: ``table.html``, ``table.csv``, ``table.json``, and ``rows/``.
+
+    Raises:
+        TellapartError: with one sentence that says what to do; nothing half-written stays.
+
+    Example:
+        >>> import tempfile
+        >>> from tellapart import Recipe
+        >>> plan = TablePlan(Recipe.make(data={"source": "digits"}), rows=("pixels/nearest-neighbours",))
+        >>> table, _ = make_table(plan, out=tempfile.mkdtemp())
+        >>> (table.rows[0].validation.value or 0) > 0.95
+        True
+    """
+    for name in plan.rows:
+        parse_method(name)  # a mistyped name is said before anything is read
+    dataset = open_source(plan.recipe.data)
+    source = absolute_source(str(plan.recipe.data.source))
+    external = None if plan.external is None else absolute_source(plan.external)
+    if external is not None:
+        open_external(external, dataset)
+    recipe = plan.recipe.changed(data={"source": source})
+    if recipe.data.labels is not None:
+        recipe = recipe.changed(data={"labels": absolute_source(recipe.data.labels)})
+    plan = dataclasses.replace(plan, recipe=recipe, external=external)
+    folder = _new_folder(Path(out) if out is not None else new_run_path("runs", f"{dataset.name}-table"))
+    plan.save(folder)
+    return _fill(plan, folder, progress=progress), folder
+
+
+def resume_table(path: str | Path, *, progress: Progress = SILENT) -> tuple[ExperimentTable, Path]:
+    """Go on with a table that was killed or stopped: finished rows stay, a network's row goes on at its last epoch.
+
+    Raises:
+        RunNotFoundError: there is no table.
+        RunCorruptError: its files are damaged, or its pictures have changed.
+    """
+    folder = Path(path)
+    return _fill(TablePlan.load(folder), folder, progress=progress), folder
+
+
+def _new_folder(folder: Path) -> Path:
+    if (folder / PLAN).exists():
+        raise RunExistsError(
+            f"a table stands at {str(folder)!r} already: go on with it by --resume {folder}, or choose another --out"
+        )
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RunExistsError(f"{str(folder)!r} exists and is not an empty folder: choose another --out")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunUnwritableError(
+            f"cannot write {str(folder)!r}: {error.strerror or error}: choose another --out"
+        ) from error
+    return folder
+
+
+def _fill(plan: TablePlan, folder: Path, *, progress: Progress) -> ExperimentTable:
+    with Run(folder).locked(), _said_how_to_go_on(folder, progress):
+        setting = read_setting(plan, folder, progress=progress)
+        jobs = jobs_of(_methods(plan, setting, progress=progress), plan, setting)
+        rows: dict[RowJob, TableRow] = {}
+        with progress.task("table", total=len(jobs), unit="rows"):
+            for number, job in enumerate(jobs, start=1):
+                row = kept_row(folder / job.folder)
+                if row is None:
+                    inner = Quiet(progress, name=f"row {number} of {len(jobs)}: {job.title}")
+                    row = _row(job, plan, setting=setting, table=folder, progress=inner)
+                    keep_row(folder / job.folder, row)
+                rows[job] = row
+                progress.advance(note=_live(row))
+                table = _table(rows, plan, setting=setting, folder=folder)
+                write_table(table, folder)
+    return table
+
+
+@contextlib.contextmanager
+def _said_how_to_go_on(folder: Path, progress: Progress) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        progress.warn(f"to go on: tellapart compare --resume {shlex.quote(str(folder))}")
+        raise
+
+
+def _methods(plan: TablePlan, setting: Setting, *, progress: Progress) -> list[Method]:
+    if plan.rows:
+        return [parse_method(name) for name in plan.rows]
+    scratch = setting.prepared.recipe.net.name
+    if plan.every:
+        return every_method(scratch=scratch)
+    methods, notes = default_methods(
+        scratch=scratch,
+        pictures=len(setting.prepared.dataset),
+        training=len(setting.prepared.splits.train),
+        photographs=setting.prepared.audit.kind.name == PHOTOGRAPHS,
+    )
+    for note in notes:
+        progress.say(note)
+    return methods
+
+
+def _row(job: RowJob, plan: TablePlan, *, setting: Setting, table: Path, progress: Progress) -> TableRow:
+    """Return a row; one that cannot be made says why in place of figures, and the others are made all the same."""
+    try:
+        return make_row(job, plan, setting=setting, table=table, progress=progress)
+    except RunError:
+        raise  # of the folder: a full disk, a damaged file
+    except TellapartError as error:
+        return TableRow(
+            name=job.method.name, kind=job.method.kind, variant=job.variant.label, folder=job.folder, failed=str(error)
+        )
+
+
+def _live(row: TableRow) -> str:
+    if row.validation is None:
+        return f"{row.title}: left out: {row.failed}"
+    elsewhere = "" if row.external is None else f", elsewhere {row.external.short()}"
+    return f"{row.title}: F1 {row.validation.short()}{elsewhere}, trained in {seconds_text(row.train_seconds)}"
+
+
+def _table(rows: Mapping[RowJob, TableRow], plan: TablePlan, *, setting: Setting, folder: Path) -> ExperimentTable:
+    said = {job: row_predictions(job, setting=setting, table=folder) for job, row in rows.items() if not row.failed}
+    return ExperimentTable(
+        folder.resolve().name, tuple(_against_best(rows, said)), _facts(plan, setting), _notes(plan, setting)
+    )
+
+
+def _against_best(rows: Mapping[RowJob, TableRow], said: Mapping[RowJob, Predictions]) -> Iterator[TableRow]:
+    """Yield the rows, each with its accuracy less that of the best on validation, on the same pictures."""
+    best = max(said, key=lambda job: said[job].correct().mean(), default=None)
+    for job, row in rows.items():
+        if best is None or job not in said or job == best:
+            yield row
+        else:
+            yield dataclasses.replace(row, versus_best=compare(said[best], said[job]).difference)
+
+
+def _facts(plan: TablePlan, setting: Setting) -> dict[str, str]:
+    prepared = setting.prepared
+    height, width = prepared.preprocessing.image_size
+    colour = "grey" if prepared.preprocessing.channels == 1 else "colour"
+    facts = {
+        "pictures": str(prepared.recipe.data.source),
+        "train on": counted(len(prepared.splits.train), "picture"),
+        "validated on": counted(len(prepared.splits.validation), "picture"),
+        "left for the test": counted(len(prepared.splits.test), "picture"),
+        "classes": f"{len(setting.class_names):,}",
+        "size from scratch": f"{height}x{width} {colour}",
+        "seed": str(setting.seed),
+        "threads": str(plan.recipe.training.threads or f"{setting.threads}, networks as each row's recipe says"),
+    }
+    if setting.external is not None:
+        facts["from elsewhere"] = f"{plan.external}, {counted(len(setting.external), 'picture')}"
+    return facts
+
+
+def _notes(plan: TablePlan, setting: Setting) -> tuple[str, ...]:
+    notes = [
+        "F1 is the mean of the classes' F1 (macro), with 95% bootstrap intervals.",
+        "Networks chose their epoch on the validation pictures, which flatters them there a little.",
+        "The test pictures were not looked at: they are for the row that is chosen.",
+    ]
+    if setting.external is not None:
+        notes.append("The difference is F1 elsewhere less F1 on validation: by so much validation flatters.")
+    if plan.noise:
+        notes.append(
+            f"Noise {plan.noise:g}: Gaussian noise of that deviation, as a share of the range, lies on training and "
+            "validation pictures; pictures from elsewhere are as they are."
+        )
+    if plan.copies:
+        changes = ", ".join(f"{name} {value:g}" for name, value in setting.changes.parts().items())
+        notes.append(f"{plan.copies:,} copies: so many changed copies join the training pictures ({changes}).")
+    if plan.shuffled_pixels:
+        notes.append(
+            "Shuffled pixels: one permutation for all pictures, so that neighbours are neighbours no more. What falls "
+            "was using where things are; networks are to be read beside their row without random changes."
+        )
+    return tuple(notes)
+
+
+def table_folder(path: Path | str) -> bool:
+    """Return whether a table stands at a path."""
+    return (Path(path) / PLAN).is_file() or (Path(path) / PICTURES / "recipe.json").is_file()

@@ -1,0 +1,217 @@
+"""The rows: how each is learnt and measured, and how it is kept."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import RunCorruptError
+from ...evaluation import Evaluation, Predictions, TableRow, evaluate, macro_f1_gap
+from ...images.dataset import Dataset
+from ...images.preprocessing import Preprocessing
+from ...progress import SILENT, Progress
+from ...run import Run, whole
+from ...training import choose
+from .classical import learn_classical
+from .methods import Method
+from .network import costs_of, learn_network, measure_elsewhere, network_recipe, varied_recipe
+from .plan import TablePlan
+from .setting import MOST_PIXELS, Setting
+from .variants import Variant, save_arrays, vary
+
+ROW = "row.json"
+CERTAIN = 20.0
+"""The logit of the majority class: as good as certain."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RowJob:
+    """One row that is to be made: a method on a variant of the pictures."""
+
+    method: Method
+    variant: Variant
+
+    @property
+    def folder(self) -> str:
+        """Where the row lies, below the table's folder."""
+        return f"rows/{self.method.slug}{'--' + self.variant.slug if self.variant.slug else ''}"
+
+    @property
+    def title(self) -> str:
+        """What a person reads."""
+        return f"{self.method.name}, {self.variant.label}" if self.variant.label else self.method.name
+
+
+def jobs_of(methods: list[Method], plan: TablePlan, setting: Setting) -> list[RowJob]:
+    """Return the rows of a table: all methods on the pictures as they are, then on each variant.
+
+    Beside networks on shuffled pixels, which have no random changes, the same without shuffling are a row, too.
+    """
+    variants = {
+        "plain": Variant(),
+        "noise": Variant("noise", noise=plan.noise),
+        "copies": Variant("copies", copies=plan.copies, changes=setting.changes),
+        "shuffled": Variant("shuffled"),
+    }
+    jobs = []
+    for kind in plan.variants:
+        for method in methods:
+            if method.kind == "majority class" and kind != "plain":
+                continue
+            if kind == "shuffled" and method.net and method.transfer != "features":
+                jobs.append(RowJob(method, Variant("unchanged")))
+            jobs.append(RowJob(method, variants[kind]))
+    return jobs
+
+
+def kept_row(folder: Path) -> TableRow | None:
+    """Return a row that was finished before; None where there is none."""
+    try:
+        return TableRow.from_dict(json.loads((folder / ROW).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, AttributeError) as error:
+        raise RunCorruptError(f"{folder / ROW} is damaged ({error}): remove it, and its row is made again") from None
+
+
+def keep_row(folder: Path, row: TableRow) -> None:
+    """Write a finished row, whole or not at all: from now on it is not made again."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with whole(folder / ROW) as beside:
+        beside.write_text(json.dumps(row.to_dict(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def make_row(job: RowJob, plan: TablePlan, *, setting: Setting, table: Path, progress: Progress = SILENT) -> TableRow:
+    """Learn and measure one row.
+
+    Raises:
+        TellapartError: it cannot be made.
+        KeyboardInterrupt: a person stopped it.
+    """
+    folder = table / job.folder
+    if job.method.kind == "majority class":
+        predictions, costs = _majority(setting, folder)
+    elif job.method.kind == "classical":
+        predictions, costs = _classical(job, setting, folder)
+    else:
+        predictions, costs = _network(job, plan, setting=setting, table=table, progress=progress)
+    validation = evaluate(predictions["validation"])
+    external = evaluate(predictions["external"]) if "external" in predictions else None
+    return TableRow(
+        name=job.method.name, kind=job.method.kind, variant=job.variant.label, folder=job.folder,
+        validation=validation["macro_f1"], accuracy=validation["accuracy"],
+        external=None if external is None else external["macro_f1"],
+        gap=None if external is None else macro_f1_gap(predictions["validation"], predictions["external"]),
+        **{**costs, "notes": (*costs["notes"], *_missing(external, setting))},
+    )  # fmt: skip
+
+
+def _missing(external: Evaluation | None, setting: Setting) -> tuple[str, ...]:
+    absent = [] if external is None else [one.name for one in external.classes if not one.count]
+    return (f"elsewhere has no pictures of {len(absent)} of {len(setting.class_names)} classes",) if absent else ()
+
+
+def row_predictions(job: RowJob, *, setting: Setting, table: Path) -> Predictions:
+    """Return what a finished row says of the validation pictures, by the pictures' own ids and groups.
+
+    Raises:
+        RunCorruptError: they are not those of the table.
+    """
+    found = Predictions.load(table / job.folder / "predictions" / "validation.npz")
+    own = setting.prepared.dataset.select(setting.prepared.splits.validation)
+    plain = job.variant.kind == "plain"
+    if found.labels.tolist() != own.labels.tolist() or (plain and found.ids.tolist() != own.ids.tolist()):
+        raise RunCorruptError(
+            f"the row {job.title!r} was measured on other pictures than the table's: remove {job.folder!r} in the "
+            "table's folder, and it is made again"
+        )
+    return dataclasses.replace(found, ids=own.ids, groups=own.groups)
+
+
+def _said_of_validation(setting: Setting, logits: NDArray[np.float32]) -> Predictions:
+    own = setting.prepared.dataset.select(setting.prepared.splits.validation)
+    return Predictions(own.ids, logits, own.labels, setting.class_names, own.groups)
+
+
+def _said_of_external(external: Dataset, logits: NDArray[np.float32]) -> Predictions:
+    return Predictions(external.ids, logits, external.labels, external.class_names, external.groups)
+
+
+def _majority(setting: Setting, folder: Path) -> tuple[dict[str, Predictions], dict[str, Any]]:
+    dataset, splits = setting.prepared.dataset, setting.prepared.splits
+    counts = np.bincount(dataset.labels[splits.train], minlength=len(setting.class_names))
+
+    def always(count: int) -> NDArray[np.float32]:
+        logits = np.zeros((count, len(counts)), dtype=np.float32)
+        logits[:, counts.argmax()] = CERTAIN
+        return logits
+
+    found = {"validation": _said_of_validation(setting, always(len(splits.validation)))}
+    if setting.external is not None:
+        found["external"] = _said_of_external(setting.external, always(len(setting.external)))
+    _keep(found, folder)
+    return found, {"train_seconds": 0.0, "predict_ms": 0.0, "size_bytes": 0, "notes": ()}
+
+
+def _classical(job: RowJob, setting: Setting, folder: Path) -> tuple[dict[str, Predictions], dict[str, Any]]:
+    plain = setting.material(setting.prepared.preprocessing, most_pixels=MOST_PIXELS)
+    material = vary(plain, job.variant, seed=setting.seed)
+    result = learn_classical(
+        job.method, material, classes=len(setting.class_names), seed=setting.seed, threads=setting.threads,
+        cache=setting.features,
+    )  # fmt: skip
+    found = {"validation": _said_of_validation(setting, result.validation)}
+    if result.external is not None and setting.external is not None:
+        found["external"] = _said_of_external(setting.external, result.external)
+    _keep(found, folder)
+    costs = {"train_seconds": result.train_seconds, "predict_ms": result.predict_ms, "size_bytes": result.size_bytes}
+    return found, {**costs, "notes": result.notes}
+
+
+def _network(
+    job: RowJob, plan: TablePlan, *, setting: Setting, table: Path, progress: Progress
+) -> tuple[dict[str, Predictions], dict[str, Any]]:
+    external, recipe = plan.external, network_recipe(job.method, plan.recipe)
+    if job.variant.kind != "plain":
+        resolved = Run.open(table / RowJob(job.method, Variant()).folder).recipe
+        file, elsewhere = _varied_files(job, choose.preprocessing_of(resolved.data), setting=setting, table=table)
+        recipe, external = varied_recipe(resolved, job.variant, file=file), elsewhere or external
+    run = learn_network(table / job.folder, recipe, progress=progress)
+    found = {"validation": row_predictions(job, setting=setting, table=table)}
+    if external is not None:
+        found["external"] = measure_elsewhere(run, external, progress=progress)
+    return found, dict(costs_of(run, setting.prepared))
+
+
+def _varied_files(
+    job: RowJob, preprocessing: Preprocessing, *, setting: Setting, table: Path
+) -> tuple[Path, str | None]:
+    """Write a network's pictures of a variant at its size, once; return them, and those from elsewhere if they change.
+
+    What stands in the table's folder is a source like any other: the row can be trained from it alone.
+    """
+    height, width = preprocessing.image_size
+    stem = f"{job.variant.slug}-{height}x{width}x{preprocessing.channels}"
+    file, elsewhere = table / "data" / f"{stem}.npz", table / "data" / f"{stem}-elsewhere.npz"
+    moved = job.variant.kind == "shuffled" and setting.external is not None
+    if not file.exists() or (moved and not elsewhere.exists()):
+        material = vary(setting.material(preprocessing), job.variant, seed=setting.seed)
+        if moved and material.external is not None and material.external_labels is not None:
+            pictures: dict[str, NDArray[Any]] = {"x": material.external, "y": material.external_labels}
+            save_arrays(pictures, elsewhere, class_names=setting.class_names)
+        own: dict[str, NDArray[Any]] = {"x_train": material.train, "y_train": material.train_labels}
+        own |= {"x_validation": material.validation, "y_validation": material.validation_labels}
+        save_arrays(own, file, class_names=setting.class_names)
+    return file, str(elsewhere) if moved else None
+
+
+def _keep(found: dict[str, Predictions], folder: Path) -> None:
+    (folder / "predictions").mkdir(parents=True, exist_ok=True)
+    for name, predictions in found.items():
+        with whole(folder / "predictions" / f"{name}.npz") as beside:
+            predictions.save(beside)

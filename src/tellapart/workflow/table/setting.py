@@ -1,0 +1,159 @@
+"""The setting of a table: the pictures that all rows share, read and split once."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import ClassMismatchError, DataError, SplitError, TellapartError
+from ...images import open_dataset
+from ...images.cache import cache_folder, scan
+from ...images.dataset import Dataset, Splits
+from ...images.parallel import usable_processors
+from ...images.preprocessing import Preprocessing
+from ...progress import SILENT, Progress
+from ...recipe import AUGMENTATIONS, AugmentRecipe, Recipe
+from ...run import Run
+from ...training.machine import describe
+from ...wording import counted
+from ..learn import shrunk
+from ..prepare import Prepared, open_source, prepare
+from .plan import TablePlan
+from .variants import Material
+
+PICTURES = "pictures"
+"""The folder of the audit, the splits and the choices that all rows share."""
+
+MOST_PIXELS = 10_000
+"""Pixels of a picture above which classical rows see it averaged down, as the baselines of a run do."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """What all rows share.
+
+    Attributes:
+        prepared: pictures, splits and the recipe of a training from scratch.
+        external: pictures from elsewhere whose classes are known, labels in the own classes; None for none.
+        threads: of the classical rows.
+        changes: what changes copies.
+        features: where features are kept.
+    """
+
+    prepared: Prepared
+    external: Dataset | None
+    threads: int
+    changes: AugmentRecipe
+    features: Path
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes' names."""
+        return self.prepared.dataset.class_names
+
+    @property
+    def seed(self) -> int:
+        """Of everything random."""
+        return self.prepared.recipe.training.seed
+
+    def material(self, preprocessing: Preprocessing, *, most_pixels: int | None = None) -> Material:
+        """Return the pictures of all rows at one size, averaged down where they are larger than ``most_pixels``."""
+        dataset, splits = self.prepared.dataset, self.prepared.splits
+        height, width = preprocessing.image_size
+        factor = 1 if most_pixels is None else max(1, int(np.ceil(np.sqrt(height * width / most_pixels))))
+        own = _at(scan(dataset, preprocessing).pixels, splits, factor=factor)
+        external, labels = None, None
+        if self.external is not None:
+            scanned = scan(self.external, preprocessing)
+            where = np.flatnonzero(scanned.facts["readable"])
+            external = _at(scanned.pixels, Splits(where, np.array([]), np.array([])), factor=factor)[where]
+            labels = self.external.labels[where]
+        return Material(
+            own[splits.train], dataset.labels[splits.train], own[splits.validation],
+            dataset.labels[splits.validation], external, labels,
+        )  # fmt: skip
+
+
+def _at(pixels: NDArray[np.uint8], splits: Splits, *, factor: int) -> NDArray[np.uint8]:
+    return shrunk(pixels, splits, factor=factor) if factor > 1 else pixels
+
+
+def scratch_recipe(recipe: Recipe) -> Recipe:
+    """Return the recipe of the row that is trained from scratch: its pictures are those of all rows."""
+    name = "compact" if recipe.net.name == "auto" else recipe.net.name
+    sections = recipe.model_dump()
+    sections["net"] |= {"name": name, "weights": "none"}
+    sections["training"] |= {"transfer": "none"}
+    return Recipe.make(**{**sections, "baselines": ()})
+
+
+def read_setting(plan: TablePlan, folder: Path, *, progress: Progress = SILENT) -> Setting:
+    """Read, audit and split the pictures of all rows, or take up what the folder has of that.
+
+    Raises:
+        TellapartError: as ``prepare``; a folder in which nothing stood before is removed then.
+        SplitError: there are no validation pictures to compare on.
+    """
+    fresh = not (folder / PICTURES / "recipe.json").exists()
+    if fresh:
+        shutil.rmtree(folder / PICTURES, ignore_errors=True)
+    try:
+        dataset = open_source(plan.recipe.data)
+        external = None if plan.external is None else open_external(plan.external, dataset, progress=progress)
+        recipe = scratch_recipe(plan.recipe)
+        run = Run.create(folder / PICTURES, recipe) if fresh else Run.open(folder / PICTURES)
+        prepared = prepare(run, dataset, progress=progress)
+        if not len(prepared.splits.validation):
+            raise SplitError("there are no validation pictures to compare on: set validation_fraction above 0")
+    except TellapartError:
+        if fresh:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+    training = prepared.recipe.training
+    run.save("environment", {**describe(), "seed": training.seed, "data": run.load("data")})
+    if external is not None:
+        external = _readable(external, prepared.preprocessing, progress=progress)
+    return Setting(
+        prepared, external, plan.recipe.training.threads or usable_processors(),
+        training.augment if training.augment and training.augment.parts() else AUGMENTATIONS["writing"],
+        cache_folder() / "features",
+    )  # fmt: skip
+
+
+def open_external(source: str, dataset: Dataset, *, progress: Progress = SILENT) -> Dataset:
+    """Return the pictures from elsewhere whose classes are known; classes are matched by name.
+
+    Raises:
+        ClassMismatchError: no class name is the same.
+    """
+    found = open_dataset(source)
+    if not set(found.class_names) & set(dataset.class_names):
+        raise ClassMismatchError(
+            f"no class of {source!r} ({_some(found.class_names)}) is one of {dataset.name!r} "
+            f"({_some(dataset.class_names)}): classes are matched by name, so rename the folders or labels"
+        )
+    matched = found.with_class_names(dataset.class_names)
+    known = matched.labels >= 0
+    if unknown := sorted(set(found.class_names) - set(dataset.class_names)):
+        left_out = counted(int((~known).sum()), "picture")
+        progress.warn(f"{left_out} from elsewhere left out, of classes that do not train: {_some(tuple(unknown))}")
+    return matched.select(known)
+
+
+def _readable(external: Dataset, preprocessing: Preprocessing, *, progress: Progress) -> Dataset:
+    scanned = scan(external, preprocessing, progress=progress)
+    if scanned.problems:
+        progress.warn(f"{counted(len(scanned.problems), 'picture')} from elsewhere left out: unreadable")
+    readable = scanned.facts["readable"]
+    if not readable.any():
+        raise DataError(f"none of the {len(external):,} pictures of known classes in {external.name!r} can be read")
+    return external.select(readable)
+
+
+def _some(names: tuple[str, ...]) -> str:
+    shown = ", ".join(repr(name) for name in names[:5])
+    return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown

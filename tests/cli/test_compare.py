@@ -1,0 +1,82 @@
+"""``tellapart compare``: runs, or one set of pictures; and what is neither."""
+
+import json
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def table(call, good, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("compared") / "table"
+    called = call("compare", good, "--row", "majority-class", "--row", "softmax", "--image-size", "8", "--epochs", 1,
+                  "--threads", 1, "--seed", 3, "--out", folder, columns=40)  # fmt: skip
+    assert called.status == 0, called.err
+    return folder, called
+
+
+def test_a_table_is_printed_whole_on_a_narrow_terminal(table):
+    folder, called = table
+    lines = called.out.splitlines()
+    assert lines[0].split() == ["row", "validation", "F1", "interval", "train", "predict", "size"]
+    assert {line.split()[0] for line in lines[1:3]} == {"majority-class", "softmax"}
+    assert lines[3:] == [f"{kind:<6}{folder / f'table.{kind}'}" for kind in ("html", "csv", "json")]
+
+
+def test_a_table_has_what_was_asked_for(table):
+    folder, called = table
+    plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+    assert (plan["rows"], plan["recipe"]["training"]["epochs"]) == (["majority-class", "softmax"], 1)
+    recipe = json.loads((folder / "rows/softmax/recipe.json").read_text(encoding="utf-8"))
+    assert (recipe["training"]["seed"], recipe["data"]["image_size"]) == (3, [8, 8])
+    assert "softmax: F1" in called.err
+
+
+def test_a_finished_table_is_shown_again(call, table):
+    folder, called = table
+    assert call("compare", "--resume", folder).out == called.out
+
+
+def test_rows_are_runs_that_can_be_compared_and_used(call, table, good, trained):
+    row = table[0] / "rows" / "softmax"
+    assert call("predict", row, good / "a" / "0.png").status == 0
+    both = call("compare", row, trained)
+    assert both.status == 0, both.err
+    assert "training.seed" in both.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "say what to compare"),
+        (["RUN"], "is one run, and comparing needs two or more"),
+        (["RUN", "PHOTOS"], "is no run, and 'RUN' is one: give run folders alone, or one set of pictures alone"),
+        (["PHOTOS", "RUN"], "is no run, and 'RUN' is one"),
+        (
+            ["PHOTOS", "PHOTOS"],
+            "a table is of one set of pictures: name one, with pictures from elsewhere",
+        ),
+        (["TABLE"], "is a table: go on with it by --resume"),
+        (["RUN", "TABLE"], "is a table"),
+        (["RUN", "RUN", "--noise", "0.1", "--shuffled-pixels"], "--noise, --shuffled-pixels would be ignored"),
+        (["PHOTOS", "--split", "test"], "--split would be ignored: it is for runs"),
+        (["PHOTOS", "--row", "hog"], "a feature needs a classifier"),
+        (["PHOTOS", "--row", "hog/svm-rbf", "--every"], "contradict each other"),
+        (["PHOTOS", "--noise", "7"], "noise must be 0 to 1"),
+        (["PHOTOS", "--augment", "-1"], "augment must be 0 to"),
+        (["PHOTOS", "--drop-leaks", "--allow-leaks"], "contradict each other"),
+        (["PHOTOS", "--external", "nowhere"], "nowhere"),
+        (["nowhere"], "nowhere"),
+        (["--resume", "RUN"], "there is no table at 'RUN'"),
+        (["--resume", "TABLE", "--noise", "0.1"], "give no other choices beside it"),
+        (["--resume", "TABLE", "PHOTOS"], "give no other choices beside it"),
+    ],
+)
+def test_misuse_is_one_line_and_costs_nothing(arguments, words, call, good, trained, table, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    known = {"RUN": str(trained), "PHOTOS": str(good), "TABLE": str(table[0])}
+    called = call("compare", *(known.get(one, one) for one in arguments))
+    assert (called.status, called.out, called.err.count("\n")) == (2, "", 1)
+    for name, path in known.items():
+        words = words.replace(f"'{name}'", f"'{path}'")
+    assert words in called.err
+    assert not list(tmp_path.iterdir())

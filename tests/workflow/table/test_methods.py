@@ -1,0 +1,92 @@
+"""The rows' names, and which rows a table has."""
+
+import pytest
+
+from tellapart.errors import RecipeError, UnknownNameError
+from tellapart.features import classifiers, features
+from tellapart.workflow.table import TablePlan, default_methods, every_method, parse_method
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("majority-class", "majority class"),
+        ("pixels/random-forest", "classical"),
+        ("hog+pca/svm-rbf", "classical"),
+        ("compact", "from scratch"),
+        ("efficientnet_lite0:features", "transfer"),
+        ("vgg16:finetune", "transfer"),
+    ],
+)
+def test_names_are_read(text, kind):
+    method = parse_method(text)
+    assert (method.name, method.kind) == (text, kind)
+    assert not set(method.slug) & set("/:\\ ")
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "words"),
+    [
+        ("hogg/svm-rbf", UnknownNameError, "did you mean 'hog'"),
+        ("hog/svm", UnknownNameError, "no classifier is called 'svm'"),
+        ("hog", RecipeError, "a feature needs a classifier behind a slash, such as 'hog/svm-rbf'"),
+        ("hog+pcs/svm-rbf", RecipeError, r"'\+pca' and nothing else"),
+        ("compct", UnknownNameError, "did you mean 'compact'"),
+        ("compact:features", RecipeError, "no published weights to transfer: ask for 'compact' alone"),
+        ("vgg16:feature", RecipeError, "behind a network stands :features, :frozen or :finetune"),
+    ],
+)
+def test_names_that_are_none(text, error, words):
+    with pytest.raises(error, match=words):
+        parse_method(text)
+
+
+def test_the_default_has_every_feature_but_the_coarsest_and_every_classifier():
+    methods, notes = default_methods(scratch="compact", pictures=2000, training=1200, photographs=True)
+    classical = [one for one in methods if one.kind == "classical"]
+    assert {one.classifier for one in classical} == set(classifiers.names())
+    assert {one.feature.removesuffix("+pca") for one in classical} == set(features.names()) - {"pooled-pixels"}
+    assert [one.kind for one in methods].count("transfer") == 1
+    assert notes == []
+
+
+def test_what_takes_long_is_left_out_and_said():
+    methods, notes = default_methods(scratch="compact", pictures=70_000, training=48_000, photographs=False)
+    assert not any(one.classifier in ("svm-rbf", "nearest-neighbours") or one.kind == "transfer" for one in methods)
+    assert len(notes) == 2
+    assert all("--row" in note for note in notes)
+
+
+def test_every_method_is_every_pair_alone_and_with_pca():
+    methods = every_method(scratch="lenet5")
+    assert len(methods) == 1 + 2 * len(features.names()) * len(classifiers.names()) + 2
+    assert len({one.slug for one in methods}) == len(methods)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"noise": 1.5}, "noise must be 0 to 1"),
+        ({"copies": -1}, "augment must be 0 to 1,000,000 copies"),
+        ({"rows": ("hog/svm-rbf", "hog/svm-rbf")}, "asked for twice"),
+        ({"rows": ("compact",), "every": True}, "contradict"),
+    ],
+)
+def test_plans_that_cannot_be(settings, words):
+    with pytest.raises(RecipeError, match=words):
+        TablePlan(**settings)
+
+
+@pytest.mark.parametrize(
+    ("section", "words"),
+    [
+        ({"training": {"transfer": "features"}}, "a table names it in the row"),
+        ({"net": {"weights": "imagenet"}}, "would be ignored"),
+        ({"folds": 5}, "cross-validate with train"),
+    ],
+)
+def test_settings_that_a_table_would_ignore(section, words):
+    from tellapart.recipe import Recipe
+
+    with pytest.raises(RecipeError, match=words):
+        TablePlan(Recipe.make(**section))

@@ -1,0 +1,203 @@
+"""The table: its rows are the same as the same trainings alone, and a kill costs no finished row."""
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from tellapart.errors import ClassMismatchError, LeakError, RunCorruptError, RunExistsError
+from tellapart.evaluation import Predictions
+from tellapart.features import build_pipeline, predict_log_probabilities
+from tellapart.images import open_dataset
+from tellapart.recipe import Recipe
+from tellapart.run import Run
+from tellapart.workflow import train
+from tellapart.workflow.table import TablePlan, make_table, resume_table
+from tellapart.workflow.table import fill as filling
+
+ROWS = ("majority-class", "pixels/nearest-neighbours", "hog+pca/svm-linear", "softmax")
+BASE = {"net": {"name": "softmax"}, "training": {"epochs": 3, "threads": 1, "seed": 4}}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TELLAPART_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+def recipe(source, **more):
+    return Recipe.make(**{**BASE, "data": {"source": str(source), "image_size": (8, 8)}, **more})
+
+
+@pytest.fixture(scope="module")
+def elsewhere(pictures, tmp_path_factory):
+    """Darker pictures of the same classes, and one class that does not train."""
+    return pictures(tmp_path_factory.mktemp("elsewhere") / "photos", ("a", "b", "c"), count=5, seed=9)
+
+
+@pytest.fixture(scope="module")
+def made(good, elsewhere, tmp_path_factory):
+    plan = TablePlan(
+        recipe(good), ROWS, external=str(elsewhere), noise=0.1, copies=30, shuffled_pixels=True
+    )  # fmt: skip
+    return make_table(plan, out=tmp_path_factory.mktemp("made") / "table")
+
+
+def row_of(made, title):
+    return next(row for row in made[0].rows if row.title == title)
+
+
+def test_every_row_is_there_with_every_figure(made):
+    table, folder = made
+    titles = [row.title for row in table.rows]
+    varied = [f"{name}, {what}" for what in ("noise 0.1", "30 copies", "shuffled pixels") for name in ROWS[1:]]
+    assert sorted(titles) == sorted([*ROWS, *varied, "softmax, no random changes"])
+    for row in table.rows:
+        assert not row.failed
+        assert (row.validation.count, row.external.count) == (5, 10)
+        assert row.gap.value == pytest.approx(row.external.value - row.validation.value)
+        assert row.kind == "majority class" or (row.train_seconds > 0 and row.predict_ms > 0 and row.size_bytes > 100)
+    assert {path.name for path in folder.iterdir()} == {
+        "plan.json", "pictures", "rows", "data", "table.json", "table.csv", "table.html"
+    }  # fmt: skip
+    assert len(list(csv.DictReader((folder / "table.csv").read_text().splitlines()))) == len(titles)
+    assert len(json.loads((folder / "table.json").read_text())["rows"]) == len(titles)
+
+
+def test_a_network_s_row_is_the_same_as_its_training_alone(made, good, tmp_path):
+    row = Run.open(made[1] / "rows" / "softmax")
+    alone = train(good, recipe(good, baselines=()).changed(training={"transfer": "none"}), out=tmp_path / "alone")
+    assert (row.path / "model.safetensors").read_bytes() == (alone.path / "model.safetensors").read_bytes()
+    mine, its = (Predictions.load(one.path / "predictions/validation.npz") for one in (row, alone))
+    assert (mine.logits == its.logits).all()
+    again = train(good, row.recipe, out=tmp_path / "again")
+    assert (again.path / "model.safetensors").read_bytes() == (row.path / "model.safetensors").read_bytes()
+
+
+def test_a_varied_network_s_row_can_be_trained_alone_from_what_lies_in_the_table(made, tmp_path):
+    row = Run.open(made[1] / "rows" / "softmax--shuffled-pixels")
+    assert row.recipe.data.source.startswith(str(made[1] / "data"))
+    alone = train(row.recipe.data.source, row.recipe, out=tmp_path / "alone")
+    assert (row.path / "model.safetensors").read_bytes() == (alone.path / "model.safetensors").read_bytes()
+
+
+def test_a_classical_row_is_the_same_as_its_pipeline_alone(made, good):
+    splits = Run.open(made[1] / "pictures").load("splits")
+    dataset = open_dataset(good)
+    ids = dataset.ids.tolist()
+    spec = Run.open(made[1] / "rows" / "softmax")
+    from tellapart.classifier import Classifier
+
+    size = Classifier.load(spec.path).preprocessing
+    train_at, validate_at = ([ids.index(one) for one in splits[part]] for part in ("train", "validation"))
+    pixels = np.stack([size.resized(dataset.images.load(i).pixels) for i in range(len(ids))])
+    pipeline = build_pipeline("hog+pca", "svm-linear", seed=4, jobs=1).fit(pixels[train_at], dataset.labels[train_at])
+    expected = predict_log_probabilities(pipeline, pixels[validate_at], classes=2)
+    kept = Predictions.load(made[1] / "rows" / "hog+pca-svm-linear" / "predictions" / "validation.npz")
+    assert kept.ids.tolist() == splits["validation"]
+    assert (kept.logits == expected).all()
+
+
+def test_pixels_without_a_place_lose_nothing_when_shuffled(made):
+    whole, moved = (row_of(made, f"softmax, {what}") for what in ("no random changes", "shuffled pixels"))
+    assert moved.validation.value == whole.validation.value  # softmax reads each pixel by itself
+
+
+def test_classes_that_do_not_train_are_left_out_elsewhere(made):
+    for name in ("softmax", "pixels-nearest-neighbours"):
+        files = list((made[1] / "rows" / name / "predictions").glob("*.npz"))
+        external = next(file for file in files if file.stem not in ("validation", "test"))
+        assert set(Predictions.load(external).labels.tolist()) == {0, 1}
+
+
+def test_the_test_pictures_are_in_no_row_s_figures(made):
+    test = set(Run.open(made[1] / "pictures").load("splits")["test"])
+    assert test
+    for file in (made[1] / "rows").glob("*/predictions/validation.npz"):
+        assert not test & set(Predictions.load(file).ids.tolist())
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from tellapart.recipe import Recipe
+from tellapart.workflow.table import TablePlan, fill, make_table
+plan = TablePlan(Recipe.make(**eval(sys.argv[1])), tuple(sys.argv[3:]))
+whole = fill.keep_row
+def keep(folder, row):
+    whole(folder, row)
+    if row.name == "pixels/nearest-neighbours":
+        print("now", flush=True)
+        __import__("time").sleep(60)
+fill.keep_row = keep
+make_table(plan, out=sys.argv[2])
+"""
+
+
+def test_a_killed_table_goes_on_without_repeating_a_row(good, tmp_path, monkeypatch):
+    folder, source = tmp_path / "table", {**BASE, "data": {"source": str(good), "image_size": (8, 8)}}
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, repr(source), str(folder), *ROWS], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "now\n"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    finished = {path: path.read_bytes() for path in folder.glob("rows/*/row.json")}
+    assert len(finished) == 2
+    time.sleep(0.01)
+    asked, whole = [], filling.make_row
+    monkeypatch.setattr(filling, "make_row", lambda job, *a, **o: asked.append(job.title) or whole(job, *a, **o))
+    table, _ = resume_table(folder)
+    assert asked == ["hog+pca/svm-linear", "softmax"]
+    assert [row.name for row in table.rows] == list(ROWS)
+    assert all(path.read_bytes() == before for path, before in finished.items())
+    assert resume_table(folder)[0] == table
+    assert len(asked) == 2
+
+
+def test_a_row_that_cannot_be_made_is_said_and_the_others_are_made(good, tmp_path, monkeypatch):
+    from tellapart.errors import DataError
+    from tellapart.workflow.table import rows
+
+    def fails(*args, **options):
+        raise DataError("too small")
+
+    monkeypatch.setattr(rows, "learn_classical", fails)
+    table, folder = make_table(TablePlan(recipe(good), ROWS[1:]), out=tmp_path / "table")
+    assert [row.failed for row in table.rows] == ["too small", "too small", ""]
+    assert "left out: too small" in (folder / "table.html").read_text(encoding="utf-8")
+
+
+def test_what_is_wrong_with_the_pictures_leaves_nothing_behind(good, pictures, tmp_path):
+    import shutil
+
+    leaky = tmp_path / "leaky"
+    shutil.copytree(good, leaky / "train")
+    for name in ("a", "b"):
+        (leaky / "test" / name).mkdir(parents=True)
+        shutil.copy(good / name / "0.png", leaky / "test" / name / "copy.png")
+    with pytest.raises(LeakError):
+        make_table(TablePlan(recipe(leaky), ROWS), out=tmp_path / "table")
+    others = pictures(tmp_path / "others", ("x", "y"), count=3)
+    with pytest.raises(ClassMismatchError, match="classes are matched by name"):
+        make_table(TablePlan(recipe(good), ROWS, external=str(others)), out=tmp_path / "table")
+    assert not (tmp_path / "table").exists()
+
+
+def test_no_table_takes_another_s_place(made, good):
+    with pytest.raises(RunExistsError, match="go on with it by --resume"):
+        make_table(TablePlan(recipe(good)), out=made[1])
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"format": 99}', '{"format": 1, "recipe": {}, "odd": 1}'])
+def test_a_damaged_plan_is_said(text, tmp_path):
+    (tmp_path / "plan.json").write_text(text)
+    with pytest.raises(RunCorruptError, match="compare again"):
+        resume_table(tmp_path)
