@@ -29,7 +29,7 @@ def state(make_net):
 @pytest.mark.parametrize("name", ["adam", "adamw", "sgd", "rmsprop"])
 def test_a_state_comes_back_bit_for_bit(state, make_run, same_weights, name):
     first = state(name)
-    first.epoch, first.best_epoch, first.best_figure, first.seconds = 7, 4, 0.1 + 0.2, 12.5
+    first.epoch, first.best_epoch, first.best_figure, first.best_loss, first.seconds = 7, 4, 0.1 + 0.2, 0.7, 12.5
     first.best_weights = {"a": torch.rand(3)}
     save_checkpoint(make_run(), first)
     second = state(name, seed=9)
@@ -43,7 +43,7 @@ def test_a_state_comes_back_bit_for_bit(state, make_run, same_weights, name):
             {k: torch.as_tensor(v) for k, v in mine.items() if v is not None},
             {k: torch.as_tensor(v) for k, v in its.items() if v is not None},
         )
-    for field in ("epoch", "best_epoch", "best_figure", "seconds"):
+    for field in ("epoch", "best_epoch", "best_figure", "best_loss", "seconds"):
         assert getattr(first, field) == getattr(second, field)
     assert torch.equal(first.best_weights["a"], second.best_weights["a"])
 

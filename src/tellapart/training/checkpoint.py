@@ -17,7 +17,7 @@ from ..run import Run
 
 FILE = "checkpoint.pt"
 
-PLAIN = ("epoch", "best_epoch", "best_figure", "best_weights", "seconds")
+PLAIN = ("epoch", "best_epoch", "best_figure", "best_loss", "best_weights", "seconds")
 """What is kept of a state as it stands."""
 
 DAMAGE = (OSError, RuntimeError, LookupError, ValueError, TypeError, EOFError, pickle.UnpicklingError, AttributeError)
@@ -35,6 +35,7 @@ class State:
         epoch: epochs done.
         best_epoch: the one with the best monitored figure, 0 before the first.
         best_figure: that figure.
+        best_loss: the validation loss then: of two epochs with the same figure, the lower one is better.
         best_weights: the weights then.
         seconds: spent on training so far.
         scaler: of the loss, where 16-bit gradients need it.
@@ -47,6 +48,7 @@ class State:
     epoch: int = 0
     best_epoch: int = 0
     best_figure: float = float("-inf")
+    best_loss: float = float("inf")
     best_weights: dict[str, Tensor] = dataclasses.field(default_factory=dict)
     seconds: float = 0.0
     scaler: torch.amp.GradScaler | None = None

@@ -257,8 +257,9 @@ def _one_epoch(state: State, task: Task, recipe: TrainingRecipe, *, devices: Dev
 def _remember_best(state: State, record: dict[str, Any], *, monitor: str, recipe: TrainingRecipe) -> None:
     figure = BETTER[monitor] * record[f"validation_{monitor}"]
     least = recipe.early_stopping.min_delta if recipe.early_stopping else 0.0
-    if not state.best_weights or figure > state.best_figure + least:
-        state.best_figure, state.best_epoch = figure, state.epoch
+    loss = record["validation_loss"]
+    if figure > state.best_figure + least or (figure == state.best_figure and loss < state.best_loss):
+        state.best_figure, state.best_loss, state.best_epoch = figure, loss, state.epoch
         weights = state.judged().state_dict()
         state.best_weights = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
 

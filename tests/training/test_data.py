@@ -1,0 +1,64 @@
+"""Batches and validation: every picture once, and the scores of NumPy."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import log_softmax
+
+from tellapart.training import fit
+from tellapart.training.data import Pictures, epoch_order
+from tellapart.training.devices import Devices
+from tellapart.training.validation import score
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 8, 31, 32, 33, 96, 97, 200])
+@pytest.mark.parametrize("n", [1, 2, 3, 32, 33, 64, 65, 97])
+def test_every_picture_comes_once_and_no_batch_is_a_single_one(n, batch_size):
+    pictures = Pictures(np.arange(n, dtype=np.uint8).reshape(n, 1, 1, 1), np.arange(n), np.arange(n))
+    order = epoch_order(n, seed=0, epoch=1)
+    sizes, seen = [], []
+    for pixels, labels in pictures.batches(batch_size, order=order):
+        sizes.append(len(labels))
+        seen += labels.tolist()
+        assert (pixels.flatten() == labels).all()
+    assert seen == order.tolist()
+    assert len(sizes) == pictures.steps(batch_size)
+    assert n == 1 or batch_size == 1 or min(sizes) > 1
+    assert max(sizes) <= batch_size + 1
+
+
+def test_rows_say_where_the_pixels_lie():
+    pixels = np.arange(10, dtype=np.uint8).reshape(10, 1, 1, 1)
+    pictures = Pictures(pixels, np.array([7, 2, 5]), np.array([0, 1, 0]))
+    found, labels = pictures.batch(np.array([2, 0]))
+    assert found.flatten().tolist() == [5, 7]
+    assert labels.tolist() == [0, 0]
+
+
+def test_a_last_batch_of_one_does_not_stop_batch_normalisation(small, make_net, make_run, training):
+    assert len(small.train) % 48 == 1
+    done = fit(make_net("compact", width=4), small, training(epochs=1, batch_size=48), run=make_run())
+    assert done.epochs == 1
+
+
+def test_orders_differ_by_epoch_and_seed_and_come_again():
+    orders = [epoch_order(50, seed=s, epoch=e).tolist() for s in (0, 1) for e in (1, 2)]
+    assert len({tuple(order) for order in orders}) == 4
+    assert all(sorted(order) == list(range(50)) for order in orders)
+    assert epoch_order(50, seed=1, epoch=2).tolist() == orders[3]
+
+
+def test_scores_are_those_of_numpy(small, make_net):
+    net = make_net("convnet64")
+    net.train()
+    found = score(net, small.validation, small.preprocessing, devices=Devices(torch.device("cpu")))
+    assert net.training
+    net.eval()
+    pixels, labels = small.validation.batch(np.arange(40))
+    with torch.no_grad():
+        z = net(((pixels.permute(0, 3, 1, 2) / 255 - 0.3) / 0.35).float()).double().numpy()
+    labels = labels.numpy()
+    assert found.loss == pytest.approx(-log_softmax(z, axis=1)[np.arange(40), labels].mean(), rel=1e-4)
+    assert found.accuracy == (z.argmax(axis=1) == labels).mean()
+    assert found.top5 == np.mean([labels[i] in np.argsort(-z[i])[:5] for i in range(40)])
+    assert small.majority() == np.bincount(labels).max() / 40

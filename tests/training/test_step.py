@@ -1,0 +1,180 @@
+"""Losses, gradients and the steps of each optimiser against NumPy."""
+
+import copy
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from tellapart.training import loop
+from tellapart.training.checkpoint import State
+from tellapart.training.optimizers import build_optimizer
+
+
+def log_softmax(z: np.ndarray) -> np.ndarray:
+    z = z - z.max(axis=1, keepdims=True)
+    return z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+
+
+@pytest.fixture
+def one_step(make_net, digits, training, task_of):
+    """Do one step of a softmax regression; return what NumPy needs to do it too."""
+
+    def step(net=None, *, steps=1, factor=1.0, class_weights=None, outputs=10, labels=None, **changes):
+        pixels, found = digits
+        net = net or make_net("softmax", outputs=outputs)
+        task = task_of(pixels, found if labels is None else labels, train=50, validation=20)
+        recipe = training(**changes)
+        state = State(net, None, build_optimizer(net, recipe.optimizer))
+        batch, targets = task.train.batch(np.arange(50))
+        pictures = loop.to_batch(batch, task, recipe, generator=torch.Generator(), device=torch.device("cpu"))
+        before = {name: tensor.detach().double().numpy().copy() for name, tensor in net.state_dict().items()}
+        for _ in range(steps):
+            sums = loop.train_step(state, pictures, targets, recipe=recipe, factor=factor, class_weights=class_weights)
+        after = {name: tensor.detach().double().numpy().copy() for name, tensor in net.state_dict().items()}
+        x = pictures.reshape(50, -1).double().numpy()
+        return before, after, x, targets.numpy(), sums.numpy()
+
+    return step
+
+
+def gradient(weights, x, labels, *, smoothing=0.0, class_weights=None):
+    """Return the loss of a softmax regression and its gradients, by hand."""
+    k = weights["head.bias"].shape[0]
+    z = x @ weights["head.weight"].T + weights["head.bias"]
+    targets = np.eye(k)[labels] * (1 - smoothing) + smoothing / k
+    w = np.ones(k) if class_weights is None else class_weights
+    total = w[labels].sum()
+    logs = log_softmax(z)
+    loss = -(targets * w * logs).sum() / total
+    dz = (np.exp(logs) * (targets * w).sum(axis=1, keepdims=True) - targets * w) / total
+    return loss, {"head.weight": dz.T @ x, "head.bias": dz.sum(axis=0)}
+
+
+def test_the_input_of_the_network_is_the_scaled_picture(one_step, digits):
+    _, _, x, _, _ = one_step()
+    assert np.abs(x - ((digits[0][:50, ..., 0] / 255 - 0.3) / 0.35).reshape(50, -1)).max() < 1e-5
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_loss_and_its_gradient_are_those_of_the_formula(one_step, smoothing, weighted):
+    w = np.linspace(0.5, 3, 10) if weighted else None
+    before, after, x, labels, sums = one_step(
+        label_smoothing=smoothing,
+        class_weights=None if w is None else torch.from_numpy(w).float(),
+        optimizer={"name": "sgd", "learning_rate": 0.1, "momentum": 0.0, "weight_decay": 0.0},
+    )
+    loss, slopes = gradient(before, x, labels, smoothing=smoothing, class_weights=w)
+    assert sums[0] / 50 == pytest.approx(loss, rel=1e-5)
+    hits = ((x @ before["head.weight"].T + before["head.bias"]).argmax(axis=1) == labels).sum()
+    assert sums[1] == hits
+    for name, slope in slopes.items():
+        assert np.abs(after[name] - (before[name] - 0.1 * slope)).max() < 1e-6
+
+
+def by_hand(name, weights, slopes_at, *, rate, decay, momentum, steps):
+    """Do some steps of an optimiser as its paper writes them."""
+    weights = {key: value.copy() for key, value in weights.items()}
+    m = {key: np.zeros_like(value) for key, value in weights.items()}
+    v = {key: np.zeros_like(value) for key, value in weights.items()}
+    for t in range(1, steps + 1):
+        for key, g in slopes_at(weights).items():
+            d = decay if weights[key].ndim > 1 else 0.0  # never on biases
+            if name in ("adam", "adamw"):
+                weights[key] -= rate * d * weights[key]
+                m[key] = 0.9 * m[key] + 0.1 * g
+                v[key] = 0.999 * v[key] + 0.001 * g * g
+                weights[key] -= rate * (m[key] / (1 - 0.9**t)) / (np.sqrt(v[key] / (1 - 0.999**t)) + 1e-8)
+            elif name == "sgd":
+                g = g + d * weights[key]
+                m[key] = g if t == 1 else momentum * m[key] + g
+                weights[key] -= rate * (g + momentum * m[key] if momentum else g)  # Nesterov
+            else:
+                g = g + d * weights[key]
+                v[key] = 0.9 * v[key] + 0.1 * g * g
+                m[key] = momentum * m[key] + g / (np.sqrt(v[key]) + 1e-7)
+                weights[key] -= rate * m[key]
+    return weights
+
+
+@pytest.mark.parametrize(
+    ("name", "rate", "decay", "momentum"),
+    [
+        ("adam", 1e-2, 0.0, None), ("adamw", 1e-2, 0.1, None), ("sgd", 0.1, 0.01, 0.9), ("sgd", 0.1, 0.0, 0.0),
+        ("rmsprop", 1e-3, 0.01, 0.0), ("rmsprop", 1e-3, 0.0, 0.9),
+    ],
+)  # fmt: skip
+def test_three_steps_of_each_optimiser_are_those_of_its_paper(one_step, name, rate, decay, momentum):
+    said = {"name": name, "learning_rate": rate, "weight_decay": decay}
+    said |= {} if momentum is None else {"momentum": momentum}
+    before, after, x, labels, _ = one_step(optimizer=said, steps=3)
+
+    def slopes_at(weights):
+        return gradient(weights, x, labels)[1]
+
+    expected = by_hand(name, before, slopes_at, rate=rate, decay=decay, momentum=momentum or 0.0, steps=3)
+    for key in before:
+        assert np.abs(after[key] - expected[key]).max() < 0.02 * rate
+        assert np.abs(after[key] - before[key]).max() > 0.1 * rate * (1e-2 if name == "sgd" else 1)
+
+
+def test_the_schedule_scales_the_step(one_step):
+    plain = {"name": "sgd", "learning_rate": 0.1, "momentum": 0.0, "weight_decay": 0.0}
+    before, whole, *_ = one_step(optimizer=plain)
+    _, half, *_ = one_step(optimizer=plain, factor=0.5)
+    _, none, *_ = one_step(optimizer=plain, factor=0.0)
+    difference = whole["head.weight"] - before["head.weight"]
+    assert np.abs(half["head.weight"] - before["head.weight"] - difference / 2).max() < 1e-6
+    assert (none["head.weight"] == before["head.weight"]).all()
+
+
+def test_sigmoid_is_binary_cross_entropy(one_step, digits):
+    labels = (digits[1] >= 5).astype(np.int64)
+    before, _, x, targets, sums = one_step(outputs=1, labels=labels)
+    z = torch.from_numpy(x @ before["head.weight"].T + before["head.bias"])[:, 0]
+    expected = F.binary_cross_entropy_with_logits(z, torch.from_numpy(targets).double())
+    assert sums[0] / 50 == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_averaged_weights_are_an_exponential_average(one_step, make_net, training, digits, task_of):
+    net, recipe = make_net("softmax"), training(averaging=0.75)
+    average = copy.deepcopy(net)
+    state = State(net, average, build_optimizer(net, recipe.optimizer))
+    task = task_of(*digits, train=50, validation=20)
+    expected = net.head.weight.detach().clone()
+    for _ in range(3):
+        batch, labels = task.train.batch(np.arange(50))
+        pictures = loop.to_batch(batch, task, recipe, generator=torch.Generator(), device=torch.device("cpu"))
+        loop.train_step(state, pictures, labels, recipe=recipe, factor=1.0, class_weights=None)
+        expected = 0.75 * expected + 0.25 * net.head.weight.detach()
+    assert torch.allclose(average.head.weight, expected, atol=1e-6)
+
+
+def test_class_weights_are_those_of_scikit_learn(digits, task_of, training):
+    from sklearn.utils.class_weight import compute_class_weight
+
+    pixels, labels = digits
+    order = np.argsort(labels, kind="stable")
+    task = task_of(pixels[order], labels[order], train=300, validation=100)
+    weights = task.class_weights(training(class_weights="balanced"))
+    present = np.unique(labels[order][:300])
+    assert len(present) == 2
+    expected = compute_class_weight("balanced", classes=present, y=labels[order][:300])
+    assert weights[present].numpy() == pytest.approx(expected, rel=1e-6)
+    assert task.class_weights(training()) is None
+    assert (weights.numpy()[labels[order][:300]]).mean() == pytest.approx(1, rel=1e-5)
+
+
+def test_a_hand_worked_weighted_loss(task_of, training):
+    """Three of class 0 and one of class 1 weigh 2/3 and 2; equal logits lose log 2 whatever the weights."""
+    pixels = np.zeros((5, 4, 4, 1), dtype=np.uint8)
+    task = task_of(pixels, np.array([0, 0, 0, 1, 0]), train=4, validation=1, classes=2)
+    weights = task.class_weights(training(class_weights="balanced"))
+    assert weights.tolist() == pytest.approx([2 / 3, 2])
+    logits = torch.tensor([[math.log(3), 0.0]]).repeat(4, 1)
+    loss = F.cross_entropy(logits, torch.tensor([0, 0, 0, 1]), weight=weights)
+    # −log 3/4 three times at 2/3, −log 1/4 once at 2, over a total weight of 4
+    assert float(loss) == pytest.approx((2 * math.log(4 / 3) + 2 * math.log(4)) / 4, rel=1e-6)
