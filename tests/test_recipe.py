@@ -294,3 +294,8 @@ def test_json_is_readable_and_complete():
     assert document["data"]["source"] == "笔画/照片"
     assert "笔画/照片" in Recipe.make(data={"source": "笔画/照片"}).to_json()
     assert set(document["training"]) == set(TrainingRecipe.model_fields)
+
+
+def test_a_rate_to_find_and_a_rate_named_contradict_each_other():
+    with pytest.raises(RecipeError, match="find_learning_rate contradicts learning_rate"):
+        Recipe.make(training={"optimizer": {"learning_rate": 0.1, "find_learning_rate": True}})

@@ -72,11 +72,17 @@ class OptimizerRecipe(_Section):
 
     name: Literal["adam", "adamw", "sgd", "rmsprop"] = Field("adamw", description="sgd has Nesterov momentum")
     learning_rate: Positive | None = Field(None, description="the highest one of the schedule")
+    find_learning_rate: bool = Field(False, description="find it by a range test, seconds before the training")
     weight_decay: float | None = Field(None, ge=0.0, description="decoupled for adamw; not for adam")
     momentum: float | None = Field(None, ge=0.0, lt=1.0, description="of sgd, default 0.9, and rmsprop, default 0")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if self.learning_rate is not None and self.find_learning_rate:
+            raise ValueError(
+                f"find_learning_rate contradicts learning_rate = {self.learning_rate:g}, which would not be used: "
+                "give one of them"
+            )
         if self.momentum is not None and self.name in ("adam", "adamw"):
             raise ValueError(f"momentum = {self.momentum} would be ignored by {self.name}: use sgd or rmsprop")
         if self.weight_decay and self.name == "adam":

@@ -259,3 +259,24 @@ def test_a_choice_goes_into_json():
     assert Choice("training.augment", {"flip_horizontal": True, "zoom": 0.1}, "x").to_dict() == {
         "field": "training.augment", "value": "flip_horizontal, zoom 0.1", "reason": "x",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("schedule", "averaging"), [("constant", 0.99), ("one-cycle", 0.0), ("cosine", 0.0)])
+def test_weights_are_averaged_where_the_learning_rate_does_not_fall(schedule, averaging):
+    given = Recipe.make(
+        net={"name": "convnet16", "weights": "none"}, training={"schedule": schedule, "transfer": "none"},
+        data={"image_size": (32, 32), "channels": 1},
+    )  # fmt: skip
+    recipe, choices = choose_training(given, kind="writing", pictures=100, classes=3)
+    assert recipe.training.averaging == averaging
+    assert ("training.averaging" in decided(choices)) == bool(averaging)
+
+
+def test_a_rate_that_is_to_be_found_is_not_decided():
+    given = Recipe.make(
+        net={"name": "convnet16", "weights": "none"}, data={"image_size": (32, 32), "channels": 1},
+        training={"transfer": "none", "optimizer": {"find_learning_rate": True}},
+    )  # fmt: skip
+    recipe, choices = choose_training(given, kind="writing", pictures=100, classes=3)
+    assert recipe.training.optimizer.learning_rate is None
+    assert "training.optimizer.learning_rate" not in decided(choices)

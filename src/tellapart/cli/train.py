@@ -92,6 +92,9 @@ def command(
         Literal["adam", "adamw", "sgd", "rmsprop"] | None, option("--optimizer", "[adamw]", TRAINING)
     ] = None,
     learning_rate: Annotated[float | None, option("--learning-rate", "The highest of the schedule.", TRAINING)] = None,
+    find_learning_rate: Annotated[
+        bool | None, option("--find-learning-rate", "By a range test of some seconds.", TRAINING)
+    ] = None,
     weight_decay: Annotated[float | None, option("--weight-decay", "Of weights, not biases.", TRAINING)] = None,
     momentum: Annotated[float | None, option("--momentum", "Of sgd or rmsprop.", TRAINING)] = None,
     schedule: Annotated[
@@ -167,7 +170,8 @@ def command(
             label_smoothing=label_smoothing, class_weights=class_weights, averaging=averaging, precision=precision,
             threads=threads, device=device, augment=_augment(augment, changes),
             optimizer=given(
-                name=optimizer, learning_rate=learning_rate, weight_decay=weight_decay, momentum=momentum
+                name=optimizer, learning_rate=learning_rate, find_learning_rate=find_learning_rate,
+                weight_decay=weight_decay, momentum=momentum,
             ) or None,
             early_stopping=given(monitor=monitor, patience=patience) or None,
         ) or None,

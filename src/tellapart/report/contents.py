@@ -57,6 +57,7 @@ class Contents:
         audit: what is wrong with the pictures; None where there was no audit.
         splits: ids per split.
         history: one record an epoch.
+        rate_test: rates and smoothed losses of the range test; empty where there was none.
         training: best_epoch, epochs, stopped, seconds, findings.
         status: where the run stands.
         temperature: what logits are divided by.
@@ -75,6 +76,7 @@ class Contents:
     audit: Mapping[str, Any] | None
     splits: Mapping[str, Any]
     history: tuple[Mapping[str, Any], ...]
+    rate_test: Mapping[str, Any]
     training: Mapping[str, Any]
     status: Mapping[str, Any]
     temperature: float
@@ -130,6 +132,7 @@ def read_contents(run: Run) -> Contents:
         audit=_document(run, "audit", default={}) or None,
         splits=_document(run, "splits", default={}),
         history=_history(run),
+        rate_test=_document(run, "learning_rate", default={}),
         training=_document(run, "training", default={}),
         status=run.status,
         temperature=float(evaluation.get("temperature", 1.0)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,7 @@ def _views(contents: Contents) -> Mapping[str, Any]:
         "main": main,
         "store": OWN if main not in contents.external else main,
         "curves": _curves(contents),
+        "rate_chart": _rate_chart(contents.rate_test),
         "epoch_rows": tables.epoch_rows(contents),
         "pairs": _pairs(contents),
         "confidence": _confidence(contents),
@@ -125,6 +127,19 @@ def _curves(contents: Contents) -> list[Markup]:
             )
         )  # fmt: skip
     return out
+
+
+def _rate_chart(test: Mapping[str, Any]) -> Markup | None:
+    """Draw the loss over the learning rates of the range test; None where there was none."""
+    if not test:
+        return None
+    points = [(math.log10(rate), float(loss)) for rate, loss in zip(test["rates"], test["smoothed"], strict=True)]
+    return line_chart(
+        [Line("loss", "first", points)], title="Loss by learning rate",
+        description=f"Found {test['found']:g} in {test['seconds']:.1f} s", x_label="learning rate, power of ten",
+        y_format=lambda value: f"{value:.3g}", best=(math.log10(test["found"]), f"found: {test['found']:g}"),
+        best_at_top=True,
+    )  # fmt: skip
 
 
 def _audit_charts(audit: AuditView) -> list[tuple[str, Markup]]:

@@ -9,6 +9,7 @@ from ..recipe import Recipe
 from .choose import WIDTHS, Choice
 from .estimate import in_words, seconds_an_epoch
 from .loop import seeded_net
+from .rate_test import STEPS
 from .task import Task
 
 ENOUGH_EPOCHS = 10
@@ -52,11 +53,12 @@ def fit_to_time(recipe: Recipe, task: Task, *, seconds: float, widths: bool) -> 
         RecipeError: the time does not suffice for one epoch of the smallest network.
     """
     candidates = sorted(WIDTHS, reverse=True) if widths and recipe.net.name == "compact" else [None]
+    test = STEPS if recipe.training.optimizer.find_learning_rate else 0
     for width in candidates:
         options = {**recipe.net.options, **({} if width is None else {"width": width})}
         tried = recipe.changed(net={"options": options})
         one = seconds_an_epoch(seeded_net(tried, task), task, tried.training)
-        epochs = int(SAFETY * seconds / one)
+        epochs = int(SAFETY * seconds / one - test / task.train.steps(recipe.training.batch_size or 1))
         if epochs >= ENOUGH_EPOCHS or width == candidates[-1]:
             break
     if epochs < 1:

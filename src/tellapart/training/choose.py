@@ -214,7 +214,10 @@ def choose_training(recipe: Recipe, *, kind: str, pictures: int, classes: int) -
     if training.label_smoothing is None:
         changes["label_smoothing"] = 0.1 if classes > 2 else 0.0
     if training.averaging is None:
-        changes["averaging"] = 0.0
+        changes["averaging"] = 0.99 if training.schedule == "constant" and training.transfer == "none" else 0.0
+        if changes["averaging"]:
+            reason = "at a constant learning rate the average is better than any one step's weights"
+            choices.append(Choice("training.averaging", changes["averaging"], reason))
     if training.augment is None:
         changes["augment"], reason = _augmentation(kind)
         choices.append(Choice("training.augment", changes["augment"].parts() or "none", reason))
@@ -225,7 +228,7 @@ def choose_training(recipe: Recipe, *, kind: str, pictures: int, classes: int) -
     elif training.precision == "float16" and choose_device(training.device).type != "cuda":
         raise RecipeError("precision = 'float16' is for cuda: use bfloat16 or float32 on other devices")
     optimizer = training.optimizer.model_dump()
-    if training.optimizer.learning_rate is None:
+    if training.optimizer.learning_rate is None and not training.optimizer.find_learning_rate:
         usual = default_learning_rate(training.optimizer.name, _twin(recipe, classes))
         reason = "suits the network and optimiser"
         if training.transfer in TRANSFER_RATE:

@@ -29,6 +29,7 @@ from ..training.features import embed_pixels, fit_head, set_head, weights_digest
 from ..training.loop import finish, seeded_net
 from ..training.machine import available_memory, tuned
 from ..version import __version__
+from .learning_rate import with_found_rate
 from .prepare import Prepared
 from .strangers import learn_novelty
 
@@ -211,6 +212,8 @@ def _learn_in_epochs(run: Run, net: Net, prepared: Prepared, *, progress: Progre
     _check_memory(prepared)
     if recipe.training.transfer in ("frozen", "finetune"):
         _set_learnt_head(net, prepared, progress=progress)
+    if recipe.training.optimizer.find_learning_rate:
+        recipe = with_found_rate(run, net, task, recipe, progress=progress)
     left = (recipe.training.epochs or 1) - len(run.history)
     if left > 0:
         seconds = seconds_an_epoch(net, task, recipe.training)

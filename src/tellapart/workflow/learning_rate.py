@@ -1,0 +1,52 @@
+"""A learning rate that is found, written down where a resumed run and the report look for it."""
+
+from __future__ import annotations
+
+from ..nets import Net
+from ..progress import SILENT, Progress
+from ..recipe import Recipe
+from ..run import Run
+from ..training.choose import Choice
+from ..training.rate_test import RateTest, find_rate
+from ..training.task import Task
+
+BARS = "▁▂▃▄▅▆▇█"
+
+
+def with_found_rate(run: Run, net: Net, task: Task, recipe: Recipe, *, progress: Progress = SILENT) -> Recipe:
+    """Return the recipe with the learning rate that a range test finds, and write both into the run folder.
+
+    A resumed run has the rate in its recipe and is not tested again.
+
+    Args:
+        run: its ``learning_rate.json``, ``choices.json`` and ``recipe.json`` are written.
+        net: with its initial weights; left as it is.
+        task: the pictures.
+        recipe: resolved, but for the learning rate.
+        progress: is told what was found.
+    """
+    test = find_rate(net, task, recipe.training)
+    reason = f"an eighth of where the loss of a range test is least ({len(test.rates)} steps, {test.seconds:.1f} s)"
+    choice = Choice("training.optimizer.learning_rate", test.found, reason)
+    progress.say(str(choice))
+    progress.say(sketch(test))
+    found = recipe.changed(training={"optimizer": {"learning_rate": test.found, "find_learning_rate": False}})
+    run.save("learning_rate", test.to_dict())
+    run.save("choices", [*run.load("choices"), choice.to_dict()])
+    run.save_recipe(found)
+    return found
+
+
+def sketch(test: RateTest) -> str:
+    """Return the loss over the rates as a line of bars, from the lowest rate to the highest.
+
+    Example:
+        >>> sketch(RateTest([1e-4, 1e-3, 1e-2, 1e-1], [3.0, 2.0, 1.0, 3.0], found=0.002, seconds=1.0))
+        'loss from 0.0001 to 0.1: █▁▁█, least 2.00 at 0.001'
+    """
+    curve, rates = test.smoothed(), test.rates
+    least, span = float(curve.min()), float(curve.max() - curve.min()) or 1.0
+    shown = curve[:: max(1, len(curve) // 50)]
+    bars = "".join(BARS[int((loss - least) / span * (len(BARS) - 1))] for loss in shown)
+    at = rates[int(curve.argmin())]
+    return f"loss from {rates[0]:.2g} to {rates[-1]:.2g}: {bars}, least {least:.2f} at {at:.2g}"
