@@ -21,6 +21,7 @@
       training.json          how the training ended
       time.json              how long all of it may take, where that was asked for
       thumbnails.npz         the report's pictures
+      statistics.npz         numbers of the test pictures, to compare others with
       status.json            running, done or failed and why; written last
 
 Every file is written whole or not at all: beside its place first, then renamed.

@@ -16,8 +16,8 @@ NAMES = ("猫", "chien méchant", "🐈 & <b>", "CON")
 FILES = {
     "audit.json", "choices.json", "data.json", "environment.json", "evaluation.json", "history.jsonl", "leaks.json",
     "model.safetensors", "predictions/test.npz", "predictions/validation.npz", "recipe.json", "report.html",
-    "splits.json", "status.json", "thumbnails.npz", "training.json", "baselines/softmax/history.jsonl",
-    "baselines/softmax/model.safetensors", "baselines/softmax/predictions/test.npz",
+    "splits.json", "statistics.npz", "status.json", "thumbnails.npz", "training.json",
+    "baselines/softmax/history.jsonl", "baselines/softmax/model.safetensors", "baselines/softmax/predictions/test.npz",
     "baselines/softmax/predictions/validation.npz", "baselines/softmax/training.json",
 }  # fmt: skip
 
@@ -136,8 +136,9 @@ def test_pictures_from_elsewhere_join_the_run_and_its_report(call, run, pictures
     other = pictures(tmp_path / "elsewhere set", classes=(*NAMES[:3], "unknown"), count=6, seed=9)
     called = call("evaluate", run, other)
     assert called.status == 0, called.err
-    assert "6 pictures left out, of classes that the model does not know: 'unknown'" in called.err
-    assert "'CON'" in called.err
+    assert "6 pictures of 'unknown', which the model does not know, are left out" in called.out
+    assert "no pictures here of" in called.out
+    assert "'CON'" in called.out
     assert "18 pictures" in called.out
     assert set(Run(run).load("evaluation")["splits"]) == {"validation", "test", "elsewhere-set"}
     assert len(Predictions.load(run / "predictions" / "elsewhere-set.npz").labels) == 18

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -59,6 +59,16 @@ def command(
         ),
     ] = None,
     group_by: Annotated[str | None, typer.Option("--group-by", help="As in train.", show_default=False)] = None,
+    unknown: Annotated[
+        Literal["leave-out", "wrong"] | None,
+        typer.Option("--unknown", help="Pictures of classes that it does not know [leave-out].", show_default=False),
+    ] = None,
+    only_present: Annotated[
+        bool, typer.Option("--only-present", help="Answer only with classes that have other pictures.")
+    ] = False,
+    drop_copies: Annotated[
+        bool, typer.Option("--drop-copies", help="Leave out other pictures that are copies of training's.")
+    ] = False,
 ) -> None:
     """Show how good a run is, with counts and 95% intervals, class by class."""
     from ..evaluation import Evaluation
@@ -71,14 +81,19 @@ def command(
     opened = Run.open(run)
     name = "test" if opened.has("predictions/test.npz") else "validation"
     if pictures is None:
+        if unknown or only_present or drop_copies or group_by:
+            raise RecipeError("--unknown, --only-present, --drop-copies and --group-by need other pictures: give some")
         found = Evaluation.from_dict(opened.load("evaluation")["splits"][name])
+        typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=1) if as_json else str(found))
     else:
         from ..report import write_report
-        from ..workflow import evaluate_elsewhere
+        from ..workflow import Scoring, evaluate_elsewhere
 
-        found, name = evaluate_elsewhere(opened, pictures, group_by=group_by, progress=TerminalProgress())
+        scoring = Scoring(unknown or "leave-out", only_present, drop_copies)
+        beside = evaluate_elsewhere(opened, pictures, group_by=group_by, scoring=scoring, progress=TerminalProgress())
+        found, name = beside.evaluation, beside.name
         write_report(opened)
-    typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=1) if as_json else str(found))
+        typer.echo(json.dumps(beside.to_dict(), ensure_ascii=False, indent=1) if as_json else str(beside))
     if abstain_at is not None:
         _say_threshold(opened, name, share(abstain_at, "--abstain-at"), temperature=found.temperature)
     if below is not None:

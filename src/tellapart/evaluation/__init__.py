@@ -18,6 +18,7 @@ from .comparison import Comparison, compare, mcnemar_test
 from .drift import Shift, compare_pictures, picture_statistics
 from .evaluation import ClassFigures, Evaluation
 from .experiment_table import ExperimentTable, TableRow, seconds_text, size_text
+from .explanation import Explanation, Suspect, explain
 from .external import ClassChange, ConfusionChange, ExternalComparison, compare_evaluations, difference
 from .figure import Figure
 from .files import spreadsheet_plain, spreadsheet_safe, write_csv
@@ -61,6 +62,7 @@ __all__ = [
     "ConfusionChange",
     "Evaluation",
     "ExperimentTable",
+    "Explanation",
     "ExternalComparison",
     "Figure",
     "Fold",
@@ -75,6 +77,7 @@ __all__ = [
     "Predictions",
     "Reliability",
     "Shift",
+    "Suspect",
     "TableRow",
     "TemperatureFit",
     "Threshold",
@@ -95,6 +98,7 @@ __all__ = [
     "error_at",
     "estimated_joint",
     "evaluate",
+    "explain",
     "find_label_errors",
     "find_mistakes",
     "find_near_training",

@@ -88,8 +88,8 @@ class ExternalComparison:
         lines = [
             f"accuracy {self.own.short()} on one's own pictures, {self.other} elsewhere: {self.change.short()} "
             f"({self.change.interval()})",
-            f"{_points(self.from_recognition)} from recognising the same classes better or worse, "
-            f"{_points(self.from_mix)} from other shares of the classes",
+            f"{points(self.from_recognition)} from recognising the same classes better or worse, "
+            f"{points(self.from_mix)} from other shares of the classes",
         ]
         for names, where in ((self.only_own, "elsewhere"), (self.only_other, "among one's own pictures")):
             if names:
@@ -200,5 +200,11 @@ def _confusions(own: Evaluation, other: Evaluation, *, shared: list[str], limit:
     return tuple(out)
 
 
-def _points(value: float) -> str:
+def points(value: float) -> str:
+    """Return a difference of two proportions in percentage points, with its sign.
+
+    Example:
+        >>> points(-0.123)
+        '−12.3 points'
+    """
     return f"{100 * value:+.1f} points".replace("-", "−")

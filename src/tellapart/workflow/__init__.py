@@ -2,13 +2,16 @@
 
 from .classification import classify_pictures, imagenet_classifier
 from .closer import find_run_label_errors, mend_list
-from .elsewhere import evaluate_elsewhere
+from .elsewhere import Elsewhere, evaluate_elsewhere
 from .importing import import_model
 from .inspection import inspect_pictures
 from .main_job import resume, train
 from .prediction import predict
+from .scoring import Scoring
 
 __all__ = [
+    "Elsewhere",
+    "Scoring",
     "classify_pictures",
     "evaluate_elsewhere",
     "find_run_label_errors",

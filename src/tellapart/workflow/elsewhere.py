@@ -2,94 +2,225 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..classifier import Classifier
 from ..errors import ClassMismatchError, DataError
-from ..evaluation import Evaluation, Predictions, evaluate
+from ..evaluation import Evaluation, Explanation, Figure, Predictions, auroc, evaluate, explain, proportion, text_table
 from ..images import open_dataset
-from ..images.cache import scan
+from ..images.cache import Scan, scan
 from ..images.dataset import Dataset
 from ..progress import SILENT, Progress
 from ..run import Run
 from ..training.machine import tuned
 from ..wording import counted
 from .closer import look_closer_elsewhere
-from .learn import logits_at
+from .copies import copies_of_training
 from .pictures import keep_thumbnails
+from .scoring import Looked, Scored, Scoring, look, scored
+from .statistics import STROKES, load_statistics, statistics_of
+
+
+@dataclasses.dataclass(frozen=True)
+class Elsewhere:
+    """A run's figures on a set from elsewhere, beside those of its own test pictures, and why they differ.
+
+    Attributes:
+        name: under which figures and predictions stand in the run.
+        own_name: the run's own split beside it: test, or validation where there is no test.
+        evaluation: there.
+        own: at home.
+        explanation: of the difference.
+        unknown: pictures there of each class that the model does not know.
+        missing: classes of the model that have no pictures there.
+        unknown_unlike: the share of the unknown classes' pictures that are unlike anything in training.
+        copies: ids there that are copies of training or validation pictures; None where it is not known.
+        scoring: how it was scored.
+    """
+
+    name: str
+    own_name: str
+    evaluation: Evaluation
+    own: Evaluation
+    explanation: Explanation
+    unknown: Mapping[str, int]
+    missing: tuple[str, ...]
+    unknown_unlike: Figure | None
+    copies: tuple[str, ...] | None
+    scoring: Scoring
+
+    def __str__(self) -> str:
+        rows = [
+            [figure.name, figure.short(), figure.interval(), *_cells(self.own.figures.get(key))]
+            for key, figure in self.evaluation.figures.items()
+        ]
+        header = ["figure", self.name, "95% interval", f"its own {self.own_name}", "95% interval"]
+        said = "\n".join(f"- {one}" for one in self.sentences())
+        return f"{self.evaluation}\n\n{text_table(header, rows)}\n\n{said}"
+
+    def sentences(self) -> list[str]:
+        """Return what a person should know, in words."""
+        return [*self.explanation.sentences(), *self._classes(), *self._copies()]
+
+    def _classes(self) -> list[str]:
+        out = []
+        if self.unknown:
+            verb = "count as wrong" if self.scoring.unknown == "wrong" else "are left out"
+            total = counted(sum(self.unknown.values()), "picture")
+            out.append(f"{total} of {_some(self.unknown)}, which the model does not know, {verb}")
+        if self.unknown_unlike is not None:
+            out.append(f"of those, {self.unknown_unlike} are unlike anything in training")
+        if self.missing:
+            answer = (
+                "and it may not answer with them" if self.scoring.only_present else "though it may answer with them"
+            )
+            out.append(f"no pictures here of {_some(self.missing)}, {answer}")
+        return out
+
+    def _copies(self) -> list[str]:
+        if not self.copies:
+            return [] if self.copies is None else ["none of the pictures is a copy of one that it was trained on"]
+        kept = "are left out" if self.scoring.drop_copies else "flatter the figures: --drop-copies leaves them out"
+        what = counted(len(self.copies), "picture is a copy", plural="pictures are copies")
+        return [f"{what} of one that it was trained or validated on, and {kept}"]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what JSON can hold: the figures there, and under ``elsewhere`` all that is said beside them."""
+        return self.evaluation.to_dict() | {
+            "elsewhere": {
+                "name": self.name,
+                "own_name": self.own_name,
+                "own": self.own.to_dict()["figures"],
+                "unknown": dict(self.unknown),
+                "missing": list(self.missing),
+                "unknown_unlike": None if self.unknown_unlike is None else self.unknown_unlike.to_dict(),
+                "copies": None if self.copies is None else list(self.copies),
+                "scoring": dataclasses.asdict(self.scoring),
+                "explained": {**self.explanation.to_dict(), "sentences": self.sentences()},
+            }
+        }
 
 
 def evaluate_elsewhere(
-    run: Run | str | Path, source: str | Path, *, group_by: str | None = None, progress: Progress = SILENT
-) -> tuple[Evaluation, str]:
+    run: Run | str | Path,
+    source: str | Path,
+    *,
+    group_by: str | None = None,
+    scoring: Scoring | None = None,
+    progress: Progress = SILENT,
+) -> Elsewhere:
     """Evaluate a run on another labelled set; its figures and predictions join the run and its report.
 
-    Classes are matched by name. Pictures of classes that the model does not know are left out and counted.
+    Classes are matched by name.
 
     Args:
         run: the run, or its folder.
         source: labelled pictures, as ``train`` takes them; splits in it are not looked at.
         group_by: as in ``open_dataset``.
+        scoring: what becomes of unknown and missing classes and of copies.
         progress: is told of each picture.
-
-    Returns:
-        the figures, and the name under which they and the predictions stand in the run.
 
     Raises:
         ClassMismatchError: no class name is the same.
+        DataError: no picture is left to be scored.
     """
     run = run if isinstance(run, Run) else Run.open(run)
+    scoring = scoring or Scoring()
     classifier = Classifier.load(run.path)
-    original = open_dataset(source, group_by=group_by)
-    dataset = matched_by_name(original, classifier)
-    _say_unmatched(original, dataset, classifier, progress)
+    dataset = open_dataset(source, group_by=group_by)
+    check_shared(dataset, classifier)
     scanned = scan(dataset, classifier.preprocessing, progress=progress)
-    positions = np.flatnonzero(scanned.facts["readable"] & (dataset.labels >= 0))
-    if not len(positions):
-        raise DataError(f"none of the {len(dataset):,} pictures in {str(source)!r} can be read and has a known class")
     if scanned.problems:
         progress.warn(f"{counted(len(scanned.problems), 'picture')} left out: unreadable")
+    copied = copies_of_training(run, dataset, scanned, preprocessing=classifier.preprocessing, progress=progress)
     with tuned():
-        predictions = Predictions(
-            ids=dataset.ids[positions],
-            logits=logits_at(classifier, scanned.pixels, positions),
-            labels=dataset.labels[positions],
-            class_names=classifier.class_names,
-        )
-    document = run.load("evaluation")
-    name = _free_name(document, dataset)
-    trained = run.load("audit")["counts"]["train"]
-    found = evaluate(
-        predictions,
-        temperature=classifier.description.temperature,
-        majority_class=max(trained, key=lambda one: trained[one]),
-    )
-    run.write(f"predictions/{name}.npz", predictions.save)
-    document["splits"][name] = found.to_dict()
-    document.setdefault("elsewhere", {})[name] = {"source": str(source), "fingerprint": dataset.images.fingerprint()}
-    run.save("evaluation", document)
+        looked = look(classifier, dataset, scanned)
+    kept = scored(looked, dataset, classifier, scoring=scoring, copied=copied)
+    if not len(kept.at):
+        raise DataError(f"none of the {len(dataset):,} pictures in {str(source)!r} can be read and scored")
+    found = _explained(run, dataset, scanned, kept, classifier=classifier, scoring=scoring, copied=copied)
+    _keep(run, found, kept.predictions, dataset, source=source)
     own = look_closer_elsewhere(
-        run, classifier, name=name, predictions=predictions, pixels=scanned.pixels, positions=positions,
+        run, classifier, name=found.name, predictions=kept.predictions, pixels=scanned.pixels, positions=kept.at,
         progress=progress,
     )  # fmt: skip
-    keep_thumbnails(run, dataset, external=name)
+    keep_thumbnails(run, dataset, external=found.name)
     if own is not None:
         keep_thumbnails(run, own.dataset)  # with the neighbours of these mistakes
-    return found, name
+    return found
 
 
-def _say_unmatched(original: Dataset, dataset: Dataset, classifier: Classifier, progress: Progress) -> None:
-    """Warn of classes that only one side knows."""
-    if unknown := sorted(set(original.class_names) - set(classifier.class_names)):
-        left_out = counted(int((dataset.labels < 0).sum()), "picture")
-        progress.warn(f"{left_out} left out, of classes that the model does not know: {_some(unknown)}")
-    if missing := [name for name in classifier.class_names if name not in original.class_names]:
-        progress.warn(f"{len(missing)} of the model's classes have no pictures here: {_some(missing)}")
+def _explained(
+    run: Run, dataset: Dataset, scanned: Scan, kept: Scored, *, classifier: Classifier, scoring: Scoring,
+    copied: NDArray[np.bool_] | None,
+) -> Elsewhere:  # fmt: skip
+    document = run.load("evaluation")
+    own_name = "test" if "test" in document["splits"] else "validation"
+    trained = run.load("audit")["counts"]["train"]
+    majority = max(trained, key=lambda one: trained[one])
+    found = evaluate(
+        kept.predictions,
+        temperature=classifier.description.temperature,
+        majority_class=majority if majority in kept.predictions.class_names else None,
+    )
+    own = Evaluation.from_dict(document["splits"][own_name])
+    names = np.array([dataset.class_names[label] for label in dataset.labels[kept.looked.at]], dtype=object)
+    strangers = [name for name in dict.fromkeys(names.tolist()) if name not in classifier.class_names]
+    return Elsewhere(
+        name=_free_name(document, dataset),
+        own_name=own_name,
+        evaluation=found,
+        own=own,
+        explanation=_explain(run, dataset, scanned, kept, classifier=classifier, figures=(own, found)),
+        unknown={name: int((names == name).sum()) for name in sorted(strangers)},
+        missing=tuple(name for name in classifier.class_names if name not in set(names.tolist())),
+        unknown_unlike=_unlike(kept.looked, np.isin(names, strangers)),
+        copies=None if copied is None else tuple(dataset.ids[copied].tolist()),
+        scoring=scoring,
+    )
+
+
+def _explain(
+    run: Run, dataset: Dataset, scanned: Scan, kept: Scored, *, classifier: Classifier,
+    figures: tuple[Evaluation, Evaluation],
+) -> Explanation:  # fmt: skip
+    own_statistics = load_statistics(run)
+    statistics = statistics_of(dataset, scanned.facts, kept.at, strokes=STROKES in own_statistics)
+    novelty, strangeness, known = kept.looked.novelty, kept.looked.strangeness, classifier.novelty
+    return explain(
+        *figures,
+        kept.predictions,
+        own_statistics=own_statistics,
+        statistics=statistics,
+        novelty=None if novelty is None else novelty[kept.rows],
+        novelty_auroc=None if known is None or strangeness is None else auroc(known.held_out, strangeness[kept.rows]),
+    )
+
+
+def _unlike(looked: Looked, foreign: NDArray[np.bool_]) -> Figure | None:
+    """Return how many of the pictures of unknown classes are unlike anything in training."""
+    if looked.novelty is None or not foreign.any():
+        return None
+    return proportion(int((looked.novelty[foreign] > 1).sum()), int(foreign.sum()), name="unlike anything in training")
+
+
+def _keep(run: Run, found: Elsewhere, predictions: Predictions, dataset: Dataset, *, source: str | Path) -> None:
+    """Write figures and predictions into the run."""
+    run.write(f"predictions/{found.name}.npz", predictions.save)
+    document = run.load("evaluation")
+    record = found.to_dict()
+    kept = record.pop("elsewhere")
+    kept |= {"source": str(source), "fingerprint": dataset.images.fingerprint()}
+    document["splits"][found.name] = record
+    document.setdefault("elsewhere", {})[found.name] = kept
+    run.save("evaluation", document)
 
 
 def _free_name(document: Mapping[str, Any], dataset: Dataset) -> str:
@@ -103,19 +234,17 @@ def _free_name(document: Mapping[str, Any], dataset: Dataset) -> str:
     return name
 
 
-def matched_by_name(dataset: Dataset, classifier: Classifier) -> Dataset:
-    """Return the pictures with labels that count in the model's classes, −1 where it does not know the class.
-
-    Raises:
-        ClassMismatchError: no class name is the same.
-    """
-    shared = set(dataset.class_names) & set(classifier.class_names)
-    if not shared:
+def check_shared(dataset: Dataset, classifier: Classifier) -> None:
+    """Raise ClassMismatchError unless a class name is the same."""
+    if not set(dataset.class_names) & set(classifier.class_names):
         raise ClassMismatchError(
             f"no class of {dataset.name!r} ({_some(dataset.class_names)}) is one of the model's "
             f"({_some(classifier.class_names)}): classes are matched by name, so rename the folders or labels"
         )
-    return dataset.with_class_names(classifier.class_names)
+
+
+def _cells(figure: Figure | None) -> list[str]:
+    return ["", ""] if figure is None else [figure.short(), figure.interval()]
 
 
 def _some(names: object) -> str:

@@ -22,6 +22,7 @@ from .folds import cross_validate, fold_splits
 from .learn import Learned, baseline_of, learn, task_of
 from .pictures import keep_thumbnails
 from .prepare import LABELS, Prepared, open_run_source, open_source, prepare
+from .statistics import keep_statistics
 
 AFTERWARDS = 6.0
 """Seconds that evaluation and report take after the training."""
@@ -136,6 +137,7 @@ def _main_job(run: Run, dataset: Dataset, *, fresh: bool = False, started: float
         if not learned.interrupted:
             look_closer(run, prepared, learned.classifier, learned.predictions, progress=progress)
         keep_thumbnails(run, dataset)
+        keep_statistics(run, prepared)
         write_report(run)
         run.mark("interrupted" if learned.interrupted else "done")
     if learned.interrupted:

@@ -3,7 +3,7 @@
 from .distributions import Distribution
 from .kind import Kind, guess_kind
 from .leaks import Leak
-from .near import Repeats
+from .near import Repeats, find_repeats
 from .remember import repeats_of
 from .result import Audit, Finding
 from .survey import audit, drop_leaks
@@ -17,6 +17,7 @@ __all__ = [
     "Repeats",
     "audit",
     "drop_leaks",
+    "find_repeats",
     "guess_kind",
     "repeats_of",
 ]

@@ -69,7 +69,12 @@ class Repeats:
 
 
 def find_repeats(
-    dataset: Dataset, facts: NDArray[np.void], *, near: bool = True, progress: Progress = SILENT
+    dataset: Dataset,
+    facts: NDArray[np.void],
+    *,
+    near: bool = True,
+    sides: Positions | None = None,
+    progress: Progress = SILENT,
 ) -> Repeats:
     """Return the repeats among the pictures.
 
@@ -77,6 +82,8 @@ def find_repeats(
         dataset: N pictures; those that are proposed are decoded again.
         facts: (N,) their facts.
         near: whether changed copies are looked for, beside equal bytes and pixels.
+        sides: (N,) numbers: changed copies are looked for between pictures of different sides alone; among all of
+            them where None.
         progress: is told of the pairs that are compared.
     """
     readable = np.flatnonzero(facts["readable"])
@@ -85,7 +92,7 @@ def find_repeats(
     firsts = np.flatnonzero(facts["readable"] & (exact == np.arange(len(facts))))
     _join_equal_pixels(dataset, facts, exact, firsts)
     firsts = np.flatnonzero(facts["readable"] & (exact == np.arange(len(facts))) & (facts["contrast"] >= FLAT))
-    pairs = _near_pairs(dataset, facts, firsts, progress) if near else np.zeros((0, 2), dtype=np.int64)
+    pairs = _near_pairs(dataset, facts, firsts, sides, progress) if near else np.zeros((0, 2), dtype=np.int64)
     return Repeats(exact, pairs, _joined(exact, pairs))
 
 
@@ -144,12 +151,16 @@ def _pixel_digest(pixels: NDArray[np.uint8]) -> bytes:
     return digest.digest()
 
 
-def _near_pairs(dataset: Dataset, facts: NDArray[np.void], firsts: Positions, progress: Progress) -> Positions:
+def _near_pairs(
+    dataset: Dataset, facts: NDArray[np.void], firsts: Positions, sides: Positions | None, progress: Progress
+) -> Positions:
     if len(firsts) < 2:
         return np.zeros((0, 2), dtype=np.int64)
     small = facts["small"][firsts]
     side = np.maximum(facts["width"], facts["height"])[firsts]
     proposed = propose(describe(small, trims=side > TINY))
+    if sides is not None:
+        proposed = proposed[sides[firsts[proposed[:, 0]]] != sides[firsts[proposed[:, 1]]]]
     alike = [
         small_residual(small[part[:, 0]], small[part[:, 1]]) <= SMALL_RESIDUAL
         for part in np.array_split(proposed, len(proposed) // 1024 + 1)

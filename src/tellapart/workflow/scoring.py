@@ -1,0 +1,119 @@
+"""Which pictures from elsewhere count, and how: classes that only one side knows, copies, what may be answered."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..classifier import Classifier
+from ..evaluation import Predictions
+from ..images.cache import Scan
+from ..images.dataset import Dataset
+
+IMPOSSIBLE = 1e-9
+"""The probability that a picture of a class unknown to the model gets for its own class, so that the loss is finite."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Scoring:
+    """How a set from elsewhere is scored.
+
+    Attributes:
+        unknown: what becomes of pictures of classes that the model does not know: they are left out, or count as wrong.
+        only_present: whether the model may only answer with classes that have pictures there.
+        drop_copies: whether copies of training pictures are left out.
+    """
+
+    unknown: Literal["leave-out", "wrong"] = "leave-out"
+    only_present: bool = False
+    drop_copies: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Looked:
+    """What the classifier says of the readable, labelled pictures, known classes or not.
+
+    Attributes:
+        at: (n,) their positions.
+        logits: (n, K).
+        novelty: (n,) relative to the limit; None where the model cannot tell.
+        strangeness: (n,) the scores themselves.
+    """
+
+    at: NDArray[np.int64]
+    logits: NDArray[np.float32]
+    novelty: NDArray[np.float64] | None
+    strangeness: NDArray[np.float64] | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Scored:
+    """The pictures that count.
+
+    Attributes:
+        at: (n,) their positions in the data set.
+        rows: (n,) their rows in what the classifier looked at.
+        predictions: of them.
+        looked: what the classifier looked at.
+    """
+
+    at: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    predictions: Predictions
+    looked: Looked
+
+
+def look(classifier: Classifier, dataset: Dataset, scanned: Scan) -> Looked:
+    """Return what a classifier says of the readable pictures with a label, a few at a time."""
+    at = np.flatnonzero(scanned.facts["readable"] & (dataset.labels >= 0))
+    logits, scores = [np.zeros((0, len(classifier.class_names)), dtype=np.float32)], [np.zeros(0)]
+    for start in range(0, len(at), 4096):
+        some, embeddings = classifier.look(scanned.pixels[at[start : start + 4096]])
+        logits.append(some)
+        if classifier.novelty is not None:
+            scores.append(classifier.novelty.scores(embeddings))
+    if classifier.novelty is None:
+        return Looked(at, np.concatenate(logits), None, None)
+    strangeness = np.concatenate(scores)
+    return Looked(at, np.concatenate(logits), strangeness / classifier.novelty.limit, strangeness)
+
+
+def scored(
+    looked: Looked, dataset: Dataset, classifier: Classifier, *, scoring: Scoring, copied: NDArray[np.bool_] | None
+) -> Scored:
+    """Return the predictions that count, as the scoring has it."""
+    present = set(np.unique(dataset.labels[looked.at]).tolist())
+    there = [name for number, name in enumerate(dataset.class_names) if number in present]
+    known = [name for name in classifier.class_names if not scoring.only_present or name in there]
+    unknown = [name for name in there if name not in classifier.class_names] if scoring.unknown == "wrong" else []
+    matched = dataset.with_class_names([*known, *unknown])
+    counts = matched.labels[looked.at] >= 0
+    if copied is not None and scoring.drop_copies:
+        counts &= ~copied[looked.at]
+    rows = np.flatnonzero(counts)
+    columns = [classifier.class_names.index(name) for name in known]
+    logits = looked.logits[rows][:, columns]
+    padded = _padded(logits, len(unknown), temperature=classifier.description.temperature)
+    at = looked.at[rows]
+    predictions = Predictions(
+        ids=dataset.ids[at],
+        logits=padded,
+        labels=matched.labels[at],
+        class_names=matched.class_names,
+        groups=None if dataset.groups is None else dataset.groups[at],
+    )
+    return Scored(at, rows, predictions, looked)
+
+
+def _padded(logits: NDArray[np.float32], more: int, *, temperature: float) -> NDArray[np.float32]:
+    """Return logits with further columns, of classes that are all but impossible."""
+    if not more or not len(logits):
+        return np.pad(logits, ((0, 0), (0, more)))
+    scaled = logits.astype(np.float64) / temperature
+    top = scaled.max(axis=1, keepdims=True)
+    total = top + np.log(np.exp(scaled - top).sum(axis=1, keepdims=True))
+    rest = temperature * (total + np.log(IMPOSSIBLE))
+    return np.hstack([logits, np.repeat(rest, more, axis=1).astype(np.float32)])

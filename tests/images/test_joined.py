@@ -1,0 +1,33 @@
+import numpy as np
+
+from tellapart.images import Dataset
+from tellapart.images.arrays import ArrayImages
+from tellapart.images.audit import find_repeats
+from tellapart.images.cache import scan
+from tellapart.images.joined import joined
+from tellapart.images.preprocessing import Preprocessing
+
+SEEN = Preprocessing(image_size=(16, 16), channels=1)
+
+
+def pictures(pixels, prefix):
+    ids = [f"{prefix}{i}" for i in range(len(pixels))]
+    return Dataset(ids, ArrayImages(pixels), np.zeros(len(pixels), dtype=np.int64), class_names=("a",))
+
+
+def test_two_sets_are_one_and_copies_are_found_between_them(tmp_path):
+    rng = np.random.default_rng(0)
+    smooth = rng.integers(0, 256, (12, 6, 6)).astype(np.uint8).repeat(8, axis=1).repeat(8, axis=2)
+    first, second = smooth[:8].copy(), np.concatenate([smooth[8:], smooth[:1], smooth[1:2]])
+    first[7] = np.minimum(first[6], 252) + 2  # a changed copy on the same side is not asked for
+    second[5] = np.minimum(second[5], 252) + 2
+    both = joined(pictures(first, "a"), pictures(second, "b"))
+    assert len(both.images) == 14
+    np.testing.assert_array_equal(both.images.load(8).pixels[..., 0], smooth[8])
+    np.testing.assert_array_equal(both.images.select(np.array([9, 0])).load(0).pixels[..., 0], smooth[9])
+    assert both.images.select(np.array([1])).fingerprint() != both.images.fingerprint()
+    assert len(both.images.with_background(0)) == 14
+    facts = scan(both, SEEN, folder=tmp_path).facts
+    sides = np.repeat([0, 1], [8, 6])
+    assert sorted(map(list, find_repeats(both, facts, sides=sides).families())) == [[0, 12], [1, 13]]
+    assert [6, 7] in [family.tolist() for family in find_repeats(both, facts).families()]

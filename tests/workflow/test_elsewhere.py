@@ -1,0 +1,97 @@
+"""Pictures from elsewhere: matched by name, scored as asked, copies found, the drop explained."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tellapart.evaluation import Predictions
+from tellapart.run import Run
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory, good):
+    """Darker pictures of one known class, a class that is not known, and copies of training pictures."""
+    folder = tmp_path_factory.mktemp("other") / "scanner"
+    rng = np.random.default_rng(5)
+    for name, tone, count in (("a", 10, 20), ("stranger", 120, 9)):
+        (folder / name).mkdir(parents=True)
+        for number in range(count):
+            pixels = (tone + 30 * rng.random((12, 10, 3))).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{number}.png")
+    return folder
+
+
+def with_copies(other, good, run, folder):
+    shutil.copytree(other, folder)
+    train = [one for one in Run.open(run).load("splits")["train"] if one.startswith("a/")][:3]
+    for number, one in enumerate(train):
+        Image.open(good / one).save(folder / "a" / f"copy{number}.bmp")
+    return folder
+
+
+@pytest.fixture
+def run(trained, tmp_path):
+    return shutil.copytree(trained, tmp_path / "run")
+
+
+def record_of(called):
+    assert called.status == 0, called.err
+    return json.loads(called.out)["elsewhere"]
+
+
+def test_unknown_classes_are_left_out_or_wrong(call, run, other):
+    record = record_of(call("evaluate", run, other, "--json"))
+    assert record["unknown"] == {"stranger": 9}
+    assert record["missing"] == ["b"]
+    assert record["unknown_unlike"]["count"] == 9
+    assert len(Predictions.load(run / "predictions" / "scanner.npz")) == 20
+    called = call("evaluate", run, other, "--unknown", "wrong")
+    assert "9 pictures of 'stranger', which the model does not know, count as wrong" in called.out
+    said = Predictions.load(run / "predictions" / "scanner.npz")
+    assert said.class_names == ("a", "b", "stranger")
+    assert not said.correct()[said.labels == 2].any()
+    temperature = Run.open(run).load("evaluation")["temperature"]
+    assert said.probabilities(temperature)[:, 2] == pytest.approx(1e-9, rel=1e-3)
+
+
+def test_the_answer_can_be_kept_to_the_classes_that_are_there(call, run, other):
+    record = record_of(call("evaluate", run, other, "--only-present", "--json"))
+    assert record["scoring"]["only_present"] is True
+    said = Predictions.load(run / "predictions" / "scanner.npz")
+    assert said.class_names == ("a",)
+    assert said.correct().all()
+
+
+def test_copies_of_training_pictures_are_found_and_left_out(call, run, other, good, tmp_path):
+    folder = with_copies(other, good, run, tmp_path / "copied")
+    record = record_of(call("evaluate", run, folder, "--json"))
+    assert record["copies"] == [f"a/copy{number}.bmp" for number in range(3)]
+    assert any("3 pictures are copies" in one for one in record["explained"]["sentences"])
+    called = call("evaluate", run, folder, "--drop-copies")
+    assert "are left out" in called.out
+    assert len(Predictions.load(run / "predictions" / "copied.npz")) == 20
+
+
+def test_a_run_without_its_pictures_says_that_it_cannot_look_for_copies(call, run, other):
+    opened = Run.open(run)
+    opened.save_recipe(opened.recipe.changed(data={"source": str(run / "gone")}))
+    called = call("evaluate", run, other)
+    assert called.status == 0
+    assert "copies of training pictures were not looked for" in called.err
+    assert "darker" in called.out  # its numbers were kept
+
+
+def test_its_own_pictures_beside_it(call, run, other):
+    called = call("evaluate", run, other)
+    assert "its own test" in called.out
+    assert "none of the pictures is a copy" in called.out
+    assert "no pictures here of 'b'" in called.out
+
+
+def test_options_for_other_pictures_need_some(call, run):
+    called = call("evaluate", run, "--unknown", "wrong")
+    assert called.status == 2
+    assert "need other pictures" in called.err
