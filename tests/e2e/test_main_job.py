@@ -16,7 +16,8 @@ NAMES = ("猫", "chien méchant", "🐈 & <b>", "CON")
 FILES = {
     "audit.json", "choices.json", "data.json", "environment.json", "evaluation.json", "history.jsonl", "leaks.json",
     "model.safetensors", "predictions/test.npz", "predictions/validation.npz", "recipe.json", "report.html",
-    "splits.json", "statistics.npz", "status.json", "thumbnails.npz", "training.json",
+    "splits.json", "statistics.npz", "status.json", "thumbnails.npz", "training.json", "label_errors.json",
+    "near/test.npz", "near/validation.npz",
     "baselines/softmax/history.jsonl", "baselines/softmax/model.safetensors", "baselines/softmax/predictions/test.npz",
     "baselines/softmax/predictions/validation.npz", "baselines/softmax/training.json",
 }  # fmt: skip
