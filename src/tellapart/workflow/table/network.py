@@ -94,7 +94,7 @@ def learn_network(folder: Path, recipe: Recipe, *, progress: Progress = SILENT) 
 
 def measure_elsewhere(run: Run, source: str, *, progress: Progress = SILENT) -> Predictions:
     """Evaluate a row's run on pictures from elsewhere; they join its report."""
-    _, name = evaluate_elsewhere(run, source, progress=progress)
+    name = evaluate_elsewhere(run, source, progress=progress).name
     write_report(run)
     return Predictions.load(run.path / "predictions" / f"{name}.npz")
 
