@@ -1,4 +1,4 @@
-"""``python -m benchmarks.growth``: time and memory of ``train`` and ``inspect`` on 1,000 to 1,000,000 small pictures."""
+"""``python -m benchmarks.growth``: ``train`` and ``inspect`` on 1,000 to 1,000,000 small pictures."""
 
 from __future__ import annotations
 

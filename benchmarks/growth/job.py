@@ -26,7 +26,7 @@ PHASES = {
     "evaluation": ["workflow.main_job:evaluate_all"],
     "report": ["workflow.main_job:keep_thumbnails", "report:write_report"],
 }  # fmt: skip
-"""The functions that the main job calls, by what a person would call the phase. A part of another phase counts there."""
+"""The functions that the main job calls, by what a person would call the phase."""
 
 
 class Clock:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from benchmarks.harness.result import say
 
-from .job import PHASES
 from .watch import Sample, watched
 
 SMALL_NET = ("--net", "lenet5", "--epochs", "1", "--augment", "none", "--precision", "float32")

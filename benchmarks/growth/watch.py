@@ -56,7 +56,7 @@ def sample(pid: int) -> Sample:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the user and system time of a process and its living descendants, and of the ended that were waited for."""
+    """Return the user and system time of a process, its descendants, and the ended that were waited for."""
     ticks = 0
     for one in descendants(pid):
         fields = _read(f"/proc/{one}/stat").rpartition(")")[2].split()

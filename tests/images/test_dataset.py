@@ -89,3 +89,16 @@ def test_splits_are_sorted_and_nobody_stands_in_two():
     for twice in ({"train": [1, 1], "validation": [], "test": []}, {"train": [1], "validation": [], "test": [1]}):
         with pytest.raises(SplitError, match="stands in two splits"):
             Splits(**twice)
+
+
+def test_positions_are_those_of_a_dictionary_even_where_hashes_are_shared(monkeypatch):
+    from tellapart.images import dataset
+
+    ids = [f"class-{i % 3}/{i}.png" for i in range(500)]
+    wanted = [ids[77], "class-0/none.png", ids[0], ids[499], ids[77]]
+    expected = [77, -1, 0, 499, 77]
+    assert dataset.positions_of(ids, wanted).tolist() == expected
+    assert dataset.positions_of([], wanted).tolist() == [-1] * 5
+    assert dataset.positions_of(ids, []).tolist() == []
+    monkeypatch.setattr(dataset, "_hashes", lambda values: np.zeros(len(values), dtype=np.int64))
+    assert dataset.positions_of(ids, wanted).tolist() == expected

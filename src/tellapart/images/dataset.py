@@ -197,5 +197,41 @@ def strings(values: Any) -> NDArray[Any]:
     return array if isinstance(array.dtype, np.dtypes.StringDType) else array.astype(np.dtypes.StringDType())
 
 
+def positions_of(ids: NDArray[Any], wanted: Any) -> NDArray[np.int64]:
+    """Return (n,) where each wanted string stands in (N,) unique ids, −1 where it does not.
+
+    Strings are found by their hashes, 8 bytes each: a dictionary of a million ids takes 200 MB.
+
+    Example:
+        >>> positions_of(strings(["a", "b", "c"]), ["c", "x", "a"]).tolist()
+        [2, -1, 0]
+    """
+    ids, wanted = strings(ids), strings(wanted)
+    if not len(ids):
+        return np.full(len(wanted), -1, dtype=np.int64)
+    hashes = _hashes(ids)
+    order = np.argsort(hashes)
+    hashes = hashes[order]
+    out = np.empty(len(wanted), dtype=np.int64)
+    for start in range(0, len(wanted), BLOCK):
+        some = wanted[start : start + BLOCK]
+        out[start : start + BLOCK] = order[np.minimum(np.searchsorted(hashes, _hashes(some)), len(ids) - 1)]
+    if (hashes[1:] == hashes[:-1]).any():  # two ids share a hash: once in some hundred million such data sets
+        position = dict(zip(ids.tolist(), range(len(ids)), strict=True))
+        return np.fromiter((position.get(one, -1) for one in wanted.tolist()), dtype=np.int64, count=len(wanted))
+    return np.where(np.asarray(ids[out] == wanted, dtype=bool), out, -1)
+
+
+BLOCK = 65_536
+"""Strings that are Python objects at once."""
+
+
+def _hashes(values: NDArray[Any]) -> NDArray[np.int64]:
+    out = np.empty(len(values), dtype=np.int64)
+    for start in range(0, len(values), BLOCK):
+        out[start : start + BLOCK] = [hash(value) for value in values[start : start + BLOCK].tolist()]
+    return out
+
+
 def _set(instance: object, field: str, value: Any) -> None:
     object.__setattr__(instance, field, value)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import SplitError
 from ..wording import counted
-from .dataset import SPLIT_NAMES, Dataset, Splits
+from .dataset import SPLIT_NAMES, Dataset, Splits, positions_of
 from .stratify import pick, pick_groups
 
 Codes = NDArray[np.int8]
@@ -101,14 +101,13 @@ def from_ids(dataset: Dataset, document: Mapping[str, Sequence[str]]) -> Splits:
         >>> from_ids(data, {"train": ["y"], "validation": ["x"], "test": []}).train
         array([1])
     """
-    position = dict(zip(dataset.ids.tolist(), range(len(dataset)), strict=True))
     found: dict[str, NDArray[np.int64]] = {}
     missing: list[str] = []
     for name in SPLIT_NAMES:
         ids = document.get(name)
         if not isinstance(ids, Sequence) or isinstance(ids, str):
             raise SplitError(f"splits must have a list of ids for each of {list(SPLIT_NAMES)}, {name!r} has none")
-        where = np.fromiter((position.get(str(i), -1) for i in ids), dtype=np.int64, count=len(ids))
+        where = positions_of(dataset.ids, np.array([str(i) for i in ids], dtype=np.dtypes.StringDType()))
         missing.extend(str(ids[i]) for i in np.flatnonzero(where < 0).tolist())
         found[name] = where
     if missing:

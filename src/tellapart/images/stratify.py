@@ -69,12 +69,14 @@ def pick(labels: NDArray[np.int64], fraction: float, *, classes: int, rng: np.ra
     """
     counts = np.bincount(labels, minlength=classes)
     take = shares(counts, fraction, rng=rng)
+    # A stable sort of 16-bit numbers counts them; of longer ones it compares.
+    narrow = labels.astype(np.uint16) if classes <= 2**16 else labels
     shuffled = rng.permutation(len(labels))
-    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    by_class = shuffled[np.argsort(narrow[shuffled], kind="stable")]
     first = np.cumsum(counts) - counts
-    rank = np.arange(len(labels)) - first[labels[by_class]]
+    chosen = [by_class[start : start + n] for start, n in zip(first.tolist(), take.tolist(), strict=True)]
     mask = np.zeros(len(labels), dtype=bool)
-    mask[by_class[rank < take[labels[by_class]]]] = True
+    mask[np.concatenate(chosen)] = True
     return mask
 
 

@@ -9,6 +9,8 @@ import pytest
 
 from tellapart.images.arrays import ArrayImages
 from tellapart.images.audit import audit, drop_leaks, guess_kind
+from tellapart.images.audit.leaks import find_leaks
+from tellapart.images.audit.near import Repeats
 from tellapart.images.dataset import Dataset, Splits
 from tellapart.images.facts import FACTS, facts_of
 
@@ -125,3 +127,27 @@ def test_import_is_light():
     program = "import sys, tellapart.images.audit, tellapart.images.split; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     assert not {"torch", "scipy", "sklearn", "skimage"} & set(loaded)
+
+
+def test_leaks_of_many_families_are_those_of_a_loop():
+    rng = np.random.default_rng(4)
+    n = 300
+    exact = np.array([int(rng.integers(0, i + 1)) if rng.random() < 0.3 else i for i in range(n)])
+    exact = exact[exact]
+    exact = exact[exact]
+    while (exact[exact] != exact).any():
+        exact = exact[exact]
+    data = dataset(np.zeros((n, 4, 4), np.uint8), rng.integers(0, 2, n))
+    parts = np.array_split(rng.permutation(n)[:250], 3)
+    splits = Splits(*parts)
+    leaks = find_leaks(data, Repeats(exact, np.zeros((0, 2), np.int64), exact), splits)
+    rank = {int(p): number for number, part in enumerate(parts) for p in part}
+    expected = set()
+    for position, own in rank.items():
+        family = [p for p in rank if exact[p] == exact[position]]
+        latest = max(rank[p] for p in family)
+        if own < latest:
+            expected.add((position, min(p for p in family if rank[p] == latest)))
+    assert {(leak.drop, leak.keep) for leak in leaks} == expected
+    assert sum(leaks.between().values()) == len(leaks) == len(expected)
+    assert all(leak.kind == "exact" for leak in leaks[:5])

@@ -27,9 +27,49 @@ NOISE = 2.0
 SAMPLE = 4000
 """Pictures that the directions are fitted on."""
 
-CHUNK = 8192
+CHUNK = 2048
 
 Floats = NDArray[np.float32]
+
+
+class Smalls:
+    """The small pictures of some rows of facts, read where they lie.
+
+    Args:
+        facts: (N,) rows of FACTS; may be memory-mapped.
+        rows: (n,) which of them.
+    """
+
+    def __init__(self, facts: NDArray[np.void], rows: NDArray[np.int64]) -> None:
+        self._pictures = facts["small"]
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, at: NDArray[np.int64] | slice) -> NDArray[np.uint8]:
+        out: NDArray[np.uint8] = self._pictures[self.rows[at]]
+        return out
+
+
+class Projected:
+    """Pictures in some directions, computed when they are asked for: a picture takes no memory.
+
+    Args:
+        small: gives uint8 (n, 16, 16) for positions or a slice.
+        directions: (256, D) float32.
+    """
+
+    def __init__(self, small: Smalls | NDArray[np.uint8], directions: Floats) -> None:
+        self.small = small
+        self.directions = directions
+
+    def __len__(self) -> int:
+        return len(self.small)
+
+    def __getitem__(self, at: NDArray[np.int64] | slice) -> Floats:
+        small = self.small[at]
+        return small.reshape(len(small), -1).astype(np.float32) @ self.directions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,40 +77,40 @@ class Descriptors:
     """What pictures are compared by.
 
     Attributes:
-        vectors: (N, D) float32; the change by a typical trim has unit variance in each direction.
+        vectors: gives (n, D) float32 for positions or a slice; the change by a typical trim has unit variance in
+            each direction.
         reach: (N,) float32, how far a copy of this picture may lie: its own gradients say how much a trim changes it.
     """
 
-    vectors: Floats
+    vectors: Projected | Floats
     reach: Floats
 
 
-def describe(small: NDArray[np.uint8], *, trims: NDArray[np.bool_] | None = None, seed: int = 0) -> Descriptors:
+def describe(
+    small: Smalls | NDArray[np.uint8], *, trims: NDArray[np.bool_] | None = None, seed: int = 0
+) -> Descriptors:
     """Return the descriptors of small grey pictures.
 
     Args:
-        small: (N, 16, 16) uint8.
+        small: gives (n, 16, 16) uint8 for positions or a slice: an array, or what lies on disk.
         trims: (N,) whether trimmed copies are looked for, or only the closest; all where None.
         seed: of the sample that the directions are fitted on.
 
     Example:
         >>> small = np.random.default_rng(0).integers(0, 256, (50, 16, 16), dtype=np.uint8)
-        >>> describe(small).vectors.shape
-        (50, 24)
+        >>> describe(small).vectors[:20].shape
+        (20, 24)
     """
     rng = np.random.default_rng(seed)
     sample = rng.choice(len(small), min(len(small), SAMPLE), replace=False)
     directions = _directions(small[np.sort(sample)].astype(np.float32), rng)
-    vectors = np.empty((len(small), directions.shape[1]), dtype=np.float32)
     reach = np.full(len(small), CLOSE, dtype=np.float32)
     for start in range(0, len(small), CHUNK):
-        rows = slice(start, start + CHUNK)
-        chunk = small[rows].astype(np.float32)
-        vectors[rows] = chunk.reshape(len(chunk), -1) @ directions
-        wanted = np.ones(len(chunk), bool) if trims is None else trims[rows]
+        chunk = small[start : start + CHUNK]
+        wanted = np.ones(len(chunk), bool) if trims is None else trims[start : start + CHUNK]
         if wanted.any():
-            reach[start + np.flatnonzero(wanted)] = _reach(chunk[wanted], directions)
-    return Descriptors(vectors, reach)
+            reach[start + np.flatnonzero(wanted)] = _reach(chunk[wanted].astype(np.float32), directions)
+    return Descriptors(Projected(small, directions), reach)
 
 
 CLOSE = 3.0

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from ...wording import counted
 from ..cache import Scan
 from ..dataset import SPLIT_NAMES, Dataset, Splits
-from .leaks import Leak
+from .groups import Groups
+from .leaks import Leaks
 from .near import Repeats
 from .result import Finding, Severity
 
@@ -27,7 +28,7 @@ ORDER: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
 
 
 def find_all(
-    dataset: Dataset, scan: Scan, repeats: Repeats, leaks: Sequence[Leak], splits: Splits | None
+    dataset: Dataset, scan: Scan, repeats: Repeats, leaks: Leaks | None, splits: Splits | None
 ) -> tuple[Finding, ...]:
     """Return every finding about a data set, errors first."""
     make = _Maker(dataset)
@@ -47,7 +48,9 @@ class _Maker:
     def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
 
-    def __call__(self, severity: Severity, code: str, sentence: str, groups: Sequence[Iterable[int]] = ()) -> Finding:
+    def __call__(
+        self, severity: Severity, code: str, sentence: str, groups: Sequence[Iterable[int]] | NDArray[np.int64] = ()
+    ) -> Finding:
         kept = tuple(tuple(int(position) for position in group) for group in groups[:KEPT])
         ids = tuple(tuple(str(self.dataset.ids[position]) for position in group[:KEPT]) for group in kept)
         return Finding(severity, code, sentence, kept, ids, len(groups))
@@ -59,18 +62,17 @@ class _Maker:
         return shown + (f" and {len(every) - 5} more" if len(every) > 5 else "")
 
 
-def _about_leaks(make: _Maker, leaks: Sequence[Leak]) -> list[Finding]:
+def _about_leaks(make: _Maker, leaks: Leaks | None) -> list[Finding]:
     if not leaks:
         return []
-    exact = sum(leak.kind == "exact" for leak in leaks)
-    sides = sorted({leak.splits for leak in leaks})
-    between = ", ".join(f"{sum(leak.splits == side for leak in leaks):,} of {side[0]} in {side[1]}" for side in sides)
+    exact = int(leaks.exact.sum())
+    between = ", ".join(f"{count:,} of {side[0]} in {side[1]}" for side, count in leaks.between().items())
     sentence = (
         f"{counted(len(leaks), 'picture stands', plural='pictures stand')} in two splits ({between}): "
         f"{exact:,} equal, {len(leaks) - exact:,} re-encoded, "
         "resized or trimmed; figures on those splits would flatter"
     )
-    return [make("error", "leak", sentence, [(leak.drop, leak.keep) for leak in leaks])]
+    return [make("error", "leak", sentence, leaks.pairs)]
 
 
 def _about_files(make: _Maker, scan: Scan) -> list[Finding]:
@@ -84,7 +86,7 @@ def _about_files(make: _Maker, scan: Scan) -> list[Finding]:
     constant = np.flatnonzero(facts["readable"] & (facts["low"] == facts["high"]))
     if len(constant):
         sentence = f"{counted(len(constant), 'picture shows', plural='pictures show')} one tone and nothing else"
-        found.append(make("warning", "constant", sentence, constant[:, None].tolist()))
+        found.append(make("warning", "constant", sentence, constant[:, None]))
     for note, positions in scan.notes.items():
         count = counted(len(positions), "picture") + (" or more" if len(positions) >= 1000 else "")
         found.append(make("note", "decoding", f"{note}: {count}", [(position,) for position in positions]))
@@ -101,7 +103,7 @@ def _about_repeats(make: _Maker, repeats: Repeats) -> list[Finding]:
     labels = make.dataset.labels
     exact, families = repeats.exact_groups(), repeats.families()
     if exact:
-        copies = sum(len(group) - 1 for group in exact)
+        copies = len(exact.members) - len(exact)
         sentence = (
             f"{counted(len(exact), 'picture stands', plural='pictures stand')} there more than once, bytes or pixels "
             f"equal: {counted(copies, 'copy', plural='copies')}"
@@ -112,14 +114,24 @@ def _about_repeats(make: _Maker, repeats: Repeats) -> list[Finding]:
             f"{counted(len(repeats.pairs), 'pair is', plural='pairs are')} one picture re-encoded, resized, trimmed or "
             "scanned again"
         )
-        found.append(make("note", "near-repeat", sentence, repeats.pairs.tolist()))
-    torn = [family for family in families if len(set(labels[family][labels[family] >= 0].tolist())) > 1]
+        found.append(make("note", "near-repeat", sentence, repeats.pairs))
+    torn = _torn(families, labels)
     if torn:
         first = list(dict.fromkeys(repr(make.dataset.label_name(int(position))) for position in torn[0]))[:2]
         stand = counted(len(torn), "picture stands", plural="pictures stand")
         sentence = f"{stand} under two labels or more, the first under {' and '.join(first)}"
         found.append(make("warning", "two-labels", sentence, torn))
     return found
+
+
+def _torn(families: Groups, labels: NDArray[np.int64]) -> Groups:
+    """Return the families whose members stand under two labels or more; an unknown label is none."""
+    if not len(families):
+        return families
+    known = labels[families.members]
+    largest = np.maximum.reduceat(known, families.bounds[:-1])
+    smallest = np.minimum.reduceat(np.where(known < 0, np.iinfo(np.int64).max, known), families.bounds[:-1])
+    return families.chosen(np.flatnonzero(smallest < largest))
 
 
 def _about_classes(make: _Maker, splits: Splits | None) -> list[Finding]:
@@ -162,9 +174,13 @@ def _about_groups(make: _Maker, splits: Splits | None) -> list[Finding]:
     groups = make.dataset.groups
     if splits is None or groups is None:
         return []
-    sets = {name: set(groups[positions].tolist()) - {""} for name, positions in splits.items()}
+    names, numbers = np.unique(groups, return_inverse=True)
+    stands = {name: np.zeros(len(names), dtype=bool) for name in splits}
+    for name, positions in splits.items():
+        stands[name][numbers[positions]] = True
+        stands[name] &= np.asarray(names != "", dtype=bool)
     pairs = [("train", "validation"), ("train", "test"), ("validation", "test")]
-    both = {pair: len(sets[pair[0]] & sets[pair[1]]) for pair in pairs}
+    both = {(a, b): int((stands[a] & stands[b]).sum()) for a, b in pairs}
     if not any(both.values()):
         return []
     said = ", ".join(f"{count:,} in {a} and {b}" for (a, b), count in both.items() if count)

@@ -46,10 +46,10 @@ def guess_kind(facts: NDArray[np.void]) -> Kind:
         >>> guess_kind(np.zeros(0, dtype=FACTS)).name
         'mixed'
     """
-    seen = facts[facts["readable"]]
-    if not len(seen):
+    readable = np.flatnonzero(facts["readable"])
+    if not len(readable):
         return Kind("mixed", "no picture can be read")
-    seen = seen[:: max(1, len(seen) // SAMPLE)]
+    seen = facts[readable[:: max(1, len(readable) // SAMPLE)]]
     plain, ground = _border(seen["small"])
     solid = _solid(seen["small"], ground)
     grey = seen["colour"] < 6

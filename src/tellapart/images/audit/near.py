@@ -11,7 +11,6 @@ import dataclasses
 import hashlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,18 +19,17 @@ from ...errors import UnreadableImageError
 from ...progress import SILENT, Progress
 from ..dataset import Dataset
 from ..parallel import usable_processors
-from .alignment import Match, align, small_residual
+from .alignment import Match, align
 from .candidates import propose
-from .descriptors import describe
+from .descriptors import Smalls, describe
+from .groups import Groups, Positions, first_of_equal, groups_of
+from .sieve import Sieve
 
 TINY = 32
 """Pictures up to this many pixels a side show too little for anything but all but equal pixels to prove a copy."""
 
 TINY_LEVELS = (2.5, 12)
 """Root mean square and largest grey difference of all but equal tiny pictures."""
-
-SMALL_RESIDUAL = 0.5
-"""Planted copies stay below 0.43 at 16×16; pairs above this are not looked at in full."""
 
 FLAT = 4.0
 """Standard deviation, in grey levels, below which a picture shows too little to tell a copy by its content."""
@@ -41,8 +39,6 @@ FINENESS = (0.10, 0.20)
 
 BATCH = 64
 """Pairs whose pixels are held at once."""
-
-Positions = NDArray[np.int64]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,13 +55,13 @@ class Repeats:
     pairs: Positions
     family: Positions
 
-    def exact_groups(self) -> list[Positions]:
+    def exact_groups(self) -> Groups:
         """Return the positions of each group of two or more equal pictures."""
-        return _groups(self.exact)
+        return groups_of(self.exact)
 
-    def families(self) -> list[Positions]:
+    def families(self) -> Groups:
         """Return the positions of each family of two or more."""
-        return _groups(self.family)
+        return groups_of(self.family)
 
 
 def find_repeats(
@@ -88,10 +84,10 @@ def find_repeats(
     """
     readable = np.flatnonzero(facts["readable"])
     exact = np.arange(len(facts))
-    exact[readable] = readable[_first_of_equal(facts["digest"][readable])]
-    firsts = np.flatnonzero(facts["readable"] & (exact == np.arange(len(facts))))
-    _join_equal_pixels(dataset, facts, exact, firsts)
-    firsts = np.flatnonzero(facts["readable"] & (exact == np.arange(len(facts))) & (facts["contrast"] >= FLAT))
+    digests = facts["digest"][readable].view(np.uint64).reshape(-1, 2)
+    exact[readable] = readable[first_of_equal(digests[:, 0], digests[:, 1])]
+    _join_equal_pixels(dataset, facts, exact, readable[exact[readable] == readable])
+    firsts = readable[(exact[readable] == readable) & (facts["contrast"][readable] >= FLAT)]
     pairs = _near_pairs(dataset, facts, firsts, sides, progress) if near else np.zeros((0, 2), dtype=np.int64)
     return Repeats(exact, pairs, _joined(exact, pairs))
 
@@ -112,29 +108,16 @@ def same_picture(match: Match) -> bool:
     )
 
 
-def _first_of_equal(keys: NDArray[Any]) -> Positions:
-    """Return, for each key, the position of the first that is equal."""
-    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
-    out: Positions = first[inverse].astype(np.int64)
-    return out
-
-
-def _groups(labels: Positions) -> list[Positions]:
-    order = np.argsort(labels, kind="stable")
-    parts = np.split(order, np.flatnonzero(np.diff(labels[order])) + 1) if len(order) else []
-    return sorted((part for part in parts if len(part) > 1), key=lambda part: int(part[0]))
-
-
 def _join_equal_pixels(dataset: Dataset, facts: NDArray[np.void], exact: Positions, firsts: Positions) -> None:
     """Join pictures whose bytes differ and whose pixels do not: the same picture saved losslessly in two ways."""
     keys = np.zeros(len(firsts), dtype=np.uint64)
     factors = np.random.default_rng(0).integers(1, 2**63, 258, dtype=np.uint64) | np.uint64(1)
-    for start in range(0, len(firsts), 8192):
-        rows = facts[firsts[start : start + 8192]]
+    for start in range(0, len(firsts), 1024):
+        rows = facts[firsts[start : start + 1024]]  # copies of a few whole rows, 320 bytes each
         numbers = np.column_stack([rows["small"].reshape(len(rows), -1), rows["width"], rows["height"]])
-        keys[start : start + 8192] = (numbers.astype(np.uint64) * factors).sum(axis=1, dtype=np.uint64)
+        keys[start : start + 1024] = (numbers.astype(np.uint64) * factors).sum(axis=1, dtype=np.uint64)
     into = np.arange(len(exact))
-    for group in _groups(_first_of_equal(keys)):
+    for group in groups_of(first_of_equal(keys)):
         seen: dict[bytes, int] = {}
         for position in firsts[group].tolist():
             pixels = _load(dataset, position)
@@ -156,22 +139,12 @@ def _near_pairs(
 ) -> Positions:
     if len(firsts) < 2:
         return np.zeros((0, 2), dtype=np.int64)
-    small = facts["small"][firsts]
-    side = np.maximum(facts["width"], facts["height"])[firsts]
-    proposed = propose(describe(small, trims=side > TINY))
-    if sides is not None:
-        proposed = proposed[sides[firsts[proposed[:, 0]]] != sides[firsts[proposed[:, 1]]]]
-    alike = [
-        small_residual(small[part[:, 0]], small[part[:, 1]]) <= SMALL_RESIDUAL
-        for part in np.array_split(proposed, len(proposed) // 1024 + 1)
-    ]
-    proposed = proposed[np.concatenate(alike)]
-    tiny = (side[proposed] <= TINY).all(axis=1)
-    shape = np.stack([facts["width"], facts["height"]], axis=1)[firsts]
-    possible = ~tiny | (shape[proposed[:, 0]] == shape[proposed[:, 1]]).all(axis=1)
-    pairs = firsts[proposed[possible]]
+    tiny = np.maximum(facts["width"][firsts], facts["height"][firsts]) <= TINY
+    judge = Sieve(facts, firsts, tiny, sides=None if sides is None else sides[firsts])
+    proposed = propose(describe(Smalls(facts, firsts), trims=~tiny), judge=judge, progress=progress)
+    pairs, tiny = firsts[proposed], tiny[proposed].all(axis=1)
     with progress.task("comparing look-alikes", total=len(pairs), unit="pairs"):
-        verdicts = np.fromiter(_decide(dataset, pairs, tiny[possible], progress), dtype=bool, count=len(pairs))
+        verdicts = np.fromiter(_decide(dataset, pairs, tiny, progress), dtype=bool, count=len(pairs))
     out: Positions = pairs[verdicts]
     return out
 
@@ -205,14 +178,18 @@ def _load(dataset: Dataset, position: int) -> NDArray[np.uint8] | None:
 
 
 def _joined(exact: Positions, pairs: Positions) -> Positions:
+    """Return (N,) the first position of each picture's family: what any chain of equal pictures and pairs joins."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    n = len(exact)
-    rows = np.concatenate([np.arange(n), pairs[:, 0]])
-    columns = np.concatenate([exact, pairs[:, 1]])
-    graph = coo_array((np.ones(len(rows), dtype=np.int8), (rows, columns)), shape=(n, n))
+    if not len(pairs):
+        return exact.copy()
+    nodes, numbers = np.unique(exact[pairs], return_inverse=True)  # of each exact group the first: sorted
+    first, second = numbers.reshape(-1, 2).T
+    graph = coo_array((np.ones(len(pairs), dtype=np.int8), (first, second)), shape=(len(nodes), len(nodes)))
     _, labels = connected_components(graph, directed=False)
-    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
-    out: Positions = first[inverse].astype(np.int64)
+    _, leaders, inverse = np.unique(labels, return_index=True, return_inverse=True)
+    into = np.arange(len(exact))
+    into[nodes] = nodes[leaders[inverse]]
+    out: Positions = into[exact]
     return out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from numpy.typing import NDArray
@@ -77,7 +78,7 @@ class Audit:
     modes: dict[str, int]
     kind: Kind
     repeats: Repeats
-    leaks: tuple[Leak, ...]
+    leaks: Sequence[Leak]
     unreadable: dict[int, str]
     findings: tuple[Finding, ...]
 

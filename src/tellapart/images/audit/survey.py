@@ -55,7 +55,7 @@ def audit(
     scan = scan if scan is not None else scan_pictures(dataset, AS_SEEN, progress=progress)
     if repeats is None:
         repeats = find_repeats(dataset, scan.facts, near=near, progress=progress)
-    leaks = find_leaks(dataset, repeats, splits) if splits is not None else ()
+    leaks = find_leaks(dataset, repeats, splits) if splits is not None else None
     return Audit(
         name=dataset.name,
         ids=dataset.ids,
@@ -65,7 +65,7 @@ def audit(
         modes=modes(scan.facts),
         kind=guess_kind(scan.facts),
         repeats=repeats,
-        leaks=leaks,
+        leaks=leaks or (),
         unreadable=dict(scan.problems),
         findings=find_all(dataset, scan, repeats, leaks, splits),
     )

@@ -48,7 +48,9 @@ class Column:
     def array(self) -> NDArray[Any]:
         """Return all values as an array of StringDType."""
         self._pack()
-        return np.concatenate(self._done) if self._done else strings(np.array([], dtype="U1"))
+        if len(self._done) > 1:
+            self._done = [np.concatenate(self._done)]
+        return self._done[0] if self._done else strings(np.array([], dtype="U1"))
 
     def _pack(self) -> None:
         if self._recent:

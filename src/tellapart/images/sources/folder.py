@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +29,8 @@ def folder(place: Place) -> Dataset:
     """Open a folder of class folders; links to files and folders are followed, but never round in a circle."""
     tree = scan_folder(place.path)
 
-    def images(_: NDArray[np.int64], paths: NDArray[Any]) -> FileImages:
-        return FileImages(place.path, paths)
+    def images(rows: NDArray[np.int64]) -> FileImages:
+        return FileImages(place.path, tree.paths(rows))
 
     return dataset_of(tree, images=images, name=place.name, where=str(place.path))
 

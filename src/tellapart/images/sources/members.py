@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,6 +113,7 @@ class Members:
             notes.append(f"{self.refused_count} members are refused (links, or paths that lead outside): {shown}")
         folder = np.concatenate(self._folders) if self._folders else np.array([], dtype=np.int32)
         table = np.concatenate(self._ranges) if self._ranges else np.array([], dtype=RANGE)
+        self._folders, self._ranges = [folder], [table]
         other = [suffix for suffix in self.skipped if suffix in _OTHER_DATA]
         if not len(table) and other:
             raise SourceError(
@@ -122,7 +122,7 @@ class Members:
         folders = list(self.folders)
         tree = Tree(folders, folder, self.names.array(), self.skipped, tuple(notes))
 
-        def images(rows: NDArray[np.int64], _: NDArray[Any]) -> RangeImages:
+        def images(rows: NDArray[np.int64]) -> RangeImages:
             return RangeImages(files, table[rows])
 
         return dataset_of(tree, images=images, name=name, where=self.where)

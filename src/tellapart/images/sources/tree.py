@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ...errors import SourceError
 from ...wording import counted
-from ..dataset import Dataset, Images, strings
+from ..dataset import BLOCK, Dataset, Images, strings
 from .classes import sort_classes
 
 _SPELLINGS = {
@@ -61,6 +61,12 @@ class Tree:
     notes: tuple[str, ...] = ()
     openable: tuple[str, ...] = ()
 
+    def paths(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """Return (n,) strings: the paths below the root of the files in some rows."""
+        roots = strings(np.array([f + "/" if f else "" for f in self.folders], dtype=np.dtypes.StringDType()))
+        out: NDArray[Any] = roots[self.folder[rows]] + self.names[rows]
+        return out
+
 
 @dataclasses.dataclass(frozen=True)
 class _Kept:
@@ -71,14 +77,12 @@ class _Kept:
     has_splits: bool
 
 
-def dataset_of(
-    tree: Tree, *, images: Callable[[NDArray[np.int64], NDArray[Any]], Images], name: str, where: str
-) -> Dataset:
+def dataset_of(tree: Tree, *, images: Callable[[NDArray[np.int64]], Images], name: str, where: str) -> Dataset:
     """Return the data set of a tree: one subfolder a class, below one a split where there are splits.
 
     Args:
         tree: the pictures found.
-        images: makes Images of rows of the tree and their paths below the root.
+        images: makes Images of rows of the tree.
         name: what the data set is called.
         where: what the tree is called in messages.
 
@@ -91,23 +95,22 @@ def dataset_of(
     position = {class_name: i for i, class_name in enumerate(classes)}
     label_of = np.array([position[m[2]] if m else -1 for m in kept.meaning], dtype=np.int64)
     rows = np.flatnonzero(label_of[tree.folder] >= 0)
-    folder = tree.folder[rows]
     prefix = strings(np.array([m[0] + "/" if m else "" for m in kept.meaning], dtype=np.dtypes.StringDType()))
-    ids = prefix[folder] + tree.names[rows]
-    normal = _normal(ids)
+    normal = _normal(prefix[tree.folder[rows]] + tree.names[rows])
     order = np.argsort(normal, kind="stable")
-    rows, folder, normal = rows[order], folder[order], normal[order]
-    repeated = normal[1:] == normal[:-1]
+    rows, normal = rows[order], normal[order]
+    del order
+    repeated = np.asarray(normal[1:] == normal[:-1], dtype=bool)
     notes = [*tree.notes, *kept.notes, *_skipped_note(tree.skipped)]
     if repeated.any():  # of a zip that holds one name twice, the later one counts, as in every unpacker
         fresh = np.append(~repeated, True)
-        rows, folder, normal = rows[fresh], folder[fresh], normal[fresh]
+        rows, normal = rows[fresh], normal[fresh]
         notes.append(f"{int(repeated.sum())} names occur twice: the later one of each counts")
-    roots = strings(np.array([f + "/" if f else "" for f in tree.folders], dtype=np.dtypes.StringDType()))
-    splits = np.array([m[1] if m else "" for m in kept.meaning])
+    folder = tree.folder[rows]
+    splits = np.array([m[1] if m else "" for m in kept.meaning], dtype=np.dtypes.StringDType())
     return Dataset(
         normal,
-        images(rows, roots[folder] + tree.names[rows]),
+        images(rows),
         label_of[folder],
         tuple(classes),
         given_split=splits[folder] if kept.has_splits else None,
@@ -118,12 +121,14 @@ def dataset_of(
 
 def _normal(ids: NDArray[Any]) -> NDArray[Any]:
     """Return ids in NFC, so that macOS' decomposed names are the same as everybody else's."""
-    parts = []
-    for start in range(0, len(ids), 65536):
-        part = ids[start : start + 65536].tolist()
-        plain = "".join(part).isascii()
-        parts.append(strings(part if plain else [unicodedata.normalize("NFC", id_) for id_ in part]))
-    return np.concatenate(parts) if parts else ids
+    parts, plain = [], True
+    for start in range(0, len(ids), BLOCK):
+        part = ids[start : start + BLOCK]
+        listed = part.tolist()
+        if not "".join(listed).isascii():
+            plain, part = False, strings([unicodedata.normalize("NFC", id_) for id_ in listed])
+        parts.append(part)
+    return ids if plain else np.concatenate(parts)
 
 
 def _meaning(tree: Tree, count: NDArray[np.int64], where: str) -> _Kept:

@@ -62,6 +62,7 @@ def zipped(place: Place) -> Dataset:
             # The local header's extra field may be longer than ours; 64 bytes hold the usual ones.
             members.place(offset=entry.offset + shift, size=entry.size, length=entry.length, crc=entry.crc,
                           lead=30 + len(entry.name) + 64, method=entry.method, path=path)  # fmt: skip
+    del table  # as long as the members' names together
     if encoding != "utf-8":
         members.notes.append(f"the zip does not say how its names are encoded: read as {encoding}")
     return members.dataset(files, name=place.name)
