@@ -84,4 +84,14 @@ class Quiet(Progress):
         self.inner.end()
 
 
+class Mute(Progress):
+    """Keeps everything, the log included: for a process beside which another one speaks."""
+
+    def say(self, sentence: str) -> None:
+        """Keep it."""
+
+    def warn(self, sentence: str) -> None:
+        """Keep it."""
+
+
 SILENT = Progress()

@@ -87,6 +87,10 @@ class Registry(Generic[Thing]):
                 ) from error
 
 
+loaded_plugins: list[Path] = []
+"""The files that ``load_plugin`` ran, for other processes of the same training."""
+
+
 def load_plugin(path: Path | str) -> None:
     """Run one Python file of the user's, so that what it registers is found by name.
 
@@ -106,6 +110,7 @@ def load_plugin(path: Path | str) -> None:
     except Exception as error:
         del sys.modules[spec.name]
         raise RecipeError(f"the plugin {str(path)!r} fails when it is run: {type(error).__name__}: {error}") from error
+    loaded_plugins.append(path.resolve())
 
 
 def decorate(add: Callable[[Callable[..., Thing]], None]) -> Callable[[Callable[..., Thing]], Callable[..., Thing]]:

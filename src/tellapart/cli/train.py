@@ -120,6 +120,9 @@ def command(
     device: Annotated[
         Literal["auto", "cpu", "cuda", "mps"] | None, option("--device", "Where to compute [auto].", TRAINING)
     ] = None,
+    devices: Annotated[
+        int | None, option("--devices", "How many of this machine train together [1].", TRAINING)
+    ] = None,
     augment: Annotated[
         Literal["none", "writing", "photo"] | None, option("--augment", "A set of changes.", CHANGES)
     ] = None,
@@ -177,7 +180,7 @@ def command(
         ) or None,
         baselines=() if no_baselines else tuple(baseline) if baseline else None, folds=folds,
     )  # fmt: skip
-    _run(recipe, sections, out=out, resume=resume, time=time)
+    _run(recipe, sections, out=out, resume=resume, time=time, devices=devices)
 
 
 def _augment(name: str | None, changes: dict[str, Any]) -> dict[str, Any] | None:
@@ -190,17 +193,25 @@ def _augment(name: str | None, changes: dict[str, Any]) -> dict[str, Any] | None
 
 
 def _run(
-    recipe: Path | None, sections: dict[str, Any], *, out: Path | None, resume: Path | None, time: str | None
+    recipe: Path | None,
+    sections: dict[str, Any],
+    *,
+    out: Path | None,
+    resume: Path | None,
+    time: str | None,
+    devices: int | None,
 ) -> None:
     from .progress import TerminalProgress
     from .show import show_run
 
     if resume is not None:
         if sections or recipe or out or time:
-            raise RecipeError("--resume goes on with the run's own recipe: give no other choices beside it")
+            raise RecipeError(
+                "--resume goes on with the run's own recipe: give no other choices but --devices beside it"
+            )
         from ..workflow import resume as go_on
 
-        show_run(go_on(resume, progress=TerminalProgress()))
+        show_run(go_on(resume, devices=devices, progress=TerminalProgress()))
         return
     from ..recipe import Recipe
 
@@ -213,4 +224,5 @@ def _run(
 
     seconds = None if time is None else read_time(time)
 
-    show_run(train(full.data.source, full, out=out, seconds=seconds, progress=TerminalProgress()))
+    progress = TerminalProgress()
+    show_run(train(full.data.source, full, out=out, seconds=seconds, devices=devices, progress=progress))

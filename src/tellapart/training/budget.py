@@ -7,6 +7,7 @@ import re
 from ..errors import RecipeError
 from ..recipe import Recipe
 from .choose import WIDTHS, Choice
+from .devices import Devices
 from .estimate import in_words, seconds_an_epoch
 from .loop import seeded_net
 from .rate_test import STEPS
@@ -40,7 +41,9 @@ def read_time(text: str) -> float:
     return float(found[1]) * UNITS[found[2] or "s"]
 
 
-def fit_to_time(recipe: Recipe, task: Task, *, seconds: float, widths: bool) -> tuple[Recipe, list[Choice]]:
+def fit_to_time(
+    recipe: Recipe, task: Task, *, seconds: float, widths: bool, devices: Devices | None = None
+) -> tuple[Recipe, list[Choice]]:
     """Decide the epochs, and the default network's width, so that a training ends in time.
 
     Args:
@@ -48,6 +51,7 @@ def fit_to_time(recipe: Recipe, task: Task, *, seconds: float, widths: bool) -> 
         task: the pictures.
         seconds: what is left for the training.
         widths: whether the width may be chosen, too.
+        devices: that share the work; the recipe's one where None.
 
     Raises:
         RecipeError: the time does not suffice for one epoch of the smallest network.
@@ -57,7 +61,7 @@ def fit_to_time(recipe: Recipe, task: Task, *, seconds: float, widths: bool) -> 
     for width in candidates:
         options = {**recipe.net.options, **({} if width is None else {"width": width})}
         tried = recipe.changed(net={"options": options})
-        one = seconds_an_epoch(seeded_net(tried, task), task, tried.training)
+        one = seconds_an_epoch(seeded_net(tried, task), task, tried.training, devices=devices)
         epochs = int(SAFETY * seconds / one - test / task.train.steps(recipe.training.batch_size or 1))
         if epochs >= ENOUGH_EPOCHS or width == candidates[-1]:
             break

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..images.parallel import usable_processors
 from ..nets import Net
 from .machine import choose_device
 
@@ -111,7 +112,7 @@ class Devices:
 
     def threads(self, wished: int | None) -> int | None:
         """Return the CPU threads of this process, of those that the training may have on this machine."""
-        return wished
+        return wished if self.here == 1 else max(1, (wished or usable_processors()) // self.here)
 
 
 def one_device(wished: str) -> Devices:

@@ -24,8 +24,7 @@ from lightning_fabric.strategies.ddp import DDPStrategy
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..errors import ProcessLostError, RecipeError
-from ..images.parallel import usable_processors
+from ..errors import ProcessLostError
 from ..nets import Net
 from .devices import Devices, Portion, Shared, portion_of
 from .one_batch import Step, as_one_batch
@@ -80,16 +79,10 @@ class Processes(Devices):
         device: "cpu" or "cuda".
 
     Raises:
-        RecipeError: the machine has fewer GPUs than processes.
         ProcessLostError: the others cannot be reached.
     """
 
     def __init__(self, place: Place, device: str) -> None:
-        if device == "cuda" and torch.cuda.device_count() < place.local_count:
-            raise RecipeError(
-                f"{place.local_count} processes on this machine need as many GPUs, and it has "
-                f"{torch.cuda.device_count()}: start fewer, or use --device cpu"
-            )
         logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces every step of its own
         self.rank, self.count, self.here = place.rank, place.count, place.local_count
         strategy = DDPStrategy(
@@ -132,10 +125,6 @@ class Processes(Devices):
         """Return what the first process gives."""
         with lost():
             return self._fabric.broadcast(value)
-
-    def threads(self, wished: int | None) -> int | None:
-        """Return this process's part of the threads."""
-        return max(1, (wished or usable_processors()) // self.here)
 
     def __enter__(self) -> Self:
         return self

@@ -13,11 +13,15 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from ..errors import RecipeError
+from ..registry import loaded_plugins
+
+GRACE = 10.0
+"""Seconds in which the first process notices by itself that another one is gone."""
 
 FOLLOWER = "tellapart.cli.follow"
 """The module that a started process runs."""
@@ -76,31 +80,40 @@ def find_place(environment: Mapping[str, str] = os.environ) -> Place | None:
 
 
 @contextlib.contextmanager
-def others_started(count: int, *, device: str, plugins: Sequence[Path] = ()) -> Iterator[Place]:
+def others_started(count: int, *, device: str, on_loss: Callable[[], None]) -> Iterator[Place]:
     """Span a training with other processes on this machine; yields the place of this one, the first.
 
     Args:
         count: processes in all, this one counted.
         device: "cpu" or "cuda".
-        plugins: files that they load before they begin.
+        on_loss: is called where one of them fails and this process has not noticed within some seconds.
     """
     place = Place(0, count, 0, count, "tellapart", port=_free_port())
-    started = []
+    started: list[subprocess.Popen[bytes]] = []
+    ended = threading.Event()
     try:
         for rank in range(1, count):
             theirs = dataclasses.replace(place, rank=rank, local_rank=rank)
-            started.append(_start(theirs, device=device, plugins=plugins))
+            started.append(_start(theirs, device=device))
+        threading.Thread(target=_watch, args=(started, ended, on_loss), daemon=True).start()
         yield place
-        for process in started:
-            process.wait(timeout=60)
     finally:
+        ended.set()
         for process in started:
             process.kill()
             process.wait()
 
 
-def _start(place: Place, *, device: str, plugins: Sequence[Path]) -> subprocess.Popen[bytes]:
-    orders = {"place": dataclasses.asdict(place), "device": device, "plugins": [str(path) for path in plugins]}
+def _watch(started: Sequence[subprocess.Popen[bytes]], ended: threading.Event, on_loss: Callable[[], None]) -> None:
+    """Look after started processes: who waits for a lost one inside torch may never hear of it."""
+    while not ended.wait(1.0):
+        if any(process.poll() for process in started) and not ended.wait(GRACE):
+            on_loss()
+            return
+
+
+def _start(place: Place, *, device: str) -> subprocess.Popen[bytes]:
+    orders = {"place": dataclasses.asdict(place), "device": device, "plugins": [str(path) for path in loaded_plugins]}
     # A session of its own: Ctrl-C on the terminal is for the first process, which tells the others.
     return subprocess.Popen(
         [sys.executable, "-m", FOLLOWER, json.dumps(orders)],

@@ -32,6 +32,7 @@ from ..version import __version__
 from .learning_rate import with_found_rate
 from .prepare import Prepared
 from .strangers import learn_novelty
+from .together import Team
 
 FLOATS_A_PIXEL = 400
 """More activations than any of our networks has for each pixel of its input; VGG16 has 300."""
@@ -54,7 +55,9 @@ class Learned:
     interrupted: bool = False
 
 
-def learn(run: Run, prepared: Prepared, *, novelty: bool = True, progress: Progress = SILENT) -> Learned:
+def learn(
+    run: Run, prepared: Prepared, *, novelty: bool = True, team: Team | None = None, progress: Progress = SILENT
+) -> Learned:
     """Train the recipe's network and predict, or take up what the run folder has of it already.
 
     Args:
@@ -77,7 +80,7 @@ def learn(run: Run, prepared: Prepared, *, novelty: bool = True, progress: Progr
             outcome, predictions, features = _learn_head(net, prepared, progress=progress)
         else:
             features = None
-            outcome = _learn_in_epochs(run, net, prepared, progress=progress)
+            outcome = _learn_in_epochs(run, net, prepared, team=team, progress=progress)
             # The test pictures are looked at once, when every choice is made: never in an interrupted training.
             wanted = PREDICTED[:1] if outcome["stopped"] == "interrupted" else PREDICTED
             predictions = predict_splits(prepared, wanted, lambda at: logits_at(classifier, prepared.pixels, at))
@@ -207,19 +210,22 @@ def _finished(run: Run) -> Learned:
     return Learned(classifier, {name: Predictions.load(run.path / f"predictions/{name}.npz") for name in there})
 
 
-def _learn_in_epochs(run: Run, net: Net, prepared: Prepared, *, progress: Progress) -> dict[str, object]:
+def _learn_in_epochs(
+    run: Run, net: Net, prepared: Prepared, *, team: Team | None, progress: Progress
+) -> dict[str, object]:
     task, recipe = task_of(prepared), prepared.recipe
     _check_memory(prepared)
     if recipe.training.transfer in ("frozen", "finetune"):
         _set_learnt_head(net, prepared, progress=progress)
     if recipe.training.optimizer.find_learning_rate:
         recipe = with_found_rate(run, net, task, recipe, progress=progress)
+    devices = team.assign(run, dataclasses.replace(prepared, recipe=recipe), task) if team else None
     left = (recipe.training.epochs or 1) - len(run.history)
     if left > 0:
-        seconds = seconds_an_epoch(net, task, recipe.training)
+        seconds = seconds_an_epoch(net, task, recipe.training, devices=devices)
         epochs = "1 epoch" if left == 1 else f"{left} epochs"
         progress.say(f"estimated time: {in_words(seconds)} an epoch, at most {in_words(seconds * left)} for {epochs}")
-    return fit(net, task, recipe.training, run=run, progress=progress).to_dict()
+    return fit(net, task, recipe.training, run=run, devices=devices, progress=progress).to_dict()
 
 
 def _learn_head(

@@ -11,18 +11,20 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import RecipeError, RunError, TellapartError, TrainingError
+from ..errors import ProcessLostError, RecipeError, RunError, TellapartError, TrainingError
 from ..evaluation import evaluate
 from ..images.dataset import Dataset
 from ..progress import SILENT, Progress, Quiet
 from ..recipe import Recipe
 from ..run import Run, new_run_path
+from ..training.devices import Devices
 from .closer import look_closer
 from .folds import cross_validate, fold_splits
 from .learn import Learned, baseline_of, learn, task_of
 from .pictures import keep_thumbnails
 from .prepare import LABELS, Prepared, open_run_source, open_source, prepare
 from .statistics import keep_statistics
+from .together import Team, take_part
 
 AFTERWARDS = 6.0
 """Seconds that evaluation and report take after the training."""
@@ -34,6 +36,7 @@ def train(
     *,
     out: str | Path | None = None,
     seconds: float | None = None,
+    devices: int | None = None,
     progress: Progress = SILENT,
 ) -> Run:
     """Train a classifier on labelled pictures, with baselines beside it and a report of everything.
@@ -43,6 +46,8 @@ def train(
         recipe: every choice; what it leaves open is decided from the pictures.
         out: the run folder; a new one below ``runs/`` where None.
         seconds: how long all of it may take: the network's width and epochs are fitted to it.
+        devices: how many of this machine train together, each by a process of its own. What torchrun or SLURM started
+            where None, else one. Their processes but the first end in here.
         progress: is told of everything.
 
     Returns:
@@ -73,14 +78,16 @@ def train(
             f"folds = {recipe.folds} contradicts a time of {seconds:g} s, which is for one training: give epochs in "
             "place of a time"
         )
-    dataset = open_source(recipe.data)
-    check_nets(recipe, progress=progress)
-    run = Run.create(out or new_run_path("runs", dataset.name), recipe)
-    if recipe.data.labels is not None:
-        run.write(LABELS, lambda path: shutil.copyfile(str(recipe.data.labels), path))
-    if seconds is not None:
-        run.save("time", {"seconds": seconds, "fitted": False})
-    return _main_job(run, dataset, fresh=True, started=started, progress=progress)
+    take_part(recipe.training.device)
+    with Team(devices, device=recipe.training.device, progress=progress) as team:
+        dataset = open_source(recipe.data)
+        check_nets(recipe, progress=progress)
+        run = Run.create(out or new_run_path("runs", dataset.name), recipe)
+        if recipe.data.labels is not None:
+            run.write(LABELS, lambda path: shutil.copyfile(str(recipe.data.labels), path))
+        if seconds is not None:
+            run.save("time", {"seconds": seconds, "fitted": False})
+        return _main_job(run, dataset, team=team, fresh=True, started=started, progress=progress)
 
 
 def check_nets(recipe: Recipe, *, progress: Progress = SILENT) -> None:
@@ -102,35 +109,42 @@ def check_nets(recipe: Recipe, *, progress: Progress = SILENT) -> None:
         find_weights(recipe.net.name, where=recipe.net.weights, progress=progress)
 
 
-def resume(path: str | Path, *, progress: Progress = SILENT) -> Run:
+def resume(path: str | Path, *, devices: int | None = None, progress: Progress = SILENT) -> Run:
     """Go on with a run that was killed or interrupted, to the result that it would have had.
 
     Args:
         path: the run folder.
+        devices: as for ``train``; not necessarily those that it began with.
         progress: is told of everything.
 
     Raises:
         RunNotFoundError: there is no run.
         RunCorruptError: its files are damaged, or its pictures have changed.
     """
+    device = Run.open(path).recipe.training.device if Path(path).exists() else "auto"
+    take_part(device)  # on another machine, which may not see the folder
     run = Run.open(path)
-    if run.status["state"] == "done":
-        progress.say(f"{run.name} is done already; its report is {run.path / 'report.html'}")
-        return run
-    return _main_job(run, open_run_source(run), started=time.monotonic(), progress=progress)
+    with Team(devices, device=device, progress=progress) as team:
+        if run.status["state"] == "done":
+            progress.say(f"{run.name} is done already; its report is {run.path / 'report.html'}")
+            return run
+        return _main_job(run, open_run_source(run), team=team, started=time.monotonic(), progress=progress)
 
 
-def _main_job(run: Run, dataset: Dataset, *, fresh: bool = False, started: float, progress: Progress) -> Run:
+def _main_job(
+    run: Run, dataset: Dataset, *, team: Team, fresh: bool = False, started: float, progress: Progress
+) -> Run:
     from ..report import write_report
 
     with run.locked(), _status_kept(run, fresh=fresh, progress=progress):
         prepared = prepare(run, dataset, progress=progress)
         folds = fold_splits(prepared, progress=progress) if prepared.recipe.folds else []
-        _save_environment(run, prepared)
+        team.start(prepared.recipe)
+        _save_environment(run, prepared, team)
         baselines = _learn_baselines(run, prepared, progress=progress)
         if run.has("time.json") and not run.load("time")["fitted"]:
-            prepared = in_time(run, prepared, started=started, progress=progress)
-        learned = learn(run, prepared, progress=progress)
+            prepared = in_time(run, prepared, started=started, devices=team.plan(prepared.recipe), progress=progress)
+        learned = learn(run, prepared, team=team, progress=progress)
         if folds and not learned.interrupted:
             cross_validate(run, prepared, folds, progress=progress)
         run.save("evaluation", evaluate_all(prepared, learned, baselines))
@@ -145,7 +159,9 @@ def _main_job(run: Run, dataset: Dataset, *, fresh: bool = False, started: float
     return run
 
 
-def in_time(run: Run, prepared: Prepared, *, started: float, progress: Progress = SILENT) -> Prepared:
+def in_time(
+    run: Run, prepared: Prepared, *, started: float, devices: Devices | None = None, progress: Progress = SILENT
+) -> Prepared:
     """Return the recipe fitted to what is left of the run's time, which began at ``started`` of ``time.monotonic``.
 
     A run that was killed before that has its whole time again. The network's width is chosen, too, where the person
@@ -159,7 +175,7 @@ def in_time(run: Run, prepared: Prepared, *, started: float, progress: Progress 
     seconds = run.load("time")["seconds"]
     left = started + seconds - time.monotonic() - AFTERWARDS
     chosen = any(choice["field"] == "net.options.width" for choice in run.load("choices"))  # by us, not by the person
-    recipe, choices = fit_to_time(prepared.recipe, task_of(prepared), seconds=left, widths=chosen)
+    recipe, choices = fit_to_time(prepared.recipe, task_of(prepared), seconds=left, widths=chosen, devices=devices)
     for choice in choices:
         progress.say(str(choice))
     fitted = {choice.field: choice.to_dict() for choice in choices}
@@ -205,14 +221,20 @@ def _learn_baselines(run: Run, prepared: Prepared, *, progress: Progress) -> dic
     return found
 
 
-def _save_environment(run: Run, prepared: Prepared) -> None:
+def _save_environment(run: Run, prepared: Prepared, team: Team) -> None:
     from ..training.machine import describe
 
     if not run.has("environment.json"):
         training = prepared.recipe.training
         run.save(
             "environment",
-            {**describe(), "threads": training.threads, "seed": training.seed, "data": run.load("data")},
+            {
+                **describe(),
+                "threads": training.threads,
+                "processes": team.count,
+                "seed": training.seed,
+                "data": run.load("data"),
+            },
         )
 
 
@@ -230,6 +252,8 @@ def _status_kept(run: Run, *, fresh: bool, progress: Progress) -> Iterator[None]
         if not fresh or isinstance(error, TrainingError) or any(run.path.rglob("history.jsonl")):
             with contextlib.suppress(RunError):
                 run.mark("failed", str(error))
+            if isinstance(error, ProcessLostError):
+                progress.warn(f"to go on: tellapart train --resume {shlex.quote(str(run.path))}")
         else:
             run.discard()
         raise

@@ -1,0 +1,265 @@
+"""Several processes on one training: the first reads, decides, writes and speaks; the others train with it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import os
+import platform
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..errors import DataError, DivergedError, ProcessLostError, RecipeError, TellapartError
+from ..images.cache import scan
+from ..images.dataset import Dataset
+from ..images.preprocessing import Preprocessing
+from ..progress import SILENT, Mute, Progress
+from ..recipe import Recipe
+from ..run import Run
+from ..training import Pictures, Task, fit
+from ..training.choose import preprocessing_of
+from ..training.devices import Devices
+from ..training.loop import seeded_net
+from ..training.machine import choose_device
+from ..training.places import Place, find_place, others_started
+from ..version import __version__
+from .prepare import Prepared, open_source
+
+if TYPE_CHECKING:
+    from ..training.fabric import Processes
+
+
+@dataclasses.dataclass(frozen=True)
+class Assignment:
+    """What the first process tells the others to train.
+
+    Attributes:
+        recipe: as JSON.
+        preprocessing: from pixels to the network's input.
+        classes: how many.
+        train: rows of the pixels, and labels.
+        validation: likewise.
+        pixel_file: where the first process has the pixels.
+        pictures: changes with any picture's id or label.
+        run: the run folder.
+        version: the first process's tellapart.
+    """
+
+    recipe: str
+    preprocessing: Preprocessing
+    classes: int
+    train: tuple[NDArray[np.int64], NDArray[np.int64]]
+    validation: tuple[NDArray[np.int64], NDArray[np.int64]]
+    pixel_file: Path
+    pictures: str
+    run: Path
+    version: str = __version__
+
+
+class Team:
+    """The processes of one training, as the first of them sees it; alone, it does nothing.
+
+    Args:
+        wanted: processes on this machine, ``--devices``; what torchrun or SLURM started, else one, where None.
+        device: the recipe's.
+        progress: is told where a process is lost.
+
+    Raises:
+        RecipeError: so many cannot be had.
+
+    Attributes:
+        count: processes in all.
+    """
+
+    def __init__(self, wanted: int | None, *, device: str, progress: Progress = SILENT) -> None:
+        self._given = find_place()
+        self._progress = progress
+        self._open = contextlib.ExitStack()
+        self._place: Place | None = None
+        self._processes: Processes | None = None
+        if self._given is not None and wanted not in (None, self._given.local_count):
+            raise RecipeError(
+                f"--devices {wanted} contradicts {self._given.started_by}, which started {self._given.local_count} "
+                "processes on this machine: leave it out"
+            )
+        if wanted is not None and wanted < 1:
+            raise RecipeError(f"--devices must be at least 1, got {wanted}")
+        self.count = self._given.count if self._given else wanted or 1
+        self._here = self._given.local_count if self._given else self.count
+        if self.count > 1:
+            self._kind = _kind(device, here=self._here)
+
+    def __enter__(self) -> Self:
+        if self._given is not None:
+            self._join(self._given)
+        return self
+
+    def start(self, recipe: Recipe) -> None:
+        """Start the other processes, where it is tellapart that starts them; they load while this one goes on."""
+        if self.count > 1 and recipe.training.transfer == "features":
+            self._progress.say("the other devices are not needed: each picture is seen once")
+        elif self.count > 1 and self._given is None and self._place is None:
+            started = others_started(self.count, device=self._kind, on_loss=self._say_lost)
+            self._place = self._open.enter_context(started)
+
+    def plan(self, recipe: Recipe) -> Devices:
+        """Return the devices that will share the work, for estimates alone."""
+        found = Devices(choose_device(recipe.training.device))
+        found.count, found.here = self.count, self._here
+        return found
+
+    def assign(self, run: Run, prepared: Prepared, task: Task) -> Devices | None:
+        """Let the others prepare for a training; return the devices of all, None where there is one alone.
+
+        Raises:
+            RecipeError: a batch has fewer pictures than there are processes.
+            DataError: another machine cannot read the same pictures.
+        """
+        if self.count == 1:
+            return None
+        if (batch_size := prepared.recipe.training.batch_size or 1) < self.count:
+            raise RecipeError(
+                f"batch_size = {batch_size} leaves some of {self.count} processes without pictures: give at least "
+                f"{self.count}"
+            )
+        self.start(prepared.recipe)
+        devices = self._processes or self._join(self._place)
+        self._processes = None  # they do not wait for anything else to do
+        devices.share(
+            Assignment(
+                recipe=prepared.recipe.to_json(),
+                preprocessing=task.preprocessing,
+                classes=task.classes,
+                train=(task.train.rows, task.train.labels),
+                validation=(task.validation.rows, task.validation.labels),
+                pixel_file=prepared.pixel_file,
+                pictures=digest(prepared.dataset),
+                run=run.path.resolve(),
+            )
+        )
+        for _ in range(2):
+            if problem := next(filter(None, devices.gather("")), ""):
+                raise DataError(problem)
+        return devices
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        with self._open:
+            if self._processes is not None:
+                with contextlib.suppress(ProcessLostError):
+                    self._processes.share(None)
+
+    def _join(self, place: Place | None) -> Processes:
+        from ..training.fabric import Processes
+
+        if place is None:
+            raise RecipeError("the processes were not started")
+        self._processes = self._open.enter_context(Processes(place, self._kind))
+        return self._processes
+
+    def _say_lost(self) -> None:
+        """Say that a process is gone, and end: who waits for it inside torch hears no exception."""
+        self._progress.warn(
+            "another of the processes that train together has ended: go on with tellapart train --resume"
+        )
+        os._exit(2)
+
+
+def _kind(device: str, *, here: int) -> str:
+    """Return "cpu" or "cuda"; raises RecipeError where so many processes cannot have one each."""
+    kind = choose_device(device).type
+    if kind == "mps":
+        raise RecipeError(f"{here} processes cannot share one mps device: use --device cpu, or one process")
+    if kind == "cuda" and torch.cuda.device_count() < here:
+        raise RecipeError(
+            f"{here} processes need as many GPUs, and this machine has {torch.cuda.device_count()}: give fewer "
+            "--devices, or --device cpu"
+        )
+    return kind
+
+
+def digest(dataset: Dataset) -> str:
+    """Return a hex string that changes with any picture's id or label."""
+    made = hashlib.blake2b(digest_size=16)
+    for some in np.array_split(dataset.ids, max(1, len(dataset) // 65_536)):
+        made.update("\0".join(map(str, some)).encode(errors="surrogatepass"))
+    made.update(dataset.labels.tobytes())
+    return made.hexdigest()
+
+
+def take_part(device: str) -> None:
+    """Where torchrun or SLURM started this process as another than the first: train along, and end the process.
+
+    What a script does after a training is then done once, by the first process.
+    """
+    place = find_place()
+    if place is not None and place.rank > 0:
+        raise SystemExit(follow(place, _kind(device, here=place.local_count)))
+
+
+def follow(place: Place, device: str) -> int:
+    """Train along with the first process, silently; return the exit status.
+
+    Raises:
+        ProcessLostError: the first process ended without a word.
+    """
+    from ..training.fabric import Processes
+
+    with Processes(place, device) as devices:
+        given: Assignment | None = devices.share(None)
+        if given is None:
+            return 0
+        pixels, problem = None, ""
+        for turn in range(2):  # one process of each machine makes the pixels, where they are not there yet
+            if turn == min(1, place.local_rank):
+                pixels, problem = _attempt(lambda: _pixels(given))
+            if any(devices.gather(problem)):
+                return 2
+        if pixels is None:
+            return 2
+        return _train_along(given, pixels, devices)
+
+
+def _train_along(given: Assignment, pixels: NDArray[np.uint8], devices: Devices) -> int:
+    recipe = Recipe.from_json(given.recipe)
+    task = Task(Pictures(pixels, *given.train), Pictures(pixels, *given.validation), given.preprocessing, given.classes)
+    try:
+        fit(seeded_net(recipe, task), task, recipe.training, run=None, progress=Mute(), devices=devices)
+    except DivergedError:
+        return 2  # the first process says so
+    except ProcessLostError as error:
+        run = Run(given.run)
+        if run.has("status.json") and run.status["state"] != "running":
+            return 2  # the first process has said why
+        raise ProcessLostError(f"{error}; go on with: tellapart train --resume {given.run}") from error
+    return 0
+
+
+def _attempt(work: Callable[[], NDArray[np.uint8]]) -> tuple[NDArray[np.uint8] | None, str]:
+    try:
+        return work(), ""
+    except TellapartError as error:
+        return None, f"on {platform.node()}: {error}"
+
+
+def _pixels(given: Assignment) -> NDArray[np.uint8]:
+    """Return the first process's pixels where this machine sees its file, else this machine's own.
+
+    Raises:
+        DataError: this machine has other pictures, or none, or another tellapart.
+    """
+    if given.version != __version__:
+        raise DataError(f"tellapart {__version__} is installed here, and {given.version} where the first process runs")
+    with contextlib.suppress(OSError, ValueError):
+        found: NDArray[np.uint8] = np.load(given.pixel_file, mmap_mode="r")
+        return found
+    data = Recipe.from_json(given.recipe).data
+    dataset = open_source(data)
+    if digest(dataset) != given.pictures:
+        raise DataError(f"the pictures or labels in {data.source!r} are others here than where the first process runs")
+    return scan(dataset, preprocessing_of(data)).pixels
