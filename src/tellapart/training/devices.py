@@ -120,6 +120,16 @@ def one_device(wished: str) -> Devices:
     return Devices(choose_device(wished))
 
 
+@contextlib.contextmanager
+def on_device(net: Net, device: torch.device) -> Iterator[None]:
+    """Span work of a network on a device; afterwards it is on the CPU again."""
+    net.to(device)
+    try:
+        yield
+    finally:
+        net.cpu()
+
+
 def moved(tensor: Tensor, device: torch.device) -> Tensor:
     """Return a batch's tensor on a device; to a GPU it is copied from pinned memory while the GPU computes."""
     if device.type != "cuda":

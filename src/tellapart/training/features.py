@@ -59,7 +59,7 @@ def embed_pixels(
     """Return what the network's last layer sees of each picture, float32 (N, D).
 
     Args:
-        net: left as it is; its batch normalisation is folded into the convolutions first.
+        net: left as it is, and used on its device; its batch normalisation is folded into the convolutions first.
         pixels: uint8 (N, H, W, C), resized.
         preprocessing: from them to the network's input.
         cache: a file that keeps the result; its name must tell weights and pictures apart. None for no cache.
@@ -69,11 +69,12 @@ def embed_pixels(
     if cache is not None and (kept := _kept(cache, len(pixels))) is not None:
         return kept
     rows = []
-    quick = folded(net, example=to_input(torch.from_numpy(np.array(pixels[:1])), preprocessing))
+    device = next(net.parameters()).device
+    quick = folded(net, example=to_input(torch.from_numpy(np.array(pixels[:1])).to(device), preprocessing))
     with tuned(threads), torch.inference_mode(), progress.task("looking at the pictures", total=len(pixels)):
         for start in range(0, len(pixels), BATCH):
-            batch = torch.from_numpy(np.array(pixels[start : start + BATCH]))
-            rows.append(quick.embed(to_input(batch, preprocessing)).numpy())
+            batch = torch.from_numpy(np.array(pixels[start : start + BATCH])).to(device)
+            rows.append(quick.embed(to_input(batch, preprocessing)).cpu().numpy())
             progress.advance(len(batch))
     features = np.concatenate(rows)
     if cache is not None:

@@ -24,10 +24,11 @@ from ..progress import SILENT, Progress
 from ..recipe import Recipe
 from ..run import Run
 from ..training import Pictures, Task, fit
+from ..training.devices import on_device
 from ..training.estimate import in_words, seconds_an_epoch
 from ..training.features import embed_pixels, fit_head, set_head, weights_digest
 from ..training.loop import finish, seeded_net
-from ..training.machine import available_memory, tuned
+from ..training.machine import available_memory, choose_device, tuned
 from ..version import __version__
 from .learning_rate import with_found_rate
 from .prepare import Prepared
@@ -83,7 +84,8 @@ def learn(
             outcome = _learn_in_epochs(run, net, prepared, team=team, progress=progress)
             # The test pictures are looked at once, when every choice is made: never in an interrupted training.
             wanted = PREDICTED[:1] if outcome["stopped"] == "interrupted" else PREDICTED
-            predictions = predict_splits(prepared, wanted, lambda at: logits_at(classifier, prepared.pixels, at))
+            with on_device(net, choose_device(prepared.recipe.training.device)):
+                predictions = predict_splits(prepared, wanted, lambda at: logits_at(classifier, prepared.pixels, at))
         if "validation" in predictions:
             temperature = fit_temperature(predictions["validation"]).temperature
             known = learn_novelty(classifier, prepared, features=features) if novelty else None
@@ -251,14 +253,15 @@ def _features_file(net: Net, prepared: Prepared) -> Path:
 
 def _set_learnt_head(net: Net, prepared: Prepared, *, progress: Progress) -> NDArray[np.float32]:
     """Give a pretrained network the last layer that a logistic regression learns on its features; return those."""
-    features = embed_pixels(
-        net,
-        prepared.pixels,
-        prepared.preprocessing,
-        cache=_features_file(net, prepared),
-        threads=prepared.recipe.training.threads,
-        progress=progress,
-    )
+    with on_device(net, choose_device(prepared.recipe.training.device)):
+        features = embed_pixels(
+            net,
+            prepared.pixels,
+            prepared.preprocessing,
+            cache=_features_file(net, prepared),
+            threads=prepared.recipe.training.threads,
+            progress=progress,
+        )
     train = prepared.dataset.select(prepared.splits.train)
     head = fit_head(
         features[prepared.splits.train],
