@@ -99,7 +99,7 @@ def weights_digest(net: Net, preprocessing: Preprocessing) -> str:
     head = {id(tensor) for tensor in net.stages()["head"].state_dict(keep_vars=True).values()}
     for name, tensor in sorted(net.state_dict(keep_vars=True).items()):
         if id(tensor) not in head:
-            digest.update(name.encode() + tensor.detach().contiguous().numpy().tobytes())
+            digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
 
 
