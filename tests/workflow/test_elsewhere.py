@@ -95,3 +95,18 @@ def test_options_for_other_pictures_need_some(call, run):
     called = call("evaluate", run, "--unknown", "wrong")
     assert called.status == 2
     assert "need other pictures" in called.err
+
+
+def test_a_threshold_stays_in_the_run_and_its_report(call, run):
+    called = call("evaluate", run, "--abstain-at", "10%", "--json")
+    assert "accuracy" in json.loads(called.out)["figures"]
+    assert "validation: " in called.err
+    assert Run.open(run).load("evaluation")["abstain"]["max_error"] == 0.1
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert "“not sure”" in page or "No threshold keeps the share of wrong answers at 10.0%" in page
+
+
+def test_other_pictures_have_a_page_of_their_own(call, run, other):
+    called = call("evaluate", run, other)
+    assert f"report  {run / 'report-scanner.html'}" in called.err
+    assert "scanner" in (run / "report-scanner.html").read_text(encoding="utf-8")

@@ -93,9 +93,10 @@ def command(
         beside = evaluate_elsewhere(opened, pictures, group_by=group_by, scoring=scoring, progress=TerminalProgress())
         found, name = beside.evaluation, beside.name
         write_report(opened)
+        typer.echo(f"report  {write_report(opened, about=name)}", err=True)
         typer.echo(json.dumps(beside.to_dict(), ensure_ascii=False, indent=1) if as_json else str(beside))
     if abstain_at is not None:
-        _say_threshold(opened, name, share(abstain_at, "--abstain-at"), temperature=found.temperature)
+        _say_threshold(opened, name, share(abstain_at, "--abstain-at"), temperature=found.temperature, quiet=as_json)
     if below is not None:
         _say_classes(found, below=below)
     if mistakes is not None:
@@ -135,14 +136,20 @@ def _look_for_label_errors(run: Run, path: Path, *, folds: int | None) -> None:
     typer.echo(f"written to {path}: fill in its column “label”, then {again}")
 
 
-def _say_threshold(run: Run, name: str, max_error: float, *, temperature: float) -> None:
-    """Print the confidence that keeps mistakes rare on validation, and what the same one gives on the set itself."""
+def _say_threshold(run: Run, name: str, max_error: float, *, temperature: float, quiet: bool) -> None:
+    """Print the confidence that keeps mistakes rare on validation, and what the same one gives on the set itself.
+
+    The run keeps it, and its report says so from now on.
+    """
     from ..evaluation import Predictions, error_at, threshold_for_error
+    from ..report import write_report
 
     validation = Predictions.load(run.path / "predictions" / "validation.npz")
     threshold = threshold_for_error(validation, max_error=max_error, temperature=temperature)
-    typer.echo(f"validation: {threshold}")
+    typer.echo(f"validation: {threshold}", err=quiet)
+    run.save("evaluation", run.load("evaluation") | {"abstain": threshold.to_dict()})
+    write_report(run)
     if threshold.confidence is not None and name != "validation":
         predictions = Predictions.load(run.path / "predictions" / f"{name}.npz")
         coverage, error = error_at(predictions, threshold.confidence, temperature=temperature)
-        typer.echo(f"{name}: answers {coverage}, of which {error} are wrong")
+        typer.echo(f"{name}: answers {coverage}, of which {error} are wrong", err=quiet)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import RunCorruptError
+from ..errors import DataError, RunCorruptError
 from ..evaluation import Evaluation, Predictions
 from ..run import Run
 
@@ -67,6 +67,7 @@ class Contents:
         leaks: what was found across the splits and what was done.
         abstain: the threshold for "not sure"; None where none was asked for.
         model: None where there is no model file.
+        elsewhere: by set from elsewhere, how it was scored and what explains its figures.
     """
 
     run: Run
@@ -86,6 +87,7 @@ class Contents:
     leaks: Mapping[str, Any]
     abstain: Mapping[str, Any] | None
     model: ModelFile | None
+    elsewhere: Mapping[str, Any]
 
     @property
     def main(self) -> str | None:
@@ -106,6 +108,23 @@ class Contents:
     def external(self) -> tuple[str, ...]:
         """The names of the sets from elsewhere."""
         return tuple(name for name in self.evaluations if name not in (*OWN_SPLITS, "train"))
+
+    def about(self, external: str) -> Contents:
+        """Return the same with a set from elsewhere as the main one, its own main set beside it, and no other.
+
+        Raises:
+            DataError: there is no such set.
+        """
+        if external not in self.external:
+            raise DataError(f"about must be one of the sets from elsewhere, {list(self.external)}, got {external!r}")
+        kept = [external, *([self.main] if self.main is not None and self.main != external else [])]
+        return dataclasses.replace(
+            self,
+            evaluations={name: self.evaluations[name] for name in kept},
+            predictions={name: self.predictions[name] for name in kept if name in self.predictions},
+            history=(),
+            audit=None,
+        )
 
     @functools.cached_property
     def baseline_predictions(self) -> Mapping[str, Predictions]:
@@ -142,6 +161,7 @@ def read_contents(run: Run) -> Contents:
         leaks=evaluation.get("leaks") or {},
         abstain=evaluation.get("abstain"),
         model=_model_file(run.path / "model.safetensors"),
+        elsewhere=evaluation.get("elsewhere") or {},
     )
 
 

@@ -7,18 +7,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from markupsafe import Markup
 
-from ..evaluation import confused_pairs, reliability
-from ..evaluation.calibration import BINS, bin_of
+from ..evaluation import confused_pairs
 from ..images.dataset import SPLIT_NAMES
 from ..run import Run
 from ..wording import counted
 from . import plain, tables
 from .audit_view import AuditView, read_audit
-from .charts import Line, histogram_chart, line_chart, percent, reliability_chart
+from .charts import Line, histogram_chart, line_chart, percent
+from .confidence import confidence_views
 from .contents import Contents, read_contents
+from .elsewhere import elsewhere_views
 from .folds_view import read_folds
 from .page_data import OWN, answers, embedded_pictures, json_block
 from .rendering import environment, policy, template_text
@@ -30,18 +30,20 @@ STYLES = ("style.css", "parts.css", "print.css")
 SCRIPTS = ("page.js", "matrix.js", "mistakes.js", "classes.js")
 
 
-def write_report(run: Run) -> Path:
+def write_report(run: Run, *, about: str | None = None) -> Path:
     """Write ``report.html`` into a run folder: one file that opens from disk without a network.
 
     Everything comes from the folder; what the run did not come to write is left out of the page.
 
     Args:
         run: the folder, after ``save_thumbnails`` where pictures shall be shown.
+        about: a set from elsewhere that the page is about, ``report-<about>.html``; the run itself where None.
 
     Returns:
         The page's path.
 
     Raises:
+        DataError: there is no such set.
         RunCorruptError: a file of the run is damaged.
         RunUnwritableError: permissions, or a full disk.
 
@@ -51,8 +53,10 @@ def write_report(run: Run) -> Path:
         >>> write_report(Run.create(f"{tempfile.mkdtemp()}/first", Recipe.make())).name
         'report.html'
     """
-    run.write_text(FILE, render(read_contents(run)))
-    return run.path / FILE
+    contents = read_contents(run)
+    file = FILE if about is None else f"report-{about}.html"
+    run.write_text(file, render(contents if about is None else contents.about(about)))
+    return run.path / file
 
 
 def render(contents: Contents) -> str:
@@ -77,7 +81,7 @@ def _views(contents: Contents) -> Mapping[str, Any]:
     main = contents.main
     audit = read_audit(contents.audit) if contents.audit is not None else None
     return {
-        "title": contents.run.name,
+        "title": contents.run.name if main not in contents.external else f"{contents.run.name} on {main}",
         "headline": plain.headline(contents),
         "standings": tables.standings(contents),
         "warnings": warnings_of(contents),
@@ -91,7 +95,8 @@ def _views(contents: Contents) -> Mapping[str, Any]:
         "rate_chart": _rate_chart(contents.rate_test),
         "epoch_rows": tables.epoch_rows(contents),
         "pairs": _pairs(contents),
-        "confidence": _confidence(contents),
+        "confidence": confidence_views(contents),
+        "elsewhere": elsewhere_views(contents),
         "audit": audit,
         "audit_charts": _audit_charts(audit) if audit is not None else [],
         "split_of": {id: name for name, ids in contents.splits.items() if name in SPLIT_NAMES for id in ids},
@@ -164,28 +169,3 @@ def _pairs(contents: Contents) -> list[tuple[Any, list[str], list[str]]]:
     typical = class_examples(predictions, temperature=contents.temperature, each=6)
     pairs = confused_pairs(predictions, temperature=contents.temperature, limit=8, examples=6)
     return [(pair, typical[pair.first][:3], typical[pair.second][:3]) for pair in pairs]
-
-
-def _confidence(contents: Contents) -> Mapping[str, Any] | None:
-    predictions = contents.main_predictions
-    if predictions is None:
-        return None
-    diagram = reliability(predictions, temperature=contents.temperature)
-    where = bin_of(predictions.confidence(contents.temperature))
-    edges = np.linspace(0, 1, BINS + 1).tolist()
-    right = predictions.correct()
-    charts = [
-        reliability_chart(
-            diagram.to_dict()["bins"], title="Reliability diagram",
-            description=f"How often it is right, by how sure it is; calibration error {percent(diagram.error)}",
-        )
-    ]  # fmt: skip
-    tally = {"right": np.bincount(where[right], minlength=BINS), "wrong": np.bincount(where[~right], minlength=BINS)}
-    for kind, counts in tally.items():
-        charts.append(
-            histogram_chart(
-                counts.tolist(), edges=edges, kind=kind, title=f"Confidence where it is {kind}",
-                description=counted(int(counts.sum()), "picture"), x_label="how sure it said it was", x_format=percent,
-            )
-        )  # fmt: skip
-    return {"charts": charts, "bins": diagram.to_dict()["bins"], "right": tally["right"], "wrong": tally["wrong"]}

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from ..evaluation import Evaluation, Predictions, compare, confused_pairs, error_at, least_legible, proportion
 from ..wording import counted
 from .audit_view import read_audit
-from .contents import Contents
+from .contents import OWN_SPLITS, Contents
 from .words import duration, joined, measured, name, names
 
 SURE = 0.9
@@ -41,6 +41,8 @@ def headline(contents: Contents) -> Markup:
 
 def _how_new(split: str) -> str:
     """Return how far the training kept away from a split."""
+    if split not in OWN_SPLITS:
+        return "from elsewhere"
     chosen = "it was not trained on, though they chose the epoch and how sure it is"
     return chosen if split == "validation" else "it had never seen"
 
@@ -201,6 +203,8 @@ def _elsewhere(contents: Contents) -> Iterator[Markup]:
         return
     own = contents.evaluations[contents.main]["accuracy"]
     for external in contents.external:
+        if external == contents.main:
+            continue
         evaluation = contents.evaluations[external]
         change = 100 * ((evaluation["accuracy"].value or 0.0) - (own.value or 0.0))
         yield Markup("On {} from {} it has {}: {} points {} than on its own.").format(

@@ -76,6 +76,12 @@ def standings(contents: Contents) -> list[Standing]:
         return []
     evaluation = contents.evaluations[contents.main]
     found = [("this network", "own", evaluation["accuracy"])]
+    if contents.main in contents.external:  # a page about that set: its own pictures beside it
+        found += [
+            (f"its own {split}", "other", contents.evaluations[split]["accuracy"])
+            for split in OWN_SPLITS
+            if split in contents.evaluations
+        ]
     beside = {net: one[contents.main] for net, one in contents.baselines.items() if contents.main in one}
     found += [(net, "other", one["accuracy"]) for net, one in beside.items()]
     if "majority_accuracy" in evaluation.figures:

@@ -1,0 +1,110 @@
+"""Pictures from elsewhere in the report: figures beside the run's own, and what explains the difference."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import RunCorruptError
+from ..evaluation import Figure, Shift
+from .contents import Contents
+
+KEYS = ("accuracy", "top_5", "balanced_accuracy", "macro_f1", "loss", "brier", "calibration_error")
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassRow:
+    """A class on both sides, and whether the change is more than chance."""
+
+    name: str
+    own: Figure
+    other: Figure
+    change: Figure
+    shown: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class ShiftRow:
+    """A statistic that has shifted, and whether mistakes go with it."""
+
+    shift: Shift
+    usual: Figure
+    unusual: Figure
+    explains: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class ElsewhereView:
+    """One set from elsewhere, ready to be set.
+
+    Attributes:
+        name: of the set.
+        source: where it was.
+        own_name: the split beside it.
+        headline: the first sentence.
+        sentences: the others.
+        figures: (name, figure there, its own figure or None).
+        classes: the largest drop first.
+        shifts: those that go with the mistakes first.
+    """
+
+    name: str
+    source: str
+    own_name: str
+    headline: str
+    sentences: tuple[str, ...]
+    figures: tuple[tuple[str, Figure, Figure | None], ...]
+    classes: tuple[ClassRow, ...]
+    shifts: tuple[ShiftRow, ...]
+
+
+def elsewhere_views(contents: Contents) -> list[ElsewhereView]:
+    """Return the sets from elsewhere that the page shows: on a page about one of them, that one alone.
+
+    Raises:
+        RunCorruptError: what the run keeps of them is not what it should be.
+    """
+    names = [contents.main] if contents.main in contents.external else contents.external
+    try:
+        return [_view(contents, name, contents.elsewhere[name]) for name in names if name in contents.elsewhere]
+    except (KeyError, TypeError, IndexError) as error:
+        raise RunCorruptError(
+            f"evaluation.json does not hold what it should of {', '.join(map(str, names))}: {error!r}: evaluate again"
+        ) from error
+
+
+def _view(contents: Contents, name: str, record: Mapping[str, Any]) -> ElsewhereView:
+    explained = record["explained"]
+    sentences = [_sentence(one) for one in explained["sentences"]]
+    evaluation = contents.evaluations[name]
+    own = {key: Figure.from_dict(figure) for key, figure in record["own"].items()}
+    shown = {one["name"] for one in (*explained["worse"], *explained["better"])}
+    return ElsewhereView(
+        name=name,
+        source=str(record["source"]),
+        own_name=str(record["own_name"]),
+        headline=sentences[0],
+        sentences=tuple(sentences[1:]),
+        figures=tuple(
+            (evaluation[key].name.capitalize(), evaluation[key], own.get(key))
+            for key in KEYS
+            if key in evaluation.figures
+        ),
+        classes=tuple(_class_row(one, shown=one["name"] in shown) for one in explained["comparison"]["classes"]),
+        shifts=tuple(_shift_row(one) for one in explained["suspects"]),
+    )
+
+
+def _class_row(record: Mapping[str, Any], *, shown: bool) -> ClassRow:
+    own, other, change = (Figure.from_dict(record[key]) for key in ("own", "other", "change"))
+    return ClassRow(str(record["name"]), own, other, change, shown)
+
+
+def _shift_row(record: Mapping[str, Any]) -> ShiftRow:
+    usual, unusual = (Figure.from_dict(record[key]) for key in ("usual", "unusual"))
+    return ShiftRow(Shift(**record["shift"]), usual, unusual, bool(record["explains"]))
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + "."

@@ -1,0 +1,80 @@
+"""Sets from elsewhere in the report, on the run's page and on one of their own; confidence on every set."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tellapart.errors import DataError, RunCorruptError
+from tellapart.evaluation import Evaluation, Predictions, evaluate, explain
+from tellapart.report import write_report
+
+
+@pytest.fixture
+def measured(digits_copy):
+    """The digits' run with its test pictures again, half of the ones taken for sevens, as a set from elsewhere."""
+    run = digits_copy
+    said = Predictions.load(run.path / "predictions" / "test.npz")
+    logits = said.logits.copy()
+    ones = np.flatnonzero(said.labels == 1)[::2]
+    logits[ones, 7] = logits.max() + 5
+    said = Predictions([f"x/{one}" for one in said.ids.tolist()], logits, said.labels, said.class_names)
+    said.save(run.path / "predictions" / "scan <b>.npz")
+    document = run.load("evaluation")
+    found, own = evaluate(said), Evaluation.from_dict(document["splits"]["test"])
+    dark = np.where(said.labels == 1, 90.0, 200.0) + np.arange(len(said)) / len(said)
+    explained = explain(
+        own, found, said, own_statistics={"brightness": np.linspace(195, 205, 300)}, statistics={"brightness": dark}
+    )
+    document["splits"]["scan <b>"] = found.to_dict()
+    document["elsewhere"] = {
+        "scan <b>": {
+            "source": "scans", "own_name": "test", "own": own.to_dict()["figures"], "explained": explained.to_dict()
+        }
+    }  # fmt: skip
+    run.save("evaluation", document)
+    return run
+
+
+def test_the_run_s_page_explains_it(measured):
+    page = write_report(measured).read_text(encoding="utf-8")
+    assert 'href="#elsewhere"' in page
+    section = page[page.index('<section id="elsewhere">') :]
+    section = section[: section.index("</section>")]
+    assert "<b>" not in section
+    assert "scan &lt;b&gt;" in section
+    assert "Accuracy falls" in section
+    assert "darker" in section.lower()
+    assert section.count("<td>yes</td>") == 2  # one class and one statistic
+
+
+def test_a_page_of_its_own_is_about_it(measured):
+    path = write_report(measured, about="scan <b>")
+    assert path.name == "report-scan <b>.html"
+    page = path.read_text(encoding="utf-8")
+    assert "from elsewhere." in page
+    assert "its own test" in page
+    assert 'id="curves"' not in page
+    assert 'id="audit"' not in page
+    assert "fewer than on its own" not in page
+    with pytest.raises(DataError, match="about must be one of the sets from elsewhere"):
+        write_report(measured, about="test")
+
+
+def test_confidence_is_shown_on_every_set(measured):
+    page = write_report(measured).read_text(encoding="utf-8")
+    section = page[page.index('<section id="confidence">') :]
+    section = section[: section.index("</section>")]
+    assert section.count("<svg") == 9  # three charts of test, validation and the set from elsewhere
+    for name in ("test", "validation", "scan &lt;b&gt;"):
+        assert f"<bdi>{name}</bdi> pictures" in section
+    for figure in ("calibration error by chance", "Brier score", "negative log-likelihood"):
+        assert section.count(figure) == 3
+
+
+def test_a_damaged_record_is_said(measured):
+    document = measured.load("evaluation")
+    del document["elsewhere"]["scan <b>"]["explained"]["worse"]
+    measured.save("evaluation", document)
+    with pytest.raises(RunCorruptError, match="evaluate again"):
+        write_report(measured)
