@@ -23,7 +23,8 @@ class Peer:
     Attributes:
         name: what the table calls it.
         environment: a folder in ``benchmarks/environments``, or "tellapart".
-        arguments: what the environment's Python is given: ``("-m", "benchmarks.step.keras_peer", ...)``.
+        arguments: what the environment's Python is given: ``("-m", "benchmarks.step.keras_peer", ...)``; ``{round}``
+            stands for the round's number, for a peer whose seed differs from round to round.
         variables: its environment variables.
         reports: whether it prints a result line; a bare command is measured from outside alone.
     """
@@ -122,7 +123,7 @@ def run(comparison: Comparison, *, rounds: int, question: str) -> Answer:
     for number in range(1, rounds + 1):
         for peer in comparison.peers:
             log = folder / f"{_file_name(peer.name)}-{number}.log"
-            runs[peer.name].append(_once(peer, pythons[peer.environment], log))
+            runs[peer.name].append(_once(peer, pythons[peer.environment], log, number=number))
             _tell(comparison.title, peer, runs[peer.name][-1][0], f"{number}/{rounds}")
     rows = tuple(_row(name, results) for name, results in runs.items())
     date = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d")
@@ -132,8 +133,9 @@ def run(comparison: Comparison, *, rounds: int, question: str) -> Answer:
     return answer
 
 
-def _once(peer: Peer, python: Path, log: Path) -> tuple[Measured, Result]:
-    measured = measure([str(python), *peer.arguments], variables=peer.variables, cwd=ROOT, log=log)
+def _once(peer: Peer, python: Path, log: Path, *, number: int) -> tuple[Measured, Result]:
+    arguments = [argument.replace("{round}", str(number)) for argument in peer.arguments]
+    measured = measure([str(python), *arguments], variables=peer.variables, cwd=ROOT, log=log)
     try:
         result = parse(measured.output) if peer.reports else Result({}, {})
     except PeerError as error:

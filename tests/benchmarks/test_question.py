@@ -47,3 +47,11 @@ def test_a_comparison_has_its_reference_and_no_name_twice():
         compare(peer("A", ""), peer("A", ""))
     with pytest.raises(ValueError, match="'C'"):
         Comparison("t", (peer("A", ""),), "C", ())
+
+
+def test_a_peer_may_take_the_round_for_its_seed(results):
+    program = (
+        "import sys; from benchmarks.harness.result import say; say(figures={'seed': int(sys.argv[1])}, versions={})"
+    )
+    answer = run(compare(Peer("A", "tellapart", ("-c", program, "{round}"))), rounds=3, question="q")
+    assert list(answer.rows[0].figures["seed"]) == [1.0, 2.0, 3.0]

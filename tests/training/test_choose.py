@@ -231,7 +231,7 @@ def test_normalised_networks_get_a_higher_rate():
     rates = {
         name: training(net={"name": name})[0].training.optimizer.learning_rate for name in ("compact", "convnet16")
     }
-    assert rates == {"compact": 5e-3, "convnet16": 1e-3}
+    assert rates == {"compact": 1e-2, "convnet16": 1e-3}
 
 
 def test_a_sigmoid_over_more_than_two_classes_is_refused():

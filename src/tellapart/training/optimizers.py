@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from ..nets import Net
+from ..nets.compact import Compact
 from ..recipe import OptimizerRecipe
 from .transfer import stage_of
 
@@ -20,8 +21,11 @@ DEFAULT_WEIGHT_DECAY = {"adam": 0.0, "adamw": 0.05, "sgd": 5e-4, "rmsprop": 0.0}
 def default_learning_rate(name: str, net: nn.Module) -> float:
     """Return the highest learning rate of a schedule that suits an optimiser and a network.
 
-    Networks with batch normalisation bear a higher one; so does a schedule that ends low.
+    Networks with batch normalisation bear a higher one; so does a schedule that ends low. That of the default network
+    was chosen on validation pictures: docs/training.md has the figures.
     """
+    if isinstance(net, Compact) and name == "adamw":
+        return 1e-2
     normalised = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in net.modules())
     plain = {"adam": 1e-3, "adamw": 1e-3, "sgd": 0.02, "rmsprop": 5e-4}
     return {"adam": 5e-3, "adamw": 5e-3, "sgd": 0.1, "rmsprop": 2e-3}[name] if normalised else plain[name]

@@ -1,0 +1,1 @@
+"""How good our default and our time budgets get on known test sets."""

@@ -1,0 +1,75 @@
+"""``python -m benchmarks.accuracy --data hwdb55=hwdb55.zip``: one training a cell and seed, each kept once measured."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..harness import machine
+from ..harness.environment import OURS, prepare
+from ..harness.process import measure
+from ..harness.question import RESULTS, ROOT
+from ..harness.result import PeerError, parse
+from .cells import NAMES, SETTINGS, Cells, Training
+
+FOLDER = Path(__file__).resolve().parent
+
+
+def wanted(options: argparse.Namespace, cells: Cells) -> list[Training]:
+    """Return the trainings that are asked for and not measured yet."""
+    sources = dict(options.data)
+    settings = options.setting or list(SETTINGS)
+    # Seeds outermost: where hours are lacking, every cell has one training before any has two.
+    asked = [Training(name, setting, seed) for seed in range(options.seeds) for name in sources for setting in settings]
+    return [one for one in asked if options.again or not cells.has(one)]
+
+
+def train(one: Training, source: str) -> dict[str, float]:
+    """Run one training in a process of its own and return its figures, the wall-clock and the others' share too.
+
+    Raises:
+        PeerError: it failed.
+    """
+    command = [str(prepare(OURS)), "-m", "benchmarks.accuracy.tellapart_peer", source, "--seed", str(one.seed)]
+    more = SETTINGS[one.setting]
+    log = RESULTS / "accuracy" / f"{one.name}-{one.setting}-{one.seed}.log"
+    measured = measure([*command, "--", *more], variables={}, cwd=ROOT, log=log)
+    figures = dict(parse(measured.output).figures)
+    return {**figures, "wall_s": measured.wall_s, "others_share": measured.others_share}
+
+
+def pair(text: str) -> tuple[str, str]:
+    """Read NAME=SOURCE; a source that is no file is a bundled name."""
+    name, equals, source = text.partition("=")
+    if not equals or name not in NAMES:
+        raise argparse.ArgumentTypeError(f"must be NAME=SOURCE with a name of {', '.join(NAMES)}, got {text!r}")
+    return name, str(Path(source).resolve()) if Path(source).exists() else source
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Fill the cells that are asked for, one after the other, and write the table after each."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=pair, action="append", required=True, help="NAME=SOURCE; repeat it")
+    parser.add_argument("--setting", action="append", choices=sorted(SETTINGS), help="one of the settings (all)")
+    parser.add_argument("--seeds", type=int, default=5, help="how many trainings a cell has (%(default)s)")
+    parser.add_argument("--again", action="store_true", help="measure anew what is measured already")
+    options = parser.parse_args(arguments)
+    cells = Cells(FOLDER)
+    for one in wanted(options, cells):
+        try:
+            figures = train(one, dict(options.data)[one.name])
+        except PeerError as error:
+            print(f"FAILED: {one}: {error}", file=sys.stderr)
+            return 1
+        today = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d")
+        cells.keep(one, figures, where=f"{today}, {machine.sentence(machine.describe())}")
+        print(f"{one}: test {figures['test_accuracy']:.2%}, {figures['wall_s']:.0f} s", flush=True)
+    print("\n" + cells.markdown())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

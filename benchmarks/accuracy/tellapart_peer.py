@@ -1,0 +1,75 @@
+"""One training, as a person types it, with an empty cache; its run folder, read."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmarks.harness.result import say
+from benchmarks.hwdb55.tellapart_peer import history_figures
+
+
+def command(source: str, run: Path, *, seed: int, more: list[str]) -> list[str]:
+    """Return the command; copies between the splits are taken out of what is trained on."""
+    base = [str(Path(sys.executable).with_name("tellapart")), "train", source, "--out", str(run)]
+    return [*base, "--seed", str(seed), "--drop-leaks", *more]
+
+
+def read_run(run: Path) -> dict[str, float]:
+    """Return the figures of a finished run folder."""
+    history = [json.loads(line) for line in (run / "history.jsonl").read_text(encoding="utf-8").splitlines()]
+    splits = json.loads((run / "evaluation.json").read_text(encoding="utf-8"))["splits"]
+    training = json.loads((run / "training.json").read_text(encoding="utf-8"))
+    test = splits["test"]["figures"]
+    return {
+        **history_figures(history),
+        "best_epoch": float(training["best_epoch"]),
+        "validation_accuracy": float(splits["validation"]["figures"]["accuracy"]["value"]),
+        "test_accuracy": float(test["accuracy"]["value"]),
+        "calibration_error": float(test["calibration_error"]["value"]),
+        "parameters": float(parameters(run / "model.safetensors")),
+    }
+
+
+def parameters(model: Path) -> int:
+    """Return how many numbers a model file learnt: its header's tensors less batch normalisation's statistics."""
+    content = model.read_bytes()
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    total = 0
+    for name, tensor in header.items():
+        if name != "__metadata__" and not name.endswith(("running_mean", "running_var", "num_batches_tracked")):
+            size = 1
+            for side in tensor["shape"]:
+                size *= side
+            total += size
+    return total
+
+
+def main() -> None:
+    """Train, and say what came out."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("source")
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("more", nargs="*", help="further options of tellapart train, after --")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        run = Path(folder) / "run"
+        variables = {**os.environ, "TELLAPART_CACHE": str(Path(folder) / "cache")}
+        # A child's status is passed on, so that the harness fails as loudly as the command did.
+        done = subprocess.run(
+            command(options.source, run, seed=options.seed, more=options.more), env=variables, check=False
+        )
+        if done.returncode != 0:
+            sys.exit(done.returncode)
+        figures = read_run(run)
+    say(figures=figures, versions={name: version(name) for name in ("tellapart", "torch", "numpy", "pillow")})
+
+
+if __name__ == "__main__":
+    main()

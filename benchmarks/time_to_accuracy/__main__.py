@@ -1,0 +1,77 @@
+"""``python -m benchmarks.time_to_accuracy --data mnist=mnist/``: the course's script, skorch and ours to their ends."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..accuracy.__main__ import pair
+from ..harness.command import answer, parser
+from ..harness.pictures import unpacked
+from ..harness.question import MEMORY, OTHERS, WALL, Column, Comparison, Peer
+
+FOLDER = Path(__file__).resolve().parent
+EPOCHS = {"hwdb55": 100, "mnist": 5, "fashion-mnist": 10}
+"""Of the course's scripts; hwdb55 stops early."""
+
+BUDGETS = {"hwdb55": "25s", "mnist": "30s", "fashion-mnist": "60s"}
+"""What ours is given, unless the command line says otherwise."""
+
+COLUMNS = (
+    WALL,
+    Column("train_s", "training, s", ratio=True),
+    Column("epochs", "epochs", digits=0),
+    Column("parameters", "parameters", digits=0),
+    Column("validation_accuracy", "validation, %", digits=2, percent=True),
+    Column("test_accuracy", "test, %", digits=2, percent=True),
+    MEMORY,
+    OTHERS,
+)
+
+
+def comparisons(options: argparse.Namespace) -> list[Comparison]:
+    """Return one comparison a set of pictures."""
+    return [_comparison(name, source, options) for name, source in options.data]
+
+
+def _comparison(name: str, source: str, options: argparse.Namespace) -> Comparison:
+    budget, epochs = dict(options.budget).get(name, BUDGETS[name]), str(EPOCHS[name])
+    pictures = str(unpacked(Path(source), name="hwdb55")) if name == "hwdb55" else source
+    keras = Peer(
+        "Keras on TensorFlow, the course's script",
+        "keras-tensorflow",
+        ("-m", "benchmarks.time_to_accuracy.keras_course", pictures, "--set", name, "--epochs", epochs)
+        if name != "hwdb55"
+        else ("-m", "benchmarks.hwdb55.keras_course", pictures, "--net", "convnet16", "--epochs", epochs),
+        {"KERAS_BACKEND": "tensorflow", "TF_ENABLE_ONEDNN_OPTS": "1"},
+    )
+    skorch = Peer(
+        "skorch, the same network",
+        "skorch",
+        ("-m", "benchmarks.time_to_accuracy.skorch_peer", pictures, "--set", name, "--epochs", epochs),
+    )
+    ours = ("-m", "benchmarks.accuracy.tellapart_peer", pictures, "--seed", "{round}", "--", "--time", budget)
+    peers = (keras, skorch, Peer(f"tellapart --time {budget}", "tellapart", ours))
+    return Comparison(f"{name}: to the end of the course's script", peers, keras.name, COLUMNS)
+
+
+def budget(text: str) -> tuple[str, str]:
+    """Read NAME=TIME."""
+    name, equals, time = text.partition("=")
+    if not equals or name not in BUDGETS:
+        raise argparse.ArgumentTypeError(f"must be NAME=TIME with a name of {', '.join(BUDGETS)}, got {text!r}")
+    return name, time
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Read the command line and answer."""
+    made = parser(__doc__ or "", rounds=1)
+    made.add_argument("--data", type=pair, action="append", required=True, help="NAME=SOURCE; repeat it")
+    made.add_argument("--budget", type=budget, action="append", default=[], help="NAME=TIME of ours, such as mnist=20s")
+    return answer(comparisons, options=made.parse_args(arguments), folder=FOLDER)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+import json
+
+import numpy as np
+import pytest
+from benchmarks.accuracy import __main__ as accuracy
+from benchmarks.accuracy.cells import SETTINGS, Cells, Training, spread
+from benchmarks.accuracy.tellapart_peer import command, parameters, read_run
+from benchmarks.harness.result import PeerError
+
+from tellapart.nets import build_net
+from tellapart.recipe import Recipe
+
+FIGURES = {
+    "parameters": 88_375.0, "epochs": 4.0, "validation_accuracy": 0.9, "test_accuracy": 0.8,
+    "calibration_error": 0.01, "wall_s": 12.0, "others_share": 0.0,
+}  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    (tmp_path / "README.md").write_text("# q\n<!-- measured: begin -->\nformer\n<!-- measured: end -->\n")
+    monkeypatch.setattr(accuracy, "FOLDER", tmp_path)
+    return tmp_path
+
+
+def test_cells_are_filled_one_by_one_and_not_twice(folder, monkeypatch, capsys):
+    trained = []
+
+    def train(one, source):
+        trained.append(str(one))
+        return {**FIGURES, "test_accuracy": 0.8 + 0.1 * one.seed}
+
+    monkeypatch.setattr(accuracy, "train", train)
+    asked = ["--data", "fashion-mnist=fashion-mnist", "--setting", "1m"]
+    assert accuracy.main([*asked, "--seeds", "1"]) == 0
+    assert "| fashion-mnist | --time 1m | 1 |" in (folder / "README.md").read_text("utf-8")
+    assert accuracy.main([*asked, "--seeds", "2"]) == 0
+    assert trained == ["fashion-mnist, 1m, seed 0", "fashion-mnist, 1m, seed 1"]
+    page = (folder / "README.md").read_text("utf-8")
+    assert "85.00 ± 7.07" in page
+    assert "former" not in page
+    assert accuracy.main([*asked, "--seeds", "1", "--again"]) == 0
+    assert len(trained) == 3
+    capsys.readouterr()
+
+
+def test_a_training_that_fails_ends_it_and_what_was_measured_stays(folder, monkeypatch, capsys):
+    def train(one, source):
+        if one.seed:
+            raise PeerError("it broke")
+        return FIGURES
+
+    monkeypatch.setattr(accuracy, "train", train)
+    assert accuracy.main(["--data", "mnist=mnist", "--setting", "default", "--seeds", "2"]) == 1
+    assert "it broke" in capsys.readouterr().err
+    assert Cells(folder).has(Training("mnist", "default", 0))
+
+
+@pytest.mark.parametrize("text", ["mnist", "cifar=there"])
+def test_data_is_a_known_name_and_a_source(text, capsys):
+    with pytest.raises(SystemExit):
+        accuracy.main(["--data", text])
+    assert "NAME=SOURCE" in capsys.readouterr().err
+
+
+def test_spread_is_mean_and_sample_deviation():
+    assert spread([1.0, 3.0], digits=2) == "2.00 ± 1.41"
+    assert spread([2.0, 2.0], digits=0) == spread([2.0], digits=0) == "2"
+
+
+def test_the_command_is_what_a_person_types(tmp_path):
+    more = list(SETTINGS["5m"])
+    typed = command("mnist", tmp_path, seed=3, more=more)
+    assert typed[1:] == ["train", "mnist", "--out", str(tmp_path), "--seed", "3", "--drop-leaks", "--time", "5m"]
+
+
+def test_the_small_network_has_fewer_than_100_000_parameters():
+    recipe = Recipe.load(SETTINGS["small"][1])
+    net = build_net(recipe.net.name, outputs=10, channels=1, image_size=(28, 28), options=recipe.net.options)
+    assert sum(parameter.numel() for parameter in net.parameters()) < 100_000
+
+
+def test_a_run_folder_is_read_and_its_parameters_counted(tmp_path):
+    from safetensors.numpy import save_file
+
+    tensors = {"head.weight": np.zeros((3, 4), np.float32), "norm.running_mean": np.zeros(7, np.float32)}
+    save_file(tensors, tmp_path / "model.safetensors", metadata={"tellapart": "{}"})
+    assert parameters(tmp_path / "model.safetensors") == 12
+    line = {"epoch": 1, "seconds": 2.0, "train_pictures_per_second": 10.0}
+    (tmp_path / "history.jsonl").write_text(json.dumps(line) + "\n")
+    (tmp_path / "training.json").write_text('{"best_epoch": 1}')
+    figures = {"figures": {"accuracy": {"value": 0.9}, "calibration_error": {"value": 0.02}}}
+    (tmp_path / "evaluation.json").write_text(json.dumps({"splits": {"validation": figures, "test": figures}}))
+    read = read_run(tmp_path)
+    assert (read["test_accuracy"], read["calibration_error"], read["parameters"], read["best_epoch"]) == (
+        0.9, 0.02, 12.0, 1.0,
+    )  # fmt: skip
