@@ -1,5 +1,8 @@
 """Splits: exact shares, whole groups, given splits kept, clear errors."""
 
+import json
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,8 +10,8 @@ from hypothesis import strategies as st
 
 from tellapart.errors import SplitError
 from tellapart.images.arrays import ArrayImages
-from tellapart.images.dataset import SPLIT_NAMES, Dataset
-from tellapart.images.split import from_ids, split, to_ids
+from tellapart.images.dataset import SPLIT_NAMES, Dataset, Splits
+from tellapart.images.split import from_ids, split, to_ids, write_ids
 from tellapart.images.stratify import shares
 
 
@@ -199,3 +202,17 @@ def test_copies_join_groups():
     for seed in range(5):
         names = split(data, seed=seed, together=family).names(100)
         assert len(set(names[:10].tolist())) == 1
+
+
+def test_ids_are_written_as_json_a_few_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules["tellapart.images.split"], "BLOCK", 3)
+    names = ["a", 'quo"te', "汉字", "b\\c", "d", "e", "f"]
+    data = Dataset(names, ArrayImages(np.zeros((7, 2, 2), np.uint8)), [0, 1] * 3 + [0], class_names=("x", "y"))
+    for splits in (
+        Splits([0, 1, 2, 3, 4, 6], [5], [], notes=("one “note”",)),
+        Splits([], [], [2, 1, 0]),
+    ):
+        write_ids(tmp_path / "splits.json", data, splits)
+        document = json.loads((tmp_path / "splits.json").read_text(encoding="utf-8"))
+        assert document == to_ids(data, splits)
+        assert from_ids(data, document)["train"].tolist() == splits["train"].tolist()

@@ -12,6 +12,7 @@ from tellapart.evaluation import NearTraining, Predictions, find_mistakes
 from tellapart.recipe import Recipe
 from tellapart.run import Run
 from tellapart.workflow import find_run_label_errors, resume, train
+from tellapart.workflow.closer import surest_mistakes
 from tellapart.workflow.own_pictures import OwnPictures, train_embeddings
 
 TINY = {"image_size": (8, 8), "test_fraction": 0.3}
@@ -137,3 +138,10 @@ def test_a_list_that_does_not_fit_stops_before_anything_is_written(made, tmp_pat
     with pytest.raises(ClassMismatchError, match="'seven'"):
         train(source, Recipe.make(data={"labels": str(tmp_path / "labels.csv")}), out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_of_too_many_mistakes_the_surest_are_looked_at():
+    logits = np.array([[3, 0], [1, 0], [5, 0], [0, 2], [4, 0]], dtype=np.float32)
+    said = Predictions(list("abcde"), logits, [1, 1, 1, 1, -1], class_names=("x", "y"))
+    assert surest_mistakes(said, most=5).tolist() == [0, 1, 2]
+    assert surest_mistakes(said, most=2).tolist() == [0, 2]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SplitError
 from ..wording import counted
-from .dataset import SPLIT_NAMES, Dataset, Splits, positions_of
+from .dataset import BLOCK, SPLIT_NAMES, Dataset, Splits, positions_of
 from .stratify import pick, pick_groups
 
 Codes = NDArray[np.int8]
@@ -83,6 +85,20 @@ def to_ids(dataset: Dataset, splits: Splits) -> dict[str, list[str]]:
     """
     document: dict[str, list[str]] = {name: dataset.ids[positions].tolist() for name, positions in splits.items()}
     return {**document, "notes": list(splits.notes)}
+
+
+def write_ids(path: Path, dataset: Dataset, splits: Splits) -> None:
+    """Write what ``to_ids`` returns as JSON, an id a line, a few ids at a time."""
+    with path.open("w", encoding="utf-8") as file:
+        file.write("{")
+        for name, positions in splits.items():
+            file.write(f'\n "{name}": [')
+            for start in range(0, len(positions), BLOCK):
+                ids = dataset.ids[positions[start : start + BLOCK]].tolist()
+                file.write("," if start else "")
+                file.write(",".join(f"\n  {json.dumps(one, ensure_ascii=False)}" for one in ids))
+            file.write("\n ]," if len(positions) else "],")
+        file.write(f'\n "notes": {json.dumps(list(splits.notes), ensure_ascii=False)}\n}}\n')
 
 
 def from_ids(dataset: Dataset, document: Mapping[str, Sequence[str]]) -> Splits:

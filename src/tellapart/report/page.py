@@ -10,7 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from ..evaluation import confused_pairs
-from ..images.dataset import SPLIT_NAMES
+from ..images.dataset import SPLIT_NAMES, positions_of
 from ..run import Run
 from ..wording import counted
 from . import plain, tables
@@ -99,7 +99,7 @@ def _views(contents: Contents) -> Mapping[str, Any]:
         "elsewhere": elsewhere_views(contents),
         "audit": audit,
         "audit_charts": _audit_charts(audit) if audit is not None else [],
-        "split_of": {id: name for name, ids in contents.splits.items() if name in SPLIT_NAMES for id in ids},
+        "split_of": _split_of(contents, audit),
         "splits": tables.splits_rows(contents),
         "recipe_rows": tables.recipe_rows(contents),
         "environment_rows": tables.environment_rows(contents),
@@ -107,6 +107,17 @@ def _views(contents: Contents) -> Mapping[str, Any]:
         "commands": tables.commands(contents),
         "python_lines": tables.python_lines(contents),
     }
+
+
+def _split_of(contents: Contents, audit: AuditView | None) -> dict[str, str]:
+    """Return the split of each picture that the audit's findings show."""
+    findings = audit.findings if audit is not None else ()
+    shown = list(dict.fromkeys(id for finding in findings for group in finding.groups for id in group.ids))
+    out: dict[str, str] = {}
+    for name in SPLIT_NAMES:
+        ids = contents.splits.get(name, ())
+        out |= {id: name for id, at in zip(shown, positions_of(ids, shown).tolist(), strict=True) if at >= 0}
+    return out
 
 
 def _curves(contents: Contents) -> list[Markup]:

@@ -7,14 +7,19 @@ from typing import Any
 
 import numpy as np
 from markupsafe import Markup
+from numpy.typing import NDArray
 
 from ..evaluation import Predictions
+from ..evaluation.metrics import confusion_matrix
 from .contents import Contents
 from .selection import wanted_pictures
 from .thumbnails import load_thumbnails
 
 PICTURE_CHARACTERS = 8_500_000
 """Characters of embedded pictures at most: the page stays below 12 MB with room for the rest."""
+
+LISTED = 20_000
+"""Pictures of a set that the page lists at most: each takes some sixty bytes. Counts are those of all."""
 
 OWN = "own"
 
@@ -38,6 +43,28 @@ def answers(contents: Contents) -> dict[str, Any]:
 
 
 def _columns(predictions: Predictions, *, temperature: float) -> dict[str, Any]:
+    confusion = confusion_matrix(predictions)
+    truth, said = np.nonzero(confusion)
+    return {
+        "count": len(predictions),
+        "cells": np.stack([truth, said, confusion[truth, said]], axis=1).tolist(),
+        **_listed(predictions.select(_chosen(predictions)), temperature=temperature),
+    }
+
+
+def _chosen(predictions: Predictions) -> NDArray[np.int64]:
+    """Return which pictures are listed: all, or of too many the surest mistakes and right ones evenly."""
+    if len(predictions) <= LISTED:
+        return np.arange(len(predictions))
+    wrong = np.flatnonzero(~predictions.correct())
+    confidence = predictions.select(wrong).confidence()  # the order is the same at any temperature, nearly
+    wrong = wrong[np.argsort(-confidence, kind="stable")[: LISTED // 2]]
+    right = np.flatnonzero(predictions.correct())
+    right = right[np.unique(np.linspace(0, len(right) - 1, min(len(right), LISTED - len(wrong))).astype(np.int64))]
+    return np.sort(np.concatenate([wrong, right]))
+
+
+def _listed(predictions: Predictions, *, temperature: float) -> dict[str, Any]:
     probabilities = predictions.probabilities(temperature)
     rows = np.arange(len(predictions))
     predicted = predictions.predicted()

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..evaluation import Evaluation, Figure
+from ..images.dataset import SPLIT_NAMES
 from .charts import Standing
 from .contents import OWN_SPLITS, Contents, as_text
 from .words import size
@@ -181,5 +182,5 @@ def python_lines(contents: Contents) -> str:
 def splits_rows(contents: Contents) -> tuple[list[tuple[str, int]], list[str]]:
     """Return (split, pictures) and how each was made."""
     notes: Any = contents.splits.get("notes") or []
-    sizes = [(name, len(ids)) for name, ids in contents.splits.items() if isinstance(ids, list) and name != "notes"]
+    sizes = [(name, len(ids)) for name, ids in contents.splits.items() if name in SPLIT_NAMES]
     return sizes, [str(note) for note in notes]

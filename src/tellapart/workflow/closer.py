@@ -40,6 +40,9 @@ SCALE = 1000
 UNASKED = 20_000
 """Pictures up to which a training looks for wrong labels by itself: some seconds."""
 
+NEAR_MISTAKES = 2000
+"""Mistakes of a set whose nearest training pictures are looked for, the surest ones: more than a report shows."""
+
 LISTED = 5000
 """Labels that a run keeps as likely wrong, at most."""
 
@@ -70,7 +73,7 @@ def keep_near_training(
     held = own.splits.validation if len(own.splits.validation) else own.splits.test
     if not len(held):
         return
-    wrong = np.flatnonzero(~predictions.correct() & (predictions.labels >= 0))
+    wrong = surest_mistakes(predictions, most=NEAR_MISTAKES)
     known = train_embeddings(own, classifier, progress=progress)
     scale = held[np.linspace(0, len(held) - 1, min(SCALE, len(held))).astype(np.int64)]
     usual = nearest(known, embedded(classifier, own.pixels, scale), k=1).distances[:, 0]
@@ -84,6 +87,15 @@ def keep_near_training(
         usual=usual,
     )
     run.write(f"near/{name}.npz", found.save)
+
+
+def surest_mistakes(predictions: Predictions, *, most: int) -> NDArray[np.int64]:
+    """Return the positions of the mistakes, sorted; of more than ``most`` the surest."""
+    wrong = np.flatnonzero(~predictions.correct() & (predictions.labels >= 0))
+    if len(wrong) <= most:
+        return wrong
+    confidence = predictions.select(wrong).confidence()
+    return np.sort(wrong[np.argsort(-confidence, kind="stable")[:most]])
 
 
 def keep_own_near_training(

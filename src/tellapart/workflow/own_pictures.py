@@ -64,13 +64,29 @@ def embedded(
     classifier: Classifier, pixels: NDArray[np.uint8], positions: NDArray[np.int64], *, progress: Progress = SILENT
 ) -> NDArray[np.float32]:
     """Return what the network's last layer sees of the pictures at some positions, float32 (n, D)."""
-    parts = []
+    out = np.empty((len(positions), _length(classifier, pixels)), dtype=np.float32)
+    _embed_into(out, classifier, pixels, positions, progress=progress)
+    return out
+
+
+def _length(classifier: Classifier, pixels: NDArray[np.uint8]) -> int:
+    """Return how many numbers the network's last layer sees of a picture."""
+    return int(classifier.embeddings(pixels[:1]).shape[1])
+
+
+def _embed_into(
+    out: NDArray[np.float32],
+    classifier: Classifier,
+    pixels: NDArray[np.uint8],
+    positions: NDArray[np.int64],
+    *,
+    progress: Progress,
+) -> None:
     with tuned(), progress.task("looking at the pictures", total=len(positions)):
         for start in range(0, len(positions), STEP):
             some = positions[start : start + STEP]
-            parts.append(classifier.embeddings(pixels[some]))
+            out[start : start + STEP] = classifier.embeddings(pixels[some])
             progress.advance(len(some))
-    return np.concatenate(parts) if parts else classifier.embeddings(pixels[:1])[:0]  # it knows how long a row is
 
 
 def train_embeddings(own: OwnPictures, classifier: Classifier, *, progress: Progress = SILENT) -> NDArray[np.float32]:
@@ -87,9 +103,13 @@ def train_embeddings(own: OwnPictures, classifier: Classifier, *, progress: Prog
         kept: NDArray[np.float32] = np.load(file, mmap_mode="r")
         if kept.ndim == 2 and len(kept) == len(train):
             return kept
-    found = embedded(classifier, own.pixels, train, progress=progress)
-    with contextlib.suppress(OSError), whole(file) as beside:  # another's cache may be read, though not written
-        out = open_memmap(beside, "w+", dtype=np.float32, shape=found.shape)
-        out[:] = found
-        out.flush()
-    return found
+    with contextlib.suppress(OSError):  # another's cache may be read, though not written
+        with whole(file) as beside:
+            # Rows go to the file as they are made: a million of them would fill the memory.
+            out = open_memmap(beside, "w+", dtype=np.float32, shape=(len(train), _length(classifier, own.pixels)))
+            _embed_into(out, classifier, own.pixels, train, progress=progress)
+            out.flush()
+            del out
+        found: NDArray[np.float32] = np.load(file, mmap_mode="r")
+        return found
+    return embedded(classifier, own.pixels, train, progress=progress)

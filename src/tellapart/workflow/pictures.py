@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import UnreadableImageError
-from ..images.dataset import Dataset
+from ..images.dataset import Dataset, positions_of
 from ..report import save_thumbnails, wanted_pictures
 from ..run import Run
 
@@ -16,10 +16,10 @@ def keep_thumbnails(run: Run, dataset: Dataset, *, external: str | None = None) 
         dataset: where the pictures are.
         external: the set from elsewhere that ``dataset`` is; the run's own where None.
     """
-    wanted = set(wanted_pictures(run, external=external))
+    wanted = wanted_pictures(run, external=external)
     found = {}
-    for index, name in enumerate(dataset.ids.tolist()):
-        if name in wanted:
+    for name, index in sorted(zip(wanted, positions_of(dataset.ids, wanted).tolist(), strict=True), key=lambda p: p[1]):
+        if index >= 0:
             try:
                 found[name] = dataset.images.load(index).pixels
             except UnreadableImageError:

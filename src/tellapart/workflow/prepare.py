@@ -16,7 +16,7 @@ from ..images.cache import Scan, scan
 from ..images.dataset import Dataset, Splits
 from ..images.facts import FACTS, facts_of
 from ..images.preprocessing import Preprocessing
-from ..images.split import from_ids, split, to_ids
+from ..images.split import from_ids, split, write_ids
 from ..progress import SILENT, Progress
 from ..recipe import DataRecipe, Recipe
 from ..run import Run
@@ -119,7 +119,7 @@ def prepare(run: Run, dataset: Dataset, *, progress: Progress = SILENT) -> Prepa
     else:
         run.save("audit", found.to_dict())
         run.save("leaks", leaks)
-        run.save("splits", to_ids(dataset, splits))
+        run.write("splits.json", lambda path: write_ids(path, dataset, splits))
     if not run.has("choices.json"):
         run.save("choices", [choice.to_dict() for choice in choices])
     run.save_recipe(recipe)

@@ -2,11 +2,12 @@
 function drawMatrix(set, order, mistakesOnly) {
   const box = $("matrix"), size = set.classes.length;
   const cells = new Map(), totals = new Array(size).fill(0);
-  set.labels.forEach((label, at) => {
-    const key = label * size + set.answers[at];
-    totals[label] += 1;
-    if (cells.has(key)) cells.get(key).push(at); else cells.set(key, [at]);
-  });
+  // Counts are those of all pictures; of a large set the page lists some alone.
+  for (const [truth, said, count] of set.cells) {
+    totals[truth] += count;
+    cells.set(truth * size + said, { count, members: [] });
+  }
+  set.labels.forEach((label, at) => cells.get(label * size + set.answers[at]).members.push(at));
   const placed = orderOf(set, cells, totals, order), position = new Array(size);
   placed.forEach((label, i) => { position[label] = i; });
   const side = size <= 6 ? 56 : size <= 12 ? 42 : size <= 30 ? 26 : size <= 64 ? 15 : 11;
@@ -20,17 +21,17 @@ function drawMatrix(set, order, mistakesOnly) {
   for (const key of keys) {
     const truth = Math.floor(key / size), said = key % size, hit = truth === said;
     if (mistakesOnly && hit) continue;
-    const members = cells.get(key), share = members.length / totals[truth];
+    const { count, members } = cells.get(key), share = count / totals[truth];
     // The text keeps a contrast of 4.5 in both themes: dark grounds jump over the middle, where neither ink would do.
     const strength = !hit ? 0.18 + 0.42 * Math.sqrt(Math.min(1, 4 * share)) : share < 0.5 ? 0.1 + 0.8 * share : 0.7 + 0.3 * share;
     const text = hit
-      ? `${set.classes[truth]}: ${number(members.length)} of ${number(totals[truth])} right`
-      : `${set.classes[truth]} taken for ${set.classes[said]}: ${number(members.length)} of ${number(totals[truth])}`;
+      ? `${set.classes[truth]}: ${number(count)} of ${number(totals[truth])} right`
+      : `${set.classes[truth]} taken for ${set.classes[said]}: ${number(count)} of ${number(totals[truth])}`;
     const cell = make("button", {
       type: "button", class: "cell" + (hit ? " hit" : "") + (strength > 0.8 ? " strong" : ""), "aria-label": text, title: text,
       tabindex: "-1", "--x": position[said], "--y": position[truth], "--share": strength.toFixed(3),
-    }, side >= 24 ? number(members.length) : "");
-    cell.pictures = { set, members, truth, said };
+    }, side >= 24 ? number(count) : "");
+    cell.pictures = { set, members, count, truth, said };
     cell.place = [position[truth], position[said]];
     grid.set(rank(key), cell);
     field.append(cell);
@@ -45,11 +46,12 @@ function drawMatrix(set, order, mistakesOnly) {
 
 function orderOf(set, cells, totals, order) {
   const size = totals.length, given = [...totals.keys()];
-  const recall = (k) => (totals[k] ? (cells.get(k * size + k) || []).length / totals[k] : 2);
+  const countOf = (key) => (cells.has(key) ? cells.get(key).count : 0);
+  const recall = (k) => (totals[k] ? countOf(k * size + k) / totals[k] : 2);
   if (order === "worst") return given.sort((a, b) => recall(a) - recall(b));
   if (order !== "confused") return given;
   // From the least recognised class, always on to the class that it is confused with most.
-  const weight = (a, b) => (cells.get(a * size + b) || []).length + (cells.get(b * size + a) || []).length;
+  const weight = (a, b) => countOf(a * size + b) + countOf(b * size + a);
   const left = new Set(given), out = [];
   let last = given.slice().sort((a, b) => recall(a) - recall(b))[0];
   while (left.size) {
@@ -82,8 +84,9 @@ function neighbour(cell, key) {
 
 const openPictures = gallery(document.querySelector("#pictures-of .gallery"), document.querySelector("#pictures-of .more"), 60);
 function openCell(cell) {
-  const { set, members, truth, said } = cell.pictures, count = members.length;
-  const pictures = `: ${number(count)} picture${count === 1 ? "" : "s"}`;
+  const { set, members, count, truth, said } = cell.pictures;
+  const listed = members.length < count ? `, ${number(members.length)} of them listed` : "";
+  const pictures = `: ${number(count)} picture${count === 1 ? "" : "s"}${listed}`;
   const title = truth === said ? [named(set.classes[truth]), " recognised", pictures] : [named(set.classes[truth]), " taken for ", named(set.classes[said]), pictures];
   $("pictures-of-title").replaceChildren(...title);
   const sorted = members.slice().sort(surestFirst(set)).sort((a, b) => hasPicture(set, b) - hasPicture(set, a));

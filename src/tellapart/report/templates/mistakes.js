@@ -5,7 +5,9 @@ if ($("mistakes-gallery") && data.sets.length) {
   const draw = () => {
     const label = choice.value === "" ? null : Number(choice.value);
     const items = label === null ? wrong : wrong.filter((at) => set.labels[at] === label || set.answers[at] === label);
-    $("mistakes-count").textContent = items.length ? `${number(items.length)} mistake${items.length === 1 ? "" : "s"}` : "no mistake here";
+    const all = set.cells.reduce((sum, [truth, said, count]) => sum + (truth !== said && (label === null || truth === label || said === label) ? count : 0), 0);
+    const listed = items.length < all ? `, the surest ${number(items.length)} listed` : "";
+    $("mistakes-count").textContent = all ? `${number(all)} mistake${all === 1 ? "" : "s"}${listed}` : "no mistake here";
     fill(set, items);
   };
   const choose = (chosen) => {

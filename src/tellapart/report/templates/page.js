@@ -93,7 +93,7 @@ function gallery(box, button, page) {
 
 // Every choice between sets is left out where there is one alone.
 function offerSets(select, onchange) {
-  data.sets.forEach((set, i) => select.append(make("option", { value: String(i) }, `${set.name} (${number(set.ids.length)})`)));
+  data.sets.forEach((set, i) => select.append(make("option", { value: String(i) }, `${set.name} (${number(set.count)})`)));
   if (data.sets.length < 2) select.closest("label").hidden = true, select.closest("label").style.display = "none";
   select.addEventListener("change", () => onchange(data.sets[Number(select.value)]));
 }
