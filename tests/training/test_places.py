@@ -1,0 +1,52 @@
+"""Where a process stands, from what torchrun and SLURM say; and what is done about a started process that fails."""
+
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from tellapart.errors import RecipeError
+from tellapart.training import places
+from tellapart.training.places import Place, find_place
+
+SLURM = {
+    "SLURM_STEP_NUM_TASKS": "8", "SLURM_NTASKS_PER_NODE": "4", "SLURM_PROCID": "5", "SLURM_LOCALID": "1",
+}  # fmt: skip
+
+
+def test_slurm_says_where_a_process_stands():
+    assert find_place(SLURM) == Place(5, 8, 1, 4, "slurm")
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"SLURM_JOB_ID": "7", "SLURM_NTASKS": "8", "SLURM_PROCID": "0"},  # a batch script outside srun
+        {"SLURM_STEP_NUM_TASKS": "1", "SLURM_PROCID": "0"},
+        {"TORCHELASTIC_RUN_ID": "x", "RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1"},
+        {"RANK": "0", "WORLD_SIZE": "2"},  # what other programs leave behind
+    ],
+)
+def test_one_process_is_alone(environment):
+    assert find_place(environment) is None
+
+
+def test_slurm_must_say_how_many_a_machine_has():
+    with pytest.raises(RecipeError, match="--ntasks-per-node"):
+        find_place({k: v for k, v in SLURM.items() if k != "SLURM_NTASKS_PER_NODE"})
+
+
+def test_a_started_process_that_fails_is_noticed_and_all_are_ended(monkeypatch):
+    def start(place, *, device):
+        code = "raise SystemExit(3)" if place.rank == 1 else "import time; time.sleep(60)"
+        started.append(subprocess.Popen([sys.executable, "-S", "-c", code]))
+        return started[-1]
+
+    started, lost = [], threading.Event()
+    monkeypatch.setattr(places, "_start", start)
+    monkeypatch.setattr(places, "GRACE", 0.1)
+    with places.others_started(3, device="cpu", on_loss=lost.set) as place:
+        assert (place.rank, place.count, place.local_count, place.started_by) == (0, 3, 3, "tellapart")
+        assert lost.wait(timeout=30)
+    assert [process.returncode for process in started] == [3, -9]
