@@ -56,14 +56,18 @@ def fit_to_time(
     Raises:
         RecipeError: the time does not suffice for one epoch of the smallest network.
     """
-    candidates = sorted(WIDTHS, reverse=True) if widths and recipe.net.name == "compact" else [None]
+    candidates = sorted(WIDTHS) if widths and recipe.net.name == "compact" else [None]
     test = STEPS if recipe.training.optimizer.find_learning_rate else 0
-    for width in candidates:
-        options = {**recipe.net.options, **({} if width is None else {"width": width})}
-        tried = recipe.changed(net={"options": options})
-        one = seconds_an_epoch(seeded_net(tried, task), task, tried.training, devices=devices)
-        epochs = int(SAFETY * seconds / one - test / task.train.steps(recipe.training.batch_size or 1))
-        if epochs >= ENOUGH_EPOCHS or width == candidates[-1]:
+    epochs, one, tried, width = 0, 0.0, recipe, None
+    for candidate in candidates:  # narrow ones first: where time is short, wide ones are not even timed
+        options = {**recipe.net.options, **({} if candidate is None else {"width": candidate})}
+        wider = recipe.changed(net={"options": options})
+        takes = seconds_an_epoch(seeded_net(wider, task), task, wider.training, devices=devices)
+        fit = int(SAFETY * seconds / takes - test / task.train.steps(recipe.training.batch_size or 1))
+        if candidate != candidates[0] and fit < ENOUGH_EPOCHS:
+            break
+        epochs, one, tried, width = fit, takes, wider, candidate
+        if fit < ENOUGH_EPOCHS:
             break
     if epochs < 1:
         raise RecipeError(

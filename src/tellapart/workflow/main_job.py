@@ -26,6 +26,9 @@ from .prepare import LABELS, Prepared, open_run_source, open_source, prepare
 from .statistics import keep_statistics
 from .together import Team, take_part
 
+UNHURRIED = 120.0
+"""Seconds of a whole run below which its baselines take fewer epochs."""
+
 AFTERWARDS = 6.0
 """Seconds that evaluation and report take after the training."""
 
@@ -207,11 +210,13 @@ def evaluate_all(prepared: Prepared, learned: Learned, baselines: Mapping[str, L
 
 def _learn_baselines(run: Run, prepared: Prepared, *, progress: Progress) -> dict[str, Learned]:
     """Train each baseline; one that cannot be trained is said and left out, as it is not what was asked for."""
+    share = min(1.0, run.load("time")["seconds"] / UNHURRIED) if run.has("time.json") else 1.0
     found = {}
     for name in prepared.recipe.baselines:
         quiet = Quiet(progress, name=f"baseline {name}")
         try:
-            learned = learn(run.sub(f"baselines/{name}"), baseline_of(prepared, name), novelty=False, progress=quiet)
+            baseline = baseline_of(prepared, name, share=share)
+            learned = learn(run.sub(f"baselines/{name}"), baseline, novelty=False, progress=quiet)
         except TrainingError as error:
             progress.warn(f"the baseline {name} is left out: {error}")
             continue

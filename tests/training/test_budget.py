@@ -1,0 +1,71 @@
+"""Width and epochs that fit a time, with what an epoch takes told."""
+
+import pytest
+
+from tellapart.errors import RecipeError
+from tellapart.recipe import Recipe
+from tellapart.training import budget
+from tellapart.training.budget import fit_to_time, read_time
+
+
+@pytest.fixture
+def fitted(digits, task_of, monkeypatch):
+    """Fit a recipe to a time where an epoch at width w takes w / 8 seconds; return it, its choices, what was timed."""
+
+    def fit(seconds, *, widths=True, net="compact", **training):
+        timed = []
+
+        def seconds_an_epoch(made, task, recipe, *, devices=None):
+            timed.append(made.stem.conv.out_channels if net == "compact" else 0)
+            return max(timed[-1], 8) / 8
+
+        monkeypatch.setattr(budget, "seconds_an_epoch", seconds_an_epoch)
+        recipe = Recipe.make(
+            net={"name": net, "options": {"width": 16} if net == "compact" else {}},
+            training={"transfer": "none", "batch_size": 10, **training},
+        )
+        task = task_of(*digits, train=1000, validation=50)
+        made, choices = fit_to_time(recipe, task, seconds=seconds, widths=widths)
+        return made, {choice.field: choice.value for choice in choices}, timed
+
+    return fit
+
+
+def test_the_widest_with_ten_epochs_in_time_is_taken(fitted):
+    recipe, choices, timed = fitted(25)  # 22 s are planned for: 22 epochs at width 8, 11 at 16, 7 at 24
+    assert (recipe.net.options["width"], recipe.training.epochs) == (16, 11)
+    assert choices == {"net.options.width": 16, "training.epochs": 11}
+    assert timed == [8, 16, 24]
+
+
+def test_where_time_is_short_wide_ones_are_not_even_timed(fitted):
+    recipe, _, timed = fitted(5)
+    assert (recipe.net.options["width"], recipe.training.epochs, timed) == (8, 4, [8])
+
+
+def test_a_width_that_was_asked_for_stays(fitted):
+    recipe, choices, timed = fitted(25, widths=False)
+    assert (recipe.net.options["width"], recipe.training.epochs, timed) == (16, 11, [16])
+    assert "net.options.width" not in choices
+
+
+def test_more_time_than_is_of_use_is_not_taken(fitted):
+    recipe, _, _ = fitted(100_000)
+    assert (recipe.net.options["width"], recipe.training.epochs) == (32, budget.MOST_EPOCHS)
+    assert fitted(5, net="convnet16")[0].training.epochs == 4
+
+
+def test_a_range_test_takes_its_part_of_the_time(fitted):
+    recipe, _, _ = fitted(5, optimizer={"find_learning_rate": True})
+    assert recipe.training.epochs == 3, "100 of its steps are one epoch of 1,000 pictures by 10"
+
+
+def test_too_little_time_says_what_an_epoch_takes(fitted):
+    with pytest.raises(RecipeError, match="one epoch takes about 1 s: give more --time"):
+        fitted(1)
+
+
+@pytest.mark.parametrize("text", ["", "0s", "5 hours", "-3m", "m"])
+def test_a_time_that_is_none_is_refused(text):
+    with pytest.raises(RecipeError, match="a time must be a number with s, m or h"):
+        read_time(text)
