@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import warnings
@@ -11,7 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tellapart.evaluation import Predictions, evaluate, fit_temperature
+from tellapart.evaluation import (
+    NearTraining,
+    Neighbour,
+    Predictions,
+    evaluate,
+    find_label_errors,
+    fit_temperature,
+)
 from tellapart.images import Dataset, Splits
 from tellapart.images.arrays import ArrayImages
 from tellapart.images.audit import audit
@@ -129,6 +137,7 @@ def build_digits(path: Path, *, names: list[str], **more) -> Run:
     pixels[parts["test"][:2]] = pixels[parts["train"][:2]]
     pixels[parts["train"][5]] = pixels[parts["train"][6]]
     run.save("audit", audit_digits(pixels, ids, digits.target, names=names, parts=parts))
+    look_closer(run, ids[train].tolist(), errors=30)
     save_thumbnails(run, {id: pixels[position[id]][..., None] for id in wanted_pictures(run)})
     return run
 
@@ -139,6 +148,24 @@ def audit_digits(pixels, ids, labels, *, names: list[str], parts: dict) -> dict:
     labels[parts["train"][5]] = (labels[parts["train"][6]] + 1) % 10
     data = Dataset(ids, ArrayImages(pixels), labels, class_names=tuple(names), name="digits")
     return audit(data, splits=Splits(**parts)).to_dict()
+
+
+def look_closer(run: Run, train_ids: list[str], *, seed: int = 0, errors: int = 5000) -> None:
+    """Make up the neighbours of each mistake and a long list of labels that may be wrong."""
+    rng = np.random.default_rng(seed)
+    for name in ("test", "validation"):
+        said = Predictions.load(run.path / "predictions" / f"{name}.npz")
+        wrong = said.select(~said.correct())
+        picked = rng.integers(0, len(train_ids), (len(wrong), 5))
+        labels = np.array(said.class_names)[np.stack([wrong.predicted()] * 4 + [wrong.labels], axis=1)]
+        distances = np.sort(rng.random((len(wrong), 5)).astype(np.float32), axis=1) + 0.05
+        found = NearTraining(wrong.ids, np.array(train_ids)[picked], labels, distances, 0.3, 0.9)
+        run.write(f"near/{name}.npz", found.save)
+    listed = find_label_errors(Predictions.load(run.path / "predictions" / "test.npz"))
+    near = tuple(Neighbour(id, listed.class_names[0], 0.1) for id in train_ids[:5])
+    candidates = [dataclasses.replace(one, split="test", near=near) for one in listed.candidates]
+    candidates = (candidates * (1 + errors // len(candidates)))[:errors]
+    run.save("label_errors", {"folds": None, **dataclasses.replace(listed, candidates=tuple(candidates)).to_dict()})
 
 
 def build_large(path: Path, *, classes: int = 55, test: int = 7677, colour: bool = True) -> Run:
@@ -160,6 +187,7 @@ def build_large(path: Path, *, classes: int = 55, test: int = 7677, colour: bool
     baseline = {name: Predictions(p.ids, p.logits * 0.3 + rng.normal(size=p.logits.shape), p.labels, names)
                 for name, p in sets.items()}  # fmt: skip
     fill(run, sets=sets, baseline=baseline)
+    look_closer(run, [f"Train/{names[i % classes]}/writer_{i:05d}_of_some_collection.png" for i in range(30_000)])
     shape = (96, 96, 3) if colour else (80, 60, 1)
     smooth = rng.normal(size=(64, 12, 12, shape[2]))
     from scipy.ndimage import zoom

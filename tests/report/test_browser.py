@@ -174,3 +174,21 @@ def test_the_words_and_tables_stand_without_scripts(opened, digits_run):
     page = opened(digits_run, script=False)
     assert page.locator("#summary .passage").count() >= 5
     assert page.locator("#class-table tbody tr").count() == 10
+
+
+def test_a_mistake_shows_its_nearest_training_pictures(opened, digits_run):
+    page = opened(digits_run)
+    card = page.locator("#mistakes-gallery .card").first
+    card.scroll_into_view_if_needed()
+    near = card.locator(".near li")
+    assert near.count() == 4
+    assert "training picture" in near.first.get_attribute("title")
+    assert len(card.locator(".suggests").inner_text()) > 20
+    page.wait_for_function("document.querySelector('#mistakes-gallery .near img')?.naturalWidth > 0")
+
+
+def test_labels_that_may_be_wrong_show_their_pictures(opened, digits_run):
+    page = opened(digits_run)
+    page.locator("#labels").scroll_into_view_if_needed()
+    assert page.locator(".suspects > li").count() > 10
+    page.wait_for_function("document.querySelector('.suspects .evidence img')?.naturalWidth > 0")

@@ -52,8 +52,8 @@ def block(page: str, name: str):
 def test_the_sections_stand_in_their_order(digits_run):
     page = Tags(read(digits_run))
     sections = [attrs["id"] for tag, attrs in page.tags if tag == "section"]
-    assert sections == ["summary", "figures", "curves", "classes", "confusion", "mistakes", "confidence", "audit",
-                        "recipe"]  # fmt: skip
+    assert sections == ["summary", "figures", "curves", "classes", "confusion", "mistakes", "labels", "confidence",
+                        "audit", "recipe"]  # fmt: skip
 
 
 def test_the_figures_are_those_of_the_evaluation(digits_run):

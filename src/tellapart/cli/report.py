@@ -8,18 +8,23 @@ from typing import Annotated
 
 import typer
 
+from .options import share
+
 NAME = "report"
 
 
 def command(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
+    classes_below: Annotated[
+        str, typer.Option("--classes-below", metavar="SHARE", help="Mark the classes of which less is recognised.")
+    ] = "50%",
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:
     """Write the one-file report of a run from what its folder holds."""
     from ..report import write_report
     from ..run import Run
 
-    path = write_report(Run.open(run))
+    path = write_report(Run.open(run), classes_below=share(classes_below, "--classes-below"))
     typer.echo(str(path))
     if show:
         webbrowser.open(path.resolve().as_uri())

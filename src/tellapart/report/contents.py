@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, RunCorruptError
-from ..evaluation import Evaluation, Predictions
+from ..evaluation import Evaluation, LabelErrors, NearTraining, Predictions
 from ..images.dataset import strings
 from ..run import Run
 
@@ -71,6 +71,7 @@ class Contents:
         abstain: the threshold for "not sure"; None where none was asked for.
         model: None where there is no model file.
         elsewhere: by set from elsewhere, how it was scored and what explains its figures.
+        classes_below: the recall, 0 to 1, under which a class is listed as hardly recognised.
     """
 
     run: Run
@@ -91,6 +92,7 @@ class Contents:
     abstain: Mapping[str, Any] | None
     model: ModelFile | None
     elsewhere: Mapping[str, Any]
+    classes_below: float = 0.5
 
     @property
     def main(self) -> str | None:
@@ -130,13 +132,25 @@ class Contents:
         )
 
     @functools.cached_property
+    def near(self) -> Mapping[str, NearTraining]:
+        """By split or external set, the training pictures nearest to each mistake, where they were looked for."""
+        files = {name: self.run.path / "near" / f"{name}.npz" for name in self.predictions}
+        return {name: NearTraining.load(file) for name, file in files.items() if file.is_file()}
+
+    @functools.cached_property
+    def label_errors(self) -> LabelErrors | None:
+        """The labels that are likely wrong; None where nobody looked for them."""
+        document = _document(self.run, "label_errors", default={})
+        return LabelErrors.from_dict(document) if document else None
+
+    @functools.cached_property
     def baseline_predictions(self) -> Mapping[str, Predictions]:
         """Each baseline's predictions on the main split, where they were kept."""
         files = {net: self.run.path / "baselines" / net / "predictions" / f"{self.main}.npz" for net in self.baselines}
         return {net: Predictions.load(file) for net, file in files.items() if file.is_file()}
 
 
-def read_contents(run: Run) -> Contents:
+def read_contents(run: Run, *, classes_below: float = 0.5) -> Contents:
     """Read everything that the report needs.
 
     Raises:
@@ -165,6 +179,7 @@ def read_contents(run: Run) -> Contents:
         abstain=evaluation.get("abstain"),
         model=_model_file(run.path / "model.safetensors"),
         elsewhere=evaluation.get("elsewhere") or {},
+        classes_below=classes_below,
     )
 
 

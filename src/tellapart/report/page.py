@@ -16,6 +16,7 @@ from ..wording import counted
 from . import plain, tables
 from .audit_view import AuditView, read_audit
 from .charts import Line, histogram_chart, line_chart, percent
+from .closer_view import labels_view
 from .confidence import confidence_views
 from .contents import Contents, read_contents
 from .elsewhere import elsewhere_views
@@ -26,11 +27,11 @@ from .selection import class_examples
 from .warnings import warnings_of
 
 FILE = "report.html"
-STYLES = ("style.css", "parts.css", "print.css")
-SCRIPTS = ("page.js", "matrix.js", "mistakes.js", "classes.js")
+STYLES = ("style.css", "parts.css", "closer.css", "print.css")
+SCRIPTS = ("page.js", "near.js", "matrix.js", "mistakes.js", "classes.js")
 
 
-def write_report(run: Run, *, about: str | None = None) -> Path:
+def write_report(run: Run, *, about: str | None = None, classes_below: float = 0.5) -> Path:
     """Write ``report.html`` into a run folder: one file that opens from disk without a network.
 
     Everything comes from the folder; what the run did not come to write is left out of the page.
@@ -38,6 +39,7 @@ def write_report(run: Run, *, about: str | None = None) -> Path:
     Args:
         run: the folder, after ``save_thumbnails`` where pictures shall be shown.
         about: a set from elsewhere that the page is about, ``report-<about>.html``; the run itself where None.
+        classes_below: the recall, 0 to 1, under which a class is listed as hardly recognised.
 
     Returns:
         The page's path.
@@ -53,7 +55,7 @@ def write_report(run: Run, *, about: str | None = None) -> Path:
         >>> write_report(Run.create(f"{tempfile.mkdtemp()}/first", Recipe.make())).name
         'report.html'
     """
-    contents = read_contents(run)
+    contents = read_contents(run, classes_below=classes_below)
     file = FILE if about is None else f"report-{about}.html"
     run.write_text(file, render(contents if about is None else contents.about(about)))
     return run.path / file
@@ -100,6 +102,8 @@ def _views(contents: Contents) -> Mapping[str, Any]:
         "audit": audit,
         "audit_charts": _audit_charts(audit) if audit is not None else [],
         "split_of": _split_of(contents, audit),
+        "labels": labels_view(contents),
+        "label_commands": tables.label_commands(contents),
         "splits": tables.splits_rows(contents),
         "recipe_rows": tables.recipe_rows(contents),
         "environment_rows": tables.environment_rows(contents),

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from ..evaluation import Predictions
 from ..evaluation.metrics import confusion_matrix
+from ..evaluation.near_training import REASONS
+from .closer_view import near_data
 from .contents import Contents
 from .selection import wanted_pictures
 from .thumbnails import load_thumbnails
@@ -36,9 +38,11 @@ def answers(contents: Contents) -> dict[str, Any]:
                 "store": name if name in contents.external else OWN,
                 "classes": list(predictions.class_names),
                 **_columns(predictions, temperature=contents.temperature),
+                **near_data(contents, name),
             }
             for name, predictions in contents.predictions.items()
         ],
+        "reasons": list(REASONS.values()),
     }
 
 

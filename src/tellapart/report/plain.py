@@ -11,6 +11,7 @@ from markupsafe import Markup
 from ..evaluation import Evaluation, Predictions, compare, confused_pairs, error_at, least_legible, proportion
 from ..wording import counted
 from .audit_view import read_audit
+from .closer_view import labels_sentence
 from .contents import OWN_SPLITS, Contents
 from .words import duration, joined, measured, name, names
 
@@ -152,7 +153,7 @@ def _fails(contents: Contents) -> Iterator[Markup]:
             sentence += Markup(": the ones to look at first")
     sentence += Markup(".")
     yield sentence
-    yield from _worst(evaluation)
+    yield from _worst(evaluation, below=contents.classes_below)
     if known is not None:
         pairs = [
             Markup("{} taken for {} ({} of {})").format(
@@ -163,16 +164,17 @@ def _fails(contents: Contents) -> Iterator[Markup]:
         yield Markup("Most often confused: {}.").format(joined(pairs))
 
 
-def _worst(evaluation: Evaluation) -> Iterator[Markup]:
+def _worst(evaluation: Evaluation, *, below: float) -> Iterator[Markup]:
     if len(evaluation.classes) <= 2:
         return
     worst = [one for one in evaluation.sorted_classes() if one.count and (one.recall.value or 0.0) < 1][:3]
     said = [Markup("{} {}").format(name(one.name), measured(one.recall)) for one in worst]
     yield Markup("Least recognised: {}.").format(joined(said))
-    below = [one.name for one in least_legible(evaluation)]
-    if below:
-        yield Markup("Less than half of the pictures of {} {} recognised.").format(
-            names(below), "is" if len(below) == 1 else "are"
+    hard = [one.name for one in least_legible(evaluation, below=below)]
+    if hard:
+        share = "half" if below == 0.5 else f"{100 * below:g}%"
+        yield Markup("Less than {} of the pictures of {} {} recognised.").format(
+            share, names(hard), "is" if len(hard) == 1 else "are"
         )
 
 
@@ -216,6 +218,7 @@ def _elsewhere(contents: Contents) -> Iterator[Markup]:
 def _data(contents: Contents) -> Iterator[Markup]:
     if contents.audit is not None:
         yield from read_audit(contents.audit).sentences
+    yield from labels_sentence(contents)
     found, dropped = int(contents.leaks.get("found") or 0), int(contents.leaks.get("dropped") or 0)
     if found and contents.leaks.get("answer") == "drop":
         yield Markup("{} in more than one split; {} dropped before the training.").format(

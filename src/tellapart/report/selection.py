@@ -11,12 +11,15 @@ from ..errors import DataError
 from ..evaluation import Mistake, Predictions, find_mistakes
 from ..run import Run
 from .audit_view import read_audit
+from .closer_view import label_error_ids, near_ids
 from .contents import OWN_SPLITS, Contents, read_contents
 
 MOST = 2400
 """Pictures in a report at most, over all its sets."""
 
 WORST = 600
+NEAR_MAIN = 96
+NEAR_OTHERS = 24
 PER_CELL = 6
 PER_CLASS = 6
 OTHER_SPLITS = 150
@@ -64,9 +67,23 @@ def _own(contents: Contents) -> Iterator[Sequence[str]]:
     """Yield lists of ids of the run's own pictures, the most telling ones first."""
     if contents.audit is not None:
         yield [id for finding in read_audit(contents.audit).findings for group in finding.groups for id in group.ids]
+    yield label_error_ids(contents)
+    for name in (*OWN_SPLITS, *contents.external):
+        yield from _mistakes_and_neighbours(contents, name)
     for name in OWN_SPLITS:
         if name in contents.predictions:
             yield from _of_set(contents, name, limit=WORST if name == contents.main else OTHER_SPLITS)
+
+
+def _mistakes_and_neighbours(contents: Contents, name: str) -> Iterator[list[str]]:
+    """Yield the surest mistakes of a set, where they are the run's own, and the training pictures nearest to them."""
+    if name not in contents.predictions:
+        return
+    limit = NEAR_MAIN if name == contents.main else NEAR_OTHERS
+    if name not in contents.external:
+        mistakes = find_mistakes(contents.predictions[name], temperature=contents.temperature, limit=limit)
+        yield [mistake.id for mistake in mistakes]
+    yield near_ids(contents, name, limit=limit)
 
 
 def _of_set(contents: Contents, name: str, *, limit: int) -> Iterator[list[str]]:

@@ -153,6 +153,17 @@ def _environment(contents: Contents) -> Iterator[tuple[str, str]]:
         yield "finished", str(contents.status["when"])
 
 
+def label_commands(contents: Contents) -> str:
+    """Return the commands that make a list of labels to mend, and train with it."""
+    path = contents.run.path
+    folder = path.as_posix() if not path.is_absolute() else f"{path.parent.name}/{path.name}"
+    source = shlex.quote(str(contents.recipe.get("data", {}).get("source") or "pictures/"))
+    return (
+        f"tellapart evaluate {shlex.quote(folder)} --label-errors labels.csv\n"
+        f"tellapart train {source} --labels labels.csv"
+    )
+
+
 def commands(contents: Contents) -> list[tuple[str, str]]:
     """Return (what it does, the command) for this run."""
     path = contents.run.path

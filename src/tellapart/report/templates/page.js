@@ -69,7 +69,7 @@ function card(set, at) {
       make("p", { class: "more-sure" }, `${percent(set.confidences[at])} sure`),
     ];
   return make("figure", { class: "card" }, make("div", { class: "frame" }, watch(image), make("span", { class: "blank", hidden: "" })),
-    make("figcaption", {}, ...lines, make("p", { class: "file", title: set.ids[at] }, shortened(set.ids[at]))));
+    make("figcaption", {}, ...lines, make("p", { class: "file", title: set.ids[at] }, shortened(set.ids[at])), ...(right ? [] : nearestTo(set, at))));
 }
 
 // A gallery of many cards, a page of them at a time.

@@ -1,0 +1,1 @@
+"""label_errors: are labels that were changed on purpose found?"""
