@@ -21,7 +21,8 @@ COLUMNS = (
     Column("found_twice", "found among the first twice as many, %", digits=1, percent=True),
     Column("found_once", "among the first as many, %", digits=1, percent=True),
     Column("suggested_right", "of those, the true class suggested, %", digits=1, percent=True),
-    Column("estimated", "estimated wrong", digits=0),
+    Column("clear", "all but ruled out (below 1%)", digits=0),
+    Column("clear_right", "of those, changed, %", digits=1, percent=True),
     Column("train_s", "training, s", digits=0),
     Column("search_s", "search, s", digits=0),
     WALL,
@@ -42,6 +43,7 @@ def _comparison(name: str, options: argparse.Namespace) -> Comparison:
     where = str(options.mnist) if name == "mnist" else "fashion-mnist"
     base = ("-m", "benchmarks.label_errors.tellapart_peer", where, "--pictures", str(options.pictures))
     more = ("--share", str(options.share), "--seed", str(options.seed))
+    more += ("--epochs", str(options.epochs)) if options.epochs else ()
     peers = tuple(Peer(title, "tellapart", (*base, *more, "--way", way)) for way, title in WAYS.items())
     title = f"{SETS[name]}: {options.share:.0%} of {options.pictures:,} labels changed, seed {options.seed}"
     return Comparison(title, peers, peers[0].name, COLUMNS)
@@ -55,6 +57,7 @@ def main() -> int:
     made.add_argument("--pictures", type=int, default=60_000, help="training pictures of the set (%(default)s)")
     made.add_argument("--share", type=float, default=0.03, help="of the labels that are changed (%(default)s)")
     made.add_argument("--seed", type=int, default=0, help="of which and to what (%(default)s)")
+    made.add_argument("--epochs", type=int, help="of the training (tellapart's own choice)")
     return answer(comparisons, options=made.parse_args(), folder=FOLDER)
 
 

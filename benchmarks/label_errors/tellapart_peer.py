@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from benchmarks.harness.result import say
 
 LIST = "labels.csv"
+CLEAR = 0.01
 
 
 def changed_labels(labels: NDArray[np.int64], *, share: float, classes: int, seed: int) -> NDArray[np.int64]:
@@ -48,9 +49,7 @@ def run(*arguments: str, cache: Path) -> float:
     """Run tellapart; return the seconds that it took. A failure ends this process, too."""
     program = str(Path(sys.executable).with_name("tellapart"))
     started = time.monotonic()
-    done = subprocess.run(
-        [program, *arguments], env={**os.environ, "TELLAPART_CACHE": str(cache)}, stdout=sys.stderr, check=False
-    )
+    done = subprocess.run([program, *arguments], env={**os.environ, "TELLAPART_CACHE": str(cache)}, check=False)
     if done.returncode != 0:
         sys.exit(done.returncode)
     return time.monotonic() - started
@@ -61,17 +60,20 @@ def figures_of(listed: list[dict[str, str]], truth: dict[str, tuple[str, str]]) 
     changed = {id for id, (true, given) in truth.items() if true != given}
     twice = [row for row in listed[: 2 * len(changed)] if row["id"] in changed]
     once = [row for row in listed[: len(changed)] if row["id"] in changed]
+    clear = [row for row in listed if float(row["given_probability"]) < CLEAR]
     right = [row for row in twice if row["suggested"] == truth[row["id"]][0]]
     return {
         "changed": len(changed),
         "found_twice": len(twice) / len(changed),
         "found_once": len(once) / len(changed),
         "suggested_right": len(right) / max(1, len(twice)),
+        "clear": len(clear),
+        "clear_right": sum(row["id"] in changed for row in clear) / max(1, len(clear)),
     }
 
 
-def own_word(path: Path, pictures: Path) -> tuple[list[dict[str, str]], float]:
-    """Return the list that the network's own probabilities give on all pictures, and the estimate of wrong ones."""
+def own_word(path: Path, pictures: Path) -> list[dict[str, str]]:
+    """Return the list that the network's own probabilities give on all pictures."""
     from tellapart.classifier import Classifier
     from tellapart.evaluation import Predictions, find_label_errors
 
@@ -81,31 +83,31 @@ def own_word(path: Path, pictures: Path) -> tuple[list[dict[str, str]], float]:
     said = Predictions(np.arange(len(y)).astype(str), classifier.logits(x), y, classifier.class_names)
     if classifier.class_names != names:
         raise SystemExit(f"the classes are in another order: {classifier.class_names}")
-    found = find_label_errors(said)
-    return [{"id": one.id, "suggested": one.suggested} for one in found.candidates], found.estimated
+    found = find_label_errors(said, temperature=classifier.description.temperature).candidates
+    return [
+        {"id": one.id, "suggested": one.suggested, "given_probability": str(one.given_probability)} for one in found
+    ]
 
 
 def search(options: argparse.Namespace, folder: Path) -> dict[str, float]:
     """Train on changed labels, look for them, and return the figures."""
     pictures, path, cache = folder / "pictures.npz", folder / "run", folder / "cache"
     truth = write_pictures(options.source, pictures, pictures=options.pictures, share=options.share, seed=options.seed)
+    epochs = ["--epochs", str(options.epochs)] if options.epochs else []
     train_s = run(
-        "train", str(pictures), "--out", str(path), "--test-fraction", "0", "--allow-leaks", "--no-baselines",
+        "train", str(pictures), "--out", str(path), "--test-fraction", "0", "--allow-leaks", "--no-baselines", *epochs,
         cache=cache,
     )  # fmt: skip
     started = time.monotonic()
     if options.way == "itself":
-        listed, estimated = own_word(path, pictures)
+        listed = own_word(path, pictures)
     else:
-        from tellapart.run import Run
-
         folds = ["--label-folds", "3"] if options.way == "folds" else []
         run("evaluate", str(path), "--label-errors", str(folder / LIST), *folds, cache=cache)
         with (folder / LIST).open(encoding="utf-8", newline="") as file:
             listed = list(csv.DictReader(file))
-        estimated = float(Run.open(path).load("label_errors")["estimated"])
     search_s = time.monotonic() - started
-    return {**figures_of(listed, truth), "estimated": estimated, "train_s": train_s, "search_s": search_s}
+    return {**figures_of(listed, truth), "train_s": train_s, "search_s": search_s}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -115,6 +117,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--pictures", type=int, required=True)
     parser.add_argument("--share", type=float, default=0.03)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--epochs", type=int)
     parser.add_argument("--way", choices=["neighbours", "folds", "itself"], default="neighbours")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:

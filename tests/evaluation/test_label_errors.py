@@ -89,7 +89,8 @@ def test_the_order_of_pictures_and_classes_does_not_matter(predictions):
 def test_the_table_and_the_sentence(tmp_path, predictions):
     found = find_label_errors(predictions, limit=4)
     assert len(found) == 4
-    assert "of 400 labels" in str(found)
+    assert found.clear == sum(one.given_probability < 0.01 for one in found.candidates)
+    assert str(found).startswith(f"{found.clear} of 400 labels are all but ruled out (below 1%); 4 are doubtful")
     found.write(tmp_path / "labels.csv")
     with (tmp_path / "labels.csv").open(encoding="utf-8", newline="") as file:
         assert [row["id"] for row in csv.DictReader(file)] == [one.id for one in found.candidates]

@@ -11,10 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError, RunCorruptError
+from ..wording import counted
 from .files import write_csv
 from .intervals import Floats
 from .novelty import Neighbour
 from .predictions import Predictions
+
+CLEAR = 0.01
+"""The probability below which a label is all but ruled out."""
 
 LABEL_LIST = (
     "id", "split", "given", "suggested", "label", "given_probability", "suggested_probability", "confident",
@@ -65,7 +69,8 @@ class LabelErrors:
     Attributes:
         candidates: the labels that look wrong, the likeliest errors first.
         joint: (K, K) counts: a row the given label, a column the class that the picture confidently belongs to.
-        estimated: how many of all labels are wrong, as the joint estimates it.
+        estimated: how many of all labels are wrong, as the joint estimates it; too many where classes are easily
+            confused.
         count: the labels that were looked at.
         class_names: the K classes.
     """
@@ -79,11 +84,15 @@ class LabelErrors:
     def __len__(self) -> int:
         return len(self.candidates)
 
+    @property
+    def clear(self) -> int:
+        """How many labels have a probability below 1%: all but ruled out."""
+        return sum(one.given_probability < CLEAR for one in self.candidates)
+
     def __str__(self) -> str:
-        share = self.estimated / max(self.count, 1)
         return (
-            f"about {self.estimated:,.0f} of {self.count:,} labels ({share:.1%}) look wrong; "
-            f"{len(self.candidates):,} are listed, the likeliest first"
+            f"{self.clear:,} of {counted(self.count, 'label')} are all but ruled out (below {CLEAR:.0%}); "
+            f"{len(self.candidates):,} are doubtful and listed, the likeliest wrong first"
         )
 
     def write(self, path: Path | str, *, bom: bool = False) -> None:

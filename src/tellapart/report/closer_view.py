@@ -58,18 +58,21 @@ def labels_view(contents: Contents) -> LabelsView | None:
         f"Each label is held against those of the 25 pictures most like it, by features that know no labels; {beside}; "
         f"{training}. A list to look through, not a verdict: hard pictures with right labels are on it, too."
     )
-    about = f"About {found.estimated:,.0f}" if found.estimated >= 0.5 else "Hardly any"
-    sentence = f"{about} of {counted(found.count, 'label')} may be wrong. The likeliest come first."
+    clear = f"{found.clear:,}" if found.clear else "None"
+    sentence = (
+        f"{clear} of {counted(found.count, 'label')} {'is' if found.clear < 2 else 'are'} all but ruled out, with a "
+        "probability below 1%. The likeliest errors come first."
+    )
     shown = found.candidates[:LABELS_SHOWN]
     return LabelsView(sentence, how, shown, len(found) - len(shown))
 
 
 def labels_sentence(contents: Contents) -> Iterator[Markup]:
-    """Yield the first page's sentence on labels that may be wrong, where there are some."""
+    """Yield the first page's sentence on labels that may be wrong, where some are all but ruled out."""
     found = contents.label_errors
-    if found is not None and found.estimated >= 0.5:
-        yield Markup('The pictures speak against about {} of {}: they are under <a href="#labels">Labels</a>.').format(
-            f"{found.estimated:,.0f}", counted(found.count, "label")
+    if found is not None and found.clear:
+        yield Markup('{} of {} {} wrong: <a href="#labels">the likeliest first</a>.').format(
+            f"{found.clear:,}", counted(found.count, "label"), "looks" if found.clear == 1 else "look"
         )
 
 
