@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -60,6 +61,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
+        started = time.time()  # of the wall clock, as files' times are
         variables = {**os.environ, "TELLAPART_CACHE": str(Path(folder) / "cache")}
         # A child's status is passed on, so that the harness fails as loudly as the command did.
         done = subprocess.run(
@@ -67,7 +69,8 @@ def main() -> None:
         )
         if done.returncode != 0:
             sys.exit(done.returncode)
-        figures = read_run(run)
+        saved = (run / "model.safetensors").stat().st_mtime - started
+        figures = {**read_run(run), "saved_s": saved}
     say(figures=figures, versions={name: version(name) for name in ("tellapart", "torch", "numpy", "pillow")})
 
 

@@ -21,6 +21,7 @@ BUDGETS = {"hwdb55": "25s", "mnist": "30s", "fashion-mnist": "60s"}
 
 COLUMNS = (
     WALL,
+    Column("saved_s", "start to model saved, s"),
     Column("train_s", "training, s", ratio=True),
     Column("epochs", "epochs", digits=0),
     Column("parameters", "parameters", digits=0),

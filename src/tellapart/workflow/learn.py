@@ -168,7 +168,7 @@ def baseline_of(prepared: Prepared, net: str, *, share: float = 1.0) -> Prepared
     Args:
         prepared: the run's own.
         net: the baseline's name.
-        share: of its usual epochs, where time is short; two at least.
+        share: of its usual epochs, where time is short; one at least.
     """
     height, width, channels = prepared.pixels.shape[1:]
     factor = max(1, int(np.ceil(np.sqrt(height * width / 10_000))))
@@ -179,7 +179,7 @@ def baseline_of(prepared: Prepared, net: str, *, share: float = 1.0) -> Prepared
         net={"name": net, "sigmoid": prepared.recipe.net.sigmoid, "weights": "none"},
         training={
             "transfer": "none",
-            "epochs": max(2, round(share * _plain_epochs(len(prepared.splits.train)))),
+            "epochs": max(1, round(share * _plain_epochs(len(prepared.splits.train)))),
             "batch_size": 128,
             # A step of Adam moves every weight alike, so that the logits move with the root of their number.
             "optimizer": {"name": "adamw", "learning_rate": 0.08 / math.sqrt(pixels[0].size), "weight_decay": 0.01},
