@@ -87,7 +87,7 @@ def _view(contents: Contents, name: str, record: Mapping[str, Any]) -> Elsewhere
         headline=sentences[0],
         sentences=tuple(sentences[1:]),
         figures=tuple(
-            (evaluation[key].name.capitalize(), evaluation[key], own.get(key))
+            (evaluation[key].name[:1].upper() + evaluation[key].name[1:], evaluation[key], own.get(key))
             for key in KEYS
             if key in evaluation.figures
         ),
