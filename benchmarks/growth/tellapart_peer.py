@@ -14,7 +14,7 @@ from benchmarks.harness.result import say
 
 from .watch import Sample, watched
 
-SMALL_NET = ("--net", "lenet5", "--epochs", "1", "--augment", "none", "--precision", "float32", "--threads", "1")
+SMALL_NET = ("--net", "lenet5", "--epochs", "1", "--augment", "none", "--precision", "float32")
 SHOWN = ("open", "scan", "audit", "split", "baseline", "training", "prediction", "evaluation", "report")
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 from tellapart.errors import DataError, UnreadableImageError
 from tellapart.images import cache, open_dataset
 from tellapart.images.arrays import ArrayImages
-from tellapart.images.cache import cache_folder, prune, scan
+from tellapart.images.cache import _locked, cache_folder, prune, scan
 from tellapart.images.dataset import Dataset
 from tellapart.images.picture import Picture
 from tellapart.images.preprocessing import Preprocessing
@@ -254,12 +254,30 @@ def test_prune_removes_what_was_used_longest_ago_and_keeps_what_is_in_use(tmp_pa
     middle = folder_of(tmp_path, "pixels-middle", size=60, used=now - 200)
     recent = folder_of(tmp_path, "pixels-recent", size=60, used=now - 100)
     at_work = folder_of(tmp_path, "pixels-x-1.partial", size=60, used=now - 400)
-    abandoned = folder_of(tmp_path, "pixels-x-2.partial", size=60, used=now - 90_000)
+    abandoned = folder_of(tmp_path, "pixels-x-2.partial", size=60, used=now - 400)
+    fresh = folder_of(tmp_path, "pixels-x-3.partial", size=60, used=now)
     other = folder_of(tmp_path, "weights", size=60, used=0)
     keep = folder_of(tmp_path, "pixels-keep", size=10_000, used=0)
-    prune(tmp_path, keep=keep, limit_bytes=190)
+    with _locked(at_work) as mine:
+        assert mine
+        prune(tmp_path, keep=keep, limit_bytes=250)
     assert [path.exists() for path in (old, middle, recent)] == [False, True, True]
-    assert [path.exists() for path in (at_work, abandoned, other, keep)] == [True, False, True, True]
+    assert [path.exists() for path in (at_work, abandoned, fresh, other, keep)] == [True, False, True, True, True]
+
+
+def test_what_a_killed_process_left_half_made_goes_with_its_lock(tmp_path):
+    left = folder_of(tmp_path, "pixels-x-1.partial", size=60, used=int(time.time()) - 60)
+    holding = (
+        "import fcntl, os, sys, time; fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_EX); "
+        "print('held', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", holding, left], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "held\n"
+        prune(tmp_path, keep=tmp_path / "none")
+        assert left.exists()
+        process.kill()
+    prune(tmp_path, keep=tmp_path / "none")
+    assert not left.exists()
 
 
 def test_looking_at_a_cache_counts_as_use(tmp_path):

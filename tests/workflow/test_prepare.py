@@ -75,6 +75,27 @@ def test_a_resumed_run_stops_where_labels_have_changed(pictures, tmp_path):
         resume(run.path)
 
 
+def test_a_run_goes_on_with_pictures_that_were_moved_and_not_with_others(pictures, tmp_path):
+    photos = pictures(tmp_path / "photos")
+    run = train(photos, Recipe.make(**QUICK), out=tmp_path / "run")
+    before = run.read_text("evaluation.json")
+    run.mark("running")
+    (run.path / "evaluation.json").unlink()
+    for path in sorted(photos.rglob("*.png")):  # a copy has other times
+        copied = tmp_path / "elsewhere" / path.relative_to(photos)
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        copied.write_bytes(path.read_bytes())
+    shutil.rmtree(photos)
+    run.save_recipe(run.recipe.changed(data={"source": str(tmp_path / "elsewhere")}))
+    resume(run.path)
+    assert run.read_text("evaluation.json") == before
+    first, second = sorted((tmp_path / "elsewhere").rglob("*.png"))[:2]
+    first.write_bytes(second.read_bytes())
+    run.mark("running")
+    with pytest.raises(RunCorruptError, match="or their labels, have changed"):
+        resume(run.path)
+
+
 def test_what_the_audit_warns_of_is_said(pictures, tmp_path):
     source = pictures(tmp_path / "photos")
     (source / "a" / "broken.png").write_bytes(b"no picture")

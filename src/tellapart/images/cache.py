@@ -37,6 +37,9 @@ VERSION = 3
 CHUNK = 256
 """Pictures a worker takes at a time."""
 
+JUST_MADE = 5.0
+"""Seconds in which a half-made folder is left alone, locked or not."""
+
 SERIAL_BELOW = 600
 """Fewer pictures than this are read in this process: starting workers takes half a second."""
 
@@ -101,6 +104,7 @@ def scan(
         with contextlib.suppress(OSError):  # another's cache may be read, though not touched
             os.utime(target)
         return found
+    prune(parent, keep=target)  # what a killed process left half-made goes before room is needed
     with _partial(target) as work, progress.task("reading pictures", total=len(dataset)):
         _fill(work, images, preprocessing, jobs=jobs, progress=progress)
     prune(parent, keep=target)
@@ -127,10 +131,39 @@ def prune(parent: Path, *, keep: Path, limit_bytes: int = 20 * 2**30) -> None:
                 used[path] = (path.stat().st_mtime, sum(file.stat().st_size for file in path.iterdir()))
     total = sum(size for _, size in used.values())
     for path, (when, size) in sorted(used.items(), key=lambda item: item[1][0]):
-        abandoned = path.suffix == ".partial" and time.time() - when > 86_400
-        if abandoned or (total > limit_bytes and path.suffix != ".partial"):
+        gone = _is_abandoned(path, when) if path.suffix == ".partial" else total > limit_bytes
+        if gone:
             shutil.rmtree(path, ignore_errors=True)
             total -= size
+
+
+def _is_abandoned(path: Path, when: float) -> bool:
+    """Return whether nobody works in a half-made folder any more: its lock ended with its process."""
+    age = time.time() - when
+    if age < JUST_MADE:  # it may not be locked yet
+        return False
+    with _locked(path) as mine:
+        return age > 86_400 if mine is None else mine
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[bool | None]:
+    """Lock a folder for this process; gives whether it could be had, None where the system has no such locks."""
+    try:
+        import fcntl
+    except ImportError:
+        yield None
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(handle)
 
 
 def _key(images: Images, preprocessing: Preprocessing) -> str:
@@ -164,7 +197,8 @@ def _partial(target: Path) -> Iterator[Path]:
     except OSError as error:
         raise DataError(f"the cache {str(target.parent)!r} cannot be written: {error}: set TELLAPART_CACHE") from error
     try:
-        yield work
+        with _locked(work):
+            yield work
         try:
             work.rename(target)
         except OSError:

@@ -33,13 +33,14 @@ def copies_of_training(
     """
     try:
         own = open_run_source(run)
-        check_same_pictures(run, own)
+        own_scanned = scan(own, preprocessing, progress=progress)
+        check_same_pictures(run, own, own_scanned)
     except TellapartError as error:
         progress.warn(f"copies of training pictures were not looked for: {error}")
         return None
     splits = run.load("splits")
     seen = np.flatnonzero(np.isin(own.ids, [*splits["train"], *splits["validation"]]))
-    facts = scan(own, preprocessing, progress=progress).facts
+    facts = own_scanned.facts
     both = joined(own.select(seen), dataset)
     sides = np.repeat([0, 1], [len(seen), len(dataset)])
     found = find_repeats(both, np.concatenate([facts[seen], scanned.facts]), sides=sides, progress=progress)

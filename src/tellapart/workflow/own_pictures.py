@@ -55,8 +55,8 @@ class OwnPictures:
             RunCorruptError: they have changed.
         """
         dataset = open_run_source(run)
-        check_same_pictures(run, dataset)
         scanned = scan(dataset, classifier.preprocessing, progress=progress)
+        check_same_pictures(run, dataset, scanned)
         return cls(dataset, from_ids(dataset, run.load("splits")), scanned.pixels, scanned.folder)
 
 

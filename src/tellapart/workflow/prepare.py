@@ -13,7 +13,7 @@ from ..errors import ClassMismatchError, DataError, LeakError, RecipeError, RunC
 from ..images import open_dataset
 from ..images.audit import Audit, audit, drop_leaks, guess_kind, repeats_of
 from ..images.cache import Scan, scan
-from ..images.dataset import Dataset, Splits
+from ..images.dataset import BLOCK, Dataset, Splits
 from ..images.facts import FACTS, facts_of
 from ..images.preprocessing import Preprocessing
 from ..images.split import from_ids, split, write_ids
@@ -88,13 +88,13 @@ def prepare(run: Run, dataset: Dataset, *, progress: Progress = SILENT) -> Prepa
     """
     from ..training import choose  # torch: not before the pictures are known to be there
 
-    check_same_pictures(run, dataset)
     facts = sample_facts(dataset)
     recipe, choices = choose.choose_start(run.recipe, kind=guess_kind(facts).name)
     data, more = choose.choose_data(recipe, facts, kind=guess_kind(facts).name)
     recipe, choices = recipe.changed(data=data.model_dump()), [*choices, *more]
 
     scanned = scan(dataset, choose.preprocessing_of(data), progress=progress)
+    check_same_pictures(run, dataset, scanned)
     readable = readable_pictures(dataset, scanned, strict=data.strict)
     repeats = repeats_of(dataset, scanned, progress=progress)
     splits = load_or_make_splits(run, dataset, data, readable=readable, together=repeats.family)
@@ -149,11 +149,12 @@ def say_findings(dataset: Dataset, found: Audit, *, progress: Progress) -> None:
             progress.warn(finding.sentence)
 
 
-def check_same_pictures(run: Run, dataset: Dataset) -> None:
-    """Write down which pictures a new run has; raise RunCorruptError where a resumed run's or their labels changed."""
-    digest = hashlib.blake2b(dataset.images.fingerprint().encode(), digest_size=16)
-    digest.update("\0".join(dataset.class_names).encode(errors="surrogatepass") + dataset.labels.tobytes())
-    fingerprint = digest.hexdigest()
+def check_same_pictures(run: Run, dataset: Dataset, scanned: Scan) -> None:
+    """Write down which pictures a new run has; raise RunCorruptError where a resumed run's or their labels changed.
+
+    What counts is what the pictures are, not where they lie: a folder that was moved or copied is the same.
+    """
+    fingerprint = content_fingerprint(dataset, scanned)
     if not run.has("data.json"):
         run.save("data", {"source": run.recipe.data.source, "pictures": len(dataset), "fingerprint": fingerprint})
     elif run.load("data")["fingerprint"] != fingerprint:
@@ -161,6 +162,17 @@ def check_same_pictures(run: Run, dataset: Dataset) -> None:
             f"the pictures in {run.recipe.data.source!r}, or their labels, have changed since {run.name!r} began, so "
             "that going on would give neither the old result nor the new one: train again"
         )
+
+
+def content_fingerprint(dataset: Dataset, scanned: Scan) -> str:
+    """Return a hash of the pictures' ids, labels and bytes, as the scan has seen them, and of the class names."""
+    digest = hashlib.blake2b("\0".join(dataset.class_names).encode(errors="surrogatepass"), digest_size=16)
+    digest.update(dataset.labels.tobytes())
+    for start in range(0, len(dataset), BLOCK):
+        some = slice(start, start + BLOCK)
+        digest.update("\0".join(dataset.ids[some].tolist()).encode())
+        digest.update(scanned.facts["digest"][some].tobytes())
+    return digest.hexdigest()
 
 
 def sample_facts(dataset: Dataset) -> NDArray[np.void]:
