@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -107,13 +108,18 @@ def make_row(job: RowJob, plan: TablePlan, *, setting: Setting, table: Path, pro
         validation=validation["macro_f1"], accuracy=validation["accuracy"],
         external=None if external is None else external["macro_f1"],
         gap=None if external is None else macro_f1_gap(predictions["validation"], predictions["external"]),
-        **{**costs, "notes": (*costs["notes"], *_missing(external, setting))},
+        **{**costs, "notes": (*costs["notes"], *_cautions(validation, external))},
     )  # fmt: skip
 
 
-def _missing(external: Evaluation | None, setting: Setting) -> tuple[str, ...]:
-    absent = [] if external is None else [one.name for one in external.classes if not one.count]
-    return (f"elsewhere has no pictures of {len(absent)} of {len(setting.class_names)} classes",) if absent else ()
+def _cautions(validation: Evaluation, external: Evaluation | None) -> Iterator[str]:
+    """Yield what the intervals of a row do not say."""
+    for found, where in ((validation, "validation"), (external, "elsewhere")):
+        if found is not None and found["accuracy"].value == 1:
+            yield f"{where}: no mistake, so that F1 has no interval to show; that of accuracy is {found['accuracy']}"
+    absent = 0 if external is None else sum(not one.count for one in external.classes)
+    if absent:
+        yield f"elsewhere has no pictures of {absent} of {len(validation.classes)} classes"
 
 
 def row_predictions(job: RowJob, *, setting: Setting, table: Path) -> Predictions:
