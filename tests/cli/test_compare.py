@@ -16,7 +16,8 @@ def table(call, good, tmp_path_factory):
 
 def test_a_table_is_printed_whole_on_a_narrow_terminal(table):
     folder, called = table
-    lines = called.out.splitlines()
+    first, *lines = called.out.splitlines()
+    assert first == "macro F1 with 95% intervals, validated on 5 pictures"
     assert lines[0].split() == ["row", "validation", "F1", "interval", "train", "predict", "size"]
     assert {line.split()[0] for line in lines[1:3]} == {"majority-class", "softmax"}
     assert lines[3:] == [f"{kind:<6}{folder / f'table.{kind}'}" for kind in ("html", "csv", "json")]

@@ -107,6 +107,9 @@ def test_one_fold_has_no_interval_and_shares_stay_shares():
     assert summarize_folds(figures(0.9)).figure.interval() == ""
     wide = summarize_folds(figures(0.2, 0.9))
     assert (wide.low, wide.high) == (0.0, 1.0)
+    losses = summarize_folds([Figure(value, count=9, name="loss") for value in (0.2, 1.9)])
+    assert losses.low == 0.0
+    assert losses.high > 1.9
 
 
 def test_the_interval_holds_the_truth_about_as_often_as_it_says():

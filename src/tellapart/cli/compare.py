@@ -164,8 +164,11 @@ def _make_table(source: str, asked: dict[str, Any]) -> None:
 
 def show_table(table: Any, folder: Path) -> None:
     """Print a table and where it lies."""
-    typer.echo(str(table))
     console = Console(soft_wrap=True, highlight=False)
+    elsewhere = table.facts.get("from elsewhere")
+    measured = table.facts["validated on"] + (f"; elsewhere {elsewhere}" if elsewhere else "")
+    console.print(f"[bold]macro F1 with 95% intervals, validated on {escape(measured)}[/]")
+    typer.echo(str(table))
     for row in table.rows:
         if row.failed:
             console.print(f"[bold yellow]![/] {escape(row.title)} is left out: {escape(row.failed)}")

@@ -186,7 +186,8 @@ def _interval(values: Sequence[float], *, ratio: float | None, unit: str) -> tup
     mean, spread = statistics.fmean(values), statistics.stdev(values) * math.sqrt(1 / count + share)
     half = float(stdtrit(count - 1, 0.5 + LEVEL / 2)) * spread
     low, high = mean - half, mean + half
-    return (max(0.0, low), min(1.0, high)) if unit == "%" else (low, high)
+    # Shares, losses and scores are never negative, differences may be.
+    return (low if unit == "points" else max(0.0, low)), (min(1.0, high) if unit == "%" else high)
 
 
 def _codes(groups: ArrayLike, *, size: int) -> NDArray[np.int64]:
