@@ -40,6 +40,7 @@ def train(
     out: str | Path | None = None,
     seconds: float | None = None,
     devices: int | None = None,
+    closer: bool = True,
     progress: Progress = SILENT,
 ) -> Run:
     """Train a classifier on labelled pictures, with baselines beside it and a report of everything.
@@ -51,6 +52,7 @@ def train(
         seconds: how long all of it may take: the network's width and epochs are fitted to it.
         devices: how many of this machine train together, each by a process of its own. What torchrun or SLURM started
             where None, else one. Their processes but the first end in here.
+        closer: whether the training pictures nearest to each mistake, and wrong labels, are looked for at the end.
         progress: is told of everything.
 
     Returns:
@@ -90,7 +92,7 @@ def train(
             run.write(LABELS, lambda path: shutil.copyfile(str(recipe.data.labels), path))
         if seconds is not None:
             run.save("time", {"seconds": seconds, "fitted": False})
-        return _main_job(run, dataset, team=team, fresh=True, started=started, progress=progress)
+        return _main_job(run, dataset, team=team, fresh=True, started=started, closer=closer, progress=progress)
 
 
 def check_nets(recipe: Recipe, *, progress: Progress = SILENT) -> None:
@@ -112,12 +114,13 @@ def check_nets(recipe: Recipe, *, progress: Progress = SILENT) -> None:
         find_weights(recipe.net.name, where=recipe.net.weights, progress=progress)
 
 
-def resume(path: str | Path, *, devices: int | None = None, progress: Progress = SILENT) -> Run:
+def resume(path: str | Path, *, devices: int | None = None, closer: bool = True, progress: Progress = SILENT) -> Run:
     """Go on with a run that was killed or interrupted, to the result that it would have had.
 
     Args:
         path: the run folder.
         devices: as for ``train``; not necessarily those that it began with.
+        closer: as for ``train``.
         progress: is told of everything.
 
     Raises:
@@ -131,11 +134,12 @@ def resume(path: str | Path, *, devices: int | None = None, progress: Progress =
         if run.status["state"] == "done":
             progress.say(f"{run.name} is done already; its report is {run.path / 'report.html'}")
             return run
-        return _main_job(run, open_run_source(run), team=team, started=time.monotonic(), progress=progress)
+        dataset, started = open_run_source(run), time.monotonic()
+        return _main_job(run, dataset, team=team, started=started, closer=closer, progress=progress)
 
 
 def _main_job(
-    run: Run, dataset: Dataset, *, team: Team, fresh: bool = False, started: float, progress: Progress
+    run: Run, dataset: Dataset, *, team: Team, fresh: bool = False, started: float, closer: bool, progress: Progress
 ) -> Run:
     from ..report import write_report
 
@@ -151,7 +155,7 @@ def _main_job(
         if folds and not learned.interrupted:
             cross_validate(run, prepared, folds, progress=progress)
         run.save("evaluation", evaluate_all(prepared, learned, baselines))
-        if not learned.interrupted:
+        if closer and not learned.interrupted:
             look_closer(run, prepared, learned.classifier, learned.predictions, progress=progress)
         keep_thumbnails(run, dataset)
         keep_statistics(run, prepared)
