@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialized
 from torch import Tensor
 
-from .errors import DataError, ModelFileError, TellapartError
+from .errors import DataError, ModelFileError, NetError, TellapartError
 from .images.preprocessing import Preprocessing
 from .nets import Net, build_net
 from .novelty import Novelty
@@ -118,6 +118,7 @@ class Classifier:
     """
 
     def __init__(self, net: Net, description: Description, novelty: Novelty | None = None) -> None:
+        _check_pixels(net, description.preprocessing)
         self.net = net.eval()
         self.description = description
         self.novelty = novelty
@@ -276,6 +277,17 @@ def as_pixels(picture: Any, background: int | tuple[int, int, int] = 255) -> NDA
     if channels == 4:
         return as_pixels(Image.fromarray(array), background)
     return array if array.ndim == 3 else array[..., None]
+
+
+def _check_pixels(net: Net, preprocessing: Preprocessing) -> None:
+    """Raise NetError where a network's loaded weights expect other pixels than it would be given."""
+    given = (preprocessing.mean, preprocessing.std)
+    if net.expects is not None and not np.allclose(given, net.expects, atol=1e-4):
+        mean, std = (", ".join(f"{value:.4g}" for value in values) for values in net.expects)
+        raise NetError(
+            f"the network's weights expect pixels with mean {mean} and deviation {std}, and the preprocessing has "
+            f"{given[0]} and {given[1]}: take those of nets.weights.expected_pixels"
+        )
 
 
 def to_input(pixels: Tensor, preprocessing: Preprocessing) -> Tensor:

@@ -110,7 +110,7 @@ def test_photographs_are_cropped_and_in_colour():
     chosen, _ = data(scratch, rows, kind="photographs")
     assert (chosen.image_size, chosen.channels, chosen.resize) == ((128, 128), 3, "crop")
     chosen, choices = data(Recipe(), rows, kind="photographs")
-    assert chosen.image_size == (224, 224)
+    assert (chosen.image_size, chosen.resample) == ((224, 224), "bicubic")
     assert "trained on" in next(choice.reason for choice in choices if choice.field == "data.image_size")
 
 

@@ -43,12 +43,12 @@ def test_the_head_is_scikit_learns_logistic_regression(blobs, monkeypatch, penal
     assert head.penalty == penalty
 
 
-def test_the_penalty_with_the_best_cross_validated_share_is_taken_the_larger_one_in_doubt(blobs):
+def test_the_penalty_with_the_least_cross_validated_log_loss_is_taken(blobs):
     head = fit_head(*blobs, classes=3)
-    assert set(head.accuracy) == set(PENALTIES)
-    best = max(head.accuracy.values())
-    assert head.penalty == max(penalty for penalty, share in head.accuracy.items() if share == best)
-    assert best > 0.6
+    assert set(head.accuracy) == set(head.log_loss) == set(PENALTIES)
+    assert head.log_loss[head.penalty] == min(head.log_loss.values())
+    assert head.accuracy[head.penalty] > 0.6
+    assert 0 < head.log_loss[head.penalty] < np.log(3)
 
 
 def test_the_same_seed_gives_the_same_head(blobs):
@@ -122,7 +122,7 @@ def test_a_head_goes_into_a_network_and_answers_as_it_did(make_net, digits):
 def test_two_classes_go_into_one_sigmoid(make_net):
     net = make_net("softmax", outputs=1)
     weight, bias = torch.randn(2, 256), torch.randn(2)
-    set_head(net, Head(weight, bias, 0.1, {}))
+    set_head(net, Head(weight, bias, 0.1, {}, {}))
     x = torch.randn(5, 256)
     z = net.classify(x)
     assert torch.allclose(torch.sigmoid(z)[:, 0], (x @ weight.T + bias).softmax(dim=1)[:, 1], atol=1e-5)
@@ -130,7 +130,7 @@ def test_two_classes_go_into_one_sigmoid(make_net):
 
 def test_a_head_that_does_not_fit_is_named(make_net):
     with pytest.raises(NetError, match=r"cannot take one that was learnt on features, of shape \(3, 7\)"):
-        set_head(make_net("softmax"), Head(torch.zeros(3, 7), torch.zeros(3), 0.1, {}))
+        set_head(make_net("softmax"), Head(torch.zeros(3, 7), torch.zeros(3), 0.1, {}, {}))
 
 
 def test_features_are_kept_in_a_file_and_a_damaged_one_is_made_anew(make_net, digits, tmp_path, monkeypatch):
@@ -146,6 +146,19 @@ def test_features_are_kept_in_a_file_and_a_damaged_one_is_made_anew(make_net, di
         file.write_bytes(content)
         assert (embed_pixels(net, pixels, SPEC, cache=file) == first).all()
     assert len(embed_pixels(net, pixels[:30], SPEC, cache=file)) == 30
+
+
+def test_only_what_is_missing_is_looked_at(make_net, digits, tmp_path, monkeypatch):
+    net, pixels, file = make_net("convnet16").eval(), digits[0][:70], tmp_path / "features.npy"
+    whole = embed_pixels(net, pixels, SPEC)
+    some = np.array([3, 60, 8])
+    np.testing.assert_allclose(embed_pixels(net, pixels, SPEC, rows=some, cache=file), whole[some], atol=1e-5)
+    looked, made = [], room._embed
+    monkeypatch.setattr(room, "_embed", lambda *a, **k: looked.append(k["rows"]) or made(*a, **k))
+    np.testing.assert_allclose(embed_pixels(net, pixels, SPEC, cache=file), whole, atol=1e-5)
+    assert set(looked[0]) == set(range(70)) - set(some)
+    embed_pixels(net, pixels, SPEC, rows=some, cache=file)
+    assert len(looked) == 1
 
 
 def test_the_digest_follows_the_body_and_the_preprocessing_alone(make_net):

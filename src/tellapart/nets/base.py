@@ -21,6 +21,9 @@ class Net(nn.Module):
     A subclass defines ``feature_map``, ``embed``, ``classify`` and ``stages``; ``forward`` is the two in a row.
     """
 
+    expects: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    """Mean and deviation, in units of 0 to 1, of the pixels that loaded weights expect; None where none were loaded."""
+
     def feature_map(self, pictures: Tensor) -> Tensor:
         """Return the last spatial map, float32 (N, C, h, w), of pictures (N, channels, H, W).
 

@@ -49,7 +49,8 @@ class Embedding:
                 return self._folded.embed(pictures)
             length = self._shape[0]
             rows = []
-            for part in pictures.split(length):
+            for start in range(0, len(pictures), length):
+                part = pictures[start : start + length]
                 short = length - len(part)
                 whole = torch.cat([part, part[-1:].expand(short, *part.shape[1:])]) if short else part
                 rows.append(self._fused(whole.contiguous(memory_format=torch.channels_last))[: len(part)])
@@ -57,7 +58,8 @@ class Embedding:
 
 
 def _can_fuse(example: Tensor) -> bool:
-    return example.device.type == "cpu" and example.dtype == torch.float32 and torch.backends.mkldnn.is_available()
+    there = bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
+    return there and example.device.type == "cpu" and example.dtype == torch.float32
 
 
 def _fused(net: Net, example: Tensor) -> Callable[[Tensor], Tensor]:
@@ -95,8 +97,10 @@ class _Shapes(fx.Interpreter):
 
 def _fuse(traced: fx.GraphModule, conv: fx.Node, shapes: dict[fx.Node, torch.Size]) -> None:
     """Replace a convolution, and what follows it alone, by one operation of oneDNN."""
-    pictures, weight, bias, stride, padding, dilation, _, _, groups = conv.args
-    last, other, activation, scalars = conv, None, None, []
+    arguments: Any = conv.args
+    pictures, weight, bias, stride, padding, dilation, _, _, groups = arguments
+    last, other, activation = conv, None, None
+    scalars: list[Any] = []
     follower = _only_user(last)
     if follower is not None and follower.target is torch.ops.aten.add.Tensor and len(follower.args) == 2:
         first, second = follower.args
@@ -121,9 +125,7 @@ def _fuse(traced: fx.GraphModule, conv: fx.Node, shapes: dict[fx.Node, torch.Siz
             new = traced.graph.call_function(target, (pictures, *geometry, activation or "none", scalars, ""))
         else:
             target = torch.ops.mkldnn._convolution_pointwise.binary
-            new = traced.graph.call_function(
-                target, (pictures, other, *geometry, "add", 1.0, activation, scalars, "")
-            )
+            new = traced.graph.call_function(target, (pictures, other, *geometry, "add", 1.0, activation, scalars, ""))
     shapes[new] = shapes[conv]
     last.replace_all_uses_with(new)
 

@@ -12,6 +12,7 @@ from ..errors import RecipeError
 from ..images.parallel import usable_processors
 from ..images.preprocessing import Preprocessing
 from ..nets import Net, build_net, nets
+from ..nets.weights import expected_pixels
 from ..recipe import AUGMENTATIONS, LOOP_SETTINGS, AugmentRecipe, DataRecipe, NetRecipe, Recipe, TrainingRecipe
 from .machine import choose_device, fast_precision
 from .optimizers import DEFAULT_WEIGHT_DECAY, default_learning_rate
@@ -135,7 +136,10 @@ def choose_data(recipe: Recipe, facts: NDArray[np.void], *, kind: str) -> tuple[
             reason = "keeps the shape of what is seen" if kind == "photographs" else "keeps every stroke"
             choices.append(Choice("data.resize", changes["resize"], reason))
     if data.resample is None:
-        changes["resample"] = "bilinear"
+        published = nets.get(recipe.net.name).published if pretrained else None
+        changes["resample"] = published.resample if published else "bilinear"
+        if published:
+            choices.append(Choice("data.resample", changes["resample"], "the network was trained with it"))
     return DataRecipe.model_validate({**data.model_dump(), **changes}), choices
 
 
@@ -171,11 +175,11 @@ def preprocessing_of(
         name: getattr(data, name) for name in ("image_size", "channels", "resize", "resample", "background")
     }
     channels = data.channels or 3
-    published = nets.get(net.name).published if net is not None and net.weights not in (None, "none") else None
-    if published is not None:
-        if channels == 3:
-            return Preprocessing(**size, mean=published.mean, std=published.std)
-        return Preprocessing(**size, mean=(float(np.mean(published.mean)),), std=(float(np.mean(published.std)),))
+    expected = None
+    if net is not None and net.weights is not None:
+        expected = expected_pixels(net.name, where=net.weights, channels=channels)
+    if expected is not None:
+        return Preprocessing(**size, mean=expected[0], std=expected[1])
     if pixels is None:
         return Preprocessing(**size)
     # One mean and deviation for all channels keeps greys grey.

@@ -18,7 +18,7 @@ from ..errors import NetError
 from ..evaluation import make_folds
 from ..images.preprocessing import Preprocessing
 from ..nets import Net
-from ..nets.folding import folded
+from ..nets.fusing import Embedding
 from ..progress import SILENT, Progress
 from ..run import whole
 from .machine import tuned
@@ -39,12 +39,14 @@ class Head:
         bias: float32 (K,).
         penalty: the L2 penalty chosen.
         accuracy: by penalty, the cross-validated share right, 0 to 1; empty where too few pictures allow no folds.
+        log_loss: by penalty, the cross-validated cross-entropy in nats, by which the penalty was chosen.
     """
 
     weight: Tensor
     bias: Tensor
     penalty: float
     accuracy: dict[float, float]
+    log_loss: dict[float, float]
 
 
 def embed_pixels(
@@ -52,45 +54,65 @@ def embed_pixels(
     pixels: NDArray[np.uint8],
     preprocessing: Preprocessing,
     *,
+    rows: NDArray[np.int64] | None = None,
     cache: Path | None = None,
     threads: int | None = None,
     progress: Progress = SILENT,
 ) -> NDArray[np.float32]:
-    """Return what the network's last layer sees of each picture, float32 (N, D).
+    """Return what the network's last layer sees of each picture, float32 (n, D).
 
     Args:
-        net: left as it is, and used on its device; its batch normalisation is folded into the convolutions first.
+        net: left as it is, and used on its device.
         pixels: uint8 (N, H, W, C), resized.
         preprocessing: from them to the network's input.
-        cache: a file that keeps the result; its name must tell weights and pictures apart. None for no cache.
+        rows: which pictures; all N where None.
+        cache: a file that keeps what was computed; its name must tell weights and pictures apart. None for no cache.
         threads: CPU threads; all usable processors where None.
         progress: is told of each batch.
     """
-    if cache is not None and (kept := _kept(cache, len(pixels))) is not None:
-        return kept
-    rows = []
-    device = next(net.parameters()).device
-    quick = folded(net, example=to_input(torch.from_numpy(np.array(pixels[:1])).to(device), preprocessing))
-    with tuned(threads), torch.inference_mode(), progress.task("looking at the pictures", total=len(pixels)):
-        for start in range(0, len(pixels), BATCH):
-            batch = torch.from_numpy(np.array(pixels[start : start + BATCH])).to(device)
-            rows.append(quick.embed(to_input(batch, preprocessing)).cpu().numpy())
+    rows = np.arange(len(pixels)) if rows is None else rows
+    features = None if cache is None else _kept(cache, len(pixels))
+    missing = rows if features is None else rows[np.isnan(features[rows, 0])]
+    if len(missing):
+        fresh = _embed(net, pixels, preprocessing, rows=missing, threads=threads, progress=progress)
+        if features is None:
+            features = np.full((len(pixels), fresh.shape[1]), np.nan, dtype=np.float32)
+        features[missing] = fresh
+        if cache is not None:
+            cache.parent.mkdir(parents=True, exist_ok=True)
+            with whole(cache) as beside, beside.open("wb") as file:
+                np.save(file, features)
+    return np.zeros((0, 0), dtype=np.float32) if features is None else features[rows]
+
+
+def _embed(
+    net: Net,
+    pixels: NDArray[np.uint8],
+    preprocessing: Preprocessing,
+    *,
+    rows: NDArray[np.int64],
+    threads: int | None,
+    progress: Progress,
+) -> NDArray[np.float32]:
+    place = next(net.parameters()).device
+    example = to_input(torch.from_numpy(pixels[rows[:BATCH]]).to(place), preprocessing)
+    found = []
+    with tuned(threads), progress.task("looking at the pictures", total=len(rows)):
+        embedding = Embedding(net, example=example)
+        for start in range(0, len(rows), BATCH):
+            batch = torch.from_numpy(pixels[rows[start : start + BATCH]]).to(place)
+            found.append(embedding(to_input(batch, preprocessing)).float().cpu().numpy())
             progress.advance(len(batch))
-    features = np.concatenate(rows)
-    if cache is not None:
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        with whole(cache) as beside, beside.open("wb") as file:
-            np.save(file, features)
-    return features
+    return np.concatenate(found)
 
 
 def _kept(cache: Path, n: int) -> NDArray[np.float32] | None:
-    """Return the features that a file keeps; None where there is none, or it is damaged."""
+    """Return the features that a file keeps, not numbers where none was computed; None where there is no such file."""
     try:
         features: NDArray[np.float32] = np.load(cache)
     except (OSError, EOFError, ValueError):
         return None
-    return features if features.ndim == 2 and len(features) == n else None
+    return features if features.ndim == 2 and len(features) == n and features.shape[1] else None
 
 
 def weights_digest(net: Net, preprocessing: Preprocessing) -> str:
@@ -140,18 +162,21 @@ def fit_head(
     count = min(FOLDS, int(np.bincount(labels).max()), len(labels if groups is None else np.unique(groups)))
     folds = make_folds(labels, folds=count, groups=groups, seed=seed) if count > 1 else ()
     accuracy: dict[float, float] = {}
+    log_loss: dict[float, float] = {}
     with tuned(threads):
         for penalty in PENALTIES if folds else ():
-            hits = 0
+            logits = torch.empty(len(labels), classes)
             for fold in folds:
                 train, held = torch.from_numpy(fold.train), torch.from_numpy(fold.held_out)
                 weight, bias = _logistic(x[train], y[train], classes=classes, penalty=penalty)
-                hits += int(((x[held] @ weight.T + bias).argmax(dim=1) == y[held]).sum())
-            accuracy[penalty] = hits / len(labels)
-        best = max(accuracy, key=lambda penalty: (accuracy[penalty], penalty), default=PENALTIES[len(PENALTIES) // 2])
+                logits[held] = x[held] @ weight.T + bias
+            accuracy[penalty] = float((logits.argmax(dim=1) == y).float().mean())
+            log_loss[penalty] = float(F.cross_entropy(logits, y))
+        # Shares right differ by a picture or two, which is chance; the log loss weighs how sure each answer is.
+        best = min(log_loss, key=lambda penalty: (log_loss[penalty], -penalty), default=PENALTIES[len(PENALTIES) // 2])
         weight, bias = _logistic(x, y, classes=classes, penalty=best)
     weight = weight / std
-    return Head(weight, bias - weight @ mean, best, accuracy)
+    return Head(weight, bias - weight @ mean, best, accuracy, log_loss)
 
 
 def set_head(net: Net, head: Head) -> None:

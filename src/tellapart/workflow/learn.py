@@ -287,8 +287,8 @@ def _set_learnt_head(net: Net, prepared: Prepared, *, progress: Progress) -> NDA
         seed=prepared.recipe.training.seed,
     )
     set_head(net, head)
-    shown = ", ".join(f"{penalty:g}: {share:.2%}" for penalty, share in head.accuracy.items())
-    why = f"chosen by cross-validation on the training pictures ({shown})" if shown else "as there are too few pictures"
+    shown = ", ".join(f"{penalty:g}: {loss:.4f}" for penalty, loss in head.log_loss.items())
+    why = f"by the cross-validated log loss on the training pictures ({shown})" if shown else "as there are too few"
     progress.say(f"penalty {head.penalty:g} {why}")
     return features
 

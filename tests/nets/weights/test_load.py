@@ -205,3 +205,34 @@ def test_class_names_are_a_thousand_different_ones_in_wordnet_order():
 
 def test_the_class_names_travel_with_the_package():
     assert (Path(load_weights.__code__.co_filename).parent / "imagenet_classes.txt").is_file()
+
+
+def test_weights_say_which_pixels_they_expect_and_a_classifier_holds_to_it():
+    from tellapart import Classifier
+    from tellapart.classifier import Description
+    from tellapart.errors import NetError
+    from tellapart.images.preprocessing import Preprocessing
+    from tellapart.nets.weights import expected_pixels
+
+    net = build(outputs=2)
+    result = load(net)
+    assert (result.mean, result.std) == net.expects == expected_pixels("efficientnet_lite0")
+    described = {"net": "efficientnet_lite0", "class_names": ("cat", "dog")}
+    right = Preprocessing(image_size=(32, 32), mean=result.mean, std=result.std)
+    Classifier(net, Description(**described, preprocessing=right))
+    with pytest.raises(NetError, match=r"expect pixels with mean 0\.498, 0\.498, 0\.498"):
+        Classifier(net, Description(**described, preprocessing=Preprocessing(image_size=(32, 32))))
+
+
+def test_a_keras_files_own_pixels_come_before_the_published_ones(tmp_path, monkeypatch):
+    import h5py
+
+    from tellapart.nets.weights import expected_pixels
+
+    path = tmp_path / "vgg16_weights_tf_dim_ordering_tf_kernels.h5"
+    h5py.File(path, "w").close()
+    mean, std = expected_pixels("vgg16", where=str(path))
+    assert mean == pytest.approx((123.68 / 255, 116.779 / 255, 103.939 / 255))
+    assert std == pytest.approx((1 / 255,) * 3)
+    grey, _ = expected_pixels("vgg16", where=str(path), channels=1)
+    assert grey == pytest.approx((sum(mean) / 3,))

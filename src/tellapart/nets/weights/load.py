@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ...errors import ModelFileError
 from ...progress import SILENT, Progress
-from ..base import Net
+from ..base import Net, nets
 from .files import read_weights
 from .keras_files import is_keras_file, keras_pixels, read_keras
 from .places import find_weights
@@ -27,8 +27,7 @@ class LoadedWeights:
         fresh: names of those of the head that stayed as they were, the file having another number of classes or none.
         unused: names that the file has and the network has no use for, such as left-out auxiliary heads.
         summed: whether the stem's weights were summed over the colours for grey pictures.
-        mean: what the file's weights expect the pixels (0 to 1) to be centred on, where it is known to be other than
-            the network's published record says; None otherwise.
+        mean: what the weights expect the pixels (0 to 1) to be centred on; None where nothing is published of it.
         std: what they are divided by then.
     """
 
@@ -90,15 +89,53 @@ def load_weights(
     path = find_weights(name, where=where, offline=offline, progress=progress)
     if path is None:
         return LoadedWeights(None)
-    if is_keras_file(path):
-        found, pixels = read_keras(path, name, net=net), keras_pixels(name, path)
-    else:
-        found, pixels = read_weights(path), None
+    found = read_keras(path, name, net=net) if is_keras_file(path) else read_weights(path)
     result = fit_weights(net, name, found=found, source=path, exact=exact)
+    pixels = _pixels_of(name, path, channels=1 if result.summed else 3)
     if pixels is not None:
+        net.expects = pixels
         result = dataclasses.replace(result, mean=pixels[0], std=pixels[1])
     progress.say(str(result))
     return result
+
+
+def expected_pixels(
+    name: str, *, where: str = "imagenet", channels: int = 3
+) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    """Return mean and deviation of the pixels, in units of 0 to 1, that weights expect; None where it is not known.
+
+    What ``load_weights`` loads expects the same, and a classifier whose preprocessing has others is an error.
+
+    Args:
+        name: the network's.
+        where: as in ``load_weights``.
+        channels: 1 or 3; the mean of the three for grey pictures.
+
+    Raises:
+        ModelFileError: there are no such weights.
+
+    Example:
+        >>> from tellapart.nets.weights import expected_pixels
+        >>> expected_pixels("mobilenet", where="none") is None
+        True
+        >>> [round(255 * value) for value in expected_pixels("efficientnet_lite0")[0]]
+        [127, 127, 127]
+    """
+    if where == "none":
+        return None
+    path = None if where == "imagenet" else find_weights(name, where=where)  # published weights need not be here yet
+    return _pixels_of(name, path, channels=channels)
+
+
+def _pixels_of(name: str, path: Path | None, *, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    pixels = keras_pixels(name, path) if path is not None and is_keras_file(path) else None
+    published = nets.get(name).published
+    if pixels is None and published is not None:
+        pixels = published.mean, published.std
+    if pixels is None or channels == 3:
+        return pixels
+    mean, std = ((sum(values) / len(values),) for values in pixels)
+    return mean, std
 
 
 def fit_weights(
