@@ -6,10 +6,29 @@ from pathlib import Path
 
 from ..images.audit import Audit, audit, guess_kind, repeats_of
 from ..images.cache import scan
+from ..images.preprocessing import Preprocessing
 from ..images.split import split
 from ..progress import SILENT, Progress
 from ..recipe import Recipe
 from .prepare import open_source, sample_facts
+
+
+MOST_KEPT = 2 * 2**30
+"""Bytes of pixels that an inspection keeps for a training to come; the audit itself reads the facts alone."""
+
+
+def worth_keeping(preprocessing: Preprocessing, pictures: int) -> Preprocessing:
+    """Return the size to keep pixels at: the one a training would take, or a small one where that is too much.
+
+    Example:
+        >>> large = Preprocessing(image_size=(224, 224), channels=3)
+        >>> worth_keeping(large, 1_000).image_size, worth_keeping(large, 1_000_000).image_size
+        ((224, 224), (16, 16))
+    """
+    height, width = preprocessing.image_size
+    if height * width * preprocessing.channels * pictures <= MOST_KEPT:
+        return preprocessing
+    return Preprocessing(image_size=(16, 16), channels=1, background=preprocessing.background)
 
 
 def inspect_pictures(
@@ -36,7 +55,7 @@ def inspect_pictures(
     kind = guess_kind(sample_facts(dataset)).name
     recipe, _ = choose.choose_start(recipe, kind=kind)
     data, _ = choose.choose_data(recipe, sample_facts(dataset), kind=kind)
-    scanned = scan(dataset, choose.preprocessing_of(data), progress=progress)
+    scanned = scan(dataset, worth_keeping(choose.preprocessing_of(data), len(dataset)), progress=progress)
     given = None if dataset.given_split is None else split(dataset, validation_fraction=0, test_fraction=0)
     repeats = repeats_of(dataset, scanned, progress=progress)
     return audit(dataset, splits=given, scan=scanned, repeats=repeats)
