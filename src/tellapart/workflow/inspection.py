@@ -12,7 +12,6 @@ from ..progress import SILENT, Progress
 from ..recipe import Recipe
 from .prepare import open_source, sample_facts
 
-
 MOST_KEPT = 2 * 2**30
 """Bytes of pixels that an inspection keeps for a training to come; the audit itself reads the facts alone."""
 
