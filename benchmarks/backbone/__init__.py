@@ -1,0 +1,1 @@
+"""Pictures per second through a backbone, beside ONNX Runtime."""
