@@ -16,7 +16,15 @@ def test_an_unknown_environment_names_those_there_are():
 
 
 def test_every_environment_is_pinned_and_every_pin_constrained():
-    assert environment.names() == ["keras-jax", "keras-tensorflow", "keras-torch", "pillow", "torch"]
+    assert environment.names() == [
+        "keras-jax",
+        "keras-tensorflow",
+        "keras-torch",
+        "onnxruntime",
+        "pillow",
+        "skorch",
+        "torch",
+    ]
     for name in environment.names():
         folder = environment.PINNED / name
         wanted = environment.requirements((folder / "requirements.txt").read_text())
