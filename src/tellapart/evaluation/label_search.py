@@ -120,12 +120,14 @@ def search_labels(
         temperature: what the network's logits are divided by.
     """
     probabilities = votes.probabilities()
+    least = probabilities.min(initial=1.0)  # no network rules out more than all neighbours do: splits rank alike
     row_of = {one: row for row, one in enumerate(votes.ids.tolist())}
     for said in held_out.values():
         said = said.with_class_names(votes.class_names)
         rows = np.array([row_of.get(one, -1) for one in said.ids.tolist()], dtype=np.int64)
         known = rows >= 0
-        probabilities[rows[known]] = (probabilities[rows[known]] + said.probabilities(temperature)[known]) / 2
+        word = np.maximum(said.probabilities(temperature)[known], least)
+        probabilities[rows[known]] = (probabilities[rows[known]] + word) / 2
     both = Predictions(votes.ids, np.log(np.maximum(probabilities, 1e-12)), votes.labels, votes.class_names)
     found = find_label_errors(both)
     ids, names = votes.ids.tolist(), votes.class_names

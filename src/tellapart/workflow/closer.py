@@ -76,11 +76,11 @@ def keep_near_training(
     wrong = surest_mistakes(predictions, most=NEAR_MISTAKES)
     known = train_embeddings(own, classifier, progress=progress)
     scale = held[np.linspace(0, len(held) - 1, min(SCALE, len(held))).astype(np.int64)]
-    usual = nearest(known, embedded(classifier, own.pixels, scale), k=1).distances[:, 0]
+    usual = nearest(known, embedded(classifier, own.pixels, scale, threads=own.threads), k=1).distances[:, 0]
     train = own.splits.train
     found = find_near_training(
         known,
-        embedded(classifier, pixels, positions[wrong]),
+        embedded(classifier, pixels, positions[wrong], threads=own.threads),
         ids=predictions.ids[wrong],
         train_ids=own.dataset.ids[train],
         train_labels=np.asarray(own.dataset.class_names)[own.dataset.labels[train]],

@@ -34,17 +34,25 @@ class OwnPictures:
         splits: positions in it.
         pixels: uint8 (N, H, W, C), resized, memory-mapped.
         folder: where the pixels lie, and what is computed of them may be kept.
+        threads: CPU threads that the run computes with; None for all.
     """
 
     dataset: Dataset
     splits: Splits
     pixels: NDArray[np.uint8]
     folder: Path
+    threads: int | None = None
 
     @classmethod
     def of(cls, prepared: Prepared) -> OwnPictures:
         """Return those of a run that is being made."""
-        return cls(prepared.dataset, prepared.splits, prepared.pixels, prepared.pixel_file.parent)
+        return cls(
+            prepared.dataset,
+            prepared.splits,
+            prepared.pixels,
+            prepared.pixel_file.parent,
+            prepared.recipe.training.threads,
+        )
 
     @classmethod
     def reopened(cls, run: Run, classifier: Classifier, *, progress: Progress = SILENT) -> OwnPictures:
@@ -57,15 +65,21 @@ class OwnPictures:
         dataset = open_run_source(run)
         scanned = scan(dataset, classifier.preprocessing, progress=progress)
         check_same_pictures(run, dataset, scanned)
-        return cls(dataset, from_ids(dataset, run.load("splits")), scanned.pixels, scanned.folder)
+        splits = from_ids(dataset, run.load("splits"))
+        return cls(dataset, splits, scanned.pixels, scanned.folder, run.recipe.training.threads)
 
 
 def embedded(
-    classifier: Classifier, pixels: NDArray[np.uint8], positions: NDArray[np.int64], *, progress: Progress = SILENT
+    classifier: Classifier,
+    pixels: NDArray[np.uint8],
+    positions: NDArray[np.int64],
+    *,
+    threads: int | None = None,
+    progress: Progress = SILENT,
 ) -> NDArray[np.float32]:
     """Return what the network's last layer sees of the pictures at some positions, float32 (n, D)."""
     out = np.empty((len(positions), _length(classifier, pixels)), dtype=np.float32)
-    _embed_into(out, classifier, pixels, positions, progress=progress)
+    _embed_into(out, classifier, pixels, positions, threads=threads, progress=progress)
     return out
 
 
@@ -80,9 +94,10 @@ def _embed_into(
     pixels: NDArray[np.uint8],
     positions: NDArray[np.int64],
     *,
+    threads: int | None,
     progress: Progress,
 ) -> None:
-    with tuned(), progress.task("looking at the pictures", total=len(positions)):
+    with tuned(threads), progress.task("looking at the pictures", total=len(positions)):
         for start in range(0, len(positions), STEP):
             some = positions[start : start + STEP]
             out[start : start + STEP] = classifier.embeddings(pixels[some])
@@ -107,9 +122,9 @@ def train_embeddings(own: OwnPictures, classifier: Classifier, *, progress: Prog
         with whole(file) as beside:
             # Rows go to the file as they are made: a million of them would fill the memory.
             out = open_memmap(beside, "w+", dtype=np.float32, shape=(len(train), _length(classifier, own.pixels)))
-            _embed_into(out, classifier, own.pixels, train, progress=progress)
+            _embed_into(out, classifier, own.pixels, train, threads=own.threads, progress=progress)
             out.flush()
             del out
         found: NDArray[np.float32] = np.load(file, mmap_mode="r")
         return found
-    return embedded(classifier, own.pixels, train, progress=progress)
+    return embedded(classifier, own.pixels, train, threads=own.threads, progress=progress)
