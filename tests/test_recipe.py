@@ -99,7 +99,7 @@ OUT_OF_RANGE = [
     ("training.label_smoothing", 1.0, "less than 1"),
     ("training.class_weights", "auto", "'none' or 'balanced'"),
     ("training.averaging", 1.0, "less than 1"),
-    ("training.precision", "float16", "'float32' or 'bfloat16'"),
+    ("training.precision", "float64", "'float32', 'bfloat16' or 'float16'"),
     ("training.threads", 0, "greater than or equal to 1"),
     ("training.device", "tpu", "'auto', 'cpu', 'cuda' or 'mps'"),
     ("training.seed", -1, "greater than or equal to 0"),

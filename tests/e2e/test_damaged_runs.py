@@ -14,7 +14,7 @@ from .failing import refused
 @pytest.mark.parametrize("how", ["cut", "garbage", "removed"])
 def test_a_damaged_run_is_named_by_every_verb(how, call, good, trained, tmp_path):
     for path in sorted(path for path in trained.rglob("*") if path.is_file()):
-        run = tmp_path / path.name
+        run = tmp_path / "-".join(path.relative_to(trained).parts)
         shutil.copytree(trained, run)
         file = run / path.relative_to(trained)
         Run(run).mark("running")

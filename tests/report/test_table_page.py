@@ -81,27 +81,20 @@ def test_without_pictures_from_elsewhere_there_are_no_columns_for_them():
 
 
 @pytest.mark.browser
-def test_the_table_sorts_by_keyboard_and_fits_a_phone(tmp_path):
-    import shutil
-
-    sync_api = pytest.importorskip("playwright.sync_api")
-    if shutil.which("chromium") is None:
-        pytest.skip("Chromium is not installed")
+def test_the_table_sorts_by_keyboard_and_fits_a_phone(browser, tmp_path):
     (tmp_path / "table.html").write_text(render_table(TABLE), encoding="utf-8")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"))
-        page = browser.new_page(viewport={"width": 360, "height": 740})
-        problems = []
-        page.on("console", lambda message: problems.append(message.text))
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.goto((tmp_path / "table.html").as_uri())
-        assert page.evaluate("document.documentElement.scrollWidth") <= 360
-        page.get_by_role("button", name="F1 on validation").focus()
-        page.keyboard.press("Enter")
-        first = page.locator("tbody tr").first.locator("th bdi")
-        assert first.inner_text() == "compact"
-        page.keyboard.press("Enter")
-        assert first.inner_text() == "majority-class"
-        assert page.locator("tbody tr").last.locator("th bdi").inner_text() == "gabor/<b>"
-        browser.close()
+    page = browser.new_page(viewport={"width": 360, "height": 740})
+    problems = []
+    page.on("console", lambda message: problems.append(message.text))
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.goto((tmp_path / "table.html").as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.get_by_role("button", name="F1 on validation").focus()
+    page.keyboard.press("Enter")
+    first = page.locator("tbody tr").first.locator("th bdi")
+    assert first.inner_text() == "compact"
+    page.keyboard.press("Enter")
+    assert first.inner_text() == "majority-class"
+    assert page.locator("tbody tr").last.locator("th bdi").inner_text() == "gabor/<b>"
+    page.close()
     assert problems == []

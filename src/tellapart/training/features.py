@@ -125,6 +125,11 @@ def weights_digest(net: Net, preprocessing: Preprocessing) -> str:
     return digest.hexdigest()
 
 
+def features_file(folder: Path, net: Net, preprocessing: Preprocessing) -> Path:
+    """Return where a network's features of a folder's pixels are kept: the name tells weights and preprocessing."""
+    return folder / f"features-{weights_digest(net, preprocessing)}.npy"
+
+
 def fit_head(
     features: NDArray[np.float32],
     labels: NDArray[np.int64],

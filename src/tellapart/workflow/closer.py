@@ -28,9 +28,9 @@ from ..progress import SILENT, Progress, Quiet
 from ..recipe import Recipe
 from ..report import write_report
 from ..run import Run
-from ..training.features import embed_pixels, weights_digest
+from ..training.features import embed_pixels, features_file
 from .learn import PREDICTED, learn
-from .own_pictures import STEP, OwnPictures, embedded, train_embeddings
+from .own_pictures import STEP, OwnPictures, embedded, own_embeddings, train_embeddings
 from .pictures import keep_thumbnails
 from .prepare import Prepared, prepare
 
@@ -76,7 +76,7 @@ def keep_near_training(
     wrong = surest_mistakes(predictions, most=NEAR_MISTAKES)
     known = train_embeddings(own, classifier, progress=progress)
     scale = held[np.linspace(0, len(held) - 1, min(SCALE, len(held))).astype(np.int64)]
-    usual = nearest(known, embedded(classifier, own.pixels, scale, threads=own.threads), k=1).distances[:, 0]
+    usual = nearest(known, own_embeddings(own, classifier, scale), k=1).distances[:, 0]
     train = own.splits.train
     found = find_near_training(
         known,
@@ -182,10 +182,10 @@ def label_free_features(
 ) -> NDArray[np.float32]:
     """Return features of pictures that no label has had a part in, float32 (n, at most 64)."""
     if run.recipe.training.transfer in ("features", "frozen"):
-        name = f"features-{weights_digest(classifier.net, classifier.preprocessing)}.npy"
+        file = features_file(own.folder, classifier.net, classifier.preprocessing)
         rows = embed_pixels(
-            classifier.net, own.pixels, classifier.preprocessing, cache=own.folder / name, progress=progress
-        )[used]
+            classifier.net, own.pixels, classifier.preprocessing, rows=used, cache=file, progress=progress
+        )
         return Components(_spread(rows)).project(rows)
     sample = extract(own.pixels[_spread(used)], "hog", jobs=usable_processors())
     components = Components(sample)

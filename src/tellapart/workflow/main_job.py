@@ -96,16 +96,19 @@ def train(
 
 
 def check_nets(recipe: Recipe, *, progress: Progress = SILENT) -> None:
-    """Find the recipe's networks and weights before anything is read.
+    """Find the recipe's device, networks and weights before anything is read.
 
     Raises:
+        RecipeError: there is no such device, or a network has no such option.
         UnknownNameError: there is no network of a name.
         ModelFileError: there are no such weights.
     """
     from ..nets import nets
     from ..nets.base import check_net
     from ..nets.weights.places import find_weights
+    from ..training.machine import choose_device
 
+    choose_device(recipe.training.device)
     for name in recipe.baselines:
         nets.get(name)
     if recipe.net.name != "auto":

@@ -17,7 +17,7 @@ from ..images.dataset import Dataset, Splits
 from ..images.split import from_ids
 from ..progress import SILENT, Progress
 from ..run import Run, whole
-from ..training.features import weights_digest
+from ..training.features import features_file, weights_digest
 from ..training.machine import tuned
 from .prepare import Prepared, check_same_pictures, open_run_source
 
@@ -83,6 +83,27 @@ def embedded(
     return out
 
 
+def own_embeddings(
+    own: OwnPictures, classifier: Classifier, positions: NDArray[np.int64], *, progress: Progress = SILENT
+) -> NDArray[np.float32]:
+    """Return the same of some of the run's own pictures; what transfer has kept of them already is not made twice."""
+    kept = _kept_features(own, classifier, positions)
+    return embedded(classifier, own.pixels, positions, threads=own.threads, progress=progress) if kept is None else kept
+
+
+def _kept_features(
+    own: OwnPictures, classifier: Classifier, positions: NDArray[np.int64]
+) -> NDArray[np.float32] | None:
+    """Return the rows of a pretrained body's features, where its file has them all: see ``features_file``."""
+    file = features_file(own.folder, classifier.net, classifier.preprocessing)
+    with contextlib.suppress(OSError, EOFError, ValueError):  # none, or damaged
+        features: NDArray[np.float32] = np.load(file, mmap_mode="r")
+        if features.ndim == 2 and len(features) == len(own.pixels):
+            rows: NDArray[np.float32] = features[positions]
+            return None if np.isnan(rows).any() else rows
+    return None
+
+
 def _length(classifier: Classifier, pixels: NDArray[np.uint8]) -> int:
     """Return how many numbers the network's last layer sees of a picture."""
     return int(classifier.embeddings(pixels[:1]).shape[1])
@@ -111,6 +132,8 @@ def train_embeddings(own: OwnPictures, classifier: Classifier, *, progress: Prog
     there, they are computed each time.
     """
     train = own.splits.train
+    if (features := _kept_features(own, classifier, train)) is not None:
+        return features
     digest = hashlib.blake2b(weights_digest(classifier.net, classifier.preprocessing).encode(), digest_size=12)
     digest.update(train.tobytes())
     file = own.folder / f"embeddings-{digest.hexdigest()}.npy"
