@@ -31,9 +31,9 @@ def main():
     parser.add_argument("--loader", choices=["pillow", "keras"], required=True)
     options = parser.parse_args()
     load = {"pillow": with_pillow, "keras": with_keras}[options.loader]
-    paths = sorted(options.folder.rglob("*.png"))
-    load(paths[0])  # what it imports is in the process's time, not in the decoding's
+    load(next(options.folder.rglob("*.png")))  # what it imports is in the process's time, not in the decoding's
     start = time.perf_counter()
+    paths = sorted(options.folder.rglob("*.png"))
     pictures = np.array([load(path) for path in paths])
     seconds = time.perf_counter() - start
     versions = {name: importlib.metadata.version(name) for name in dict.fromkeys([options.loader, "pillow", "numpy"])}

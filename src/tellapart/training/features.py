@@ -22,6 +22,7 @@ from ..nets.fusing import Embedding
 from ..progress import SILENT, Progress
 from ..run import whole
 from .machine import tuned
+from .optimizers import uncompiled
 
 PENALTIES = tuple(10.0**power for power in (-5, -4, -3, -2, -1))
 """L2 penalties on standardised features among which cross-validation chooses."""
@@ -169,14 +170,16 @@ def fit_head(
     accuracy: dict[float, float] = {}
     log_loss: dict[float, float] = {}
     with tuned(threads):
-        for penalty in PENALTIES if folds else ():
-            logits = torch.empty(len(labels), classes)
-            for fold in folds:
-                train, held = torch.from_numpy(fold.train), torch.from_numpy(fold.held_out)
-                weight, bias = _logistic(x[train], y[train], classes=classes, penalty=penalty)
-                logits[held] = x[held] @ weight.T + bias
-            accuracy[penalty] = float((logits.argmax(dim=1) == y).float().mean())
-            log_loss[penalty] = float(F.cross_entropy(logits, y))
+        logits = {penalty: torch.empty(len(labels), classes) for penalty in PENALTIES if folds}
+        for fold in folds:
+            train, held = torch.from_numpy(fold.train), torch.from_numpy(fold.held_out)
+            x_train, y_train, start = x[train], y[train], None
+            for penalty in sorted(logits, reverse=True):  # each from the last one's solution: it is near
+                weight, bias = start = _logistic(x_train, y_train, classes=classes, penalty=penalty, start=start)
+                logits[penalty][held] = x[held] @ weight.T + bias
+        for penalty, said in logits.items():
+            accuracy[penalty] = float((said.argmax(dim=1) == y).float().mean())
+            log_loss[penalty] = float(F.cross_entropy(said, y))
         # Shares right differ by a picture or two, which is chance; the log loss weighs how sure each answer is.
         best = min(log_loss, key=lambda penalty: (log_loss[penalty], -penalty), default=PENALTIES[len(PENALTIES) // 2])
         weight, bias = _logistic(x, y, classes=classes, penalty=best)
@@ -204,10 +207,12 @@ def set_head(net: Net, head: Head) -> None:
         dense[-1].bias.copy_(bias)
 
 
-def _logistic(x: Tensor, y: Tensor, *, classes: int, penalty: float) -> tuple[Tensor, Tensor]:
-    weight = torch.zeros(classes, x.shape[1], requires_grad=True)
-    bias = torch.zeros(classes, requires_grad=True)
-    optimizer = torch.optim.LBFGS(
+def _logistic(
+    x: Tensor, y: Tensor, *, classes: int, penalty: float, start: tuple[Tensor, Tensor] | None = None
+) -> tuple[Tensor, Tensor]:
+    zeros = torch.zeros(classes, x.shape[1]), torch.zeros(classes)
+    weight, bias = (tensor.clone().requires_grad_(True) for tensor in start or zeros)
+    optimizer = uncompiled(torch.optim.LBFGS)(
         [weight, bias], max_iter=100, history_size=10, line_search_fn="strong_wolfe", tolerance_change=1e-6
     )
 
@@ -217,5 +222,5 @@ def _logistic(x: Tensor, y: Tensor, *, classes: int, penalty: float) -> tuple[Te
         loss.backward()  # type: ignore[no-untyped-call]
         return loss
 
-    optimizer.step(closure)  # type: ignore[no-untyped-call]
+    optimizer.step(closure)
     return weight.detach(), bias.detach()

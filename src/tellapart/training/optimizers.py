@@ -47,18 +47,18 @@ def build_optimizer(
         rate = default_learning_rate(recipe.name, net)
     groups = _groups(net, rate=rate, decay=decay, rates=rates or {})
     if recipe.name == "adam":
-        return _uncompiled(torch.optim.Adam)(groups, lr=rate, fused=True)
+        return uncompiled(torch.optim.Adam)(groups, lr=rate, fused=True)
     if recipe.name == "adamw":
-        return _uncompiled(torch.optim.AdamW)(groups, lr=rate, fused=True)
+        return uncompiled(torch.optim.AdamW)(groups, lr=rate, fused=True)
     if recipe.name == "sgd":
         momentum = 0.9 if recipe.momentum is None else recipe.momentum
-        return _uncompiled(torch.optim.SGD)(groups, lr=rate, momentum=momentum, nesterov=momentum > 0, fused=True)
+        return uncompiled(torch.optim.SGD)(groups, lr=rate, momentum=momentum, nesterov=momentum > 0, fused=True)
     momentum = recipe.momentum or 0.0
-    return _uncompiled(torch.optim.RMSprop)(groups, lr=rate, alpha=0.9, eps=1e-7, momentum=momentum)
+    return uncompiled(torch.optim.RMSprop)(groups, lr=rate, alpha=0.9, eps=1e-7, momentum=momentum)
 
 
 @functools.cache
-def _uncompiled(kind: type[torch.optim.Optimizer]) -> Callable[..., torch.optim.Optimizer]:
+def uncompiled(kind: type[torch.optim.Optimizer]) -> Callable[..., torch.optim.Optimizer]:
     """Return the same optimiser without its hooks for torch's compiler.
 
     Each hook imports the compiler at its first call, 1.3 s that a training which does not compile waits for nothing.

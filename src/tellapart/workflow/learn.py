@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from ..classifier import Classifier, Description, two_sided
@@ -162,7 +163,7 @@ def logits_at(classifier: Classifier, pixels: NDArray[np.uint8], positions: NDAr
 def baseline_of(prepared: Prepared, net: str, *, share: float = 1.0) -> Prepared:
     """Return the same pictures with the recipe of a baseline: small, plain, and quick.
 
-    Pictures of more than 10,000 pixels are averaged down first.
+    Pictures of more than 10,000 values are averaged down first.
 
     Args:
         prepared: the run's own.
@@ -170,7 +171,7 @@ def baseline_of(prepared: Prepared, net: str, *, share: float = 1.0) -> Prepared
         share: of its usual epochs, where time is short; one at least.
     """
     height, width, channels = prepared.pixels.shape[1:]
-    factor = max(1, int(np.ceil(np.sqrt(height * width / 10_000))))
+    factor = max(1, int(np.ceil(np.sqrt(height * width * channels / 10_000))))
     pixels = shrunk(prepared.pixels, prepared.splits, factor=factor) if factor > 1 else prepared.pixels
     data = prepared.recipe.data.model_copy(update={"image_size": pixels.shape[1:3], "channels": channels})
     recipe = Recipe.make(
@@ -214,9 +215,9 @@ def shrunk(pixels: NDArray[np.uint8], splits: Splits, *, factor: int) -> NDArray
     for positions in splits.values():
         for start in range(0, len(positions), 256):
             some = positions[start : start + 256]
-            part = pixels[some, : height * factor, : width * factor].astype(np.float32)
-            blocks = part.reshape(len(some), height, factor, width, factor, channels)
-            out[some] = np.rint(blocks.mean(axis=(2, 4))).astype(np.uint8)
+            part = torch.from_numpy(pixels[some]).permute(0, 3, 1, 2).float()
+            blocks = F.avg_pool2d(part, factor).round().to(torch.uint8)
+            out[some] = blocks.permute(0, 2, 3, 1).numpy()
     return out
 
 
