@@ -216,11 +216,11 @@ def _logistic(
         [weight, bias], max_iter=100, history_size=10, line_search_fn="strong_wolfe", tolerance_change=1e-6
     )
 
-    def closure() -> Tensor:
+    def closure() -> float:
         optimizer.zero_grad()
         loss = F.cross_entropy(x @ weight.T + bias, y) + penalty * weight.square().sum()
         loss.backward()  # type: ignore[no-untyped-call]
-        return loss
+        return float(loss)
 
     optimizer.step(closure)
     return weight.detach(), bias.detach()
