@@ -82,8 +82,9 @@ def _can(contents: Contents) -> Iterator[Markup]:
         yield Markup("If every class counted alike, it would be {}.").format(measured(balanced))
     if contents.main == "test" and "validation" in contents.evaluations:
         other = contents.evaluations["validation"]
-        yield Markup("On the {} that chose its best epoch it has {}.").format(
-            counted(other.count, "validation picture"), measured(other["accuracy"])
+        part = "" if _by_features(contents) else " that chose its best epoch"
+        yield Markup("On the {}{} it has {}.").format(
+            counted(other.count, "validation picture"), part, measured(other["accuracy"])
         )
 
 
@@ -228,15 +229,25 @@ def _data(contents: Contents) -> Iterator[Markup]:
         yield Markup("No picture stands in more than one split.")
 
 
+def _by_features(contents: Contents) -> bool:
+    """Say whether the network saw each picture once, so that there were no epochs."""
+    return bool(contents.recipe.get("training", {}).get("transfer") == "features")
+
+
 def _trained(contents: Contents) -> Iterator[Markup]:
     training = contents.training
     if not training:
         return
     net = contents.recipe.get("net", {}).get("name", "")
-    yield Markup("The network {} was trained for {} in {}; epoch {} was the best on the validation pictures.").format(
-        name(net), counted(training.get("epochs", 0), "epoch"), duration(float(training.get("seconds", 0.0))),
-        training.get("best_epoch", "–"),
-    )  # fmt: skip
+    taken = duration(float(training.get("seconds", 0.0)))
+    if _by_features(contents):
+        yield Markup("The network {} had its weights already; its last layer was learnt in {}.").format(
+            name(net), taken
+        )
+    else:
+        yield Markup("The network {} was trained for {} in {}; {} was the best on the validation pictures.").format(
+            name(net), counted(training.get("epochs", 0), "epoch"), taken, f"epoch {training.get('best_epoch', '–')}"
+        )
     reasons = {
         "early stopping": "It stopped early, as it had not become better for a while.",
         "interrupted": "It was interrupted before its last epoch.",

@@ -31,8 +31,8 @@ from ..training.loop import finish, seeded_net
 from ..training.machine import available_memory, choose_device, tuned
 from ..version import __version__
 from .learning_rate import with_found_rate
+from .novelty import learn_novelty
 from .prepare import Prepared
-from .strangers import learn_novelty
 from .together import Team
 
 FLOATS_A_PIXEL = 400
