@@ -25,6 +25,25 @@ def test_the_page_is_what_the_generator_writes(name):
     assert page == written, f"docs/{name}.md is out of date: run python -m docs.make"
 
 
+def test_what_the_page_says_of_pictures_is_what_the_network_says():
+    from tellapart.workflow.classification import SAMPLES
+
+    named = runpy.run_path(str(DOCS / "make" / "named.py"))
+    assert set(named["PICTURES"]) == set(SAMPLES) - {"cat"}
+    page = (DOCS / "published-nets.md").read_text(encoding="utf-8")
+    said = re.findall(r"^\| (\w+) \| [^|]+ \| (.+) \| [^|]+ \|$", page.split(named["BEGIN"])[1], re.MULTILINE)
+    (_, *said), found = said, list(named["rows"]())
+    assert [name for name, _ in said] == [name for name, _ in found]
+    for (name, cells), (_, ranking) in zip(said, found, strict=True):
+        for cell, (label, share) in zip(cells.split(" | "), ranking, strict=True):
+            spoken, percent = cell.rsplit(" ", 1)
+            assert spoken == label, name
+            assert abs(int(percent.rstrip("%")) - 100 * share) < 1, name  # another machine may round the other way
+        right = named["PICTURES"][name].classes
+        if right:
+            assert bool({label for label, _ in ranking} & set(right)) == (name not in named["MISSED"]), name
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_option_of_a_verb_has_a_row(verb):
     page = (DOCS / "cli.md").read_text(encoding="utf-8")

@@ -314,3 +314,18 @@ def test_a_note_is_kept_for_a_thousand_pictures_at_most(tmp_path):
     assert found.notes["scaled"] == list(range(1, 1001))
     assert found.problems == {0: "worn out: 笔"}
     assert json.loads((found.folder / "notes.json").read_text(encoding="utf-8"))["problems"] == {"0": "worn out: 笔"}
+
+
+def test_whether_pixels_lie_there_is_known_without_reading_any(pictures, tmp_path):
+    dataset, where = open_dataset(pictures), tmp_path / "cache"
+    assert not cache.is_cached(dataset, SPEC, folder=where)
+    read(pictures, where)
+    assert cache.is_cached(dataset, SPEC, folder=where)
+    assert not cache.is_cached(dataset, Preprocessing(image_size=(5, 4), channels=1), folder=where)
+
+
+def test_the_free_disk_is_that_of_the_nearest_folder_there_is(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: seen.append(place) or type("Usage", (), {"free": 7}))
+    assert cache.free_bytes(tmp_path / "not" / "there" / "yet") == 7
+    assert seen == [tmp_path]

@@ -7,7 +7,8 @@ from tellapart.errors import RecipeError
 from tellapart.images.facts import FACTS
 from tellapart.recipe import AUGMENTATIONS, DataRecipe, NetRecipe, Recipe
 from tellapart.training import choose
-from tellapart.training.choose import Choice, choose_data, choose_start, choose_training, preprocessing_of
+from tellapart.training.choose import Choice, choose_data, choose_training, preprocessing_of
+from tellapart.training.start import BACKBONE, Leaning, choose_start
 
 
 def facts(n=50, *, width=40, height=30, colour=0.0) -> np.ndarray:
@@ -16,68 +17,24 @@ def facts(n=50, *, width=40, height=30, colour=0.0) -> np.ndarray:
     return rows
 
 
+LEANINGS = {
+    "writing": Leaning("scratch", "x"), "mixed": Leaning("scratch", "x"), "photographs": Leaning("pretrained", "x"),
+}  # fmt: skip
+
+
 def decided(choices: list[Choice]) -> dict[str, object]:
     return {choice.field: choice.value for choice in choices}
 
 
-def start(kind="writing", **sections):
-    return choose_start(Recipe.make(**sections), kind=kind)
-
-
-# Where to start
-
-
-@pytest.mark.parametrize("kind", ["writing", "mixed"])
-def test_writing_is_learnt_from_scratch(kind):
-    recipe, choices = start(kind)
-    assert (recipe.net.name, recipe.net.weights, recipe.training.transfer) == ("compact", "none", "none")
-    assert [str(choice) for choice in choices] == [
-        f"net.name = compact: the pictures are {kind}, which a small network learns from scratch"
-    ]
-
-
-def test_photographs_are_looked_at_by_a_network_that_knows_photographs():
-    recipe, choices = start("photographs")
-    assert (recipe.net.name, recipe.net.weights) == (choose.BACKBONE, "imagenet")
-    assert recipe.training.transfer == "features"
-    assert decided(choices) == {"net.name": choose.BACKBONE, "training.transfer": "features"}
-    assert "ImageNet" in choices[0].reason
-
-
-@pytest.mark.parametrize(
-    "sections",
-    [
-        {"training": {"epochs": 3}}, {"training": {"optimizer": {"name": "sgd"}}}, {"net": {"weights": "none"}},
-        {"data": {"channels": 1}}, {"data": {"image_size": (64, 64)}}, {"net": {"sigmoid": True}},
-        {"training": {"transfer": "none"}}, {"training": {"class_weights": "balanced"}},
-    ],
-)  # fmt: skip
-def test_photographs_with_wishes_that_only_epochs_grant_are_learnt_from_scratch(sections):
-    recipe, _ = start("photographs", **sections)
-    assert (recipe.net.name, recipe.training.transfer) == ("compact", "none")
-
-
-def test_what_the_recipe_says_is_not_decided():
-    recipe, choices = start("photographs", net={"name": "convnet16", "weights": "none"}, training={"transfer": "none"})
-    assert (recipe.net.name, recipe.net.weights, recipe.training.transfer) == ("convnet16", "none", "none")
-    assert choices == []
-    recipe, _ = start("writing", training={"transfer": "features"})
-    assert (recipe.net.name, recipe.net.weights) == (choose.BACKBONE, "imagenet")
-
-
-def test_a_second_look_decides_nothing_more():
-    for kind in ("writing", "photographs"):
-        once, _ = start(kind)
-        twice, choices = choose_start(once, kind=kind)
-        assert twice == once
-        assert choices == []
+def started(kind="writing", **sections):
+    return choose_start(Recipe.make(**sections), leaning=LEANINGS[kind])[0]
 
 
 # Size, channels, resizing
 
 
 def data(recipe=None, rows=None, kind="writing"):
-    recipe, _ = choose_start(recipe or Recipe(), kind=kind)
+    recipe, _ = choose_start(recipe or Recipe(), leaning=LEANINGS[kind])
     return choose_data(recipe, facts() if rows is None else rows, kind=kind)
 
 
@@ -152,7 +109,7 @@ def test_the_mean_and_deviation_of_the_pictures():
 
 def test_published_weights_bring_their_own():
     plain = DataRecipe(image_size=(64, 64), channels=3, resize="crop", resample="bilinear")
-    spec = preprocessing_of(plain, net=NetRecipe(name=choose.BACKBONE, weights="imagenet"))
+    spec = preprocessing_of(plain, net=NetRecipe(name=BACKBONE, weights="imagenet"))
     assert spec.mean == pytest.approx([127 / 255] * 3, abs=1e-3)
     assert (
         len(
@@ -168,7 +125,7 @@ def test_published_weights_bring_their_own():
 
 
 def training(kind="writing", pictures=5000, classes=10, **sections):
-    recipe, _ = choose_start(Recipe.make(**sections), kind=kind)
+    recipe = started(kind, **sections)
     recipe = recipe.changed(data={"image_size": (32, 32), "channels": 1, "resize": "stretch", "resample": "bilinear"})
     return choose_training(recipe, kind=kind, pictures=pictures, classes=classes)
 

@@ -122,6 +122,20 @@ def cache_folder() -> Path:
     return Path(base) / "tellapart"
 
 
+def free_bytes(folder: Path | None = None) -> int:
+    """Return the free bytes of the disk where caches lie, or will lie."""
+    place = (folder or cache_folder()).absolute()
+    while not place.exists():
+        place = place.parent
+    return shutil.disk_usage(place).free
+
+
+def is_cached(dataset: Dataset, preprocessing: Preprocessing, *, folder: Path | None = None) -> bool:
+    """Return whether ``scan`` would find its pixels."""
+    images = dataset.images.with_background(preprocessing.background)
+    return ((folder or cache_folder()) / _key(images, preprocessing) / "notes.json").exists()
+
+
 def prune(parent: Path, *, keep: Path, limit_bytes: int = 20 * 2**30) -> None:
     """Remove the pixel caches that were used longest ago until the rest fits in ``limit_bytes``."""
     used = {}

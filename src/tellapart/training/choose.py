@@ -13,12 +13,9 @@ from ..images.parallel import usable_processors
 from ..images.preprocessing import Preprocessing
 from ..nets import Net, build_net, nets
 from ..nets.weights import expected_pixels
-from ..recipe import AUGMENTATIONS, LOOP_SETTINGS, AugmentRecipe, DataRecipe, NetRecipe, Recipe, TrainingRecipe
+from ..recipe import AUGMENTATIONS, AugmentRecipe, DataRecipe, NetRecipe, Recipe
 from .machine import choose_device, fast_precision
 from .optimizers import DEFAULT_WEIGHT_DECAY, default_learning_rate
-
-BACKBONE = "efficientnet_lite0"
-"""The network whose ImageNet weights come with the installation."""
 
 PRETRAINED = ("features", "frozen", "finetune")
 """The ways of transfer that start from published weights."""
@@ -61,49 +58,6 @@ class Choice:
     def to_dict(self) -> dict[str, Any]:
         """Return it for JSON."""
         return {"field": self.field, "value": _shown(self.value), "reason": self.reason}
-
-
-def choose_start(recipe: Recipe, *, kind: str) -> tuple[Recipe, list[Choice]]:
-    """Decide the network and whether it starts from published weights.
-
-    Args:
-        recipe: as given.
-        kind: what the pictures are: "photographs", "writing" or "mixed".
-
-    Returns:
-        the recipe with net.name, net.weights and training.transfer set, and the decisions.
-    """
-    name, weights, transfer = recipe.net.name, recipe.net.weights, recipe.training.transfer
-    choices: list[Choice] = []
-    whole = all(
-        getattr(recipe.training, field) == TrainingRecipe.model_fields[field].default for field in LOOP_SETTINGS
-    )
-    fits = recipe.data.channels in (None, 3) and recipe.data.image_size is None and not recipe.net.sigmoid
-    if name == "auto":
-        unsaid = transfer is None and weights != "none" and kind == "photographs" and whole and fits
-        name = BACKBONE if unsaid or transfer in PRETRAINED else "compact"
-        choices.append(Choice("net.name", name, _why(name, kind, chosen=unsaid, open_=whole and fits)))
-    if nets.get(name).published is None and transfer in PRETRAINED:
-        raise RecipeError(f"transfer = {transfer!r} needs a network with published weights, {name!r} has none")
-    if transfer is None:
-        transfer = "features" if nets.get(name).published and weights != "none" and whole else "none"
-        if transfer == "features":
-            reason = "it has published weights, and seeing each picture once is quick"
-            choices.append(Choice("training.transfer", transfer, reason))
-    if weights == "none" and transfer in PRETRAINED:
-        raise RecipeError(f"weights = 'none' contradicts transfer = {transfer!r}: drop one of them")
-    if weights is None:
-        weights = "imagenet" if transfer in PRETRAINED else "none"
-    return recipe.changed(net={"name": name, "weights": weights}, training={"transfer": transfer}), choices
-
-
-def _why(name: str, kind: str, *, chosen: bool, open_: bool) -> str:
-    if name == BACKBONE:
-        seen = f"the pictures are {kind}" if chosen else "the recipe asks for transfer"
-        return f"{seen}: a network trained on ImageNet's photographs knows what to look for"
-    if kind == "photographs" and not open_:
-        return "the recipe asks for a training from scratch"
-    return f"the pictures are {kind}, which a small network learns from scratch"
 
 
 def choose_data(recipe: Recipe, facts: NDArray[np.void], *, kind: str) -> tuple[DataRecipe, list[Choice]]:

@@ -72,7 +72,7 @@ def embed_pixels(
         progress: is told of each batch.
     """
     rows = np.arange(len(pixels)) if rows is None else rows
-    features = None if cache is None else _kept(cache, len(pixels))
+    features = None if cache is None else kept_features(cache, len(pixels))
     missing = rows if features is None else rows[np.isnan(features[rows, 0])]
     if len(missing):
         fresh = _embed(net, pixels, preprocessing, rows=missing, threads=threads, progress=progress)
@@ -80,9 +80,7 @@ def embed_pixels(
             features = np.full((len(pixels), fresh.shape[1]), np.nan, dtype=np.float32)
         features[missing] = fresh
         if cache is not None:
-            cache.parent.mkdir(parents=True, exist_ok=True)
-            with whole(cache) as beside, beside.open("wb") as file:
-                np.save(file, features)
+            keep_features(cache, features)
     return np.zeros((0, 0), dtype=np.float32) if features is None else features[rows]
 
 
@@ -107,13 +105,20 @@ def _embed(
     return np.concatenate(found)
 
 
-def _kept(cache: Path, n: int) -> NDArray[np.float32] | None:
-    """Return the features that a file keeps, not numbers where none was computed; None where there is no such file."""
+def kept_features(file: Path, n: int) -> NDArray[np.float32] | None:
+    """Return the features (n, D) that a file keeps, not numbers where none was computed; None where there are none."""
     try:
-        features: NDArray[np.float32] = np.load(cache)
+        features: NDArray[np.float32] = np.load(file)
     except (OSError, EOFError, ValueError):
         return None
     return features if features.ndim == 2 and len(features) == n and features.shape[1] else None
+
+
+def keep_features(file: Path, features: NDArray[np.float32]) -> None:
+    """Write features to a file, whole or not at all; not numbers stand for pictures that were not looked at."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with whole(file) as beside, beside.open("wb") as opened:
+        np.save(opened, features)
 
 
 def weights_digest(net: Net, preprocessing: Preprocessing) -> str:
@@ -220,7 +225,7 @@ def _logistic(
         optimizer.zero_grad()
         loss = F.cross_entropy(x @ weight.T + bias, y) + penalty * weight.square().sum()
         loss.backward()  # type: ignore[no-untyped-call]
-        return float(loss)
+        return float(loss.detach())
 
     optimizer.step(closure)
     return weight.detach(), bias.detach()

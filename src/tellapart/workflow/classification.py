@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..classifier import Answer, Classifier, Description, as_pixels
 from ..errors import RecipeError, SourceNotFoundError
 from ..images.preprocessing import Preprocessing
@@ -14,8 +17,12 @@ from ..progress import SILENT, Progress
 from ..training.machine import tuned
 from ..version import __version__
 
-SAMPLES = ("astronaut", "camera", "cat", "chelsea", "coffee", "coins", "horse", "moon", "rocket")
-"""Pictures that come with scikit-image, by name."""
+SAMPLES = (
+    "astronaut", "brick", "camera", "cat", "cell", "chelsea", "clock", "coffee", "coins", "grass", "gravel", "horse",
+    "hubble_deep_field", "immunohistochemistry", "logo", "microaneurysms", "moon", "page", "retina", "rocket",
+    "stereo_motorcycle", "text",
+)  # fmt: skip
+"""Pictures that come with scikit-image and need no download, by name."""
 
 
 def imagenet_classifier(name: str, *, offline: bool = False, progress: Progress = SILENT) -> Classifier:
@@ -95,9 +102,21 @@ def _bytes_of(picture: str | Path) -> object:
     if Path(picture).is_file():
         return Path(picture)
     if str(picture) in SAMPLES:
-        import skimage.data
-
-        return getattr(skimage.data, str(picture))()
+        return sample(str(picture))
     raise SourceNotFoundError(
         f"there is no picture at {str(picture)!r}: give a file, or one of scikit-image's: {', '.join(SAMPLES)}"
     )
+
+
+def sample(name: str) -> NDArray[np.uint8]:
+    """Return one of scikit-image's pictures, uint8 (H, W) or (H, W, 3 or 4); of two for both eyes the left one.
+
+    Example:
+        >>> sample("horse").dtype, sample("stereo_motorcycle").shape
+        (dtype('uint8'), (500, 741, 3))
+    """
+    import skimage.data
+
+    picture = getattr(skimage.data, name)()
+    pixels = np.asarray(picture[0] if isinstance(picture, tuple) else picture)
+    return 255 * pixels.astype(np.uint8) if pixels.dtype == bool else pixels

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..images.audit import Audit, audit, guess_kind, repeats_of
+from ..images.audit import Audit, audit, repeats_of
 from ..images.cache import scan
 from ..images.preprocessing import Preprocessing
 from ..images.split import split
@@ -45,16 +45,16 @@ def inspect_pictures(
         >>> found.pictures
         1797
     """
-    from ..training import choose
-
     recipe = recipe or Recipe()
     if source is not None:
         recipe = recipe.changed(data={"source": str(source)})
     dataset = open_source(recipe.data)
-    kind = guess_kind(sample_facts(dataset)).name
-    recipe, _ = choose.choose_start(recipe, kind=kind)
-    data, _ = choose.choose_data(recipe, sample_facts(dataset), kind=kind)
-    scanned = scan(dataset, worth_keeping(choose.preprocessing_of(data), len(dataset)), progress=progress)
+    facts = sample_facts(dataset)
+    from ..training.choose import preprocessing_of  # torch: not before the pictures are known to be there
+    from .start import begin
+
+    spec = preprocessing_of(begin(recipe, dataset, facts).recipe.data)
+    scanned = scan(dataset, worth_keeping(spec, len(dataset)), progress=progress)
     given = None if dataset.given_split is None else split(dataset, validation_fraction=0, test_fraction=0)
     repeats = repeats_of(dataset, scanned, progress=progress)
     return audit(dataset, splits=given, scan=scanned, repeats=repeats)

@@ -26,7 +26,7 @@ from ..run import Run
 from ..training import Pictures, Task, fit
 from ..training.devices import on_device
 from ..training.estimate import in_words, seconds_an_epoch
-from ..training.features import embed_pixels, features_file, fit_head, set_head
+from ..training.features import embed_pixels, features_file, fit_head, kept_features, set_head
 from ..training.loop import finish, seeded_net
 from ..training.machine import available_memory, choose_device, tuned
 from ..version import __version__
@@ -250,7 +250,8 @@ def _learn_head(
 ) -> tuple[dict[str, object], dict[str, Predictions], NDArray[np.float32]]:
     """Learn the last layer; what it says comes from the features, so that no picture is seen twice."""
     started = time.perf_counter()
-    cached = features_file(prepared.pixel_file.parent, net, prepared.preprocessing).exists()
+    kept = kept_features(features_file(prepared.pixel_file.parent, net, prepared.preprocessing), len(prepared.pixels))
+    cached = kept is not None and not np.isnan(kept[:, 0]).any()
     features = _set_learnt_head(net, prepared, progress=progress)
     with torch.inference_mode():
         predictions = predict_splits(

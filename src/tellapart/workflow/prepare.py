@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import ClassMismatchError, DataError, LeakError, RecipeError, RunCorruptError
 from ..images import open_dataset
-from ..images.audit import Audit, audit, drop_leaks, guess_kind, repeats_of
+from ..images.audit import Audit, audit, drop_leaks, repeats_of
 from ..images.cache import Scan, scan
 from ..images.dataset import BLOCK, Dataset, Splits
 from ..images.facts import FACTS, facts_of
@@ -86,13 +86,12 @@ def prepare(run: Run, dataset: Dataset, *, progress: Progress = SILENT) -> Prepa
         DataError: unreadable pictures that cannot be left out, or pictures that changed since the run began.
         LeakError: pictures stand in two splits, and the recipe does not say what to do about it.
     """
-    from ..training import choose  # torch: not before the pictures are known to be there
-
     facts = sample_facts(dataset)
-    recipe, choices = choose.choose_start(run.recipe, kind=guess_kind(facts).name)
-    data, more = choose.choose_data(recipe, facts, kind=guess_kind(facts).name)
-    recipe, choices = recipe.changed(data=data.model_dump()), [*choices, *more]
+    from ..training import choose  # torch: not before the pictures are known to be there
+    from .start import begin, settle
 
+    start = begin(run.recipe, dataset, facts)
+    data = start.recipe.data
     scanned = scan(dataset, choose.preprocessing_of(data), progress=progress)
     check_same_pictures(run, dataset, scanned)
     readable = readable_pictures(dataset, scanned, strict=data.strict)
@@ -106,14 +105,15 @@ def prepare(run: Run, dataset: Dataset, *, progress: Progress = SILENT) -> Prepa
     check_all_train(dataset, splits)
     say_findings(dataset, found, progress=progress)
 
+    start, scanned = settle(start, dataset, splits.train, scanned, progress=progress)
     recipe, more = choose.choose_training(
-        recipe, kind=found.kind.name, pictures=len(splits.train), classes=len(dataset.class_names)
+        start.recipe, kind=found.kind.name, pictures=len(splits.train), classes=len(dataset.class_names)
     )
-    choices += more
+    choices = [*start.choices, *more]
     for choice in choices:
         progress.say(str(choice))
     sample = scanned.pixels[splits.train[:: max(1, len(splits.train) // 1000)]]
-    preprocessing = choose.preprocessing_of(data, pixels=sample, net=recipe.net)
+    preprocessing = choose.preprocessing_of(recipe.data, pixels=sample, net=recipe.net)
     if run.has("splits.json"):  # what was dropped from them cannot be found a second time
         leaks = run.load("leaks")
     else:

@@ -1,0 +1,215 @@
+"""Where a training starts, from a network that has seen ImageNet or from nothing, and why."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import RecipeError
+from ..nets import nets
+from ..recipe import LOOP_SETTINGS, Recipe, TrainingRecipe
+from .choose import GREY_BELOW, PRETRAINED, Choice
+
+BACKBONE = "efficientnet_lite0"
+"""The network whose ImageNet weights come with the installation."""
+
+LEAST_SIDE = {"photographs": 16, "mixed": 32}
+"""Pixels of the short side below which enlarging a picture for a pretrained network shows it blur alone."""
+
+LARGE_SIDE = 128
+"""Pixels of the short side from which photographs are the kind of picture that a pretrained network has seen."""
+
+SMALL_SIDE = 96
+MANY = 20_000
+"""So many pictures of a short side below ``SMALL_SIDE`` teach a network of their own, in minutes."""
+
+FEW = 60
+"""Pictures below which a cross-validated probe says nothing."""
+
+DISK_SHARE = 0.5
+"""Of the free disk that resized pictures may take."""
+
+WORTH = 0.8
+"""The log loss on a pretrained network's features has to stay below this share of that on plain edges and of chance."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Leaning:
+    """Where a training had better start.
+
+    Attributes:
+        start: "pretrained", "scratch", or "doubtful" where only a probe can tell.
+        reason: why, in a clause.
+    """
+
+    start: Literal["pretrained", "scratch", "doubtful"]
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Probed:
+    """How well some training pictures are told apart, cross-validated on them, by logistic regression.
+
+    Attributes:
+        pictures: how many.
+        accuracy: the share right on the pretrained network's features, 0 to 1.
+        log_loss: likewise the cross-entropy, in nats.
+        plain_accuracy: on histograms of oriented gradients, which know edges and nothing of the world.
+        plain_log_loss: likewise.
+        chance_log_loss: likewise of always saying how frequent each class is.
+    """
+
+    pictures: int
+    accuracy: float
+    log_loss: float
+    plain_accuracy: float
+    plain_log_loss: float
+    chance_log_loss: float
+
+    @property
+    def knows(self) -> bool:
+        """Whether the pretrained network's features are clearly better than plain edges, and than knowing nothing."""
+        return self.log_loss < WORTH * min(self.plain_log_loss, self.chance_log_loss)
+
+    def __str__(self) -> str:
+        return (
+            f"cross-validated on {self.pictures} training pictures, its features have {self.accuracy:.1%} right (log "
+            f"loss {self.log_loss:.3f}), plain edges {self.plain_accuracy:.1%} ({self.plain_log_loss:.3f})"
+        )
+
+
+def lean(
+    facts: NDArray[np.void], *, kind: str, pictures: int, needed_bytes: int = 0, free_bytes: int | None = None
+) -> Leaning:
+    """Say where a training had better start by what the pictures are; no label is looked at.
+
+    Args:
+        facts: rows of FACTS of some of them, all readable.
+        kind: "photographs", "writing" or "mixed".
+        pictures: how many there are in all.
+        needed_bytes: what they would take on the disk at the size of the pretrained network.
+        free_bytes: of that disk; None where it is not known.
+
+    Example:
+        >>> from tellapart.images.facts import FACTS
+        >>> rows = np.zeros(10, dtype=FACTS)
+        >>> rows["width"], rows["height"], rows["colour"] = 320, 240, 30
+        >>> lean(rows, kind="photographs", pictures=2000).start
+        'pretrained'
+        >>> lean(rows, kind="photographs", pictures=10**6, needed_bytes=150 * 10**9, free_bytes=64 * 10**9).start
+        'scratch'
+    """
+    side = int(np.median(np.minimum(facts["width"], facts["height"])))
+    grey = float((facts["colour"] < GREY_BELOW).mean()) > 0.99
+    if kind == "writing":
+        return Leaning("scratch", f"the pictures are {kind}, which a small network learns from scratch")
+    if side < LEAST_SIDE[kind]:
+        return Leaning("scratch", f"pictures of {side} pixels have little to show to a network made for large ones")
+    if side < SMALL_SIDE and pictures >= MANY:
+        return Leaning("scratch", f"{pictures:,} small pictures are enough to teach a network of their own")
+    if free_bytes is not None and needed_bytes > DISK_SHARE * free_bytes:
+        return Leaning(
+            "scratch",
+            f"{pictures:,} pictures at the size of a pretrained network would take {needed_bytes / 1e9:,.1f} GB of "
+            f"disk, and {free_bytes / 1e9:,.1f} GB are free",
+        )
+    if kind == "photographs" and side >= LARGE_SIDE and not grey:
+        return seen_before(kind)
+    what = f"{'grey ' if grey else ''}photographs of {side} pixels" if kind == "photographs" else "of no clear kind"
+    if pictures < FEW:
+        return without_probe(kind)
+    return Leaning("doubtful", f"the pictures are {what}")
+
+
+def seen_before(kind: str) -> Leaning:
+    """Return the leaning for pictures such as ImageNet's."""
+    return Leaning("pretrained", f"the pictures are {kind}: a network trained on ImageNet's knows what to look for")
+
+
+def without_probe(kind: str) -> Leaning:
+    """Return the leaning where there are too few training pictures to tell."""
+    if kind == "photographs":
+        return seen_before(kind)
+    return Leaning("scratch", f"the pictures are {kind}, and too few to try a pretrained network on them")
+
+
+def decide(leaning: Leaning, probed: Probed | None, *, kind: str) -> Leaning:
+    """Turn a doubtful leaning into a decision.
+
+    Args:
+        leaning: doubtful.
+        probed: what the probe found; None where there were too few training pictures of each class for one.
+        kind: "photographs" or "mixed".
+
+    Example:
+        >>> small = Leaning("doubtful", "the pictures are photographs of 48 pixels")
+        >>> decide(small, Probed(320, 0.9, 0.3, 0.6, 0.7, 0.69), kind="photographs").start
+        'pretrained'
+        >>> decide(small, Probed(320, 0.6, 0.68, 0.6, 0.7, 0.69), kind="photographs").start
+        'scratch'
+    """
+    if probed is None:
+        return without_probe(kind)
+    if probed.knows:
+        return Leaning("pretrained", f"{leaning.reason}, and a pretrained network knows them: {probed}")
+    return Leaning("scratch", f"{leaning.reason}, and a pretrained network knows little of them: {probed}")
+
+
+def is_open(recipe: Recipe) -> bool:
+    """Return whether a recipe leaves open where the training starts, and nothing in it speaks against transfer."""
+    return recipe.net.name == "auto" and recipe.training.transfer is None and _allows_features(recipe)
+
+
+def _allows_features(recipe: Recipe) -> bool:
+    """Return whether all that a recipe says can be had where each picture is seen once."""
+    fits = recipe.data.channels in (None, 3) and recipe.data.image_size is None and not recipe.net.sigmoid
+    return fits and recipe.net.weights != "none" and _epochs_unasked(recipe)
+
+
+def _epochs_unasked(recipe: Recipe) -> bool:
+    return all(getattr(recipe.training, field) == TrainingRecipe.model_fields[field].default for field in LOOP_SETTINGS)
+
+
+def choose_start(recipe: Recipe, *, leaning: Leaning) -> tuple[Recipe, list[Choice]]:
+    """Decide the network and whether it starts from published weights.
+
+    Args:
+        recipe: as given.
+        leaning: what the pictures or a probe say; a doubtful one counts as from scratch.
+
+    Returns:
+        the recipe with net.name, net.weights and training.transfer set, and the decisions.
+
+    Raises:
+        RecipeError: transfer is asked for, with a network or with weights that do not allow it.
+    """
+    name, weights, transfer = recipe.net.name, recipe.net.weights, recipe.training.transfer
+    choices: list[Choice] = []
+    if name == "auto":
+        unsaid = is_open(recipe) and leaning.start == "pretrained"
+        name = BACKBONE if unsaid or transfer in PRETRAINED else "compact"
+        choices.append(Choice("net.name", name, _why(recipe, leaning)))
+    if nets.get(name).published is None and transfer in PRETRAINED:
+        raise RecipeError(f"transfer = {transfer!r} needs a network with published weights, {name!r} has none")
+    if transfer is None:
+        known = nets.get(name).published is not None and weights != "none"
+        transfer = "features" if known and _epochs_unasked(recipe) else "none"
+        if transfer == "features":
+            reason = "it has published weights, and seeing each picture once is quick"
+            choices.append(Choice("training.transfer", transfer, reason))
+    if weights == "none" and transfer in PRETRAINED:
+        raise RecipeError(f"weights = 'none' contradicts transfer = {transfer!r}: drop one of them")
+    if weights is None:
+        weights = "imagenet" if transfer in PRETRAINED else "none"
+    return recipe.changed(net={"name": name, "weights": weights}, training={"transfer": transfer}), choices
+
+
+def _why(recipe: Recipe, leaning: Leaning) -> str:
+    if recipe.training.transfer in PRETRAINED:
+        return "the recipe asks for transfer: a network trained on ImageNet's photographs knows what to look for"
+    if leaning.start != "scratch" and not is_open(recipe):
+        return "the recipe asks for a training from scratch"
+    return leaning.reason

@@ -1,0 +1,95 @@
+"""Where a run starts: decided by what the pictures are and, in doubt, by a probe of some that train."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..images.audit import guess_kind
+from ..images.cache import Scan, free_bytes, is_cached, scan
+from ..images.dataset import Dataset
+from ..progress import SILENT, Progress
+from ..recipe import Recipe
+from ..training.choose import Choice, choose_data, preprocessing_of
+from ..training.start import Leaning, choose_start, decide, is_open, lean
+from .probe import probe
+
+
+@dataclasses.dataclass(frozen=True)
+class Start:
+    """Network, weights, and size of the pictures.
+
+    Attributes:
+        given: the recipe as it was given.
+        recipe: the same with net and data decided.
+        choices: the decisions.
+        facts: rows of FACTS of some pictures, by which it was decided.
+        leaning: what they say; one that is doubtful counts as from scratch for the time being.
+    """
+
+    given: Recipe
+    recipe: Recipe
+    choices: list[Choice]
+    facts: NDArray[np.void]
+    leaning: Leaning
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether a probe has to decide."""
+        return self.leaning.start == "doubtful" and is_open(self.given)
+
+
+def begin(recipe: Recipe, dataset: Dataset, facts: NDArray[np.void]) -> Start:
+    """Decide where to start by what the pictures are.
+
+    Args:
+        recipe: as given, or a resumed run's, in which nothing is open.
+        dataset: all pictures.
+        facts: of some of them.
+    """
+    kind, pictures = guess_kind(facts).name, len(dataset)
+    leaning = lean(facts, kind=kind, pictures=pictures)
+    if leaning.start != "scratch" and is_open(recipe):
+        spec = preprocessing_of(_decided(recipe, facts, Leaning("pretrained", "")).recipe.data)
+        needed, free = pictures * int(np.prod(spec.image_size)) * spec.channels, free_bytes()
+        leaning = lean(facts, kind=kind, pictures=pictures, needed_bytes=needed, free_bytes=free)
+        if leaning.start == "scratch" and is_cached(dataset, spec):  # what lies there already needs no room
+            leaning = lean(facts, kind=kind, pictures=pictures)
+    return _decided(recipe, facts, leaning)
+
+
+def settle(
+    start: Start, dataset: Dataset, train: NDArray[np.int64], scanned: Scan, *, progress: Progress = SILENT
+) -> tuple[Start, Scan]:
+    """Let a probe decide a doubtful start; any other is returned as it is.
+
+    Args:
+        start: what ``begin`` decided.
+        dataset: all pictures.
+        train: positions of those that train: no others are looked at.
+        scanned: the pictures at the size for a training from scratch.
+        progress: is told of the pictures.
+
+    Returns:
+        the start, and the pictures at its size.
+    """
+    if not start.doubtful:
+        return start, scanned
+    pretrained = _decided(start.given, start.facts, Leaning("pretrained", ""))
+    found = probe(
+        dataset, train, pixels=scanned.pixels, recipe=pretrained.recipe, folder=scanned.folder, progress=progress
+    )
+    leaning = decide(start.leaning, found.figures, kind=guess_kind(start.facts).name)
+    settled = _decided(start.given, start.facts, leaning)
+    if leaning.start == "pretrained":
+        scanned = scan(dataset, preprocessing_of(settled.recipe.data), progress=progress)
+        found.keep(scanned.folder, settled.recipe, pictures=len(dataset))
+    return settled, scanned
+
+
+def _decided(given: Recipe, facts: NDArray[np.void], leaning: Leaning) -> Start:
+    recipe, choices = choose_start(given, leaning=leaning)
+    data, more = choose_data(recipe, facts, kind=guess_kind(facts).name)
+    return Start(given, recipe.changed(data=data.model_dump()), [*choices, *more], facts, leaning)

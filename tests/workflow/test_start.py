@@ -1,0 +1,135 @@
+"""A doubtful start is decided by a probe, once; a clear one asks nobody."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from tellapart.images.arrays import ArrayImages
+from tellapart.images.dataset import Dataset
+from tellapart.progress import Progress
+from tellapart.recipe import Recipe
+from tellapart.training import features
+from tellapart.training.start import BACKBONE
+from tellapart.workflow import probe, resume, start, train
+from tellapart.workflow.inspection import inspect_pictures
+from tellapart.workflow.prepare import sample_facts
+
+PLAIN = Recipe.make(baselines=())
+
+
+@pytest.fixture
+def small(pictures, tmp_path, monkeypatch):
+    """Colourful noise of 40×40 pixels, two classes by tone: edges are chance, a pretrained network is not."""
+    monkeypatch.setenv("TELLAPART_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(probe, "PICTURES", 24)
+    return pictures(tmp_path / "photos", count=32, size=(40, 40))
+
+
+@pytest.fixture
+def embedded(monkeypatch):
+    """The number of pictures of each pass through a network."""
+    seen, embed = [], features._embed
+    monkeypatch.setattr(features, "_embed", lambda *a, rows, **k: seen.append(len(rows)) or embed(*a, rows=rows, **k))
+    return seen
+
+
+def reason(run):
+    return next(choice["reason"] for choice in run.load("choices") if choice["field"] == "net.name")
+
+
+def test_a_probe_decides_says_so_and_is_not_repeated(small, embedded, tmp_path, monkeypatch):
+    run = train(small, PLAIN, out=tmp_path / "run", closer=False)
+    assert (run.recipe.net.name, run.recipe.training.transfer) == (BACKBONE, "features")
+    assert run.recipe.data.image_size == (224, 224)
+    assert reason(run).startswith("the pictures are photographs of 40 pixels, and a pretrained network knows them")
+    assert "cross-validated on 24 training pictures, its features have 100.0% right" in reason(run)
+    assert embedded == [24, 40]  # each picture once: those of the probe are not looked at again
+
+    again = train(small, PLAIN, out=tmp_path / "again", closer=False)
+    assert embedded == [24, 40]
+    assert again.recipe == run.recipe
+    assert again.read_text("choices.json") == run.read_text("choices.json")
+
+    before = run.read_text("evaluation.json")
+    monkeypatch.setattr(start, "probe", None)  # a resumed run takes the choice that was made
+    shutil.rmtree(tmp_path / "cache")
+    (run.path / "evaluation.json").unlink()
+    run.mark("running")
+    assert resume(run.path, closer=False).read_text("evaluation.json") == before
+
+
+def test_labels_that_nothing_shows_are_left_to_a_small_network(small):
+    for path in sorted(small.rglob("*.png")):
+        path.rename(small / "ab"[int(path.stem) % 2] / f"{path.parent.name}-{path.name}")
+    heard = []
+    dataset, decided = begun(small)
+    settled, _ = start.settle(decided, dataset, np.arange(64), scanned(dataset, decided), progress=Says(heard))
+    assert (settled.recipe.net.name, settled.recipe.data.image_size) == ("compact", (40, 40))
+    assert "knows little of them" in settled.leaning.reason
+    assert heard == ["looking at the pictures"]
+
+
+class Says(Progress):
+    def __init__(self, names):
+        self.names = names
+
+    def begin(self, name, *, total, unit):
+        self.names.append(name)
+
+
+def begun(source):
+    from tellapart.images import open_dataset
+
+    dataset = open_dataset(str(source))
+    return dataset, start.begin(PLAIN, dataset, sample_facts(dataset))
+
+
+def scanned(dataset, decided):
+    from tellapart.training.choose import preprocessing_of
+
+    return start.scan(dataset, preprocessing_of(decided.recipe.data))
+
+
+def test_clear_pictures_and_an_inspection_ask_no_probe(small, monkeypatch, tmp_path):
+    monkeypatch.setattr(start, "probe", None)
+    assert inspect_pictures(small).pictures == 64
+    recipe = Recipe.make(net={"options": {"width": 8}}, data={"image_size": (8, 8)}, training={"epochs": 1})
+    assert train(small, recipe, out=tmp_path / "wish", closer=False).recipe.net.name == "compact"
+    rng = np.random.default_rng(0)
+    images = ArrayImages(rng.integers(0, 256, (80, 12, 12, 3), dtype=np.uint8))
+    tiny = Dataset(list(map(str, range(80))), images, [0, 1] * 40, class_names=("x", "y"))
+    decided = start.begin(PLAIN, tiny, sample_facts(tiny))
+    assert not decided.doubtful
+    assert "12 pixels" in decided.leaning.reason
+
+
+def test_a_full_disk_speaks_against_enlarging_unless_the_pixels_lie_there(small, monkeypatch):
+    monkeypatch.setattr(start, "free_bytes", lambda: 10**6)
+    dataset, decided = begun(small)
+    assert not decided.doubtful
+    assert decided.choices[0].reason == (
+        "64 pictures at the size of a pretrained network would take 0.0 GB of disk, and 0.0 GB are free"
+    )
+    start.scan(dataset, start.preprocessing_of(wanted(dataset)))
+    assert begun(small)[1].doubtful
+
+
+def wanted(dataset):
+    recipe = Recipe.make(baselines=(), training={"transfer": "features"})
+    return start.begin(recipe, dataset, sample_facts(dataset)).recipe.data
+
+
+def test_too_few_of_each_class_for_a_probe():
+    labels = np.array([0] * 30 + [1] * 4 + [2] * 4)
+    assert len(probe.probed_rows(labels, np.arange(38))) == 0
+
+
+def test_a_probe_takes_the_largest_classes_evenly():
+    labels = np.repeat(np.arange(30), np.arange(10, 40))
+    train = np.random.default_rng(0).permutation(len(labels))
+    rows = probe.probed_rows(labels, train)
+    assert len(rows) == probe.PICTURES == 320
+    assert np.bincount(labels[rows]).tolist() == [0] * 10 + [16] * 20
+    assert (np.diff(rows) > 0).all()
+    assert (rows == probe.probed_rows(labels, np.sort(train))).all()
