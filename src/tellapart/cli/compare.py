@@ -40,7 +40,7 @@ def command(
     ] = None,
     row: Annotated[
         list[str] | None,
-        option("--row", "FEATURE/CLASSIFIER, FEATURE+pca/CLASSIFIER, NET, NET:features; repeat it.", ROWS),
+        option("--row", "FEATURE/CLASSIFIER, FEATURE:NAME=VALUE+pca/CLASSIFIER, NET, NET:features; repeat it.", ROWS),
     ] = None,
     every: Annotated[bool, option("--every", "Every feature with every classifier.", ROWS)] = False,
     noise: Annotated[float | None, option("--noise", "Each row again with noise, such as 0.1.", ROWS)] = None,

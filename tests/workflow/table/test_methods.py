@@ -13,6 +13,7 @@ from tellapart.workflow.table import TablePlan, default_methods, every_method, p
         ("majority-class", "majority class"),
         ("pixels/random-forest", "classical"),
         ("hog+pca/svm-rbf", "classical"),
+        ("colour-histogram:bins=8,joint=true+pca/nearest-neighbours:neighbours=3", "classical"),
         ("compact", "from scratch"),
         ("efficientnet_lite0:features", "transfer"),
         ("vgg16:finetune", "transfer"),
@@ -33,12 +34,22 @@ def test_names_are_read(text, kind):
         ("hog+pcs/svm-rbf", RecipeError, r"'\+pca' and nothing else"),
         ("compct", UnknownNameError, "did you mean 'compact'"),
         ("compact:features", RecipeError, "no published weights to transfer: ask for 'compact' alone"),
+        ("colour-histogram:bin=8/svm-rbf", RecipeError, "did you mean 'bins'"),
+        ("hog/nearest-neighbours:k=3", RecipeError, "the classifier 'nearest-neighbours' has no option 'k'"),
+        ("hog:9/svm-rbf", RecipeError, "behind 'hog' and a colon stands NAME=VALUE, several with commas, got '9'"),
         ("vgg16:feature", RecipeError, "behind a network stands :features, :frozen or :finetune"),
     ],
 )
 def test_names_that_are_none(text, error, words):
     with pytest.raises(error, match=words):
         parse_method(text)
+
+
+def test_options_stand_behind_a_colon():
+    method = parse_method("colour-histogram:bins=8,joint=true+pca/nearest-neighbours:neighbours=3")
+    assert (method.feature, method.classifier) == ("colour-histogram+pca", "nearest-neighbours")
+    assert method.feature_options == {"bins": 8, "joint": True}
+    assert method.classifier_options == {"neighbours": 3}
 
 
 def test_the_default_has_every_feature_but_the_coarsest_and_every_classifier():

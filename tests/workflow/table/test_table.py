@@ -20,7 +20,8 @@ from tellapart.workflow import train
 from tellapart.workflow.table import TablePlan, make_table, resume_table
 from tellapart.workflow.table import fill as filling
 
-ROWS = ("majority-class", "pixels/nearest-neighbours", "hog+pca/svm-linear", "softmax")
+HOG = "hog:orientations=6+pca/svm-linear"
+ROWS = ("majority-class", "pixels/nearest-neighbours", HOG, "softmax")
 BASE = {"net": {"name": "softmax"}, "training": {"epochs": 3, "threads": 1, "seed": 4}}
 
 
@@ -97,9 +98,10 @@ def test_a_classical_row_is_the_same_as_its_pipeline_alone(made, good):
     size = Classifier.load(spec.path).preprocessing
     train_at, validate_at = ([ids.index(one) for one in splits[part]] for part in ("train", "validation"))
     pixels = np.stack([size.resized(dataset.images.load(i).pixels) for i in range(len(ids))])
-    pipeline = build_pipeline("hog+pca", "svm-linear", seed=4, jobs=1).fit(pixels[train_at], dataset.labels[train_at])
+    pipeline = build_pipeline("hog+pca", "svm-linear", feature_options={"orientations": 6}, seed=4, jobs=1)
+    pipeline.fit(pixels[train_at], dataset.labels[train_at])
     expected = predict_log_probabilities(pipeline, pixels[validate_at], classes=2)
-    kept = Predictions.load(made[1] / "rows" / "hog+pca-svm-linear" / "predictions" / "validation.npz")
+    kept = Predictions.load(made[1] / "rows" / "hog-orientations-6+pca-svm-linear" / "predictions" / "validation.npz")
     assert kept.ids.tolist() == splits["validation"]
     assert (kept.logits == expected).all()
 
@@ -155,7 +157,7 @@ def test_a_killed_table_goes_on_without_repeating_a_row(good, tmp_path, monkeypa
     asked, whole = [], filling.make_row
     monkeypatch.setattr(filling, "make_row", lambda job, *a, **o: asked.append(job.title) or whole(job, *a, **o))
     table, _ = resume_table(folder)
-    assert asked == ["hog+pca/svm-linear", "softmax"]
+    assert asked == [HOG, "softmax"]
     assert [row.name for row in table.rows] == list(ROWS)
     assert all(path.read_bytes() == before for path, before in finished.items())
     assert resume_table(folder)[0] == table

@@ -59,7 +59,15 @@ def learn_classical(
     """
     with threadpool_limits(threads), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        pipeline = build_pipeline(method.feature, method.classifier, seed=seed, jobs=threads, cache=cache)
+        pipeline = build_pipeline(
+            method.feature,
+            method.classifier,
+            feature_options=method.feature_options,
+            classifier_options=method.classifier_options,
+            seed=seed,
+            jobs=threads,
+            cache=cache,
+        )
         extractor, rest = pipeline[0], pipeline[1:]
         train, train_seconds = _features(extractor, material.train)
         started = time.perf_counter()

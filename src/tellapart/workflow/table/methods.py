@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import json
 import re
-from typing import Literal, get_args
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
 
 from ...errors import RecipeError
-from ...features import classifiers, features, split_name
+from ...features import checked_options, classifiers, features, split_name
 from ...nets import nets
 
 Transfer = Literal["features", "frozen", "finetune"]
@@ -50,6 +53,8 @@ class Method:
         kind: "majority class", "classical", "from scratch" or "transfer".
         feature: of a classical row, with ``+pca`` where it has that.
         classifier: of a classical row.
+        feature_options: what that feature alone understands.
+        classifier_options: likewise.
         net: of a network's row.
         transfer: "none", or the way of transfer.
     """
@@ -58,6 +63,8 @@ class Method:
     kind: Literal["majority class", "classical", "from scratch", "transfer"]
     feature: str = ""
     classifier: str = ""
+    feature_options: Mapping[str, Any] = dataclasses.field(default_factory=dict, hash=False)
+    classifier_options: Mapping[str, Any] = dataclasses.field(default_factory=dict, hash=False)
     net: str = ""
     transfer: Literal["none"] | Transfer = "none"
 
@@ -72,23 +79,24 @@ def parse_method(text: str) -> Method:
 
     Args:
         text: ``FEATURE/CLASSIFIER``, ``FEATURE+pca/CLASSIFIER``, a network (trained from scratch),
-            ``NETWORK:features``, ``:frozen`` or ``:finetune`` (transfer), or ``majority-class``.
+            ``NETWORK:features``, ``:frozen`` or ``:finetune`` (transfer), or ``majority-class``. Options of a feature
+            or a classifier stand behind a colon: ``colour-histogram:bins=8/svm-rbf``.
 
     Raises:
         UnknownNameError: no such feature, classifier or network.
-        RecipeError: it is none of these.
+        RecipeError: it is none of these, or there is no such option.
 
     Example:
         >>> parse_method("hog+pca/svm-rbf").kind, parse_method("efficientnet_lite0:features").transfer
         ('classical', 'features')
+        >>> parse_method("colour-histogram:bins=8/svm-rbf").feature_options
+        {'bins': 8}
     """
     if text == MAJORITY:
         return Method(text, "majority class")
     feature, slash, classifier = text.partition("/")
     if slash:
-        features.get(split_name(feature)[0])
-        classifiers.get(classifier)
-        return Method(text, "classical", feature=feature, classifier=classifier)
+        return _classical(text, feature, classifier)
     if split_name(text)[0] in features:
         raise RecipeError(f"a feature needs a classifier behind a slash, such as '{text}/svm-rbf', got {text!r}")
     net, colon, transfer = text.partition(":")
@@ -101,6 +109,36 @@ def parse_method(text: str) -> Method:
                 raise RecipeError(f"the net {net!r} has no published weights to transfer: ask for {net!r} alone")
             return Method(text, "transfer", net=net, transfer=known)
     raise RecipeError(f"behind a network stands :features, :frozen or :finetune, got {text!r}")
+
+
+def _classical(text: str, feature: str, classifier: str) -> Method:
+    described, with_pca = split_name(feature)
+    feature, feature_options = _with_options(described)
+    classifier, classifier_options = _with_options(classifier)
+    checked_options(features.get(feature), feature_options)
+    checked_options(classifiers.get(classifier), classifier_options)
+    return Method(
+        text,
+        "classical",
+        feature=f"{feature}+pca" if with_pca else feature,
+        classifier=classifier,
+        feature_options=feature_options,
+        classifier_options=classifier_options,
+    )
+
+
+def _with_options(text: str) -> tuple[str, dict[str, Any]]:
+    """Return a name and the options behind its colon."""
+    name, colon, rest = text.partition(":")
+    options: dict[str, Any] = {}
+    for part in rest.split(",") if colon else ():
+        key, _, value = part.partition("=")
+        if not key or not value:
+            raise RecipeError(f"behind {name!r} and a colon stands NAME=VALUE, several with commas, got {rest!r}")
+        options[key] = value
+        with contextlib.suppress(ValueError):  # then it is text
+            options[key] = json.loads(value)
+    return name, options
 
 
 def default_methods(*, scratch: str, pictures: int, training: int, photographs: bool) -> tuple[list[Method], list[str]]:
