@@ -137,7 +137,7 @@ def build_digits(path: Path, *, names: list[str], **more) -> Run:
     pixels[parts["test"][:2]] = pixels[parts["train"][:2]]
     pixels[parts["train"][5]] = pixels[parts["train"][6]]
     run.save("audit", audit_digits(pixels, ids, digits.target, names=names, parts=parts))
-    look_closer(run, ids[train].tolist(), errors=30)
+    keep_evidence(run, ids[train].tolist(), errors=30)
     save_thumbnails(run, {id: pixels[position[id]][..., None] for id in wanted_pictures(run)})
     return run
 
@@ -150,7 +150,7 @@ def audit_digits(pixels, ids, labels, *, names: list[str], parts: dict) -> dict:
     return audit(data, splits=Splits(**parts)).to_dict()
 
 
-def look_closer(run: Run, train_ids: list[str], *, seed: int = 0, errors: int = 5000) -> None:
+def keep_evidence(run: Run, train_ids: list[str], *, seed: int = 0, errors: int = 5000) -> None:
     """Make up the neighbours of each mistake and a long list of labels that may be wrong."""
     rng = np.random.default_rng(seed)
     for name in ("test", "validation"):
@@ -187,7 +187,7 @@ def build_large(path: Path, *, classes: int = 55, test: int = 7677, colour: bool
     baseline = {name: Predictions(p.ids, p.logits * 0.3 + rng.normal(size=p.logits.shape), p.labels, names)
                 for name, p in sets.items()}  # fmt: skip
     fill(run, sets=sets, baseline=baseline)
-    look_closer(run, [f"Train/{names[i % classes]}/writer_{i:05d}_of_some_collection.png" for i in range(30_000)])
+    keep_evidence(run, [f"Train/{names[i % classes]}/writer_{i:05d}_of_some_collection.png" for i in range(30_000)])
     shape = (96, 96, 3) if colour else (80, 60, 1)
     smooth = rng.normal(size=(64, 12, 12, shape[2]))
     from scipy.ndimage import zoom

@@ -39,14 +39,14 @@ def reason(run):
 
 
 def test_a_probe_decides_says_so_and_is_not_repeated(small, embedded, tmp_path, monkeypatch):
-    run = train(small, PLAIN, out=tmp_path / "run", closer=False)
+    run = train(small, PLAIN, out=tmp_path / "run", explain=False)
     assert (run.recipe.net.name, run.recipe.training.transfer) == (BACKBONE, "features")
     assert run.recipe.data.image_size == (224, 224)
     assert reason(run).startswith("the pictures are photographs of 40 pixels, and a pretrained network knows them")
     assert "cross-validated on 24 training pictures, its features have 100.0% right" in reason(run)
     assert embedded == [24, 40]  # each picture once: those of the probe are not looked at again
 
-    again = train(small, PLAIN, out=tmp_path / "again", closer=False)
+    again = train(small, PLAIN, out=tmp_path / "again", explain=False)
     assert embedded == [24, 40]
     assert again.recipe == run.recipe
     assert again.read_text("choices.json") == run.read_text("choices.json")
@@ -56,7 +56,7 @@ def test_a_probe_decides_says_so_and_is_not_repeated(small, embedded, tmp_path, 
     shutil.rmtree(tmp_path / "cache")
     (run.path / "evaluation.json").unlink()
     run.mark("running")
-    assert resume(run.path, closer=False).read_text("evaluation.json") == before
+    assert resume(run.path, explain=False).read_text("evaluation.json") == before
 
 
 def test_labels_that_nothing_shows_are_left_to_a_small_network(small):
@@ -95,7 +95,7 @@ def test_clear_pictures_and_an_inspection_ask_no_probe(small, monkeypatch, tmp_p
     monkeypatch.setattr(start, "probe", None)
     assert inspect_pictures(small).pictures == 64
     recipe = Recipe.make(net={"options": {"width": 8}}, data={"image_size": (8, 8)}, training={"epochs": 1})
-    assert train(small, recipe, out=tmp_path / "wish", closer=False).recipe.net.name == "compact"
+    assert train(small, recipe, out=tmp_path / "wish", explain=False).recipe.net.name == "compact"
     rng = np.random.default_rng(0)
     images = ArrayImages(rng.integers(0, 256, (80, 12, 12, 3), dtype=np.uint8))
     tiny = Dataset(list(map(str, range(80))), images, [0, 1] * 40, class_names=("x", "y"))

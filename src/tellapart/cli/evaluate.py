@@ -55,7 +55,10 @@ def command(
     label_folds: Annotated[
         int | None,
         typer.Option(
-            "--label-folds", min=2, help="Look closer, by so many trainings on parts of them.", show_default=False
+            "--label-folds",
+            min=2,
+            help="Judge training pictures, too, by so many trainings without them.",
+            show_default=False,
         ),
     ] = None,
     group_by: Annotated[str | None, typer.Option("--group-by", help="As in train.", show_default=False)] = None,

@@ -16,10 +16,10 @@ from ..wording import counted
 from . import plain, tables
 from .audit_view import AuditView, read_audit
 from .charts import Line, histogram_chart, line_chart, percent
-from .closer_view import labels_view
 from .confidence import confidence_views
 from .contents import Contents, read_contents
 from .elsewhere import elsewhere_views
+from .evidence import labels_view
 from .folds_view import read_folds
 from .page_data import OWN, answers, embedded_pictures, json_block
 from .rendering import environment, policy, template_text
@@ -27,7 +27,7 @@ from .selection import class_examples
 from .warnings import warnings_of
 
 FILE = "report.html"
-STYLES = ("style.css", "parts.css", "closer.css", "print.css")
+STYLES = ("style.css", "parts.css", "evidence.css", "print.css")
 SCRIPTS = ("page.js", "near.js", "matrix.js", "mistakes.js", "classes.js")
 
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from ..evaluation import Predictions
 from ..evaluation.metrics import confusion_matrix
 from ..evaluation.near_training import REASONS
-from .closer_view import near_data
 from .contents import Contents
+from .evidence import near_data
 from .selection import wanted_pictures
 from .thumbnails import load_thumbnails
 

@@ -11,8 +11,8 @@ from markupsafe import Markup
 from ..evaluation import Evaluation, Predictions, compare, confused_pairs, error_at, least_legible, proportion
 from ..wording import counted
 from .audit_view import read_audit
-from .closer_view import labels_sentence
 from .contents import OWN_SPLITS, Contents
+from .evidence import labels_sentence
 from .words import duration, joined, measured, name, names
 
 SURE = 0.9

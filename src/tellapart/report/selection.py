@@ -11,8 +11,8 @@ from ..errors import DataError
 from ..evaluation import Mistake, Predictions, find_mistakes
 from ..run import Run
 from .audit_view import read_audit
-from .closer_view import label_error_ids, near_ids
 from .contents import OWN_SPLITS, Contents, read_contents
+from .evidence import label_error_ids, near_ids
 
 MOST = 2400
 """Pictures in a report at most, over all its sets."""

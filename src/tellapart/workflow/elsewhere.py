@@ -21,8 +21,8 @@ from ..progress import SILENT, Progress
 from ..run import Run
 from ..training.machine import tuned
 from ..wording import counted
-from .closer import look_closer_elsewhere
 from .copies import copies_of_training
+from .near_training import keep_near_training_elsewhere
 from .pictures import keep_thumbnails
 from .scoring import Looked, Scored, Scoring, look, scored
 from .statistics import STROKES, load_statistics, statistics_of
@@ -147,7 +147,7 @@ def evaluate_elsewhere(
         raise DataError(f"none of the {len(dataset):,} pictures in {str(source)!r} can be read and scored")
     found = _explained(run, dataset, scanned, kept, classifier=classifier, scoring=scoring, copied=copied)
     _keep(run, found, kept.predictions, dataset, source=source)
-    own = look_closer_elsewhere(
+    own = keep_near_training_elsewhere(
         run, classifier, name=found.name, predictions=kept.predictions, pixels=scanned.pixels, positions=kept.at,
         progress=progress,
     )  # fmt: skip

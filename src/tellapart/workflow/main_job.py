@@ -18,9 +18,11 @@ from ..progress import SILENT, Progress, Quiet
 from ..recipe import Recipe
 from ..run import Run, new_run_path
 from ..training.devices import Devices
-from .closer import look_closer
 from .folds import cross_validate, fold_splits
+from .label_errors import UNASKED, find_run_label_errors
 from .learn import Learned, baseline_of, learn, task_of
+from .near_training import keep_own_near_training
+from .own_pictures import OwnPictures
 from .pictures import keep_thumbnails
 from .prepare import LABELS, Prepared, open_run_source, open_source, prepare
 from .statistics import keep_statistics
@@ -40,7 +42,7 @@ def train(
     out: str | Path | None = None,
     seconds: float | None = None,
     devices: int | None = None,
-    closer: bool = True,
+    explain: bool = True,
     progress: Progress = SILENT,
 ) -> Run:
     """Train a classifier on labelled pictures, with baselines beside it and a report of everything.
@@ -52,7 +54,7 @@ def train(
         seconds: how long all of it may take: the network's width and epochs are fitted to it.
         devices: how many of this machine train together, each by a process of its own. What torchrun or SLURM started
             where None, else one. Their processes but the first end in here.
-        closer: whether the training pictures nearest to each mistake, and wrong labels, are looked for at the end.
+        explain: whether the training pictures nearest to each mistake, and wrong labels, are looked for at the end.
         progress: is told of everything.
 
     Returns:
@@ -92,7 +94,7 @@ def train(
             run.write(LABELS, lambda path: shutil.copyfile(str(recipe.data.labels), path))
         if seconds is not None:
             run.save("time", {"seconds": seconds, "fitted": False})
-        return _main_job(run, dataset, team=team, fresh=True, started=started, closer=closer, progress=progress)
+        return _main_job(run, dataset, team=team, fresh=True, started=started, explain=explain, progress=progress)
 
 
 def check_nets(recipe: Recipe, *, progress: Progress = SILENT) -> None:
@@ -117,13 +119,13 @@ def check_nets(recipe: Recipe, *, progress: Progress = SILENT) -> None:
         find_weights(recipe.net.name, where=recipe.net.weights, progress=progress)
 
 
-def resume(path: str | Path, *, devices: int | None = None, closer: bool = True, progress: Progress = SILENT) -> Run:
+def resume(path: str | Path, *, devices: int | None = None, explain: bool = True, progress: Progress = SILENT) -> Run:
     """Go on with a run that was killed or interrupted, to the result that it would have had.
 
     Args:
         path: the run folder.
         devices: as for ``train``; not necessarily those that it began with.
-        closer: as for ``train``.
+        explain: as for ``train``.
         progress: is told of everything.
 
     Raises:
@@ -138,11 +140,11 @@ def resume(path: str | Path, *, devices: int | None = None, closer: bool = True,
             progress.say(f"{run.name} is done already; its report is {run.path / 'report.html'}")
             return run
         dataset, started = open_run_source(run), time.monotonic()
-        return _main_job(run, dataset, team=team, started=started, closer=closer, progress=progress)
+        return _main_job(run, dataset, team=team, started=started, explain=explain, progress=progress)
 
 
 def _main_job(
-    run: Run, dataset: Dataset, *, team: Team, fresh: bool = False, started: float, closer: bool, progress: Progress
+    run: Run, dataset: Dataset, *, team: Team, fresh: bool = False, started: float, explain: bool, progress: Progress
 ) -> Run:
     from ..report import write_report
 
@@ -158,8 +160,8 @@ def _main_job(
         if folds and not learned.interrupted:
             cross_validate(run, prepared, folds, progress=progress)
         run.save("evaluation", evaluate_all(prepared, learned, baselines))
-        if closer and not learned.interrupted:
-            look_closer(run, prepared, learned.classifier, learned.predictions, progress=progress)
+        if explain and not learned.interrupted:
+            _explain_mistakes(run, prepared, learned, progress=progress)
         keep_thumbnails(run, dataset)
         keep_statistics(run, prepared)
         write_report(run)
@@ -231,6 +233,14 @@ def _learn_baselines(run: Run, prepared: Prepared, *, progress: Progress) -> dic
             raise KeyboardInterrupt
         found[name] = learned
     return found
+
+
+def _explain_mistakes(run: Run, prepared: Prepared, learned: Learned, *, progress: Progress) -> None:
+    """Find what is most like each mistake and, where the pictures are few, the labels that are likely wrong."""
+    own = OwnPictures.of(prepared)
+    keep_own_near_training(run, own, learned.classifier, learned.predictions, progress=progress)
+    if sum(map(len, own.splits.values())) <= UNASKED:
+        progress.say(f"labels: {find_run_label_errors(run, own=own, progress=progress)}")
 
 
 def _save_environment(run: Run, prepared: Prepared, team: Team) -> None:

@@ -83,10 +83,10 @@ def learn_network(folder: Path, recipe: Recipe, *, progress: Progress = SILENT) 
         TellapartError: as ``train``.
     """
     if (folder / "recipe.json").exists():
-        run = resume(folder, closer=False, progress=progress)
+        run = resume(folder, explain=False, progress=progress)
     else:
         shutil.rmtree(folder, ignore_errors=True)  # what a kill left of a run that had not begun
-        run = train(recipe.data.source, recipe, out=folder, closer=False, progress=progress)
+        run = train(recipe.data.source, recipe, out=folder, explain=False, progress=progress)
     if run.status["state"] == "interrupted":
         raise KeyboardInterrupt
     return run

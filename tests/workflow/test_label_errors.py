@@ -1,4 +1,4 @@
-"""A closer look: neighbours of mistakes, wrong labels, and the list that a training takes back."""
+"""Neighbours of mistakes, labels that are likely wrong, and the list that a training takes back."""
 
 import csv
 import shutil
@@ -12,7 +12,7 @@ from tellapart.evaluation import NearTraining, Predictions, find_mistakes
 from tellapart.recipe import Recipe
 from tellapart.run import Run
 from tellapart.workflow import find_run_label_errors, resume, train
-from tellapart.workflow.closer import surest_mistakes
+from tellapart.workflow.near_training import surest_mistakes
 from tellapart.workflow.own_pictures import OwnPictures, train_embeddings
 
 TINY = {"image_size": (8, 8), "test_fraction": 0.3}

@@ -1,4 +1,4 @@
-"""A closer look, as the report shows it: neighbours of mistakes, and the labels that are likely wrong."""
+"""What the report shows beside a mistake and a doubtful label: the pictures most like it."""
 
 from __future__ import annotations
 

@@ -8,8 +8,8 @@ import pytest
 from tellapart.evaluation import find_mistakes
 from tellapart.evaluation.near_training import REASONS
 from tellapart.report import wanted_pictures, write_report
-from tellapart.report.closer_view import CODES, LABELS_SHOWN, NEAR_SHOWN, labels_view, near_data, near_ids
 from tellapart.report.contents import read_contents
+from tellapart.report.evidence import CODES, LABELS_SHOWN, NEAR_SHOWN, labels_view, near_data, near_ids
 
 
 def embedded(run) -> dict:

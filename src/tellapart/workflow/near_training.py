@@ -1,0 +1,114 @@
+"""The training pictures nearest to each mistake: found at the end of a training, and for sets from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..classifier import Classifier
+from ..errors import DataError, RunCorruptError
+from ..evaluation import Predictions, find_near_training, nearest
+from ..progress import SILENT, Progress
+from ..run import Run
+from .own_pictures import OwnPictures, embedded, own_embeddings, train_embeddings
+
+SCALE = 1000
+"""Held-out pictures whose distance to their nearest training picture says what is usual."""
+
+NEAR_MISTAKES = 2000
+"""Mistakes of a set whose nearest training pictures are looked for, the surest ones: more than a report shows."""
+
+
+def keep_near_training(
+    run: Run,
+    own: OwnPictures,
+    classifier: Classifier,
+    *,
+    name: str,
+    predictions: Predictions,
+    pixels: NDArray[np.uint8],
+    positions: NDArray[np.int64],
+    progress: Progress = SILENT,
+) -> None:
+    """Find the training pictures nearest to each mistake of a set, and keep them in ``near/<name>.npz`` of the run.
+
+    Args:
+        run: the run.
+        own: its own pictures.
+        classifier: its network.
+        name: of the set.
+        predictions: n pictures.
+        pixels: uint8 (N, H, W, C), resized.
+        positions: (n,) of the pictures in ``pixels``.
+        progress: is told of the pictures.
+    """
+    held = own.splits.validation if len(own.splits.validation) else own.splits.test
+    if not len(held):
+        return
+    wrong = surest_mistakes(predictions, most=NEAR_MISTAKES)
+    known = train_embeddings(own, classifier, progress=progress)
+    scale = held[np.linspace(0, len(held) - 1, min(SCALE, len(held))).astype(np.int64)]
+    usual = nearest(known, own_embeddings(own, classifier, scale), k=1).distances[:, 0]
+    train = own.splits.train
+    found = find_near_training(
+        known,
+        embedded(classifier, pixels, positions[wrong], threads=own.threads),
+        ids=predictions.ids[wrong],
+        train_ids=own.dataset.ids[train],
+        train_labels=np.asarray(own.dataset.class_names)[own.dataset.labels[train]],
+        usual=usual,
+    )
+    run.write(f"near/{name}.npz", found.save)
+
+
+def surest_mistakes(predictions: Predictions, *, most: int) -> NDArray[np.int64]:
+    """Return the positions of the mistakes, sorted; of more than ``most`` the surest."""
+    wrong = np.flatnonzero(~predictions.correct() & (predictions.labels >= 0))
+    if len(wrong) <= most:
+        return wrong
+    confidence = predictions.select(wrong).confidence()
+    return np.sort(wrong[np.argsort(-confidence, kind="stable")[:most]])
+
+
+def keep_own_near_training(
+    run: Run,
+    own: OwnPictures,
+    classifier: Classifier,
+    predictions: Mapping[str, Predictions],
+    *,
+    progress: Progress = SILENT,
+) -> None:
+    """Do so for the run's own held-out splits."""
+    for name, said in predictions.items():
+        keep_near_training(
+            run, own, classifier, name=name, predictions=said, pixels=own.pixels, positions=own.splits[name],
+            progress=progress,
+        )  # fmt: skip
+
+
+def keep_near_training_elsewhere(
+    run: Run,
+    classifier: Classifier,
+    *,
+    name: str,
+    predictions: Predictions,
+    pixels: NDArray[np.uint8],
+    positions: NDArray[np.int64],
+    progress: Progress,
+) -> OwnPictures | None:
+    """Find the training pictures nearest to the mistakes of a set from elsewhere, where the run's own are still there.
+
+    Returns:
+        the run's own pictures; None where they are gone or have changed, which is said.
+    """
+    try:
+        own = OwnPictures.reopened(run, classifier)
+    except (DataError, RunCorruptError) as error:
+        progress.warn(f"the training pictures nearest to each mistake are left out: {error}")
+        return None
+    keep_near_training(
+        run, own, classifier, name=name, predictions=predictions, pixels=pixels, positions=positions, progress=progress
+    )
+    return own
