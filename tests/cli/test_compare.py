@@ -45,6 +45,14 @@ def test_rows_are_runs_that_can_be_compared_and_used(call, table, good, trained)
     assert "training.seed" in both.out
 
 
+def test_a_table_without_a_row_that_could_be_made_is_no_success(call, good, tmp_path):
+    folder = tmp_path / "table"
+    called = call("compare", good, "--row", "hog:cell=500/svm-rbf", "--out", folder)  # its pictures have no such cells
+    assert called.status == 1
+    assert "hog:cell=500/svm-rbf is left out:" in called.out
+    assert (folder / "table.html").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -163,7 +163,7 @@ def _make_table(source: str, asked: dict[str, Any]) -> None:
 
 
 def show_table(table: Any, folder: Path) -> None:
-    """Print a table and where it lies."""
+    """Print a table and where it lies; the exit status is 1 where not one row could be made."""
     console = Console(soft_wrap=True, highlight=False)
     elsewhere = table.facts.get("from elsewhere")
     measured = table.facts["validated on"] + (f"; elsewhere {elsewhere}" if elsewhere else "")
@@ -174,6 +174,8 @@ def show_table(table: Any, folder: Path) -> None:
             console.print(f"[bold yellow]![/] {escape(row.title)} is left out: {escape(row.failed)}")
     for name in ("table.html", "table.csv", "table.json"):
         console.print(f"{name.partition('.')[2]:<6}{folder / name}", markup=False)
+    if all(row.failed for row in table.rows):
+        raise typer.Exit(1)
 
 
 def compare_runs(runs: list[Path], *, split: str) -> None:

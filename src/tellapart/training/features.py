@@ -131,9 +131,9 @@ def weights_digest(net: Net, preprocessing: Preprocessing) -> str:
     return digest.hexdigest()
 
 
-def features_file(folder: Path, net: Net, preprocessing: Preprocessing) -> Path:
-    """Return where a network's features of a folder's pixels are kept: the name tells weights and preprocessing."""
-    return folder / f"features-{weights_digest(net, preprocessing)}.npy"
+def features_file(folder: Path, digest: str) -> Path:
+    """Return where a network's features of a folder's pixels are kept, by its ``weights_digest``."""
+    return folder / f"features-{digest}.npy"
 
 
 def fit_head(

@@ -18,7 +18,7 @@ from ..progress import SILENT, Progress, Quiet
 from ..recipe import Recipe
 from ..report import write_report
 from ..run import Run
-from ..training.features import embed_pixels, features_file
+from ..training.features import embed_pixels, features_file, weights_digest
 from .learn import PREDICTED, learn
 from .own_pictures import STEP, OwnPictures
 from .pictures import keep_thumbnails
@@ -99,7 +99,7 @@ def label_free_features(
 ) -> NDArray[np.float32]:
     """Return features of pictures that no label has had a part in, float32 (n, at most 64)."""
     if run.recipe.training.transfer in ("features", "frozen"):
-        file = features_file(own.folder, classifier.net, classifier.preprocessing)
+        file = features_file(own.folder, weights_digest(classifier.net, classifier.preprocessing))
         rows = embed_pixels(
             classifier.net, own.pixels, classifier.preprocessing, rows=used, cache=file, progress=progress
         )

@@ -6,6 +6,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -26,7 +27,7 @@ from ..run import Run
 from ..training import Pictures, Task, fit
 from ..training.devices import on_device
 from ..training.estimate import in_words, seconds_an_epoch
-from ..training.features import embed_pixels, features_file, fit_head, kept_features, set_head
+from ..training.features import embed_pixels, features_file, fit_head, kept_features, set_head, weights_digest
 from ..training.loop import finish, seeded_net
 from ..training.machine import available_memory, choose_device, tuned
 from ..version import __version__
@@ -250,7 +251,7 @@ def _learn_head(
 ) -> tuple[dict[str, object], dict[str, Predictions], NDArray[np.float32]]:
     """Learn the last layer; what it says comes from the features, so that no picture is seen twice."""
     started = time.perf_counter()
-    kept = kept_features(features_file(prepared.pixel_file.parent, net, prepared.preprocessing), len(prepared.pixels))
+    kept = kept_features(_features_file(net, prepared), len(prepared.pixels))
     cached = kept is not None and not np.isnan(kept[:, 0]).any()
     features = _set_learnt_head(net, prepared, progress=progress)
     with torch.inference_mode():
@@ -262,6 +263,10 @@ def _learn_head(
     return {**outcome, "features_cached": cached}, predictions, features
 
 
+def _features_file(net: Net, prepared: Prepared) -> Path:
+    return features_file(prepared.pixel_file.parent, weights_digest(net, prepared.preprocessing))
+
+
 def _set_learnt_head(net: Net, prepared: Prepared, *, progress: Progress) -> NDArray[np.float32]:
     """Give a pretrained network the last layer that a logistic regression learns on its features; return those."""
     with on_device(net, choose_device(prepared.recipe.training.device)):
@@ -269,7 +274,7 @@ def _set_learnt_head(net: Net, prepared: Prepared, *, progress: Progress) -> NDA
             net,
             prepared.pixels,
             prepared.preprocessing,
-            cache=features_file(prepared.pixel_file.parent, net, prepared.preprocessing),
+            cache=_features_file(net, prepared),
             threads=prepared.recipe.training.threads,
             progress=progress,
         )

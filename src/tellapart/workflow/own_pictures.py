@@ -95,7 +95,7 @@ def _kept_features(
     own: OwnPictures, classifier: Classifier, positions: NDArray[np.int64]
 ) -> NDArray[np.float32] | None:
     """Return the rows of a pretrained body's features, where its file has them all: see ``features_file``."""
-    file = features_file(own.folder, classifier.net, classifier.preprocessing)
+    file = features_file(own.folder, weights_digest(classifier.net, classifier.preprocessing))
     with contextlib.suppress(OSError, EOFError, ValueError):  # none, or damaged
         features: NDArray[np.float32] = np.load(file, mmap_mode="r")
         if features.ndim == 2 and len(features) == len(own.pixels):

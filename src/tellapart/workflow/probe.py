@@ -19,7 +19,7 @@ from ..nets import Net, build_net
 from ..nets.weights import load_weights
 from ..novelty import chosen_evenly
 from ..progress import SILENT, Progress, Quiet
-from ..recipe import Recipe
+from ..recipe import Recipe, TrainingRecipe
 from ..training.choose import preprocessing_of
 from ..training.devices import on_device
 from ..training.features import (
@@ -55,24 +55,24 @@ class Probe:
         figures: None where there are too few training pictures of each class.
         rows: (n,) positions of the pictures in the data set.
         features: float32 (n, D) of the pretrained network.
+        digest: that network's ``weights_digest``.
     """
 
     figures: Probed | None
     rows: NDArray[np.int64]
     features: NDArray[np.float32]
+    digest: str = ""
 
-    def keep(self, folder: Path, recipe: Recipe, *, pictures: int) -> None:
+    def keep(self, folder: Path, *, pictures: int) -> None:
         """Put the features where the training will look for those of all pictures.
 
         Args:
             folder: of the pixels at the pretrained network's size.
-            recipe: with net and data decided.
             pictures: how many the data set has.
         """
         if not len(self.rows):
             return
-        net, spec = pretrained(recipe)
-        file = features_file(folder, net, spec)
+        file = features_file(folder, self.digest)
         if kept_features(file, pictures) is None:
             features = np.full((pictures, self.features.shape[1]), np.nan, dtype=np.float32)
             features[self.rows] = self.features
@@ -104,7 +104,15 @@ def probe(
     rows = probed_rows(dataset.labels, train)
     if not len(rows):
         return Probe(None, rows, np.zeros((0, 0), dtype=np.float32))
-    features = _features(dataset, rows, recipe=recipe, folder=folder, progress=progress)
+    net, spec = pretrained(recipe)
+    digest = weights_digest(net, spec)
+    key = hashlib.blake2b(digest.encode() + rows.tobytes(), digest_size=12).hexdigest()
+    file = folder / f"probe-{key}.npy"
+    features = kept_features(file, len(rows))
+    if features is None:
+        features = _features(dataset, rows, net=net, spec=spec, training=recipe.training, progress=progress)
+        with contextlib.suppress(OSError):  # a cache of another person, or a full disk: they are found anew next time
+            keep_features(file, features)
     small = np.stack([PLAIN.resized(np.asarray(pixels[row])) for row in rows])
     edges = extract(small, "hog", jobs=usable_processors())
     classes, labels = np.unique(dataset.labels[rows], return_inverse=True)
@@ -127,7 +135,7 @@ def probe(
             plain_log_loss=plain.log_loss[plain.penalty],
             chance_log_loss=-float(shares @ np.log(shares)),
         )
-    return Probe(figures, rows, features)
+    return Probe(figures, rows, features, digest)
 
 
 def probed_rows(labels: NDArray[np.int64], train: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -157,18 +165,15 @@ def pretrained(recipe: Recipe, *, progress: Progress = SILENT) -> tuple[Net, Pre
 
 
 def _features(
-    dataset: Dataset, rows: NDArray[np.int64], *, recipe: Recipe, folder: Path, progress: Progress
+    dataset: Dataset,
+    rows: NDArray[np.int64],
+    *,
+    net: Net,
+    spec: Preprocessing,
+    training: TrainingRecipe,
+    progress: Progress,
 ) -> NDArray[np.float32]:
-    net, spec = pretrained(recipe)
-    key = hashlib.blake2b(weights_digest(net, spec).encode() + rows.tobytes(), digest_size=12).hexdigest()
-    file = folder / f"probe-{key}.npy"
-    kept = kept_features(file, len(rows))
-    if kept is not None:
-        return kept
     images = dataset.images.with_background(spec.background)
     resized = np.stack([spec.resized(images.load(int(row)).image) for row in rows])
-    with on_device(net, choose_device(recipe.training.device)):
-        found = embed_pixels(net, resized, spec, threads=recipe.training.threads, progress=progress)
-    with contextlib.suppress(OSError):  # a cache of another person, or a full disk: they are found anew the next time
-        keep_features(file, found)
-    return found
+    with on_device(net, choose_device(training.device)):
+        return embed_pixels(net, resized, spec, threads=training.threads, progress=progress)

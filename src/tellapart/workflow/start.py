@@ -85,7 +85,7 @@ def settle(
     settled = _decided(start.given, start.facts, leaning)
     if leaning.start == "pretrained":
         scanned = scan(dataset, preprocessing_of(settled.recipe.data), progress=progress)
-        found.keep(scanned.folder, settled.recipe, pictures=len(dataset))
+        found.keep(scanned.folder, pictures=len(dataset))
     return settled, scanned
 
 

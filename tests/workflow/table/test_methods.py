@@ -37,6 +37,8 @@ def test_names_are_read(text, kind):
         ("colour-histogram:bin=8/svm-rbf", RecipeError, "did you mean 'bins'"),
         ("hog/nearest-neighbours:k=3", RecipeError, "the classifier 'nearest-neighbours' has no option 'k'"),
         ("hog:9/svm-rbf", RecipeError, "behind 'hog' and a colon stands NAME=VALUE, several with commas, got '9'"),
+        ("colour-histogram:bins=999/svm-rbf", RecipeError, "bins must be a whole number from 2 to 256, got 999"),
+        ("hog/svm-rbf:c=-2", RecipeError, "c must be a number above 0, got -2"),
         ("vgg16:feature", RecipeError, "behind a network stands :features, :frozen or :finetune"),
     ],
 )

@@ -9,8 +9,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
-from ...errors import RecipeError
-from ...features import checked_options, classifiers, features, split_name
+import numpy as np
+
+from ...errors import DataError, RecipeError
+from ...features import build_pipeline, classifiers, extract, features, split_name
 from ...nets import nets
 
 Transfer = Literal["features", "frozen", "finetune"]
@@ -31,6 +33,9 @@ CLASSICAL = (
     "hog+pca/svm-rbf",
 )
 """The classical rows of a table for which no rows were named: every feature, and every classifier, at least once."""
+
+BLANK = np.zeros((1, 64, 64, 3), dtype=np.uint8)
+"""A picture on which options are tried."""
 
 WITH_PCA = ("pixels", "pooled-pixels", "colour-histogram", "hog", "gabor")
 
@@ -84,7 +89,7 @@ def parse_method(text: str) -> Method:
 
     Raises:
         UnknownNameError: no such feature, classifier or network.
-        RecipeError: it is none of these, or there is no such option.
+        RecipeError: it is none of these, or there is no such option, or its value is out of range.
 
     Example:
         >>> parse_method("hog+pca/svm-rbf").kind, parse_method("efficientnet_lite0:features").transfer
@@ -115,8 +120,12 @@ def _classical(text: str, feature: str, classifier: str) -> Method:
     described, with_pca = split_name(feature)
     feature, feature_options = _with_options(described)
     classifier, classifier_options = _with_options(classifier)
-    checked_options(features.get(feature), feature_options)
-    checked_options(classifiers.get(classifier), classifier_options)
+    features.get(feature)
+    classifiers.get(classifier)
+    if feature_options or classifier_options:  # values, too: a table is stopped before its first row, not at its last
+        build_pipeline(feature, classifier, feature_options=feature_options, classifier_options=classifier_options)
+        with contextlib.suppress(DataError):  # whether the pictures are large enough is seen when they are read
+            extract(BLANK, feature, options=feature_options)
     return Method(
         text,
         "classical",
