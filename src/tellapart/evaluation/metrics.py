@@ -129,7 +129,9 @@ def _classes(
         hits, true, given = int(right[i]), int(actual[i]), int(said[i])
         f1 = Figure(None, count=true, name="F1", unit="%", level=level)
         if true:
-            f1 = Figure(2 * hits / (true + given), *_ends(low[i], high[i]), true, "F1", "%", level, "bootstrap")
+            f1 = Figure(
+                2 * hits / (true + given), *_ends(float(low[i]), float(high[i])), true, "F1", "%", level, "bootstrap"
+            )
         out.append(ClassFigures(name, true, given, hits, recalls[i], precisions[i], f1))
     return tuple(out)
 
@@ -168,7 +170,9 @@ def _macro(
     for key, name in names.items():
         means = np.where(absent, 0.0, draws[key]).sum(axis=1) / (~absent).sum(axis=1)
         low, high = percentile_interval(means, confidence_level=level)
-        out[key] = Figure(float(np.mean(values[key])), *_ends(low, high), count, name, "%", level, "bootstrap")
+        out[key] = Figure(
+            float(np.mean(values[key])), *_ends(float(low), float(high)), count, name, "%", level, "bootstrap"
+        )
     recall = out["macro_recall"]
     balanced = Figure(recall.value, recall.low, recall.high, count, "balanced accuracy", "%", level, "bootstrap")
     return out | {"balanced_accuracy": balanced}
@@ -176,7 +180,7 @@ def _macro(
 
 def _ends(low: float, high: float) -> tuple[float | None, float | None]:
     """Return an interval's ends; none where all samples are alike: no mistake was drawn, which is not certainty."""
-    return (known(float(low)), known(float(high))) if low < high else (None, None)
+    return (known(low), known(high)) if low < high else (None, None)
 
 
 def _probabilistic(labelled: Predictions, *, temperature: float, level: float, seed: int) -> dict[str, Figure]:
