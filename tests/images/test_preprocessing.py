@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tellapart.images.preprocessing import Preprocessing
+from tellapart.images.preprocessing import Preprocessing, averaged_pixels
 
 RESIZES = ("stretch", "crop", "pad")
 
@@ -98,8 +98,10 @@ def test_the_pixel_key_changes_with_what_changes_pixels_and_with_nothing_else():
         Preprocessing(image_size=(8, 6), channels=1, resize="pad"),
         Preprocessing(image_size=(8, 6), channels=1, resize="pad", background=0),
         Preprocessing(image_size=(8, 6), channels=1, resample="lanczos"),
+        Preprocessing(image_size=(16, 12), channels=1).coarser(2),
+        Preprocessing(image_size=(17, 12), channels=1).coarser(2),
     ]
-    assert len({spec.pixel_key(), *(other.pixel_key() for other in different)}) == 7
+    assert len({spec.pixel_key(), *(other.pixel_key() for other in different)}) == 9
     same = Preprocessing(image_size=(8, 6), channels=1, mean=(0.5,), std=(0.2,), background=0)
     assert same.pixel_key() == spec.pixel_key()
 
@@ -123,6 +125,9 @@ def test_mean_and_deviation_are_nothing_where_nothing_is_said():
         ({"std": (1.0, 1.0, float("inf"))}, "finite"),
         ({"mean": (0.0, 0.0, float("nan"))}, "finite"),
         ({"background": 256}, "255"),
+        ({"averaged_from": (4, 8)}, r"averaged_from must be image_size, \(8, 8\), times a whole number"),
+        ({"averaged_from": (16, 24)}, "times a whole number"),
+        ({"averaged_from": (8000, 8000)}, "at most 4096"),
         ({"colour": True}, "Extra"),
     ],
 )
@@ -138,3 +143,19 @@ def test_a_background_may_be_a_colour():
     assert (out[:, 2:6] == 0).all()
     grey = spec.model_copy(update={"channels": 1, "mean": (0.0,), "std": (1.0,)})
     assert grey.resized(np.zeros((4, 4, 1), dtype=np.uint8))[0, 0, 0] == round(0.299 * 255 + 0.587 * 136)
+
+
+def test_a_coarser_picture_is_the_mean_of_the_first_size_s_blocks():
+    photo = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    first = Preprocessing(image_size=(16, 23))
+    coarse = first.coarser(3)
+    assert (coarse.image_size, coarse.averaged_from) == ((5, 7), (16, 23))
+    fine = first.resized(photo)
+    blocks = fine[:15, :21].reshape(5, 3, 7, 3, 3).astype(float).mean(axis=(1, 3))
+    out = coarse.resized(photo)
+    assert np.abs(out - blocks).max() < 0.6  # Pillow divides in whole numbers
+    stored = np.stack([fine, fine])
+    some = averaged_pixels(stored, coarse, rows=np.array([1]))
+    assert (some[1] == out).all()
+    assert (some[0] == 0).all()
+    assert averaged_pixels(stored, first, rows=np.array([1])) is stored

@@ -1,10 +1,14 @@
-"""Memory is asked for before it is taken, and the advice fits."""
+"""One network, from its recipe to a model file."""
 
 import re
 
+import numpy as np
 import pytest
 
+from tellapart.classifier import Classifier
 from tellapart.errors import OutOfMemoryError
+from tellapart.evaluation import Predictions
+from tellapart.images import open_dataset
 from tellapart.recipe import Recipe
 from tellapart.workflow import learn, train
 
@@ -23,3 +27,20 @@ def test_too_little_memory_gives_a_batch_size_that_fits(good, tmp_path, monkeypa
         train(good, recipe, out=tmp_path / "run")
     advised = int(re.search(r"--batch-size (\d+)", str(raised.value))[1])
     assert 1 <= advised < 19
+
+
+def test_a_baseline_of_large_pictures_says_of_a_file_what_was_measured(pictures, tmp_path):
+    photos = pictures(tmp_path / "photos", ("a", "b"), count=10, size=(150, 131))
+    recipe = Recipe.make(
+        data={"image_size": (110, 100)}, net={"name": "softmax"}, training={"epochs": 1, "threads": 1},
+        baselines=("softmax",),
+    )  # fmt: skip
+    run = train(photos, recipe, out=tmp_path / "run", explain=False).sub("baselines/softmax")
+    baseline = Classifier.load(run.path)
+    assert baseline.preprocessing.averaged_from == (110, 100)
+    assert baseline.preprocessing.image_size == (55, 50)
+    measured = Predictions.load(run.path / "predictions" / "validation.npz")
+    dataset = open_dataset(photos)
+    at = [dataset.ids.tolist().index(one) for one in measured.ids]
+    pixels = np.stack([baseline.preprocessing.resized(dataset.images.load(row).pixels) for row in at])
+    np.testing.assert_allclose(baseline.logits(pixels), measured.logits, rtol=1e-4, atol=1e-5)

@@ -31,6 +31,9 @@ class Preprocessing(BaseModel):
         background: the grey value, 0 to 255, or (red, green, blue), of borders and under transparency.
         mean: one a channel, in units of 0 to 1.
         std: likewise.
+        averaged_from: the (height, width) that the picture gets first, where ``image_size`` is what is left when square
+            blocks of that are averaged (rows and columns beyond the last whole block are cut off): a baseline sees the
+            network's own pixels, coarser. None where it gets ``image_size`` at once.
 
     Example:
         >>> import numpy as np
@@ -48,6 +51,7 @@ class Preprocessing(BaseModel):
     background: Grey | tuple[Grey, Grey, Grey] = 255
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
+    averaged_from: tuple[int, int] | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -66,13 +70,36 @@ class Preprocessing(BaseModel):
             raise ValueError(f"mean and std must have {self.channels} values, got {self.mean} and {self.std}")
         if min(self.std) <= 0:
             raise ValueError(f"std must be above 0, got {self.std}")
+        if self.averaged_from is not None:
+            height, width = self.averaged_from
+            block = max(1, self._block())
+            if max(height, width) > 4096 or (height // block, width // block) != self.image_size:
+                raise ValueError(
+                    f"averaged_from must be image_size, {self.image_size}, times a whole number, and at most 4096 a "
+                    f"side, got {self.averaged_from}"
+                )
         return self
+
+    def coarser(self, block: int) -> Preprocessing:
+        """Return the same followed by the averaging of square blocks.
+
+        Args:
+            block: pixels a side, at least 1.
+
+        Example:
+            >>> Preprocessing(image_size=(10, 9), channels=1).coarser(4).image_size
+            (2, 2)
+        """
+        height, width = self.image_size
+        small = {"image_size": (height // block, width // block), "averaged_from": self.image_size}
+        return Preprocessing(**{**self.model_dump(), **small})
 
     def pixel_key(self) -> str:
         """Return what the resized uint8 pixels depend on: the cache's key, together with the pictures."""
         height, width = self.image_size
         border = f"-{self.background}" if self.resize == "pad" else ""
-        return f"{height}x{width}x{self.channels}-{self.resize}-{self.resample}{border}"
+        first = f"-from-{self.averaged_from[0]}x{self.averaged_from[1]}" if self.averaged_from else ""
+        return f"{height}x{width}x{self.channels}-{self.resize}-{self.resample}{border}{first}"
 
     def resized(self, pixels: NDArray[np.uint8] | Image.Image) -> NDArray[np.uint8]:
         """Return the picture as uint8 of shape (*image_size, channels).
@@ -81,13 +108,23 @@ class Preprocessing(BaseModel):
             pixels: uint8, (H, W, 1 or 3), or the same as a Pillow image of mode L or RGB.
         """
         image = pixels if isinstance(pixels, Image.Image) else to_image(pixels)
-        height, width = self.image_size
+        height, width = self.averaged_from or self.image_size
         mode = "L" if self.channels == 1 else "RGB"
         image = image if image.mode == mode else image.convert(mode)
-        return to_array(image if image.size == (width, height) else self._fitted(image))
+        image = image if image.size == (width, height) else self._fitted(image, height, width)
+        return to_array(self.averaged(image))
 
-    def _fitted(self, image: Image.Image) -> Image.Image:
+    def averaged(self, image: Image.Image) -> Image.Image:
+        """Return a picture of the first size with its blocks averaged; as it is where there is but one size."""
+        block = self._block()
         height, width = self.image_size
+        return image.reduce(block, box=(0, 0, width * block, height * block)) if block > 1 else image
+
+    def _block(self) -> int:
+        first = self.averaged_from or self.image_size
+        return min(first[0] // self.image_size[0], first[1] // self.image_size[1])
+
+    def _fitted(self, image: Image.Image, height: int, width: int) -> Image.Image:
         filter_ = Image.Resampling[self.resample.upper()]
         if self.resize == "stretch":
             return image.resize((width, height), filter_)
@@ -105,3 +142,30 @@ class Preprocessing(BaseModel):
         canvas = Image.new("RGB", (width, height), colour).convert(image.mode)
         canvas.paste(image.resize(inner, filter_), ((width - inner[0]) // 2, (height - inner[1]) // 2))
         return canvas
+
+
+def averaged_pixels(
+    pixels: NDArray[np.uint8], preprocessing: Preprocessing, *, rows: NDArray[np.int64]
+) -> NDArray[np.uint8]:
+    """Return pictures of a preprocessing's first size with their blocks averaged.
+
+    Args:
+        pixels: uint8 (N, H, W, C).
+        preprocessing: as its ``coarser`` gives it; one without a first size returns the pixels as they are.
+        rows: the positions that are wanted.
+
+    Returns:
+        uint8 (N, h, w, C), zeros where a position is not wanted.
+
+    Example:
+        >>> pixels = np.arange(16, dtype=np.uint8).reshape(1, 4, 4, 1)
+        >>> coarse = Preprocessing(image_size=(4, 4), channels=1).coarser(2)
+        >>> averaged_pixels(pixels, coarse, rows=np.array([0]))[0, :, :, 0].tolist()
+        [[3, 5], [11, 13]]
+    """
+    if preprocessing.averaged_from is None:
+        return pixels
+    out = np.zeros((len(pixels), *preprocessing.image_size, preprocessing.channels), dtype=np.uint8)
+    for row in rows:
+        out[row] = to_array(preprocessing.averaged(to_image(np.asarray(pixels[row]))))
+    return out

@@ -10,14 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from ..classifier import Classifier, Description, two_sided
 from ..errors import ModelFileError, OutOfMemoryError, RunCorruptError
 from ..evaluation import Predictions, fit_temperature
-from ..images.dataset import Splits
-from ..images.preprocessing import Preprocessing
+from ..images.preprocessing import averaged_pixels
 from ..nets import Net
 from ..nets.summary import summarize
 from ..nets.weights import load_weights
@@ -173,7 +171,8 @@ def baseline_of(prepared: Prepared, net: str, *, share: float = 1.0) -> Prepared
     """
     height, width, channels = prepared.pixels.shape[1:]
     factor = max(1, int(np.ceil(np.sqrt(height * width * channels / 10_000))))
-    pixels = shrunk(prepared.pixels, prepared.splits, factor=factor) if factor > 1 else prepared.pixels
+    preprocessing = prepared.preprocessing.coarser(factor) if factor > 1 else prepared.preprocessing
+    pixels = averaged_pixels(prepared.pixels, preprocessing, rows=np.concatenate(list(prepared.splits.values())))
     data = prepared.recipe.data.model_copy(update={"image_size": pixels.shape[1:3], "channels": channels})
     recipe = Recipe.make(
         data=data.model_dump(),
@@ -193,8 +192,6 @@ def baseline_of(prepared: Prepared, net: str, *, share: float = 1.0) -> Prepared
         },
         baselines=(),
     )
-    spec = prepared.preprocessing.model_dump()
-    preprocessing = Preprocessing(**{**spec, "image_size": pixels.shape[1:3]})
     return dataclasses.replace(prepared, recipe=recipe, preprocessing=preprocessing, pixels=pixels)
 
 
@@ -206,20 +203,6 @@ def _plain_epochs(pictures: int) -> int:
     """
     seen = np.clip(10 * pictures, 300_000, 600_000)
     return int(np.clip(round(seen / max(1, pictures)), 1, 30))
-
-
-def shrunk(pixels: NDArray[np.uint8], splits: Splits, *, factor: int) -> NDArray[np.uint8]:
-    """Return the pictures of all splits with each side divided by ``factor``, averaged; zeros elsewhere."""
-    n, height, width, channels = pixels.shape
-    height, width = height // factor, width // factor
-    out = np.zeros((n, height, width, channels), dtype=np.uint8)
-    for positions in splits.values():
-        for start in range(0, len(positions), 256):
-            some = positions[start : start + 256]
-            part = torch.from_numpy(pixels[some]).permute(0, 3, 1, 2).float()
-            blocks = F.avg_pool2d(part, factor).round().to(torch.uint8)
-            out[some] = blocks.permute(0, 2, 3, 1).numpy()
-    return out
 
 
 def _finished(run: Run) -> Learned:

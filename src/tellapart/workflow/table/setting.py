@@ -7,20 +7,18 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...errors import ClassMismatchError, DataError, SplitError, TellapartError
 from ...images import open_dataset
 from ...images.cache import cache_folder, scan
-from ...images.dataset import Dataset, Splits
+from ...images.dataset import Dataset
 from ...images.parallel import usable_processors
-from ...images.preprocessing import Preprocessing
+from ...images.preprocessing import Preprocessing, averaged_pixels
 from ...progress import SILENT, Progress
 from ...recipe import AUGMENTATIONS, AugmentRecipe, Recipe
 from ...run import Run
 from ...training.machine import describe
 from ...wording import counted
-from ..learn import shrunk
 from ..prepare import Prepared, open_source, prepare
 from .plan import TablePlan
 from .variants import Material
@@ -65,21 +63,18 @@ class Setting:
         dataset, splits = self.prepared.dataset, self.prepared.splits
         height, width = preprocessing.image_size
         factor = 1 if most_pixels is None else max(1, int(np.ceil(np.sqrt(height * width / most_pixels))))
-        own = _at(scan(dataset, preprocessing).pixels, splits, factor=factor)
+        coarse = preprocessing.coarser(factor) if factor > 1 else preprocessing
+        own = averaged_pixels(scan(dataset, preprocessing).pixels, coarse, rows=np.concatenate(list(splits.values())))
         external, labels = None, None
         if self.external is not None:
             scanned = scan(self.external, preprocessing)
             where = np.flatnonzero(scanned.facts["readable"])
-            external = _at(scanned.pixels, Splits(where, np.array([]), np.array([])), factor=factor)[where]
+            external = averaged_pixels(scanned.pixels, coarse, rows=where)[where]
             labels = self.external.labels[where]
         return Material(
             own[splits.train], dataset.labels[splits.train], own[splits.validation],
             dataset.labels[splits.validation], external, labels,
         )  # fmt: skip
-
-
-def _at(pixels: NDArray[np.uint8], splits: Splits, *, factor: int) -> NDArray[np.uint8]:
-    return shrunk(pixels, splits, factor=factor) if factor > 1 else pixels
 
 
 def scratch_recipe(recipe: Recipe) -> Recipe:
