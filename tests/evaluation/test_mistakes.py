@@ -13,6 +13,7 @@ from tellapart.evaluation import (
     evaluate,
     find_mistakes,
     least_legible,
+    surest_by_cell,
     write_mistakes,
 )
 
@@ -34,6 +35,18 @@ def test_each_wrong_picture_once_the_surest_first(predictions):
         assert one.true_probability == pytest.approx(probabilities[where[one.id], true])
         assert predictions.labels[where[one.id]] == true
     assert find_mistakes(predictions, temperature=1.5, limit=3) == found[:3]
+
+
+def test_the_surest_of_each_cell_are_those_of_all_mistakes(predictions):
+    cells = {}
+    for one in find_mistakes(predictions, temperature=1.5):
+        key = predictions.class_names.index(one.true), predictions.class_names.index(one.predicted)
+        cells.setdefault(key, []).append(one.id)
+    assert max(map(len, cells.values())) > 2
+    for each in (0, 1, 2, 1000):
+        expected = {key: ids[:each] for key, ids in cells.items() if each}
+        found = surest_by_cell(predictions, temperature=1.5, each=each)
+        assert list(found.items()) == list(expected.items())
 
 
 def test_the_order_of_the_pictures_does_not_matter(predictions):

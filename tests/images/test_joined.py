@@ -4,7 +4,7 @@ from tellapart.images import Dataset
 from tellapart.images.arrays import ArrayImages
 from tellapart.images.audit import find_repeats
 from tellapart.images.cache import scan
-from tellapart.images.joined import joined
+from tellapart.images.joined import joined, joined_facts
 from tellapart.images.preprocessing import Preprocessing
 
 SEEN = Preprocessing(image_size=(16, 16), channels=1)
@@ -31,3 +31,15 @@ def test_two_sets_are_one_and_copies_are_found_between_them(tmp_path):
     sides = np.repeat([0, 1], [8, 6])
     assert sorted(map(list, find_repeats(both, facts, sides=sides).families())) == [[0, 12], [1, 13]]
     assert [6, 7] in [family.tolist() for family in find_repeats(both, facts).families()]
+
+
+def test_the_facts_of_some_and_of_all_follow_one_another_and_leave_no_file(tmp_path):
+    rng = np.random.default_rng(0)
+    first, second = (
+        scan(pictures(rng.integers(0, 256, (n, 8, 8), dtype=np.uint8), "a"), SEEN, folder=tmp_path).facts
+        for n in (5000, 3)
+    )
+    before, rows = sorted(tmp_path.iterdir()), np.arange(5000)[::-1]
+    both = joined_facts(first, second, rows=rows, folder=tmp_path)
+    np.testing.assert_array_equal(both, np.concatenate([first[rows], second]))
+    assert sorted(tmp_path.iterdir()) == before

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tellapart.errors import SplitError
+from tellapart.errors import RunCorruptError, SplitError
 from tellapart.images.arrays import ArrayImages
 from tellapart.images.dataset import SPLIT_NAMES, Dataset, Splits
-from tellapart.images.split import from_ids, split, to_ids, write_ids
+from tellapart.images.split import from_ids, read_ids, split, to_ids, write_ids
 from tellapart.images.stratify import shares
 
 
@@ -215,4 +215,20 @@ def test_ids_are_written_as_json_a_few_at_a_time(tmp_path, monkeypatch):
         write_ids(tmp_path / "splits.json", data, splits)
         document = json.loads((tmp_path / "splits.json").read_text(encoding="utf-8"))
         assert document == to_ids(data, splits)
-        assert from_ids(data, document)["train"].tolist() == splits["train"].tolist()
+        read = read_ids(tmp_path / "splits.json")
+        assert {name: list(ids) for name, ids in read.items()} == document
+        assert from_ids(data, read)["train"].tolist() == splits["train"].tolist()
+
+
+@pytest.mark.parametrize("part", [0.0, 0.5, 0.9, 0.99])
+def test_ids_that_are_cut_short_are_damaged(tmp_path, part):
+    data = dataset([0, 1] * 20)
+    file = tmp_path / "splits.json"
+    write_ids(file, data, split(data))
+    whole = file.read_text()
+    file.write_text(whole[: int(part * len(whole))])
+    with pytest.raises(RunCorruptError, match=r"splits\.json is damaged .*: train again"):
+        read_ids(file)
+    file.write_text(json.dumps(json.loads(whole), indent=4))
+    with pytest.raises(RunCorruptError, match="is damaged"):  # as another program would write it
+        read_ids(file)

@@ -37,7 +37,15 @@ from .label_errors import LabelError, LabelErrors, class_thresholds, estimated_j
 from .label_list import Mended, read_label_list, relabelled
 from .label_search import Components, search_labels, vote_of_neighbours
 from .metrics import confusion_matrix, evaluate, top_k_correct
-from .mistakes import ConfusedPair, Mistake, confused_pairs, find_mistakes, least_legible, write_mistakes
+from .mistakes import (
+    ConfusedPair,
+    Mistake,
+    confused_pairs,
+    find_mistakes,
+    least_legible,
+    surest_by_cell,
+    write_mistakes,
+)
 from .near_training import NearTraining, find_near_training
 from .novelty import (
     Neighbour,
@@ -126,6 +134,7 @@ __all__ = [
     "spreadsheet_plain",
     "spreadsheet_safe",
     "summarize_folds",
+    "surest_by_cell",
     "text_table",
     "thin_classes",
     "threshold_for_error",

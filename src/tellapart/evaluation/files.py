@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ..errors import RunUnwritableError
@@ -22,13 +23,27 @@ def write_whole(path: Path | str, data: bytes) -> None:
     Raises:
         RunUnwritableError: permissions, or a full disk.
     """
+    with writing_whole(path) as beside:
+        beside.write_bytes(data)
+
+
+@contextlib.contextmanager
+def writing_whole(path: Path | str) -> Iterator[Path]:
+    """Give a place beside a file's own to write it to, and move it there at the end: for what is written in parts.
+
+    Args:
+        path: as for ``write_whole``.
+
+    Raises:
+        RunUnwritableError: permissions, or a full disk.
+    """
     from ..run import whole
 
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole(path) as beside:
-            beside.write_bytes(data)
+            yield beside
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise RunUnwritableError(

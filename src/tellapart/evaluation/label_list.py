@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ClassMismatchError, DataError, SourceNotFoundError
-from ..images.dataset import Dataset
+from ..images.dataset import Dataset, positions_of
 from ..wording import counted
 from .files import spreadsheet_plain
 
@@ -87,7 +87,8 @@ def relabelled(dataset: Dataset, mended: Mapping[str, Mended], *, name: str = "t
         >>> relabelled(data, {"b": Mended("cat"), "c": Mended(None)}).counts()
         {'cat': 2}
     """
-    row_of = {one: row for row, one in enumerate(dataset.ids.tolist())}
+    rows = positions_of(dataset.ids, list(mended)).tolist()
+    row_of = {one: row for one, row in zip(mended, rows, strict=True) if row >= 0}
     label_of = {one: label for label, one in enumerate(dataset.class_names)}
     _check(dataset, mended, row_of=row_of, label_of=label_of, name=name)
     labels, kept = dataset.labels.copy(), np.ones(len(dataset), dtype=bool)

@@ -65,16 +65,49 @@ def find_mistakes(
     others = probabilities.copy()
     others[rows, predicted] = -1.0
     second = others.max(axis=1, initial=-1.0)
-    ids = wrong.ids.tolist()
-    order = sorted(range(len(ids)), key=lambda i: (-confidence[i], ids[i]))[:limit]
+    order = np.argsort(wrong.ids, kind="stable")
+    order = order[np.argsort(-confidence[order], kind="stable")][:limit]
     names = wrong.class_names
     return tuple(
         Mistake(
-            ids[i], names[wrong.labels[i]], names[predicted[i]], float(confidence[i]),
+            str(wrong.ids[i]), names[wrong.labels[i]], names[predicted[i]], float(confidence[i]),
             float(confidence[i] - second[i]), float(true[i]),
         )
-        for i in order
+        for i in order.tolist()
     )  # fmt: skip
+
+
+def surest_by_cell(
+    predictions: Predictions, *, temperature: float = 1.0, each: int
+) -> dict[tuple[int, int], list[str]]:
+    """Return the ids of the surest mistakes of each cell of the confusion matrix.
+
+    Args:
+        predictions: pictures without a label are no mistakes.
+        temperature: what the logits are divided by.
+        each: how many ids a cell at most.
+
+    Returns:
+        by label and predicted class; the cells in the order of their surest mistakes.
+
+    Example:
+        >>> said = Predictions(["a", "b", "c"], [[3, 0], [1, 0], [2, 0]], [0, 1, 1], class_names=("cat", "dog"))
+        >>> surest_by_cell(said, each=1)
+        {(1, 0): ['c']}
+    """
+    known = predictions.labelled()
+    wrong = known.select(~known.correct())
+    order = np.argsort(wrong.ids, kind="stable")
+    order = order[np.argsort(-wrong.confidence(temperature)[order], kind="stable")]
+    cells = (wrong.labels * len(wrong.class_names) + wrong.predicted())[order]
+    by_cell = np.argsort(cells, kind="stable")
+    begins = np.flatnonzero(np.diff(cells[by_cell], prepend=-1))
+    rank = np.arange(len(cells)) - np.repeat(begins, np.diff(begins, append=len(cells)))
+    out: dict[tuple[int, int], list[str]] = {}
+    for at in np.sort(by_cell[rank < each]).tolist():
+        label, said = divmod(int(cells[at]), len(wrong.class_names))
+        out.setdefault((label, said), []).append(str(wrong.ids[order[at]]))
+    return out
 
 
 def write_mistakes(
@@ -152,18 +185,15 @@ def confused_pairs(
     """
     confusion = confusion_matrix(predictions)
     names = predictions.class_names
-    ids: dict[tuple[str, str], list[str]] = {}
-    for mistake in find_mistakes(predictions, temperature=temperature):
-        ids.setdefault((mistake.true, mistake.predicted), []).append(mistake.id)
+    ids = surest_by_cell(predictions, temperature=temperature, each=examples)
     sizes = confusion.sum(axis=1)
     pairs = []
     for i, j in _most_confused(confusion, limit=limit):
         a, b = (j, i) if confusion[j, i] > confusion[i, j] else (i, j)
-        there, back = tuple(ids.get((names[a], names[b]), ())), tuple(ids.get((names[b], names[a]), ()))
         pairs.append(
             ConfusedPair(
-                names[a], names[b], len(there), len(back), int(sizes[a]), int(sizes[b]),
-                there[:examples], back[:examples],
+                names[a], names[b], int(confusion[a, b]), int(confusion[b, a]), int(sizes[a]), int(sizes[b]),
+                tuple(ids.get((a, b), ())), tuple(ids.get((b, a), ())),
             )
         )  # fmt: skip
     return tuple(pairs)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import tokenize
 import zipfile
 import zlib
@@ -15,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ClassMismatchError, DataError, RunCorruptError
-from ..images.dataset import strings
-from .files import write_whole
+from ..images.dataset import BLOCK, strings
+from .files import writing_whole
 
 _FORMAT = 1
 # What NumPy and the zip library raise on damaged bytes; a header is parsed as Python's literals.
@@ -197,12 +196,11 @@ class Predictions:
             DataError: an id or a group ends in a NUL character, which NumPy's files cannot keep.
             RunUnwritableError: permissions, or a full disk.
         """
-        memory = io.BytesIO()
         names = np.array(self.class_names, dtype=np.str_)
         groups: dict[str, Any] = {} if self.groups is None else {"groups": _fixed(self.groups)}
-        ids = _fixed(self.ids)
-        np.savez(memory, format=_FORMAT, ids=ids, logits=self.logits, labels=self.labels, class_names=names, **groups)
-        write_whole(path, memory.getvalue())
+        parts = {"ids": _fixed(self.ids), "logits": self.logits, "labels": self.labels, "class_names": names, **groups}
+        with writing_whole(path) as beside, beside.open("wb") as file:  # an open file's name gets no .npz
+            np.savez(file, format=_FORMAT, **parts)
 
     @classmethod
     def load(cls, path: Path | str) -> Predictions:
@@ -212,7 +210,7 @@ class Predictions:
             RunCorruptError: the file is missing, damaged or not of this kind.
         """
         try:
-            with np.load(io.BytesIO(Path(path).read_bytes()), allow_pickle=False) as file:
+            with Path(path).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
                 if int(file["format"]) != _FORMAT:
                     raise ValueError(f"its format is {int(file['format'])}, this tellapart reads {_FORMAT}")
                 groups = file.get("groups")
@@ -241,11 +239,13 @@ class Predictions:
 
 
 def _fixed(texts: NDArray[Any]) -> NDArray[np.str_]:
-    """Return strings as NumPy's files keep them."""
-    out = np.array(texts.tolist(), dtype=np.str_)
-    if out.tolist() != texts.tolist():
-        raise DataError("ids and groups must not end in a NUL character: rename those pictures")
-    return out
+    """Return strings as NumPy's files keep them, all as wide as the longest; none is a Python object meanwhile."""
+    wide: NDArray[np.str_] = texts.astype(f"U{max(1, int(np.strings.str_len(texts).max(initial=0)))}")
+    for start in range(0, len(texts), BLOCK):
+        some = slice(start, start + BLOCK)
+        if (strings(wide[some]) != texts[some]).any():
+            raise DataError("ids and groups must not end in a NUL character: rename those pictures")
+    return wide
 
 
 def _some(names: set[str]) -> str:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import SplitError
+from ..errors import RunCorruptError, SplitError
 from ..wording import counted
-from .dataset import BLOCK, SPLIT_NAMES, Dataset, Splits, positions_of
+from .dataset import BLOCK, SPLIT_NAMES, Dataset, Splits, positions_of, strings
 from .stratify import pick, pick_groups
 
 Codes = NDArray[np.int8]
@@ -92,21 +95,64 @@ def write_ids(path: Path, dataset: Dataset, splits: Splits) -> None:
     with path.open("w", encoding="utf-8") as file:
         file.write("{")
         for name, positions in splits.items():
-            file.write(f'\n "{name}": [')
-            for start in range(0, len(positions), BLOCK):
-                ids = dataset.ids[positions[start : start + BLOCK]].tolist()
-                file.write("," if start else "")
-                file.write(",".join(f"\n  {json.dumps(one, ensure_ascii=False)}" for one in ids))
-            file.write("\n ]," if len(positions) else "],")
-        file.write(f'\n "notes": {json.dumps(list(splits.notes), ensure_ascii=False)}\n}}\n')
+            starts = range(0, len(positions), BLOCK)
+            _write_list(file, name, (dataset.ids[positions[start : start + BLOCK]].tolist() for start in starts))
+            file.write(",")
+        _write_list(file, "notes", [list(splits.notes)])
+        file.write("\n}\n")
 
 
-def from_ids(dataset: Dataset, document: Mapping[str, Sequence[str]]) -> Splits:
+def _write_list(file: TextIO, name: str, parts: Iterable[list[str]]) -> None:
+    file.write(f'\n "{name}": [')
+    comma, end = "", "]"
+    for texts in filter(None, parts):
+        file.write(comma + ",".join(f"\n  {json.dumps(one, ensure_ascii=False)}" for one in texts))
+        comma, end = ",", "\n ]"
+    file.write(end)
+
+
+def read_ids(path: Path) -> dict[str, Any]:
+    """Read what ``write_ids`` wrote, a few ids at a time: an array of strings a split, and a list of notes.
+
+    Raises:
+        RunCorruptError: the file is damaged.
+    """
+    found: dict[str, NDArray[Any]] = {}
+    name, line = "", ""
+    with path.open(encoding="utf-8") as file:
+        try:
+            for inside, lines in itertools.groupby(file, key=lambda line: line.startswith("  ")):
+                if inside:
+                    found[name] = _strings_in(lines)
+                else:
+                    for line in lines:
+                        if begins := _LIST.match(line):
+                            name = begins[1]
+                            found[name] = strings([])
+        except ValueError as error:  # no JSON, or no UTF-8
+            raise RunCorruptError(f"{path} is damaged ({error}): train again") from None
+    if line.rstrip() != "}" or "" in found:
+        raise RunCorruptError(f"{path} is damaged (it is cut short, or was written by another program): train again")
+    return {name: texts.tolist() if name == "notes" else texts for name, texts in found.items()}
+
+
+_LIST = re.compile(r' "(\w+)": \[')
+
+
+def _strings_in(lines: Iterator[str]) -> NDArray[Any]:
+    """Return the JSON strings that stand on a line each, with a comma behind all but the last."""
+    parts = []
+    while some := "".join(itertools.islice(lines, BLOCK)):
+        parts.append(strings(json.loads(f"[{some.rstrip().rstrip(',')}]")))
+    return np.concatenate(parts)
+
+
+def from_ids(dataset: Dataset, document: Mapping[str, Sequence[str] | NDArray[Any]]) -> Splits:
     """Return the splits that a document of ids describes.
 
     Args:
         dataset: the pictures; more of them than the document names is fine.
-        document: the ids of each split, as ``to_ids`` gives them.
+        document: the ids of each split, as ``to_ids`` or ``read_ids`` gives them.
 
     Raises:
         SplitError: the document has no such lists, or names pictures that the data set has not.
@@ -121,9 +167,9 @@ def from_ids(dataset: Dataset, document: Mapping[str, Sequence[str]]) -> Splits:
     missing: list[str] = []
     for name in SPLIT_NAMES:
         ids = document.get(name)
-        if not isinstance(ids, Sequence) or isinstance(ids, str):
+        if not isinstance(ids, Sequence | np.ndarray) or isinstance(ids, str):
             raise SplitError(f"splits must have a list of ids for each of {list(SPLIT_NAMES)}, {name!r} has none")
-        where = positions_of(dataset.ids, np.array([str(i) for i in ids], dtype=np.dtypes.StringDType()))
+        where = positions_of(dataset.ids, ids)
         missing.extend(str(ids[i]) for i in np.flatnonzero(where < 0).tolist())
         found[name] = where
     if missing:

@@ -9,11 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..errors import DataError, RunCorruptError
 from ..evaluation import Evaluation, LabelErrors, NearTraining, Predictions
-from ..images.dataset import strings
+from ..images.split import read_ids
 from ..run import Run
 
 OWN_SPLITS = ("test", "validation")
@@ -192,11 +190,7 @@ def _document(run: Run, subject: str, *, default: Any) -> Any:
 
 def _splits(run: Run) -> dict[str, Any]:
     """Return the splits' ids as arrays, which take a fifth of a list's memory, and the notes."""
-    document: dict[str, Any] = _document(run, "splits", default={})
-    for name in list(document):
-        if isinstance(document[name], list) and name != "notes":
-            document[name] = strings(np.array(document[name], dtype=np.dtypes.StringDType()))
-    return document
+    return read_ids(run.path / "splits.json") if run.has("splits.json") else {}
 
 
 def _history(run: Run) -> tuple[Mapping[str, Any], ...]:

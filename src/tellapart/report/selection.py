@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
-from ..evaluation import Mistake, Predictions, find_mistakes
+from ..evaluation import Predictions, find_mistakes, surest_by_cell
 from ..run import Run
 from .audit_view import read_audit
 from .contents import OWN_SPLITS, Contents, read_contents
@@ -90,20 +90,13 @@ def _of_set(contents: Contents, name: str, *, limit: int) -> Iterator[list[str]]
     if name not in contents.predictions:
         return
     predictions = contents.predictions[name]
-    mistakes = find_mistakes(predictions, temperature=contents.temperature)
+    mistakes = find_mistakes(predictions, temperature=contents.temperature, limit=limit)
     yield [mistake.id for mistake in mistakes[: limit // 3]]
     if name == contents.main:
         examples = class_examples(predictions, temperature=contents.temperature, each=PER_CLASS)
         for position in range(PER_CLASS):
             yield [ids[position] for ids in examples.values() if len(ids) > position]
-        yield from _cells(mistakes)
-    yield [mistake.id for mistake in mistakes[:limit]]
-
-
-def _cells(mistakes: Sequence[Mistake]) -> Iterator[list[str]]:
-    """Yield the surest mistake of each cell of the confusion matrix, then the second ones, ..."""
-    cells: dict[tuple[str, str], list[str]] = {}
-    for mistake in mistakes:
-        cells.setdefault((mistake.true, mistake.predicted), []).append(mistake.id)
-    for position in range(PER_CELL):
-        yield [ids[position] for ids in cells.values() if len(ids) > position]
+        cells = surest_by_cell(predictions, temperature=contents.temperature, each=PER_CELL).values()
+        for position in range(PER_CELL):
+            yield [ids[position] for ids in cells if len(ids) > position]
+    yield [mistake.id for mistake in mistakes]

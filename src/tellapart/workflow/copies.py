@@ -7,10 +7,11 @@ from numpy.typing import NDArray
 
 from ..errors import TellapartError
 from ..images.audit import find_repeats
-from ..images.cache import Scan, scan
+from ..images.cache import Scan, cache_folder, scan
 from ..images.dataset import Dataset
-from ..images.joined import joined
+from ..images.joined import joined, joined_facts
 from ..images.preprocessing import Preprocessing
+from ..images.split import from_ids, read_ids
 from ..progress import SILENT, Progress
 from ..run import Run
 from .prepare import check_same_pictures, open_run_source
@@ -38,12 +39,11 @@ def copies_of_training(
     except TellapartError as error:
         progress.warn(f"copies of training pictures were not looked for: {error}")
         return None
-    splits = run.load("splits")
-    seen = np.flatnonzero(np.isin(own.ids, [*splits["train"], *splits["validation"]]))
-    facts = own_scanned.facts
-    both = joined(own.select(seen), dataset)
-    sides = np.repeat([0, 1], [len(seen), len(dataset)])
-    found = find_repeats(both, np.concatenate([facts[seen], scanned.facts]), sides=sides, progress=progress)
+    splits = from_ids(own, read_ids(run.path / "splits.json"))
+    seen = np.sort(np.concatenate([splits.train, splits.validation]))
+    both, sides = joined(own.select(seen), dataset), np.repeat([0, 1], [len(seen), len(dataset)])
+    facts = joined_facts(own_scanned.facts, scanned.facts, rows=seen, folder=cache_folder())
+    found = find_repeats(both, facts, sides=sides, progress=progress)
     known = np.zeros(len(both), dtype=bool)
     known[np.unique(found.family[: len(seen)])] = True
     return known[found.family[len(seen) :]]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..classifier import Classifier
 from ..images.cache import scan
 from ..images.dataset import Dataset, Splits
-from ..images.split import from_ids
+from ..images.split import from_ids, read_ids
 from ..progress import SILENT, Progress
 from ..run import Run, whole
 from ..training.features import features_file, weights_digest
@@ -65,7 +65,7 @@ class OwnPictures:
         dataset = open_run_source(run)
         scanned = scan(dataset, classifier.preprocessing, progress=progress)
         check_same_pictures(run, dataset, scanned)
-        splits = from_ids(dataset, run.load("splits"))
+        splits = from_ids(dataset, read_ids(run.path / "splits.json"))
         return cls(dataset, splits, scanned.pixels, scanned.folder, run.recipe.training.threads)
 
 

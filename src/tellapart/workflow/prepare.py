@@ -16,7 +16,7 @@ from ..images.cache import Scan, scan
 from ..images.dataset import BLOCK, Dataset, Splits
 from ..images.facts import FACTS, facts_of
 from ..images.preprocessing import Preprocessing
-from ..images.split import from_ids, split, write_ids
+from ..images.split import from_ids, read_ids, split, write_ids
 from ..progress import SILENT, Progress
 from ..recipe import DataRecipe, Recipe
 from ..run import Run
@@ -227,7 +227,7 @@ def load_or_make_splits(
         together: (N,) pictures with equal numbers show the same, and are kept on one side of a split that is made.
     """
     if run.has("splits.json"):
-        return from_ids(dataset, run.load("splits"))
+        return from_ids(dataset, read_ids(run.path / "splits.json"))
     fractions = _fractions(dataset, data)
     made = split(
         dataset.select(readable),
