@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from benchmarks.harness.result import say
 from tellapart.images import Preprocessing, open_dataset
 from tellapart.images.cache import scan
+from tellapart.images.sources.base import sources
 
 
 def decode(folder: Path, cache: Path, resample: str) -> NDArray[np.uint8]:
@@ -32,6 +33,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, help="kept between processes; empty and removed at the end where missing")
     parser.add_argument("--resample", default="bilinear", help="the filter; what train takes where nothing is said")
     options = parser.parse_args()
+    sources.names()  # imports the formats: what is imported is in the process's time, not in the decoding's
     with tempfile.TemporaryDirectory() as empty:
         start = time.perf_counter()
         pixels = decode(options.folder, options.cache or Path(empty), options.resample)

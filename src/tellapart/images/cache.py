@@ -41,7 +41,7 @@ JUST_MADE = 5.0
 """Seconds in which a half-made folder is left alone, locked or not."""
 
 SERIAL_BELOW = 600
-"""Fewer pictures than this are read in this process: starting workers takes half a second."""
+"""Fewer pictures than this are read in this process: starting workers may take half a second."""
 
 
 @dataclasses.dataclass(frozen=True)

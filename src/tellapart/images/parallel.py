@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import signal
+import sys
+import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import Any, TypeVar
+
+from ..errors import DataError
 
 Result = TypeVar("Result")
 
@@ -27,23 +36,35 @@ def shared_out(function: Callable[..., Result], tasks: Iterable[dict[str, Any]],
         tasks: picklable; taken one by one, so that none is made before its time.
         jobs: processes, this one counted; 1 does everything here.
 
+    Raises:
+        DataError: a worker was ended from outside.
+
     Example:
         >>> sorted(shared_out(dict, ({"a": a} for a in (7, 8)), jobs=1), key=str)
         [{'a': 7}, {'a': 8}]
     """
-    waiting = iter(tasks)
     if jobs == 1:
-        yield from (function(**task) for task in waiting)
+        yield from (function(**task) for task in tasks)
         return
-    # loky's workers do not run the caller's main module again, as the standard library's do.
-    from joblib.externals.loky import get_reusable_executor
+    try:
+        with _pool(jobs - 1) as pool:
+            yield from _in_turn(function, iter(tasks), pool=pool, most=AHEAD * (jobs - 1))
+    except BrokenProcessPool as error:
+        raise DataError(
+            "a process that was reading pictures has been ended from outside, most often because the memory was full: "
+            "end other programs and try again"
+        ) from error
 
-    executor = get_reusable_executor(max_workers=jobs - 1)
+
+def _in_turn(
+    function: Callable[..., Result], tasks: Iterator[dict[str, Any]], *, pool: Executor, most: int
+) -> Iterator[Result]:
+    """Give the pool ``most`` tasks ahead and do every further one here."""
     out: deque[Future[Result]] = deque()
     try:
-        for task in waiting:
-            if len(out) < AHEAD * (jobs - 1):
-                out.append(executor.submit(function, **task))
+        for task in tasks:
+            if len(out) < most:
+                out.append(pool.submit(function, **task))
                 continue
             yield function(**task)
             for _ in range(len(out)):
@@ -60,3 +81,34 @@ def shared_out(function: Callable[..., Result], tasks: Iterable[dict[str, Any]],
     finally:
         for future in out:
             future.cancel()
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[Executor]:
+    """Give worker processes: forked within 5 ms where that is safe, else started, at half a second of a processor."""
+    if _may_fork():
+        context = multiprocessing.get_context("fork")
+        with ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(os.getpid(),)) as forked:
+            yield forked
+    else:
+        # loky's workers do not run the caller's main module again, as the standard library's do.
+        from joblib.externals.loky import get_reusable_executor
+
+        yield get_reusable_executor(max_workers=workers)
+
+
+def _may_fork() -> bool:
+    """Return whether a fork copies nothing half-done: no other thread is at work, PyTorch's own ones included."""
+    return sys.platform == "linux" and threading.active_count() == 1 and "torch" not in sys.modules
+
+
+def _begin(parent: int) -> None:
+    """Prepare a forked worker: Ctrl-C is answered by the process that forked it, with whose death it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)

@@ -1,0 +1,91 @@
+"""Work shared with workers: all of it is done, and a worker's death is said."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from tellapart.errors import DataError
+from tellapart.images import parallel
+from tellapart.images.parallel import shared_out
+
+
+@pytest.fixture(params=["forked", "started"])
+def kind(request, monkeypatch):
+    """Both kinds of workers, whatever this process has done before."""
+    if request.param == "forked" and sys.platform != "linux":
+        pytest.skip("workers are forked on Linux alone")
+    monkeypatch.setattr(parallel, "_may_fork", lambda: request.param == "forked")
+
+
+def done(number: int, here: int) -> tuple[int, bool]:
+    time.sleep(0.002)
+    return number, os.getpid() == here
+
+
+def end(number: int, here: int) -> None:
+    if os.getpid() != here:
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(0.01)
+
+
+def fail(number: int, here: int) -> None:
+    raise ValueError(f"task {number}")
+
+
+def tasks(count: int):
+    return ({"number": number, "here": os.getpid()} for number in range(count))
+
+
+@pytest.mark.usefixtures("kind")
+def test_every_task_is_done_once_here_or_in_a_worker():
+    results = list(shared_out(done, tasks(40), jobs=3))
+    assert sorted(number for number, _ in results) == list(range(40))
+    assert {here for _, here in results} == {True, False}
+
+
+@pytest.mark.usefixtures("kind")
+def test_a_worker_that_is_killed_is_said():
+    with pytest.raises(DataError, match="ended from outside, most often because the memory was full"):
+        list(shared_out(end, tasks(40), jobs=2))
+
+
+@pytest.mark.usefixtures("kind")
+def test_a_task_that_fails_fails_the_whole():
+    with pytest.raises(ValueError, match="task"):
+        list(shared_out(fail, tasks(40), jobs=2))
+
+
+def test_nothing_is_forked_beside_another_thread():
+    stop = threading.Event()
+    thread = threading.Thread(target=stop.wait)
+    thread.start()
+    try:
+        assert not parallel._may_fork()
+    finally:
+        stop.set()
+        thread.join()
+
+
+KILLED = """
+import os, sys, time
+from tellapart.images.parallel import shared_out
+def tell():
+    print(os.getpid(), flush=True)
+    time.sleep(600)
+next(shared_out(tell, ({} for _ in range(4)), jobs=2))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux alone")
+def test_forked_workers_end_with_the_process_that_forked_them():
+    with subprocess.Popen([sys.executable, "-c", KILLED], stdout=subprocess.PIPE, text=True) as process:
+        pids = {int(process.stdout.readline()) for _ in range(2)}
+        process.kill()
+        # The pipe closes when the last of them has ended.
+        assert process.stdout.read() == ""
+    assert len(pids - {process.pid}) == 1
