@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
@@ -89,6 +90,10 @@ def _pool(workers: int) -> Iterator[Executor]:
     if _may_fork():
         context = multiprocessing.get_context("fork")
         with ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(os.getpid(),)) as forked:
+            with warnings.catch_warnings():
+                # Python 3.12 warns of OpenMP's threads, too: reading needs nothing that they may hold.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                forked.submit(usable_processors)  # the first task forks all workers
             yield forked
     else:
         # loky's workers do not run the caller's main module again, as the standard library's do.
@@ -98,8 +103,8 @@ def _pool(workers: int) -> Iterator[Executor]:
 
 
 def _may_fork() -> bool:
-    """Return whether a fork copies nothing half-done: no other thread is at work, PyTorch's own ones included."""
-    return sys.platform == "linux" and threading.active_count() == 1 and "torch" not in sys.modules
+    """Return whether a fork copies nothing half-done: no other thread of Python's is at work."""
+    return sys.platform == "linux" and threading.active_count() == 1
 
 
 def _begin(parent: int) -> None:
