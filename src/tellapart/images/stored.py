@@ -8,8 +8,7 @@ import stat
 import threading
 import time
 import weakref
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -138,15 +137,10 @@ def _read_on(descriptor: int, size: int) -> bytes:
     return data
 
 
-def stamp(path: str | Path, *, folder: int | None = None) -> tuple[int, int, int]:
-    """Return (size, mtime_ns, ctime_ns); (−1, 0, 0) where there is no such file.
-
-    Args:
-        path: absolute, or below the current folder.
-        folder: the descriptor of the folder that the path is below instead.
-    """
+def stamp(path: str | Path) -> tuple[int, int, int]:
+    """Return (size, mtime_ns, ctime_ns); (−1, 0, 0) where there is no such file."""
     try:
-        return _stamp_of(os.stat(path, dir_fd=folder))
+        return _stamp_of(os.stat(path))  # noqa: PTH116
     except OSError:
         return (-1, 0, 0)
 
@@ -174,35 +168,14 @@ def folder_fingerprint(root: str, paths: NDArray[Any], *, also: str = "") -> str
     """Return the same for many files below one folder, in pieces that keep memory flat."""
     digest = hashlib.blake2b(f"{os.path.abspath(root)}\0{also}".encode("utf-8", "surrogateescape"), digest_size=16)  # noqa: PTH100
     newest = np.zeros((1, 3), dtype=np.int64)
-    with _standing_in(root) as (folder, way):
-        for start in range(0, len(paths), 8192):
-            part = paths[start : start + 8192].tolist()
-            rows = np.array([stamp(way + path, folder=folder) for path in part], dtype=np.int64)
-            digest.update("\0".join(part).encode())
-            digest.update(rows.tobytes())
-            newest = np.maximum(newest, rows.max(axis=0))
+    for start in range(0, len(paths), 8192):
+        part = paths[start : start + 8192].tolist()
+        rows = np.array([stamp(f"{root}{os.sep}{path}") for path in part], dtype=np.int64)
+        digest.update("\0".join(part).encode())
+        digest.update(rows.tobytes())
+        newest = np.maximum(newest, rows.max(axis=0))
     _let_the_clock_pass(newest)
     return digest.hexdigest()
-
-
-@contextmanager
-def _standing_in(root: str) -> Iterator[tuple[int | None, str]]:
-    """Give a folder's descriptor, and what paths below it then begin with.
-
-    Paths that begin at the descriptor take half the time: the system need not walk down to the folder for each. Where
-    a folder cannot be opened, or the system knows no such paths, they begin with the folder's own.
-    """
-    try:
-        folder = os.open(root, os.O_RDONLY) if os.stat in os.supports_dir_fd else None
-    except OSError:
-        folder = None
-    if folder is None:
-        yield None, f"{root}{os.sep}"
-        return
-    try:
-        yield folder, ""
-    finally:
-        os.close(folder)
 
 
 def _let_the_clock_pass(rows: NDArray[np.int64]) -> None:
