@@ -6,35 +6,36 @@ from tellapart.errors import RecipeError
 from tellapart.recipe import Recipe
 from tellapart.training import budget
 from tellapart.training.budget import fit_to_time, read_time
+from tellapart.training.estimate import Pace
 
 
 @pytest.fixture
 def fitted(digits, task_of, monkeypatch):
     """Fit a recipe to a time where an epoch at width w takes w / 8 seconds; return it, its choices, what was timed."""
 
-    def fit(seconds, *, widths=True, net="compact", **training):
+    def fit(seconds, *, widths=True, net="compact", looks=0, **training):
         timed = []
 
-        def seconds_an_epoch(made, task, recipe, *, devices=None):
+        def measure_pace(made, task, recipe, *, devices=None):
             timed.append(made.stem.conv.out_channels if net == "compact" else 0)
-            return max(timed[-1], 8) / 8
+            return Pace(epoch=max(timed[-1], 8) / 8, look=max(timed[-1], 8) / 8 / 1000)
 
-        monkeypatch.setattr(budget, "seconds_an_epoch", seconds_an_epoch)
+        monkeypatch.setattr(budget, "measure_pace", measure_pace)
         recipe = Recipe.make(
             net={"name": net, "options": {"width": 16} if net == "compact" else {}},
             training={"transfer": "none", "batch_size": 10, **training},
         )
         task = task_of(*digits, train=1000, validation=50)
-        made, choices = fit_to_time(recipe, task, seconds=seconds, widths=widths)
+        made, choices = fit_to_time(recipe, task, seconds=seconds, looks=looks, widths=widths)
         return made, {choice.field: choice.value for choice in choices}, timed
 
     return fit
 
 
 def test_the_widest_with_ten_epochs_in_time_is_taken(fitted):
-    recipe, choices, timed = fitted(25)  # 22 s are planned for: 22 epochs at width 8, 10 at 16, 7 at 24
-    assert (recipe.net.options["width"], recipe.training.epochs) == (16, 10)
-    assert choices == {"net.options.width": 16, "training.epochs": 10}
+    recipe, choices, timed = fitted(25)  # 22 s are planned for: 22 epochs at width 8, 11 at 16, 7 at 24
+    assert (recipe.net.options["width"], recipe.training.epochs) == (16, 11)
+    assert choices == {"net.options.width": 16, "training.epochs": 11}
     assert timed == [8, 16, 24]
 
 
@@ -45,7 +46,7 @@ def test_where_time_is_short_wide_ones_are_not_even_timed(fitted):
 
 def test_a_width_that_was_asked_for_stays(fitted):
     recipe, choices, timed = fitted(25, widths=False)
-    assert (recipe.net.options["width"], recipe.training.epochs, timed) == (16, 10, [16])
+    assert (recipe.net.options["width"], recipe.training.epochs, timed) == (16, 11, [16])
     assert "net.options.width" not in choices
 
 
@@ -58,6 +59,12 @@ def test_more_time_than_is_of_use_is_not_taken(fitted):
 def test_a_range_test_takes_its_part_of_the_time(fitted):
     recipe, _, _ = fitted(5, optimizer={"find_learning_rate": True})
     assert recipe.training.epochs == 3, "100 of its steps are one epoch of 1,000 pictures by 10"
+
+
+def test_what_the_network_looks_at_afterwards_takes_its_part(fitted):
+    assert fitted(25, looks=1500)[0].net.options["width"] == 8, "10 epochs of 2 s at width 16 and 3 s: more than 22.5 s"
+    recipe, _, _ = fitted(25, widths=False, looks=1500)
+    assert (recipe.net.options["width"], recipe.training.epochs) == (16, 9)
 
 
 def test_too_little_time_says_what_an_epoch_takes(fitted):

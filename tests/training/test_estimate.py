@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tellapart.training import fit
-from tellapart.training.estimate import in_words, seconds_an_epoch
+from tellapart.training.estimate import in_words, measure_pace
 
 
 def test_it_leaves_no_trace(small, make_net, training, weights_of, same_weights):
@@ -14,7 +14,9 @@ def test_it_leaves_no_trace(small, make_net, training, weights_of, same_weights)
     net.eval()
     before, world, threads = weights_of(net), torch.get_rng_state(), torch.get_num_threads()
     recipe = training(averaging=0.9, augment={"rotation": 5, "noise": 0.1})
-    assert seconds_an_epoch(net, small, recipe) > 0
+    pace = measure_pace(net, small, recipe)
+    assert pace.epoch > 0
+    assert pace.look > 0
     assert same_weights(net.state_dict(), before)
     assert not net.training
     assert all(parameter.grad is None and parameter.requires_grad for parameter in net.parameters())
@@ -24,7 +26,7 @@ def test_it_leaves_no_trace(small, make_net, training, weights_of, same_weights)
 
 def test_it_is_near_the_truth(digits, task_of, make_net, make_run, training):
     task, recipe = task_of(*digits, train=1200, validation=300), training(epochs=2)
-    expected = seconds_an_epoch(make_net(), task, recipe)
+    expected = measure_pace(make_net(), task, recipe).epoch
     started = time.perf_counter()
     fit(make_net(), task, recipe, run=make_run())
     taken = (time.perf_counter() - started) / 2
@@ -33,14 +35,14 @@ def test_it_is_near_the_truth(digits, task_of, make_net, make_run, training):
 
 def test_a_training_does_not_depend_on_it(small, make_net, make_run, training, same_weights):
     net = make_net("convnet64")
-    seconds_an_epoch(net, small, training(epochs=1))
+    measure_pace(net, small, training(epochs=1))
     first = fit(net, small, training(epochs=1), run=make_run("a"))
     second = fit(make_net("convnet64"), small, training(epochs=1), run=make_run("b"))
     assert same_weights(first.net.state_dict(), second.net.state_dict())
 
 
 def test_fewer_pictures_than_a_batch(small, make_net, training):
-    assert seconds_an_epoch(make_net(), small, training(batch_size=5000)) > 0
+    assert measure_pace(make_net(), small, training(batch_size=5000)).epoch > 0
 
 
 @pytest.mark.parametrize(

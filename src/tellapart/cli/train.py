@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import monotonic
 from typing import Annotated, Any, Literal
 
 import typer
@@ -201,6 +202,7 @@ def _run(
     time: str | None,
     devices: int | None,
 ) -> None:
+    started = monotonic()  # before torch is loaded
     from .progress import TerminalProgress
     from .show import show_run
 
@@ -223,6 +225,6 @@ def _run(
     from ..workflow import train
 
     seconds = None if time is None else read_time(time)
-
     progress = TerminalProgress()
-    show_run(train(full.data.source, full, out=out, seconds=seconds, devices=devices, progress=progress))
+    run = train(full.data.source, full, out=out, seconds=seconds, started=started, devices=devices, progress=progress)
+    show_run(run)

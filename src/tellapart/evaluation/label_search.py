@@ -41,11 +41,18 @@ class Components:
     """
 
     def __init__(self, sample: ArrayLike, *, dimensions: int = DIMENSIONS) -> None:
+        from scipy.linalg import eigh
+
         table = np.asarray(sample, dtype=np.float64)[:_SAMPLE]
         self.mean = table.mean(axis=0)
         table = table - self.mean
-        _, vectors = np.linalg.eigh(table.T @ table)
-        self.axes = np.ascontiguousarray(vectors[:, ::-1][:, :dimensions])
+        columns = table.shape[1]
+        wanted = [
+            max(0, columns - dimensions),
+            columns - 1,
+        ]  # the largest, which come last; all would take twice as long
+        _, vectors = eigh(table.T @ table, subset_by_index=wanted)
+        self.axes = np.ascontiguousarray(vectors[:, ::-1])
 
     def project(self, features: ArrayLike) -> NDArray[np.float32]:
         """Return (N, dimensions) float32 of (N, D)."""

@@ -8,7 +8,7 @@ from ..errors import RecipeError
 from ..recipe import Recipe
 from .choose import WIDTHS, Choice
 from .devices import Devices
-from .estimate import in_words, seconds_an_epoch
+from .estimate import in_words, measure_pace
 from .loop import seeded_net
 from .rate_test import STEPS
 from .task import Task
@@ -21,10 +21,6 @@ MOST_EPOCHS = 150
 
 SAFETY = 0.9
 """The share of the time that is planned for: timed steps are never quite the truth."""
-
-LAST_LOOK = 0.45
-"""Epochs' worth of the time that all training pictures take once more after the training, without gradients, for the
-nearest ones to each mistake: 0.20 ms a picture where training takes 0.46 ms."""
 
 UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600}
 
@@ -46,14 +42,15 @@ def read_time(text: str) -> float:
 
 
 def fit_to_time(
-    recipe: Recipe, task: Task, *, seconds: float, widths: bool, devices: Devices | None = None
+    recipe: Recipe, task: Task, *, seconds: float, looks: int = 0, widths: bool, devices: Devices | None = None
 ) -> tuple[Recipe, list[Choice]]:
     """Decide the epochs, and the default network's width, so that a training ends in time.
 
     Args:
         recipe: resolved; its epochs are replaced.
         task: the pictures.
-        seconds: what is left for the training.
+        seconds: what is left for the training, and for what the network looks at after it.
+        looks: pictures that it looks at after the training.
         widths: whether the width may be chosen, too.
         devices: that share the work; the recipe's one where None.
 
@@ -66,11 +63,12 @@ def fit_to_time(
     for candidate in candidates:  # narrow ones first: where time is short, wide ones are not even timed
         options = {**recipe.net.options, **({} if candidate is None else {"width": candidate})}
         wider = recipe.changed(net={"options": options})
-        takes = seconds_an_epoch(seeded_net(wider, task), task, wider.training, devices=devices)
-        fit = int(SAFETY * seconds / takes - test / task.train.steps(recipe.training.batch_size or 1) - LAST_LOOK)
+        pace = measure_pace(seeded_net(wider, task), task, wider.training, devices=devices)
+        left = SAFETY * seconds - looks * pace.look
+        fit = int(left / pace.epoch - test / task.train.steps(recipe.training.batch_size or 1))
         if candidate != candidates[0] and fit < ENOUGH_EPOCHS:
             break
-        epochs, one, tried, width = fit, takes, wider, candidate
+        epochs, one, tried, width = fit, pace.epoch, wider, candidate
         if fit < ENOUGH_EPOCHS:
             break
     if epochs < 1:

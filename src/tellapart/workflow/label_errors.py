@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,33 @@ UNASKED = 20_000
 
 LISTED = 5000
 """Labels that a run keeps as likely wrong, at most."""
+
+
+TIMED = 32
+"""Pictures whose features are taken to see how long that takes."""
+
+
+def looks_for_labels(own: OwnPictures) -> bool:
+    """Return whether a training looks for wrong labels by itself among so many pictures."""
+    return sum(map(len, own.splits.values())) <= UNASKED
+
+
+def label_search_seconds(own: OwnPictures, recipe: Recipe) -> float:
+    """Return about how long ``find_run_label_errors`` takes: a few pictures are timed, the rest was fitted.
+
+    Each picture is compared with each, 6 ns a pair, and principal components take the square of the features' number
+    a picture, then its cube: 22e-12 and 90e-12 s.
+    """
+    count = sum(map(len, own.splits.values()))
+    seconds = 0.5 + 6e-9 * count**2
+    if recipe.training.transfer in ("features", "frozen"):
+        return seconds  # their features are there
+    sample = own.pixels[_spread(own.splits.train, most=TIMED)]
+    columns = int(extract(sample[:1], "hog", jobs=1).shape[1])
+    started = time.perf_counter()
+    extract(sample, "hog", jobs=1)
+    each = (time.perf_counter() - started) / len(sample)
+    return seconds + each * count + 22e-12 * min(count, 5000) * columns**2 + 90e-12 * columns**3
 
 
 def find_run_label_errors(

@@ -24,7 +24,7 @@ from ..recipe import Recipe
 from ..run import Run
 from ..training import Pictures, Task, fit
 from ..training.devices import on_device
-from ..training.estimate import in_words, seconds_an_epoch
+from ..training.estimate import in_words, measure_pace
 from ..training.features import embed_pixels, features_file, fit_head, kept_features, set_head, weights_digest
 from ..training.loop import finish, seeded_net
 from ..training.machine import available_memory, choose_device, tuned
@@ -223,7 +223,7 @@ def _learn_in_epochs(
     devices = team.assign(run, dataclasses.replace(prepared, recipe=recipe), task) if team else None
     left = (recipe.training.epochs or 1) - len(run.history)
     if left > 0:
-        seconds = seconds_an_epoch(net, task, recipe.training, devices=devices)
+        seconds = measure_pace(net, task, recipe.training, devices=devices).epoch
         epochs = "1 epoch" if left == 1 else f"{left} epochs"
         progress.say(f"estimated time: {in_words(seconds)} an epoch, at most {in_words(seconds * left)} for {epochs}")
     return fit(net, task, recipe.training, run=run, devices=devices, progress=progress).to_dict()

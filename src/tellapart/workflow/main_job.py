@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import shlex
 import shutil
 import time
@@ -17,22 +16,16 @@ from ..images.dataset import Dataset
 from ..progress import SILENT, Progress, Quiet
 from ..recipe import Recipe
 from ..run import Run, new_run_path
-from ..training.devices import Devices
 from .folds import cross_validate, fold_splits
-from .label_errors import UNASKED, find_run_label_errors
-from .learn import Learned, baseline_of, learn, task_of
+from .label_errors import find_run_label_errors, label_search_seconds, looks_for_labels
+from .learn import Learned, baseline_of, learn
 from .near_training import keep_own_near_training
 from .own_pictures import OwnPictures
 from .pictures import keep_thumbnails
 from .prepare import LABELS, Prepared, open_run_source, open_source, prepare
 from .statistics import keep_statistics
+from .time_plan import Deadline, hurry, in_time
 from .together import Team, take_part
-
-UNHURRIED = 120.0
-"""Seconds of a whole run below which its baselines take fewer epochs."""
-
-AFTERWARDS = 6.0
-"""Seconds that evaluation and report take after the training."""
 
 
 def train(
@@ -41,6 +34,7 @@ def train(
     *,
     out: str | Path | None = None,
     seconds: float | None = None,
+    started: float | None = None,
     devices: int | None = None,
     explain: bool = True,
     progress: Progress = SILENT,
@@ -52,6 +46,7 @@ def train(
         recipe: every choice; what it leaves open is decided from the pictures.
         out: the run folder; a new one below ``runs/`` where None.
         seconds: how long all of it may take: the network's width and epochs are fitted to it.
+        started: when those seconds began, of ``time.monotonic``, such as the program's start; now where None.
         devices: how many of this machine train together, each by a process of its own. What torchrun or SLURM started
             where None, else one. Their processes but the first end in here.
         explain: whether the training pictures nearest to each mistake, and wrong labels, are looked for at the end.
@@ -71,7 +66,7 @@ def train(
         >>> run.status["state"], len(run.history)
         ('done', 3)
     """
-    started = time.monotonic()
+    started = time.monotonic() if started is None else started
     recipe = recipe or Recipe()
     source = recipe.data.source if source is None else source
     if source is not None:
@@ -149,19 +144,20 @@ def _main_job(
     from ..report import write_report
 
     with run.locked(), _status_kept(run, fresh=fresh, progress=progress):
+        deadline = Deadline.of(run, started=started)
         prepared = prepare(run, dataset, progress=progress)
         folds = fold_splits(prepared, progress=progress) if prepared.recipe.folds else []
         team.start(prepared.recipe)
         _save_environment(run, prepared, team)
         baselines = _learn_baselines(run, prepared, progress=progress)
-        if run.has("time.json") and not run.load("time")["fitted"]:
-            prepared = in_time(run, prepared, started=started, devices=team.plan(prepared.recipe), progress=progress)
+        devices = team.plan(prepared.recipe)
+        prepared = in_time(run, prepared, deadline=deadline, explain=explain, devices=devices, progress=progress)
         learned = learn(run, prepared, team=team, progress=progress)
         if folds and not learned.interrupted:
             cross_validate(run, prepared, folds, progress=progress)
         run.save("evaluation", evaluate_all(prepared, learned, baselines))
         if explain and not learned.interrupted:
-            _explain_mistakes(run, prepared, learned, progress=progress)
+            _explain_mistakes(run, prepared, learned, deadline=deadline, progress=progress)
         keep_thumbnails(run, dataset)
         keep_statistics(run, prepared)
         write_report(run)
@@ -169,32 +165,6 @@ def _main_job(
     if learned.interrupted:
         progress.warn(f"to go on: tellapart train --resume {shlex.quote(str(run.path))}")
     return run
-
-
-def in_time(
-    run: Run, prepared: Prepared, *, started: float, devices: Devices | None = None, progress: Progress = SILENT
-) -> Prepared:
-    """Return the recipe fitted to what is left of the run's time, which began at ``started`` of ``time.monotonic``.
-
-    A run that was killed before that has its whole time again. The network's width is chosen, too, where the person
-    did not name it. Nothing is fitted where pictures are seen once.
-    """
-    if prepared.recipe.training.transfer == "features":
-        progress.say("the time is not needed: each picture is seen once")
-        return prepared
-    from ..training.budget import fit_to_time
-
-    seconds = run.load("time")["seconds"]
-    left = started + seconds - time.monotonic() - AFTERWARDS
-    chosen = any(choice["field"] == "net.options.width" for choice in run.load("choices"))  # by us, not by the person
-    recipe, choices = fit_to_time(prepared.recipe, task_of(prepared), seconds=left, widths=chosen, devices=devices)
-    for choice in choices:
-        progress.say(str(choice))
-    fitted = {choice.field: choice.to_dict() for choice in choices}
-    run.save("choices", [fitted.pop(old["field"], old) for old in run.load("choices")] + list(fitted.values()))
-    run.save_recipe(recipe)
-    run.save("time", {"seconds": seconds, "fitted": True})
-    return dataclasses.replace(prepared, recipe=recipe)
 
 
 def evaluate_all(prepared: Prepared, learned: Learned, baselines: Mapping[str, Learned]) -> dict[str, Any]:
@@ -219,12 +189,11 @@ def evaluate_all(prepared: Prepared, learned: Learned, baselines: Mapping[str, L
 
 def _learn_baselines(run: Run, prepared: Prepared, *, progress: Progress) -> dict[str, Learned]:
     """Train each baseline; one that cannot be trained is said and left out, as it is not what was asked for."""
-    share = min(1.0, run.load("time")["seconds"] / UNHURRIED) if run.has("time.json") else 1.0
     found = {}
     for name in prepared.recipe.baselines:
         quiet = Quiet(progress, name=f"baseline {name}")
         try:
-            baseline = baseline_of(prepared, name, share=share)
+            baseline = baseline_of(prepared, name, share=hurry(run))
             learned = learn(run.sub(f"baselines/{name}"), baseline, novelty=False, progress=quiet)
         except TrainingError as error:
             progress.warn(f"the baseline {name} is left out: {error}")
@@ -235,12 +204,19 @@ def _learn_baselines(run: Run, prepared: Prepared, *, progress: Progress) -> dic
     return found
 
 
-def _explain_mistakes(run: Run, prepared: Prepared, learned: Learned, *, progress: Progress) -> None:
+def _explain_mistakes(
+    run: Run, prepared: Prepared, learned: Learned, *, deadline: Deadline, progress: Progress
+) -> None:
     """Find what is most like each mistake and, where the pictures are few, the labels that are likely wrong."""
     own = OwnPictures.of(prepared)
     keep_own_near_training(run, own, learned.classifier, learned.predictions, progress=progress)
-    if sum(map(len, own.splits.values())) <= UNASKED:
-        progress.say(f"labels: {find_run_label_errors(run, own=own, progress=progress)}")
+    if not looks_for_labels(own):
+        return
+    if deadline.left < label_search_seconds(own, prepared.recipe):
+        command = f"tellapart evaluate {shlex.quote(str(run.path))} --label-errors FILE.csv"
+        progress.say(f"labels: not looked through, for want of time: {command} does it")
+        return
+    progress.say(f"labels: {find_run_label_errors(run, own=own, progress=progress)}")
 
 
 def _save_environment(run: Run, prepared: Prepared, team: Team) -> None:

@@ -1,0 +1,149 @@
+"""The time of a whole run, where a person gave one: what the training may take of it, and what follows it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+import time
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import UnreadableImageError
+from ..images.dataset import Dataset
+from ..novelty import REFERENCES
+from ..progress import SILENT, Progress
+from ..run import Run
+from ..training.budget import fit_to_time
+from ..training.devices import Devices
+from .label_errors import label_search_seconds, looks_for_labels
+from .learn import task_of
+from .near_training import SCALE, near_training_seconds
+from .novelty import HELD_OUT
+from .own_pictures import OwnPictures
+from .prepare import Prepared
+
+UNHURRIED = 120.0
+"""Seconds of a whole run below which its baselines take fewer epochs."""
+
+AFTERWARDS = 3.0
+"""Seconds after the training that no picture counts in: intervals, the page, the last lines, the program's end."""
+
+HELD_OUT_PICTURE = 30e-6
+"""Seconds that figures, intervals and files take a validation or test picture and network."""
+
+SHOWN = 2500
+"""Pictures that are decoded once more, at most: for the report's thumbnails, and for the strokes of some."""
+
+LABELS_SHARE = 0.1
+"""Of the time left: what the search for wrong labels may take of it, for it to be planned for."""
+
+Positions = NDArray[np.int64]
+
+
+@dataclasses.dataclass(frozen=True)
+class Deadline:
+    """When a run is to be at its end.
+
+    Attributes:
+        end: of ``time.monotonic``; infinity where no one said.
+    """
+
+    end: float = math.inf
+
+    @classmethod
+    def of(cls, run: Run, *, started: float) -> Deadline:
+        """Return that of a run that began, or went on, at ``started``: one that is resumed has its whole time again."""
+        return cls(started + run.load("time")["seconds"]) if run.has("time.json") else cls()
+
+    @property
+    def left(self) -> float:
+        """Seconds until then; below 0 behind it."""
+        return self.end - time.monotonic()
+
+
+def hurry(run: Run) -> float:
+    """Return the share, 0 to 1, of their usual epochs that a run has time for in its baselines."""
+    return min(1.0, run.load("time")["seconds"] / UNHURRIED) if run.has("time.json") else 1.0
+
+
+def in_time(
+    run: Run,
+    prepared: Prepared,
+    *,
+    deadline: Deadline,
+    explain: bool = True,
+    devices: Devices | None = None,
+    progress: Progress = SILENT,
+) -> Prepared:
+    """Return the recipe fitted to the time, where the run has one and was not fitted yet.
+
+    The network's width is chosen, too, where the person did not name it. Nothing is fitted where pictures are seen
+    once.
+    """
+    if not run.has("time.json") or run.load("time")["fitted"]:
+        return prepared
+    if prepared.recipe.training.transfer == "features":
+        progress.say("the time is not needed: each picture is seen once")
+        return prepared
+    chosen = any(choice["field"] == "net.options.width" for choice in run.load("choices"))  # by us, not by the person
+    recipe, choices = fit_to_time(
+        prepared.recipe,
+        task_of(prepared),
+        seconds=deadline.left - seconds_afterwards(prepared, left=deadline.left, explain=explain),
+        looks=looks_afterwards(prepared, explain=explain),
+        widths=chosen,
+        devices=devices,
+    )
+    for choice in choices:
+        progress.say(str(choice))
+    fitted = {choice.field: choice.to_dict() for choice in choices}
+    run.save("choices", [fitted.pop(old["field"], old) for old in run.load("choices")] + list(fitted.values()))
+    run.save_recipe(recipe)
+    run.save("time", {**run.load("time"), "fitted": True})
+    return dataclasses.replace(prepared, recipe=recipe)
+
+
+def looks_afterwards(prepared: Prepared, *, explain: bool) -> int:
+    """Return how many pictures the network looks at after the training.
+
+    These are the held-out ones, those that novelty is learnt from and, to explain the mistakes, all training pictures.
+    """
+    train, held_out = len(prepared.splits.train), _held_out(prepared)
+    novelty = min(REFERENCES, train) + min(HELD_OUT, len(prepared.splits.validation))
+    return held_out + novelty + (train + 2 * SCALE if explain else 0)
+
+
+def seconds_afterwards(prepared: Prepared, *, left: float, explain: bool) -> float:
+    """Return about how long all takes after the training in which the network looks at nothing.
+
+    Args:
+        prepared: a few of its pictures are decoded, and their features taken, to see how long that takes.
+        left: seconds until the end: the search for wrong labels is counted where it takes a small share of them.
+        explain: whether mistakes are explained and labels searched.
+    """
+    held_out = _held_out(prepared)
+    networks = 1 + len(prepared.recipe.baselines)
+    seconds = AFTERWARDS + HELD_OUT_PICTURE * held_out * networks
+    seconds += min(SHOWN, len(prepared.dataset)) * decoding_seconds(prepared.dataset, prepared.splits.train)
+    if explain:
+        own = OwnPictures.of(prepared)
+        seconds += near_training_seconds(own)
+        labels = label_search_seconds(own, prepared.recipe) if looks_for_labels(own) else 0.0
+        seconds += labels if labels <= LABELS_SHARE * left else 0.0
+    return seconds
+
+
+def decoding_seconds(dataset: Dataset, positions: Positions, *, sample: int = 8) -> float:
+    """Return how long one picture takes to be decoded, by a few of those at some positions."""
+    some = positions[np.linspace(0, len(positions) - 1, min(sample, len(positions))).astype(np.int64)]
+    started = time.perf_counter()
+    for index in some.tolist():
+        with contextlib.suppress(UnreadableImageError):  # since the scan, which lists what is unreadable
+            dataset.images.load(index)
+    return (time.perf_counter() - started) / max(1, len(some))
+
+
+def _held_out(prepared: Prepared) -> int:
+    return len(prepared.splits.validation) + len(prepared.splits.test)
