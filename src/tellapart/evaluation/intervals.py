@@ -15,7 +15,7 @@ from .figure import Figure, known
 from .groups import effective_count, group_sums
 
 Floats = NDArray[np.float64]
-_CELLS = 1 << 22  # of the largest temporary array: 32 MB of float64
+_CELLS = 1 << 20  # of the largest temporary array: 8 MB of float64; there are several of them
 
 
 def wilson_interval(
