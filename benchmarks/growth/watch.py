@@ -21,7 +21,8 @@ class Sample:
 
     Attributes:
         when: seconds of ``time.monotonic``, which all processes of a machine share.
-        own: MiB that belong to the processes alone: anonymous and shared-memory pages.
+        own: MiB that belong to the processes alone: anonymous and shared-memory pages. What a forked process has not
+            changed since is one page in two processes, and counts once.
         mapped: MiB of file pages that are mapped: the system takes them back when it needs them.
         processes: how many there were.
     """
@@ -50,9 +51,9 @@ def watched(command: Sequence[str], *, variables: Mapping[str, str]) -> tuple[in
 def sample(pid: int) -> Sample:
     """Return one look at a process and its descendants; those that end meanwhile count as nothing."""
     family = descendants(pid)
-    seen = [status(one) for one in family]
-    own = sum(one.get("RssAnon", 0) + one.get("RssShmem", 0) for one in seen)
-    return Sample(time.monotonic(), own / 1024, sum(one.get("RssFile", 0) for one in seen) / 1024, len(family))
+    seen = [shares(one) for one in family]
+    own = sum(one.get("Pss_Anon", 0) + one.get("Pss_Shmem", 0) for one in seen)
+    return Sample(time.monotonic(), own / 1024, sum(one.get("Pss_File", 0) for one in seen) / 1024, len(family))
 
 
 def cpu_seconds(pid: int) -> float:
@@ -73,9 +74,9 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def status(pid: int) -> dict[str, int]:
-    """Return the fields of /proc/PID/status that are counted in KiB."""
-    lines = (line.split() for line in _read(f"/proc/{pid}/status").splitlines())
+def shares(pid: int) -> dict[str, int]:
+    """Return the fields of /proc/PID/smaps_rollup, KiB: a page of n processes counts for a n-th in each (Pss)."""
+    lines = (line.split() for line in _read(f"/proc/{pid}/smaps_rollup").splitlines())
     return {parts[0].rstrip(":"): int(parts[1]) for parts in lines if len(parts) == 3 and parts[2] == "kB"}
 
 

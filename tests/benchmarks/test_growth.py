@@ -35,6 +35,14 @@ def test_memory_of_a_child_process_is_seen():
     assert cpu_seconds(os.getpid()) > 0
 
 
+def test_what_a_forked_process_shares_counts_once():
+    inner = "import os, time\nb = b'x' * 60_000_000\npid = os.fork()\ntime.sleep(1)\npid and os.wait()"
+    status, samples = watched([sys.executable, "-c", inner], variables={})
+    assert status == 0
+    assert max(sample.processes for sample in samples) == 2
+    assert 57 < max(sample.own for sample in samples) < 100
+
+
 def test_phases_are_added_up():
     records = [("scan", 0.0, 2.0, 3.0), ("audit", 2.0, 3.0, 1.0), ("scan", 5.0, 6.0, 1.0)]
     samples = [Sample(1.0, 50.0, 5.0, 1), Sample(2.5, 90.0, 9.0, 2), Sample(5.5, 70.0, 1.0, 1)]
