@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import datetime
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from ..harness import machine
+from ..harness.cells import Cells
 from ..harness.environment import OURS, prepare
 from ..harness.process import measure
 from ..harness.question import RESULTS, ROOT
 from ..harness.result import PeerError, parse
-from .cells import NAMES, SETTINGS, Cells, Training
+from .cells import NAMES, SETTINGS, Training, table
 
 FOLDER = Path(__file__).resolve().parent
 
@@ -24,7 +26,7 @@ def wanted(options: argparse.Namespace, cells: Cells) -> list[Training]:
     settings = options.setting or list(SETTINGS)
     # Seeds outermost: where hours are lacking, every cell has one training before any has two.
     asked = [Training(name, setting, seed) for seed in range(options.seeds) for name in sources for setting in settings]
-    return [one for one in asked if options.again or not cells.has(one)]
+    return [one for one in asked if options.again or not cells.has(str(one))]
 
 
 def train(one: Training, source: str) -> dict[str, float]:
@@ -57,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=5, help="how many trainings a cell has (%(default)s)")
     parser.add_argument("--again", action="store_true", help="measure anew what is measured already")
     options = parser.parse_args(arguments)
-    cells = Cells(FOLDER)
+    cells = Cells(FOLDER, table=table)
     for one in wanted(options, cells):
         try:
             figures = train(one, dict(options.data)[one.name])
@@ -65,7 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"FAILED: {one}: {error}", file=sys.stderr)
             return 1
         today = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d")
-        cells.keep(one, figures, where=f"{today}, {machine.sentence(machine.describe())}")
+        where = f"{today}, {machine.sentence(machine.describe())}"
+        cells.keep(str(one), {**dataclasses.asdict(one), "where": where, "figures": figures})
         print(f"{one}: test {figures['test_accuracy']:.2%}, {figures['wall_s']:.0f} s", flush=True)
     print("\n" + cells.markdown())
     return 0

@@ -3,8 +3,9 @@ import json
 import numpy as np
 import pytest
 from benchmarks.accuracy import __main__ as accuracy
-from benchmarks.accuracy.cells import SETTINGS, Cells, Training, spread
+from benchmarks.accuracy.cells import SETTINGS, Training, table
 from benchmarks.accuracy.tellapart_peer import command, parameters, read_run
+from benchmarks.harness.cells import Cells
 from benchmarks.harness.result import PeerError
 
 from tellapart.nets import build_net
@@ -53,7 +54,7 @@ def test_a_training_that_fails_ends_it_and_what_was_measured_stays(folder, monke
     monkeypatch.setattr(accuracy, "train", train)
     assert accuracy.main(["--data", "mnist=mnist", "--setting", "default", "--seeds", "2"]) == 1
     assert "it broke" in capsys.readouterr().err
-    assert Cells(folder).has(Training("mnist", "default", 0))
+    assert Cells(folder, table=table).has(str(Training("mnist", "default", 0)))
 
 
 @pytest.mark.parametrize("text", ["mnist", "cifar=there"])
@@ -61,11 +62,6 @@ def test_data_is_a_known_name_and_a_source(text, capsys):
     with pytest.raises(SystemExit):
         accuracy.main(["--data", text])
     assert "NAME=SOURCE" in capsys.readouterr().err
-
-
-def test_spread_is_mean_and_sample_deviation():
-    assert spread([1.0, 3.0], digits=2) == "2.00 ± 1.41"
-    assert spread([2.0, 2.0], digits=0) == spread([2.0], digits=0) == "2"
 
 
 def test_the_command_is_what_a_person_types(tmp_path):
