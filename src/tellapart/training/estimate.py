@@ -50,7 +50,7 @@ def measure_pace(net: Net, task: Task, recipe: TrainingRecipe, *, devices: Devic
     devices = devices or one_device(recipe.device)
     device, alone = devices.device, Devices(devices.device)
     state = new_state(copy.deepcopy(net), recipe, device=device)
-    training_mode(state.net)
+    training_mode(state.net, transfer=recipe.transfer)
     batch_size = min(recipe.batch_size or 1, len(task.train))
     positions = np.arange(-(-batch_size // devices.count), dtype=np.int64)
     generator = torch.Generator().manual_seed(0)

@@ -219,7 +219,7 @@ def _one_epoch(state: State, task: Task, recipe: TrainingRecipe, *, devices: Dev
     class_weights = None if weights is None else weights.to(device)
     generator = torch.Generator().manual_seed(derived_seed(recipe.seed, epoch=epoch, purpose="augment"))
     sums = torch.zeros(2, dtype=torch.float64, device=device)
-    training_mode(state.net)
+    training_mode(state.net, transfer=recipe.transfer)
     with seeded(derived_seed(recipe.seed, epoch=epoch, purpose="dropout"), device):
         for step, positions in enumerate(task.train.positions(batch_size, order=order)):
             portion = devices.portion(task.train.labels[positions], weights)

@@ -81,7 +81,7 @@ def find_rate(net: Net, task: Task, recipe: TrainingRecipe) -> RateTest:
     device = one_device(recipe.device).device
     optimizer = recipe.optimizer.model_copy(update={"learning_rate": 1.0})
     state = new_state(copy.deepcopy(net), recipe.model_copy(update={"optimizer": optimizer}), device=device)
-    training_mode(state.net)
+    training_mode(state.net, transfer=recipe.transfer)
     order = np.random.default_rng(derived_seed(recipe.seed, epoch=0, purpose="rate test"))
     generator = torch.Generator().manual_seed(derived_seed(recipe.seed, epoch=0, purpose="augment"))
     rates, losses = np.geomspace(LOWEST, HIGHEST, STEPS), []

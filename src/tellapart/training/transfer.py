@@ -7,6 +7,8 @@ nearer to the input (J. Howard and S. Ruder, "Universal Language Model Fine-tuni
 
 from __future__ import annotations
 
+from torch import nn
+
 from ..errors import RecipeError
 from ..nets import Net
 
@@ -51,13 +53,26 @@ def freeze(net: Net, moving: dict[str, float]) -> None:
         stage.requires_grad_(name in moving)
 
 
-def training_mode(net: Net) -> None:
-    """Set a network to training, but for stages that are frozen: their batch normalisation stays in inference."""
+def training_mode(net: Net, *, transfer: str | None) -> None:
+    """Set a network to training, but for what stays in inference.
+
+    Frozen stages do. So does all batch normalisation of a network that goes on from published weights: its statistics
+    are those of a million pictures, and those of a batch of 32 would be other inputs than its layers have learnt from.
+    The scale and the offset of a stage that moves are learnt like other weights.
+
+    Args:
+        net: with its frozen parameters marked by ``freeze``.
+        transfer: of the recipe.
+    """
     net.train()
     for stage in net.stages().values():
         parameters = list(stage.parameters())
         if parameters and not any(parameter.requires_grad for parameter in parameters):
             stage.eval()
+    if transfer in ("frozen", "finetune"):
+        for module in net.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.eval()
 
 
 def stage_of(net: Net) -> dict[int, str]:

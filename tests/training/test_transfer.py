@@ -1,0 +1,41 @@
+import pytest
+import torch
+from torch import nn
+
+from tellapart.nets import build_net
+from tellapart.training.transfer import freeze, moving_stages, training_mode
+
+
+@pytest.fixture
+def net():
+    return build_net("efficientnet_lite0", outputs=2, image_size=(32, 32))
+
+
+def normalisations(net):
+    return [module for module in net.modules() if isinstance(module, nn.BatchNorm2d)]
+
+
+@pytest.mark.parametrize(("transfer", "unfreeze"), [("frozen", None), ("finetune", "block6"), ("finetune", "all")])
+def test_a_pretrained_network_keeps_its_statistics(net, transfer, unfreeze):
+    freeze(net, moving_stages(net, transfer=transfer, unfreeze=unfreeze))
+    before = [module.running_mean.clone() for module in normalisations(net)]
+    training_mode(net, transfer=transfer)
+    net(torch.randn(4, 3, 32, 32))
+    assert not any(module.training for module in normalisations(net))
+    assert all(torch.equal(a, b.running_mean) for a, b in zip(before, normalisations(net), strict=True))
+    assert net.training
+
+
+def test_scale_and_offset_of_a_stage_that_moves_are_learnt(net):
+    freeze(net, moving_stages(net, transfer="finetune", unfreeze="block7"))
+    training_mode(net, transfer="finetune")
+    net(torch.randn(2, 3, 32, 32)).sum().backward()
+    stages = net.stages()
+    assert all(module.weight.grad is not None for module in normalisations(stages["block7"]))
+    assert all(module.weight.grad is None for module in normalisations(stages["block1"]))
+
+
+def test_from_scratch_the_statistics_are_learnt(net):
+    freeze(net, moving_stages(net, transfer="none", unfreeze=None))
+    training_mode(net, transfer="none")
+    assert all(module.training for module in normalisations(net))
