@@ -15,17 +15,17 @@ from PIL import Image
 from skimage import data
 from sklearn.datasets import load_digits
 
-from tellapart.recipe import AUGMENTATIONS
+from tellapart.recipe import AUGMENTATIONS, AugmentRecipe
 from tellapart.training.augment import augment
 
 PICTURE = Path(__file__).parents[1] / "pictures" / "training-augmented.png"
 COLUMNS = 9
 
 
-def changed(picture: NDArray[np.uint8], name: str) -> list[NDArray[np.uint8]]:
-    """Return the picture, uint8 (H, W, C), and after it random changes of it by a named set."""
-    batch = torch.tensor(picture).permute(2, 0, 1)[None].float().div(255).repeat(COLUMNS - 1, 1, 1, 1)
-    made = augment(batch, AUGMENTATIONS[name], generator=torch.Generator().manual_seed(3))
+def changed(picture: NDArray[np.uint8], recipe: AugmentRecipe, *, count: int) -> list[NDArray[np.uint8]]:
+    """Return the picture, uint8 (H, W, C), and after it so many random changes of it."""
+    batch = torch.tensor(picture).permute(2, 0, 1)[None].float().div(255).repeat(count, 1, 1, 1)
+    made = augment(batch, recipe, generator=torch.Generator().manual_seed(3))
     pixels = made.clamp(0, 1).mul(255).round().byte().permute(0, 2, 3, 1).numpy()
     return [picture, *pixels]
 
@@ -35,15 +35,11 @@ def main() -> None:
     digits = (load_digits().images * (255 / 16)).round().astype(np.uint8)
     cat = np.asarray(Image.fromarray(data.chelsea()[:300, 80:380]).resize((112, 112)))
     rocket = np.asarray(Image.fromarray(data.rocket()[0:420, 110:530]).resize((112, 112)))
-    rows = [
-        ("writing", changed(digits[4][..., None], "writing")),
-        ("writing", changed(digits[9][..., None], "writing")),
-        ("photo", changed(cat, "photo")),
-        ("photo", changed(rocket, "photo")),
-    ]
+    pictures = [("writing", digits[4][..., None]), ("writing", digits[9][..., None]), ("photo", cat), ("photo", rocket)]
+    rows = [(name, changed(picture, AUGMENTATIONS[name], count=COLUMNS - 1)) for name, picture in pictures]
     figure = Figure(figsize=(COLUMNS, len(rows) + 0.2), layout="constrained")
-    for row, (name, pictures) in enumerate(rows):
-        for column, picture in enumerate(pictures):
+    for row, (name, shown) in enumerate(rows):
+        for column, picture in enumerate(shown):
             axes = figure.add_subplot(len(rows), COLUMNS, row * COLUMNS + column + 1)
             axes.imshow(picture.squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
             axes.set_xticks([])
