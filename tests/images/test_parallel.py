@@ -73,11 +73,11 @@ def test_nothing_is_forked_beside_another_thread():
 
 KILLED = """
 import os, sys, time
-from tellapart.images.parallel import shared_out
+from tellapart.images.parallel import AHEAD, shared_out
 def tell():
     print(os.getpid(), flush=True)
     time.sleep(600)
-next(shared_out(tell, ({} for _ in range(4)), jobs=2))
+next(shared_out(tell, ({} for _ in range(2 + AHEAD)), jobs=2))
 """
 
 

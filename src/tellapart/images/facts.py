@@ -12,7 +12,7 @@ from .picture import Picture
 SMALL = 16
 """Side of the small grey picture that repeats are proposed from."""
 
-SMALL_ENOUGH = 256
+SMALL_ENOUGH = 64
 """The longer side that large pictures are brought down to first."""
 
 FACTS = np.dtype(
@@ -67,8 +67,7 @@ class FactsTable:
         image = _reduced(image, most=SMALL_ENOUGH)
         grey = image if channels == 1 else image.convert("L")
         self._smalls.append(grey.resize((SMALL, SMALL), Resampling.BILINEAR).tobytes())
-        image = _reduced(image, most=64)
-        self._greys.append((image if channels == 1 else image.convert("L")).tobytes())
+        self._greys.append(grey.tobytes())
         self._colours.append(_colour(image) if channels == 3 else 0.0)
         self._modes.append(picture.mode.encode())
         self._digests.append(picture.digest.ljust(16, b"\0"))

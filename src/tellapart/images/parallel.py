@@ -20,8 +20,8 @@ from ..errors import DataError
 
 Result = TypeVar("Result")
 
-AHEAD = 2
-"""Tasks that wait for each worker, so that none is ever idle."""
+AHEAD = 4
+"""Tasks that wait for each worker, so that none is ever idle while this process is busy with its own."""
 
 
 def usable_processors() -> int:
