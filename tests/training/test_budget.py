@@ -13,7 +13,7 @@ from tellapart.training.estimate import Pace
 def fitted(digits, task_of, monkeypatch):
     """Fit a recipe to a time where an epoch at width w takes w / 8 seconds; return it, its choices, what was timed."""
 
-    def fit(seconds, *, widths=True, net="compact", looks=0, **training):
+    def fit(seconds, *, widths=True, net="compact", looks=0, spare_looks=0, **training):
         timed = []
 
         def measure_pace(made, task, recipe, *, devices=None):
@@ -26,7 +26,7 @@ def fitted(digits, task_of, monkeypatch):
             training={"transfer": "none", "batch_size": 10, **training},
         )
         task = task_of(*digits, train=1000, validation=50)
-        made, choices = fit_to_time(recipe, task, seconds=seconds, looks=looks, widths=widths)
+        made, choices = fit_to_time(recipe, task, seconds=seconds, looks=looks, spare_looks=spare_looks, widths=widths)
         return made, {choice.field: choice.value for choice in choices}, timed
 
     return fit
@@ -65,6 +65,11 @@ def test_what_the_network_looks_at_afterwards_takes_its_part(fitted):
     assert fitted(25, looks=1500)[0].net.options["width"] == 8, "10 epochs of 2 s at width 16 and 3 s: more than 22.5 s"
     recipe, _, _ = fitted(25, widths=False, looks=1500)
     assert (recipe.net.options["width"], recipe.training.epochs) == (16, 9)
+
+
+def test_what_would_be_good_to_have_is_planned_for_where_it_takes_a_small_share(fitted):
+    assert fitted(25, widths=False, spare_looks=1000)[0].training.epochs == 10, "2 s of 25 are a small share"
+    assert fitted(25, widths=False, spare_looks=1500)[0].training.epochs == 11, "3 s are not: they are left out"
 
 
 def test_too_little_time_says_what_an_epoch_takes(fitted):

@@ -10,7 +10,7 @@ from tellapart.recipe import Recipe
 from tellapart.training import budget
 from tellapart.workflow import main_job, time_plan
 from tellapart.workflow.label_errors import label_search_seconds
-from tellapart.workflow.near_training import near_training_seconds
+from tellapart.workflow.near_training import looks_to_explain, pairing_seconds
 from tellapart.workflow.own_pictures import OwnPictures
 from tellapart.workflow.prepare import open_source, prepare
 from tellapart.workflow.time_plan import AFTERWARDS, HELD_OUT_PICTURE, Deadline, hurry, in_time
@@ -40,16 +40,15 @@ def prepared(tmp_path_factory):
 def told(monkeypatch):
     """A picture takes 10 ms to be decoded, the neighbours of mistakes 2 s and the search for wrong labels 5 s."""
     monkeypatch.setattr(time_plan, "decoding_seconds", lambda dataset, positions: 0.01)
-    monkeypatch.setattr(time_plan, "near_training_seconds", lambda own: 2.0)
+    monkeypatch.setattr(time_plan, "pairing_seconds", lambda own: 2.0)
     monkeypatch.setattr(time_plan, "label_search_seconds", lambda own, recipe: 5.0)
 
 
 def test_the_network_looks_at_every_picture_again_to_explain_its_mistakes(prepared):
     train, validation, test = (len(positions) for positions in prepared.splits.values())
     assert (train, validation, test) == (1222, 305, 270)
-    plain = 305 + 270 + 1024 + 305
-    assert time_plan.looks_afterwards(prepared, explain=False) == plain
-    assert time_plan.looks_afterwards(prepared, explain=True) == plain + 1222 + 2 * 1000
+    assert time_plan.looks_afterwards(prepared) == 305 + 270 + 1024 + 305
+    assert looks_to_explain(prepared.splits) == 1222 + 2 * 1000
 
 
 def test_what_follows_a_training_is_added_up(prepared, told):
@@ -58,9 +57,10 @@ def test_what_follows_a_training_is_added_up(prepared, told):
     assert time_plan.seconds_afterwards(prepared, left=51, explain=True) == pytest.approx(plain + 2 + 5)
 
 
-def test_a_label_search_that_would_take_too_large_a_share_is_not_planned_for(prepared, told):
-    with_labels = time_plan.seconds_afterwards(prepared, left=51, explain=True)
-    assert time_plan.seconds_afterwards(prepared, left=49, explain=True) == pytest.approx(with_labels - 5)
+def test_explaining_that_would_take_too_large_a_share_is_not_planned_for(prepared, told):
+    whole = time_plan.seconds_afterwards(prepared, left=51, explain=True)
+    assert time_plan.seconds_afterwards(prepared, left=49, explain=True) == pytest.approx(whole - 5)
+    assert time_plan.seconds_afterwards(prepared, left=19, explain=True) == pytest.approx(whole - 5 - 2)
 
 
 def test_the_training_has_what_is_left_then(prepared, told, tmp_path, monkeypatch):
@@ -79,7 +79,8 @@ def test_the_training_has_what_is_left_then(prepared, told, tmp_path, monkeypatc
     made = in_time(run, prepared, deadline=Deadline.of(run, started=1000.0))
     assert made.recipe.training.epochs == run.recipe.training.epochs == 3
     assert asked["seconds"] == pytest.approx(70 - time_plan.seconds_afterwards(prepared, left=70, explain=True))
-    assert asked["looks"] == time_plan.looks_afterwards(prepared, explain=True)
+    assert asked["looks"] == time_plan.looks_afterwards(prepared)
+    assert asked["spare_looks"] == looks_to_explain(prepared.splits)
     assert not asked["widths"], "the person chose it"
     assert in_time(run, made, deadline=Deadline(0.0)) is made, "a resumed run is not fitted again"
 
@@ -91,6 +92,16 @@ def test_a_run_without_a_time_has_no_end(tmp_path):
     run.save("time", {"seconds": 30.0, "fitted": False})
     assert Deadline.of(run, started=5.0).end == 35.0
     assert hurry(run) == 0.25
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1e6])
+def test_mistakes_are_explained_where_there_is_time_and_else_it_is_said(tmp_path, monkeypatch, seconds):
+    heard = Heard()
+    monkeypatch.setattr(budget, "MOST_EPOCHS", 1)
+    monkeypatch.setattr(main_job, "near_training_seconds", lambda own, classifier: seconds)
+    run = train("digits", RECIPE.changed(baselines=()), out=tmp_path / "run", seconds=600, progress=heard)
+    assert run.has("near/test.npz") == (seconds == 0)
+    assert any("not looked for, for want of time" in text for text in heard.said) == (seconds > 0)
 
 
 @pytest.mark.parametrize("seconds", [0.0, 1e6])
@@ -116,4 +127,4 @@ def test_a_label_search_compares_all_pairs_and_takes_features_where_there_are_no
 def test_the_neighbours_of_mistakes_take_time_by_the_pair(prepared):
     own = OwnPictures.of(prepared)
     asked = (305 + 30) + (305 + 27)
-    assert near_training_seconds(own) == pytest.approx(11e-9 * asked * 1222)
+    assert pairing_seconds(own) == pytest.approx(11e-9 * asked * 1222)

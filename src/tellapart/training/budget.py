@@ -22,6 +22,9 @@ MOST_EPOCHS = 150
 SAFETY = 0.9
 """The share of the time that is planned for: timed steps are never quite the truth."""
 
+SPARE = 0.1
+"""The share of the time that what is good to have may take, for it to be planned for."""
+
 UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600}
 
 
@@ -42,7 +45,14 @@ def read_time(text: str) -> float:
 
 
 def fit_to_time(
-    recipe: Recipe, task: Task, *, seconds: float, looks: int = 0, widths: bool, devices: Devices | None = None
+    recipe: Recipe,
+    task: Task,
+    *,
+    seconds: float,
+    looks: int = 0,
+    spare_looks: int = 0,
+    widths: bool,
+    devices: Devices | None = None,
 ) -> tuple[Recipe, list[Choice]]:
     """Decide the epochs, and the default network's width, so that a training ends in time.
 
@@ -51,6 +61,7 @@ def fit_to_time(
         task: the pictures.
         seconds: what is left for the training, and for what the network looks at after it.
         looks: pictures that it looks at after the training.
+        spare_looks: further ones, which are left out where they would take more than a small share of the time.
         widths: whether the width may be chosen, too.
         devices: that share the work; the recipe's one where None.
 
@@ -59,12 +70,13 @@ def fit_to_time(
     """
     candidates = sorted(WIDTHS) if widths and recipe.net.name == "compact" else [None]
     test = STEPS if recipe.training.optimizer.find_learning_rate else 0
-    epochs, one, tried, width = 0, 0.0, recipe, None
+    epochs, one, left, tried, width = 0, 0.0, 0.0, recipe, None
     for candidate in candidates:  # narrow ones first: where time is short, wide ones are not even timed
         options = {**recipe.net.options, **({} if candidate is None else {"width": candidate})}
         wider = recipe.changed(net={"options": options})
         pace = measure_pace(seeded_net(wider, task), task, wider.training, devices=devices)
-        left = SAFETY * seconds - looks * pace.look
+        spare = spare_looks * pace.look
+        left = SAFETY * seconds - looks * pace.look - (spare if spare <= SPARE * seconds else 0.0)
         fit = int(left / pace.epoch - test / task.train.steps(recipe.training.batch_size or 1))
         if candidate != candidates[0] and fit < ENOUGH_EPOCHS:
             break
@@ -73,8 +85,8 @@ def fit_to_time(
             break
     if epochs < 1:
         raise RecipeError(
-            f"{in_words(seconds)} are left, and one epoch takes about {in_words(one)}: give more --time, a smaller "
-            "--image-size or a smaller --net"
+            f"{in_words(max(0.0, left))} are left for the training, and one epoch takes about {in_words(one)}: give "
+            "more --time, a smaller --image-size or a smaller --net"
         )
     epochs = min(epochs, MOST_EPOCHS)
     reason = f"{in_words(seconds)} are left, and one epoch takes about {in_words(one)}"

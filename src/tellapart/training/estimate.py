@@ -63,10 +63,12 @@ def measure_pace(net: Net, task: Task, recipe: TrainingRecipe, *, devices: Devic
             train_step(state, pictures, moved(labels, device), recipe=recipe, factor=0.0, class_weights=None)
             times.append(time.perf_counter() - started)
         some = task.train.some(slice(EVALUATION_BATCH))
-        started = time.perf_counter()
-        score(state.net, some, task.preprocessing, devices=alone)
-        look = (time.perf_counter() - started) / len(some)
-    step = min(times[1:])  # what else the machine does can only make a step longer
+        looks = []
+        for _ in range(2):  # the first warms up
+            started = time.perf_counter()
+            score(state.net, some, task.preprocessing, devices=alone)
+            looks.append((time.perf_counter() - started) / len(some))
+    step, look = min(times[1:]), min(looks)  # what else the machine does can only make them longer
     return Pace(step * task.train.steps(batch_size) + look * len(task.validation) / devices.count, look)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import shlex
 import shutil
 import time
@@ -19,7 +20,7 @@ from ..run import Run, new_run_path
 from .folds import cross_validate, fold_splits
 from .label_errors import find_run_label_errors, label_search_seconds, looks_for_labels
 from .learn import Learned, baseline_of, learn
-from .near_training import keep_own_near_training
+from .near_training import keep_own_near_training, near_training_seconds
 from .own_pictures import OwnPictures
 from .pictures import keep_thumbnails
 from .prepare import LABELS, Prepared, open_run_source, open_source, prepare
@@ -209,7 +210,10 @@ def _explain_mistakes(
 ) -> None:
     """Find what is most like each mistake and, where the pictures are few, the labels that are likely wrong."""
     own = OwnPictures.of(prepared)
-    keep_own_near_training(run, own, learned.classifier, learned.predictions, progress=progress)
+    if math.isfinite(deadline.end) and deadline.left < near_training_seconds(own, learned.classifier):
+        progress.say("what is most like each mistake: not looked for, for want of time")
+    else:
+        keep_own_near_training(run, own, learned.classifier, learned.predictions, progress=progress)
     if not looks_for_labels(own):
         return
     if deadline.left < label_search_seconds(own, prepared.recipe):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 
 import numpy as np
@@ -10,12 +11,16 @@ from numpy.typing import NDArray
 from ..classifier import Classifier
 from ..errors import DataError, RunCorruptError
 from ..evaluation import Predictions, find_near_training, nearest
+from ..images.dataset import Splits
 from ..progress import SILENT, Progress
 from ..run import Run
 from .own_pictures import OwnPictures, embedded, own_embeddings, train_embeddings
 
 SCALE = 1000
 """Held-out pictures whose distance to their nearest training picture says what is usual."""
+
+SAMPLE = 256
+"""Pictures by which the time is estimated."""
 
 NEAR_MISTAKES = 2000
 """Mistakes of a set whose nearest training pictures are looked for, the surest ones: more than a report shows."""
@@ -63,11 +68,22 @@ def keep_near_training(
     run.write(f"near/{name}.npz", found.save)
 
 
-def near_training_seconds(own: OwnPictures) -> float:
-    """Return about how long it takes for the run's own held-out splits, but for the network's part: 11 ns a pair.
+def near_training_seconds(own: OwnPictures, classifier: Classifier) -> float:
+    """Return about how long it takes for the run's own held-out splits, by some training pictures."""
+    some = own.splits.train[:SAMPLE]
+    started = time.perf_counter()
+    own_embeddings(own, classifier, some)
+    look = (time.perf_counter() - started) / len(some)
+    return looks_to_explain(own.splits) * look + pairing_seconds(own)
 
-    A tenth of the held-out pictures is taken to be mistaken.
-    """
+
+def looks_to_explain(splits: Splits) -> int:
+    """Return how many pictures the network looks at for it: the training pictures, and held-out ones for the scale."""
+    return len(splits.train) + 2 * SCALE
+
+
+def pairing_seconds(own: OwnPictures) -> float:
+    """Return about how long the distances take: 11 ns a pair, where a tenth of the held-out pictures is mistaken."""
     held_out = [len(positions) for name, positions in own.splits.items() if name != "train"]
     asked = sum(min(SCALE, max(held_out)) + min(NEAR_MISTAKES, count // 10) for count in held_out if count)
     return 11e-9 * asked * len(own.splits.train)

@@ -15,11 +15,11 @@ from ..images.dataset import Dataset
 from ..novelty import REFERENCES
 from ..progress import SILENT, Progress
 from ..run import Run
-from ..training.budget import fit_to_time
+from ..training.budget import SPARE, fit_to_time
 from ..training.devices import Devices
 from .label_errors import label_search_seconds, looks_for_labels
 from .learn import task_of
-from .near_training import SCALE, near_training_seconds
+from .near_training import looks_to_explain, pairing_seconds
 from .novelty import HELD_OUT
 from .own_pictures import OwnPictures
 from .prepare import Prepared
@@ -35,9 +35,6 @@ HELD_OUT_PICTURE = 30e-6
 
 SHOWN = 2500
 """Pictures that are decoded once more, at most: for the report's thumbnails, and for the strokes of some."""
-
-LABELS_SHARE = 0.1
-"""Of the time left: what the search for wrong labels may take of it, for it to be planned for."""
 
 Positions = NDArray[np.int64]
 
@@ -92,7 +89,8 @@ def in_time(
         prepared.recipe,
         task_of(prepared),
         seconds=deadline.left - seconds_afterwards(prepared, left=deadline.left, explain=explain),
-        looks=looks_afterwards(prepared, explain=explain),
+        looks=looks_afterwards(prepared),
+        spare_looks=looks_to_explain(prepared.splits) if explain else 0,
         widths=chosen,
         devices=devices,
     )
@@ -105,14 +103,10 @@ def in_time(
     return dataclasses.replace(prepared, recipe=recipe)
 
 
-def looks_afterwards(prepared: Prepared, *, explain: bool) -> int:
-    """Return how many pictures the network looks at after the training.
-
-    These are the held-out ones, those that novelty is learnt from and, to explain the mistakes, all training pictures.
-    """
-    train, held_out = len(prepared.splits.train), _held_out(prepared)
-    novelty = min(REFERENCES, train) + min(HELD_OUT, len(prepared.splits.validation))
-    return held_out + novelty + (train + 2 * SCALE if explain else 0)
+def looks_afterwards(prepared: Prepared) -> int:
+    """Return how many pictures the network looks at after the training: held-out ones, and those of novelty."""
+    novelty = min(REFERENCES, len(prepared.splits.train)) + min(HELD_OUT, len(prepared.splits.validation))
+    return _held_out(prepared) + novelty
 
 
 def seconds_afterwards(prepared: Prepared, *, left: float, explain: bool) -> float:
@@ -120,7 +114,7 @@ def seconds_afterwards(prepared: Prepared, *, left: float, explain: bool) -> flo
 
     Args:
         prepared: a few of its pictures are decoded, and their features taken, to see how long that takes.
-        left: seconds until the end: the search for wrong labels is counted where it takes a small share of them.
+        left: seconds until the end: what explains mistakes and labels is counted where it takes a small share of them.
         explain: whether mistakes are explained and labels searched.
     """
     held_out = _held_out(prepared)
@@ -129,9 +123,8 @@ def seconds_afterwards(prepared: Prepared, *, left: float, explain: bool) -> flo
     seconds += min(SHOWN, len(prepared.dataset)) * decoding_seconds(prepared.dataset, prepared.splits.train)
     if explain:
         own = OwnPictures.of(prepared)
-        seconds += near_training_seconds(own)
         labels = label_search_seconds(own, prepared.recipe) if looks_for_labels(own) else 0.0
-        seconds += labels if labels <= LABELS_SHARE * left else 0.0
+        seconds += sum(part for part in (pairing_seconds(own), labels) if part <= SPARE * left)
     return seconds
 
 
