@@ -9,9 +9,8 @@ import sys
 import threading
 import time
 import warnings
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -60,25 +59,23 @@ def shared_out(function: Callable[..., Result], tasks: Iterable[dict[str, Any]],
 def _in_turn(
     function: Callable[..., Result], tasks: Iterator[dict[str, Any]], *, pool: Executor, most: int
 ) -> Iterator[Result]:
-    """Give the pool ``most`` tasks ahead and do every further one here."""
-    out: deque[Future[Result]] = deque()
+    """Give the pool ``most`` tasks ahead and do every further one here; at the end, those that no worker has begun."""
+    out: dict[Future[Result], dict[str, Any]] = {}
     try:
         for task in tasks:
             if len(out) < most:
-                out.append(pool.submit(function, **task))
+                out[pool.submit(function, **task)] = task
                 continue
             yield function(**task)
-            for _ in range(len(out)):
-                future = out.popleft()
-                if future.done():
-                    yield future.result()
-                else:
-                    out.append(future)
-        while out:
-            done, _ = wait(out, return_when=FIRST_COMPLETED)
-            for future in done:
-                out.remove(future)
+            for future in [one for one in out if one.done()]:
+                del out[future]
                 yield future.result()
+        for future, task in reversed(list(out.items())):
+            if future.cancel():
+                del out[future]
+                yield function(**task)
+        for future in as_completed(out):
+            yield future.result()
     finally:
         for future in out:
             future.cancel()
