@@ -74,7 +74,12 @@ def test_what_would_be_good_to_have_is_planned_for_where_it_takes_a_small_share(
 
 def test_too_little_time_says_what_an_epoch_takes(fitted):
     with pytest.raises(RecipeError, match="one epoch takes about 1 s: give more --time"):
-        fitted(1)
+        fitted(0.9)
+
+
+def test_one_epoch_that_fits_without_a_margin_is_trained(fitted):
+    assert fitted(1.05)[0].training.epochs == 1
+    assert fitted(1.05, looks=2000)[0].training.epochs == 1
 
 
 @pytest.mark.parametrize("text", ["", "0s", "5 hours", "-3m", "m"])

@@ -70,7 +70,7 @@ def fit_to_time(
     """
     candidates = sorted(WIDTHS) if widths and recipe.net.name == "compact" else [None]
     test = STEPS if recipe.training.optimizer.find_learning_rate else 0
-    epochs, one, left, tried, width = 0, 0.0, 0.0, recipe, None
+    epochs, one, tried, width = 0, 0.0, recipe, None
     for candidate in candidates:  # narrow ones first: where time is short, wide ones are not even timed
         options = {**recipe.net.options, **({} if candidate is None else {"width": candidate})}
         wider = recipe.changed(net={"options": options})
@@ -78,14 +78,17 @@ def fit_to_time(
         spare = spare_looks * pace.look
         left = SAFETY * seconds - looks * pace.look - (spare if spare <= SPARE * seconds else 0.0)
         fit = int(left / pace.epoch - test / task.train.steps(recipe.training.batch_size or 1))
-        if candidate != candidates[0] and fit < ENOUGH_EPOCHS:
+        narrowest = candidate == candidates[0]
+        if narrowest and pace.epoch <= seconds:
+            fit = max(1, fit)  # what is planned for safety gives way before a training is refused
+        if fit < ENOUGH_EPOCHS and not narrowest:
             break
         epochs, one, tried, width = fit, pace.epoch, wider, candidate
         if fit < ENOUGH_EPOCHS:
             break
     if epochs < 1:
         raise RecipeError(
-            f"{in_words(max(0.0, left))} are left for the training, and one epoch takes about {in_words(one)}: give "
+            f"{in_words(max(0.0, seconds))} are left for the training, and one epoch takes about {in_words(one)}: give "
             "more --time, a smaller --image-size or a smaller --net"
         )
     epochs = min(epochs, MOST_EPOCHS)
