@@ -73,7 +73,9 @@ def test_what_would_be_good_to_have_is_planned_for_where_it_takes_a_small_share(
 
 
 def test_too_little_time_says_what_an_epoch_takes(fitted):
-    with pytest.raises(RecipeError, match="one epoch takes about 1 s: give more --time"):
+    with pytest.raises(
+        RecipeError, match=r"0\.9 s are left for the training, and one epoch takes about 1\.0 s: give more --time"
+    ):
         fitted(0.9)
 
 

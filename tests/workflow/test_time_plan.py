@@ -5,6 +5,7 @@ import math
 import pytest
 
 from tellapart import Run, train
+from tellapart.errors import RecipeError
 from tellapart.progress import Progress
 from tellapart.recipe import Recipe
 from tellapart.training import budget
@@ -95,26 +96,24 @@ def test_a_run_without_a_time_has_no_end(tmp_path):
 
 
 @pytest.mark.parametrize("seconds", [0.0, 1e6])
-def test_mistakes_are_explained_where_there_is_time_and_else_it_is_said(tmp_path, monkeypatch, seconds):
+def test_mistakes_and_labels_are_explained_where_there_is_time_and_else_it_is_said(tmp_path, monkeypatch, seconds):
     heard = Heard()
     monkeypatch.setattr(budget, "MOST_EPOCHS", 1)
     monkeypatch.setattr(main_job, "near_training_seconds", lambda own, classifier: seconds)
-    run = train("digits", RECIPE.changed(baselines=()), out=tmp_path / "run", seconds=600, progress=heard)
-    assert run.has("near/test.npz") == (seconds == 0)
-    assert any("not looked for, for want of time" in text for text in heard.said) == (seconds > 0)
-
-
-@pytest.mark.parametrize("seconds", [0.0, 1e6])
-def test_labels_are_searched_where_there_is_time_and_else_it_is_said(tmp_path, monkeypatch, seconds):
-    heard = Heard()
-    monkeypatch.setattr(budget, "MOST_EPOCHS", 1)
     monkeypatch.setattr(main_job, "label_search_seconds", lambda own, recipe: seconds)
     run = train("digits", RECIPE.changed(baselines=()), out=tmp_path / "run", seconds=600, progress=heard)
-    said = [text for text in heard.said if text.startswith("labels: ")]
-    assert len(said) == 1
-    assert run.has("label_errors.json") == (seconds == 0)
-    assert ("for want of time: tellapart evaluate" in said[0]) == (seconds > 0)
+    assert run.has("near/test.npz") == run.has("label_errors.json") == (seconds == 0)
+    said = [text for text in heard.said if "not looked" in text]
+    assert len(said) == (0 if seconds == 0 else 2)
+    assert all("for want of time" in text for text in said)
+    assert len([text for text in heard.said if text.startswith("labels: ")]) == 1
     assert len(run.history) == 1
+
+
+def test_a_time_that_is_too_short_leaves_nothing_behind(tmp_path):
+    with pytest.raises(RecipeError, match=r"0\.0 s are left for the training"):
+        train("digits", RECIPE, out=tmp_path / "run", seconds=0.1)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_label_search_compares_all_pairs_and_takes_features_where_there_are_none(prepared):

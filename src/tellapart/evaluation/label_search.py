@@ -47,10 +47,8 @@ class Components:
         self.mean = table.mean(axis=0)
         table = table - self.mean
         columns = table.shape[1]
-        wanted = [
-            max(0, columns - dimensions),
-            columns - 1,
-        ]  # the largest, which come last; all would take twice as long
+        # The largest alone, which come last: all of them would take twice as long.
+        wanted = [max(0, columns - dimensions), columns - 1]
         _, vectors = eigh(table.T @ table, subset_by_index=wanted)
         self.axes = np.ascontiguousarray(vectors[:, ::-1])
 

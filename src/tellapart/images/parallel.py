@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 import threading
-import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
@@ -86,7 +85,7 @@ def _pool(workers: int) -> Iterator[Executor]:
     """Give worker processes: forked within 5 ms where that is safe, else started, at half a second of a processor."""
     if _may_fork():
         context = multiprocessing.get_context("fork")
-        with ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(os.getpid(),)) as forked:
+        with ProcessPoolExecutor(workers, context, initializer=_begin) as forked:
             with warnings.catch_warnings():
                 # Python 3.12 warns of OpenMP's threads, too: reading needs nothing that they may hold.
                 warnings.simplefilter("ignore", DeprecationWarning)
@@ -104,13 +103,14 @@ def _may_fork() -> bool:
     return sys.platform == "linux" and threading.active_count() == 1
 
 
-def _begin(parent: int) -> None:
+def _begin() -> None:
     """Prepare a forked worker: Ctrl-C is answered by the process that forked it, with whose death it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
-def _watch(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(1.0)
-    os._exit(1)
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

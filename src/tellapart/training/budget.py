@@ -88,8 +88,8 @@ def fit_to_time(
             break
     if epochs < 1:
         raise RecipeError(
-            f"{in_words(max(0.0, seconds))} are left for the training, and one epoch takes about {in_words(one)}: give "
-            "more --time, a smaller --image-size or a smaller --net"
+            f"{max(0.0, seconds):.1f} s are left for the training, and one epoch takes about {one:.1f} s: give more "
+            "--time, a smaller --image-size or a smaller --net"
         )
     epochs = min(epochs, MOST_EPOCHS)
     reason = f"{in_words(seconds)} are left, and one epoch takes about {in_words(one)}"

@@ -251,7 +251,8 @@ def _status_kept(run: Run, *, fresh: bool, progress: Progress) -> Iterator[None]
         progress.warn(f"to go on: tellapart train --resume {shlex.quote(str(run.path))}")
         raise
     except TellapartError as error:
-        if not fresh or isinstance(error, TrainingError) or any(run.path.rglob("history.jsonl")):
+        begun = run.has("history.jsonl") or run.has("training.json")  # the run's own; a baseline alone is no loss
+        if not fresh or isinstance(error, TrainingError) or begun:
             with contextlib.suppress(RunError):
                 run.mark("failed", str(error))
             if isinstance(error, ProcessLostError):
