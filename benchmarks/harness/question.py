@@ -27,6 +27,7 @@ class Peer:
             stands for the round's number, for a peer whose seed differs from round to round.
         variables: its environment variables.
         reports: whether it prints a result line; a bare command is measured from outside alone.
+        once: whether it runs in the first round alone: one that takes half an hour.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Peer:
     arguments: tuple[str, ...]
     variables: Mapping[str, str] = dataclasses.field(default_factory=dict)
     reports: bool = True
+    once: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,7 +123,7 @@ def run(comparison: Comparison, *, rounds: int, question: str) -> Answer:
     folder = RESULTS / question / f"{started}-{_file_name(comparison.title)}"
     runs: dict[str, list[tuple[Measured, Result]]] = {peer.name: [] for peer in comparison.peers}
     for number in range(1, rounds + 1):
-        for peer in comparison.peers:
+        for peer in (peer for peer in comparison.peers if number == 1 or not peer.once):
             log = folder / f"{_file_name(peer.name)}-{number}.log"
             runs[peer.name].append(_once(peer, pythons[peer.environment], log, number=number))
             _tell(comparison.title, peer, runs[peer.name][-1][0], f"{number}/{rounds}")

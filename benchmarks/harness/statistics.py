@@ -28,8 +28,11 @@ def ratios(values: Sequence[float], *, reference: Sequence[float]) -> Spread:
     """Return the spread of value / reference, round by round.
 
     A machine's speed drifts by more than what is compared. The two halves of a round lie next to each other in
-    time, so their ratio hardly drifts, and the ratio of two medians from different rounds does.
+    time, so their ratio hardly drifts, and the ratio of two medians from different rounds does. Where one side has
+    run once, each value of the other is compared with that.
     """
+    rounds = max(len(values), len(reference))
+    values, reference = ([*side] * rounds if len(side) == 1 else side for side in (values, reference))
     if len(values) != len(reference):
         raise ValueError(f"ratios need as many values as references, got {len(values)} and {len(reference)}")
     if any(number == 0 for number in reference):

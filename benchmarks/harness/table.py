@@ -57,9 +57,16 @@ def markdown(answer: Answer) -> str:
         parts.append(f"Against {reference.peer}, round by round:")
         parts.append(_grid(compared, [(row.peer, _ratio_cells(row, reference, compared)) for row in others]))
     parts.append("\n".join(f"- {row.peer}: {_versions(row)}" for row in answer.rows if row.versions or row.notes))
-    runs = "one run" if answer.rounds == 1 else f"{answer.rounds} runs each, in turn: median (smallest to largest)"
-    parts.append(f"{runs[0].upper()}{runs[1:]}. {answer.date}, {sentence(dict(answer.machine))}.")
+    parts.append(f"{_runs(answer)}. {answer.date}, {sentence(dict(answer.machine))}.")
     return "\n\n".join(part for part in parts if part)
+
+
+def _runs(answer: Answer) -> str:
+    if answer.rounds == 1:
+        return "One run"
+    once = [row.peer for row in answer.rows if all(len(values) == 1 for values in row.figures.values())]
+    but = f"; {' and '.join(once)}: one run" if once else ""
+    return f"{answer.rounds} runs each, in turn: median (smallest to largest){but}"
 
 
 def cell(values: Spread, column: Column) -> str:

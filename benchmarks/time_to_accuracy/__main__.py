@@ -47,11 +47,13 @@ def _comparison(name: str, source: str, options: argparse.Namespace) -> Comparis
         if name != "hwdb55"
         else ("-m", "benchmarks.hwdb55.keras_course", pictures, "--net", "convnet16", "--epochs", epochs),
         {"KERAS_BACKEND": "tensorflow", "TF_ENABLE_ONEDNN_OPTS": "1"},
+        once=True,
     )
     skorch = Peer(
         "skorch, the same network",
         "skorch",
         ("-m", "benchmarks.time_to_accuracy.skorch_peer", pictures, "--set", name, "--epochs", epochs),
+        once=True,
     )
     ours = ("-m", "benchmarks.accuracy.tellapart_peer", pictures, "--seed", "{round}", "--", "--time", budget)
     peers = (keras, skorch, Peer(f"tellapart --time {budget}", "tellapart", ours))
@@ -68,7 +70,7 @@ def budget(text: str) -> tuple[str, str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read the command line and answer."""
-    made = parser(__doc__ or "", rounds=1)
+    made = parser(__doc__ or "", rounds=5)
     made.add_argument("--data", type=pair, action="append", required=True, help="NAME=SOURCE; repeat it")
     made.add_argument("--budget", type=budget, action="append", default=[], help="NAME=TIME of ours, such as mnist=20s")
     return answer(comparisons, options=made.parse_args(arguments), folder=FOLDER)

@@ -138,6 +138,9 @@ class TrainingRecipe(_Section):
     )
     unfreeze: str | None = Field(None, description="of finetune: a stage's name, last-block or all")
     epochs: int | None = Field(None, ge=1, le=1_000_000, description="at most so many")
+    steps_per_epoch: int | None = Field(
+        None, ge=1, description="the next epoch goes on where one ends; None: all training pictures once"
+    )
     batch_size: int | None = Field(None, ge=1, description="pictures a step")
     optimizer: OptimizerRecipe = OptimizerRecipe()
     schedule: Literal["constant", "cosine", "one-cycle"] = Field("one-cycle", description="the learning rate's course")
@@ -169,6 +172,7 @@ class TrainingRecipe(_Section):
 
 LOOP_SETTINGS = (
     "epochs",
+    "steps_per_epoch",
     "batch_size",
     "optimizer",
     "schedule",

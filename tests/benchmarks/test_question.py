@@ -3,6 +3,7 @@ import json
 import pytest
 from benchmarks.harness.question import WALL, Column, Comparison, Peer, run
 from benchmarks.harness.result import PeerError
+from benchmarks.harness.table import markdown
 
 SAY = "from benchmarks.harness.result import say; say(figures={{'speed': {speed}}}, versions={{'a': '1'}})"
 
@@ -24,6 +25,13 @@ def test_peers_run_in_turn_and_every_value_is_kept(results, capsys):
     (raw,) = results.glob("q/*/raw.json")
     assert json.loads(raw.read_text())["rows"][1]["figures"]["speed"] == [2.0, 2.0]
     assert len(list(raw.parent.glob("*.log"))) == 4
+
+
+def test_a_peer_that_takes_long_runs_in_the_first_round_alone(results, capsys):
+    slow = peer("A", SAY.format(speed=2), once=True)
+    answer = run(compare(slow, peer("B", SAY.format(speed=6))), rounds=3, question="q")
+    assert [list(row.figures["speed"]) for row in answer.rows] == [[2.0], [6.0, 6.0, 6.0]]
+    assert "3 runs each, in turn: median (smallest to largest); A: one run." in markdown(answer)
 
 
 def test_a_bare_command_is_measured_from_outside(results):

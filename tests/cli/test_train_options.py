@@ -52,6 +52,7 @@ CASES = {
         "net": {"name": "vgg16", "weights": "imagenet"},
         "training": {"transfer": "features"},
     },
+    "--steps-per-epoch 200": {"training": {"steps_per_epoch": 200}},
     "--epochs 30 --batch-size 128 --seed 7": {"training": {"epochs": 30, "batch_size": 128, "seed": 7}},
     "--optimizer sgd --learning-rate 0.1 --momentum 0.8 --weight-decay 1e-4": {
         "training": {

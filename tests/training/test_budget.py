@@ -5,7 +5,7 @@ import pytest
 from tellapart.errors import RecipeError
 from tellapart.recipe import Recipe
 from tellapart.training import budget
-from tellapart.training.budget import fit_to_time, read_time
+from tellapart.training.budget import FEWEST_STEPS, fit_to_time, plan_epochs, read_time, shorten_to_time
 from tellapart.training.estimate import Pace
 
 
@@ -18,7 +18,8 @@ def fitted(digits, task_of, monkeypatch):
 
         def measure_pace(made, task, recipe, *, devices=None):
             timed.append(made.stem.conv.out_channels if net == "compact" else 0)
-            return Pace(epoch=max(timed[-1], 8) / 8, look=max(timed[-1], 8) / 8 / 1000)
+            epoch = max(timed[-1], 8) / 8
+            return Pace(step=epoch / 100, steps=task.steps(recipe), validation=0.0, look=epoch / 1000)
 
         monkeypatch.setattr(budget, "measure_pace", measure_pace)
         recipe = Recipe.make(
@@ -44,6 +45,30 @@ def test_where_time_is_short_wide_ones_are_not_even_timed(fitted):
     assert (recipe.net.options["width"], recipe.training.epochs, timed) == (8, 4, [8])
 
 
+def test_few_epochs_are_stretched_or_cut_so_that_no_time_is_left_over(fitted):
+    recipe, choices, _ = fitted(4.1)  # 3.69 s are planned for: 369 steps of a hundredth of a second
+    assert (recipe.training.epochs, recipe.training.steps_per_epoch) == (4, 92)
+    assert choices["training.steps_per_epoch"] == 92
+    assert fitted(0.9)[0].training.steps_per_epoch == 81
+    assert fitted(25)[0].training.steps_per_epoch is None, "11 whole epochs leave little over"
+
+
+def test_steps_that_were_asked_for_stay(fitted):
+    recipe, choices, _ = fitted(4.1, steps_per_epoch=150)
+    assert (recipe.training.epochs, recipe.training.steps_per_epoch) == (2, 150)
+    assert "training.steps_per_epoch" not in choices
+
+
+@pytest.mark.parametrize("seconds", [0.8, 1.0, 1.7, 2.4, 3.5, 7.9, 9.6, 12.0, 40.0])
+@pytest.mark.parametrize("validation", [0.0, 0.2])
+def test_a_plan_fits_and_leaves_less_than_an_epoch(seconds, validation):
+    pace = Pace(step=0.01, steps=100, validation=validation, look=0.0)
+    plan = plan_epochs(seconds, pace)
+    taken = plan.epochs * (plan.steps * pace.step + pace.validation)
+    assert taken <= seconds + 1e-9
+    assert seconds - taken < (plan.epochs * pace.step + 1e-9 if plan.epochs < 10 else pace.epoch)
+
+
 def test_a_width_that_was_asked_for_stays(fitted):
     recipe, choices, timed = fitted(25, widths=False)
     assert (recipe.net.options["width"], recipe.training.epochs, timed) == (16, 11, [16])
@@ -58,12 +83,13 @@ def test_more_time_than_is_of_use_is_not_taken(fitted):
 
 def test_a_range_test_takes_its_part_of_the_time(fitted):
     recipe, _, _ = fitted(5, optimizer={"find_learning_rate": True})
-    assert recipe.training.epochs == 3, "100 of its steps are one epoch of 1,000 pictures by 10"
+    planned = recipe.training.epochs * recipe.training.steps_per_epoch
+    assert 345 <= planned <= 350, "4.5 s are planned for, 450 steps, and 100 of them are the test's"
 
 
 def test_what_the_network_looks_at_afterwards_takes_its_part(fitted):
-    assert fitted(25, looks=1500)[0].net.options["width"] == 8, "10 epochs of 2 s at width 16 and 3 s: more than 22.5 s"
-    recipe, _, _ = fitted(25, widths=False, looks=1500)
+    assert fitted(25, looks=2000)[0].net.options["width"] == 8, "10 epochs of 2 s at width 16 and 4 s: more than 22.5 s"
+    recipe, _, _ = fitted(25, widths=False, looks=2000)
     assert (recipe.net.options["width"], recipe.training.epochs) == (16, 9)
 
 
@@ -74,14 +100,28 @@ def test_what_would_be_good_to_have_is_planned_for_where_it_takes_a_small_share(
 
 def test_too_little_time_says_what_an_epoch_takes(fitted):
     with pytest.raises(
-        RecipeError, match=r"0\.9 s are left for the training, and one epoch takes about 1\.0 s: give more --time"
+        RecipeError, match=r"0\.4 s are left for the training, and 50 steps, .* take about 0\.5 s: give more --time"
     ):
-        fitted(0.9)
+        fitted(0.4)
+    with pytest.raises(RecipeError, match=r"0\.9 s are left for the training, and 100 steps, .* about 1\.0 s"):
+        fitted(0.9, steps_per_epoch=100)
 
 
-def test_one_epoch_that_fits_without_a_margin_is_trained(fitted):
-    assert fitted(1.05)[0].training.epochs == 1
-    assert fitted(1.05, looks=2000)[0].training.epochs == 1
+def test_a_short_training_that_fits_without_a_margin_is_trained(fitted):
+    for made in (fitted(0.52)[0], fitted(1.05, looks=2000)[0]):
+        assert (made.training.epochs, made.training.steps_per_epoch) == (1, FEWEST_STEPS)
+    assert fitted(1.05, steps_per_epoch=100)[0].training.epochs == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "epochs", "steps"), [(60.0, 30, None), (14.0, 14, None), (2.5, 2, 125), (0.7, 1, 70), (0.1, 1, 50)]
+)
+def test_a_training_is_shortened_where_it_takes_too_long(digits, task_of, monkeypatch, seconds, epochs, steps):
+    pace = Pace(step=0.01, steps=100, validation=0.0, look=0.0)
+    monkeypatch.setattr(budget, "measure_pace", lambda *what, **more: pace)
+    recipe = Recipe.make(net={"name": "softmax"}, training={"epochs": 30})
+    found = shorten_to_time(recipe, task_of(*digits, train=1000, validation=50), seconds=seconds)
+    assert (found.training.epochs, found.training.steps_per_epoch) == (epochs, steps)
 
 
 @pytest.mark.parametrize("text", ["", "0s", "5 hours", "-3m", "m"])

@@ -6,7 +6,7 @@ import torch
 from scipy.special import log_softmax
 
 from tellapart.training import fit
-from tellapart.training.data import Pictures, epoch_order
+from tellapart.training.data import Pictures, epoch_positions, pass_order
 from tellapart.training.devices import Devices
 from tellapart.training.validation import score
 
@@ -15,7 +15,7 @@ from tellapart.training.validation import score
 @pytest.mark.parametrize("n", [1, 2, 3, 32, 33, 64, 65, 97])
 def test_every_picture_comes_once_and_no_batch_is_a_single_one(n, batch_size):
     pictures = Pictures(np.arange(n, dtype=np.uint8).reshape(n, 1, 1, 1), np.arange(n), np.arange(n))
-    order = epoch_order(n, seed=0, epoch=1)
+    order = pass_order(n, seed=0, number=1)
     sizes, seen = [], []
     for pixels, labels in pictures.batches(batch_size, order=order):
         sizes.append(len(labels))
@@ -42,10 +42,33 @@ def test_a_last_batch_of_one_does_not_stop_batch_normalisation(small, make_net, 
 
 
 def test_orders_differ_by_epoch_and_seed_and_come_again():
-    orders = [epoch_order(50, seed=s, epoch=e).tolist() for s in (0, 1) for e in (1, 2)]
+    orders = [pass_order(50, seed=s, number=n).tolist() for s in (0, 1) for n in (1, 2)]
     assert len({tuple(order) for order in orders}) == 4
     assert all(sorted(order) == list(range(50)) for order in orders)
-    assert epoch_order(50, seed=1, epoch=2).tolist() == orders[3]
+    assert pass_order(50, seed=1, number=2).tolist() == orders[3]
+
+
+def numbered(n):
+    return Pictures(np.zeros((n, 1, 1, 1), dtype=np.uint8), np.arange(n), np.arange(n))
+
+
+@pytest.mark.parametrize(("n", "batch_size"), [(10, 3), (9, 3), (13, 4), (5, 8), (1, 4)])
+@pytest.mark.parametrize("steps", [1, 2, 3, 7])
+def test_epochs_of_any_length_go_through_all_pictures_pass_after_pass(n, batch_size, steps):
+    pictures = numbered(n)
+    epochs = [
+        [batch.tolist() for batch in epoch_positions(pictures, batch_size, seed=3, epoch=epoch, steps=steps)]
+        for epoch in range(1, 13)
+    ]
+    assert [len(epoch) for epoch in epochs] == [steps] * 12
+    shown = [position for epoch in epochs for batch in epoch for position in batch]
+    passes = [shown[start : start + n] for start in range(0, len(shown) - n + 1, n)]
+    assert passes == [pass_order(n, seed=3, number=number + 1).tolist() for number in range(len(passes))]
+
+
+def test_an_epoch_of_one_pass_is_its_order():
+    found = list(epoch_positions(numbered(33), 8, seed=0, epoch=4, steps=4))
+    assert np.concatenate(found).tolist() == pass_order(33, seed=0, number=4).tolist()
 
 
 def test_scores_are_those_of_numpy(small, make_net):

@@ -42,6 +42,7 @@ VARIANTS = {
     "averaging": {"averaging": 0.9},
     "augmented": {"augment": AUGMENT},
     "bfloat16": {"precision": "bfloat16"},
+    "epochs of two steps": {"steps_per_epoch": 2},
     "weighted": {"class_weights": "balanced", "label_smoothing": 0.1, "schedule": "cosine"},
 }
 
@@ -82,6 +83,19 @@ def test_dropout_and_normalisation_are_repeated_too(
     monkeypatch.undo()
     resumed = fit(make_net(seed=99, **options), small, recipe, run=make_run("killed"))
     assert same_weights(whole.net.state_dict(), resumed.net.state_dict())
+
+
+def test_epochs_of_one_step_are_an_epoch_of_three_in_parts(small, make_net, make_run, training):
+    whole, parts = make_run("whole"), make_run("parts")
+    fit(make_net(), small, training(epochs=1), run=whole)
+    fit(make_net(), small, training(epochs=3, steps_per_epoch=1), run=parts)
+    (one,), (*_, last) = whole.history, parts.history
+    assert [record["epoch"] for record in parts.history] == [1, 2, 3]
+    for figure in ("validation_loss", "validation_accuracy", "learning_rate"):
+        assert last[figure] == one[figure]
+    seen = [32, 32, 33]  # a last batch of one joins the one before it
+    for figure in ("train_loss", "train_accuracy"):
+        assert np.average([record[figure] for record in parts.history], weights=seen) == pytest.approx(one[figure])
 
 
 def test_two_threads_repeat_themselves_too(small, make_net, make_run, training, same_weights):

@@ -14,7 +14,7 @@ from tellapart.workflow.label_errors import label_search_seconds
 from tellapart.workflow.near_training import looks_to_explain, pairing_seconds
 from tellapart.workflow.own_pictures import OwnPictures
 from tellapart.workflow.prepare import open_source, prepare
-from tellapart.workflow.time_plan import AFTERWARDS, HELD_OUT_PICTURE, Deadline, hurry, in_time
+from tellapart.workflow.time_plan import AFTERWARDS, HELD_OUT_PICTURE, Deadline, baseline_in_time, in_time
 
 RECIPE = Recipe.make(
     data={"source": "digits"}, net={"name": "compact", "options": {"width": 2}}, baselines=("softmax",)
@@ -89,10 +89,29 @@ def test_the_training_has_what_is_left_then(prepared, told, tmp_path, monkeypatc
 def test_a_run_without_a_time_has_no_end(tmp_path):
     run = Run.create(tmp_path / "run", RECIPE)
     assert Deadline.of(run, started=5.0).end == math.inf
-    assert hurry(run) == 1.0
     run.save("time", {"seconds": 30.0, "fitted": False})
     assert Deadline.of(run, started=5.0).end == 35.0
-    assert hurry(run) == 0.25
+
+
+def test_a_baseline_takes_a_small_share_of_the_time_and_keeps_what_was_decided(prepared, tmp_path, monkeypatch):
+    asked = []
+
+    def shorten_to_time(recipe, task, *, seconds):
+        asked.append(seconds)
+        return recipe.changed(training={"epochs": 2})
+
+    monkeypatch.setattr(time_plan, "shorten_to_time", shorten_to_time)
+    monkeypatch.setattr(time_plan.time, "monotonic", lambda: 1000.0)
+    runs = [Run(tmp_path / name) for name in ("unhurried", "hurried")]
+    for run in runs:
+        run.path.mkdir()
+    usual = baseline_in_time(runs[0], prepared, deadline=Deadline(), of=2)
+    assert (usual.recipe, asked) == (prepared.recipe, [])
+    short = baseline_in_time(runs[1], prepared, deadline=Deadline(1100.0), of=2)
+    assert asked == [pytest.approx(4.0)], "8% of 100 s, for one of two"
+    assert short.recipe.training.epochs == 2
+    again = baseline_in_time(runs[1], prepared, deadline=Deadline(2000.0), of=2)
+    assert (again.recipe, len(asked)) == (short.recipe, 1), "one that is resumed goes on with it"
 
 
 @pytest.mark.parametrize("seconds", [0.0, 1e6])

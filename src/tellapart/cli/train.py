@@ -88,6 +88,9 @@ def command(
     unfreeze: Annotated[str | None, option("--unfreeze", "Of finetune: a stage, last-block or all.", NET)] = None,
     sigmoid: Annotated[bool | None, option("--sigmoid", "Two classes as one output.", NET)] = None,
     epochs: Annotated[int | None, option("--epochs", "At most so many.", TRAINING)] = None,
+    steps_per_epoch: Annotated[
+        int | None, option("--steps-per-epoch", "Where an epoch is not all pictures once.", TRAINING)
+    ] = None,
     batch_size: Annotated[int | None, option("--batch-size", "Pictures a step.", TRAINING)] = None,
     optimizer: Annotated[
         Literal["adam", "adamw", "sgd", "rmsprop"] | None, option("--optimizer", "[adamw]", TRAINING)
@@ -170,8 +173,9 @@ def command(
             name=net, options=pairs(net_option, "--net-option") or None, weights=weights, sigmoid=sigmoid
         ) or None,
         training=given(
-            transfer=transfer, unfreeze=unfreeze, epochs=epochs, batch_size=batch_size, schedule=schedule, seed=seed,
-            label_smoothing=label_smoothing, class_weights=class_weights, averaging=averaging, precision=precision,
+            transfer=transfer, unfreeze=unfreeze, epochs=epochs, steps_per_epoch=steps_per_epoch,
+            batch_size=batch_size, schedule=schedule, seed=seed, label_smoothing=label_smoothing,
+            class_weights=class_weights, averaging=averaging, precision=precision,
             threads=threads, device=device, augment=_augment(augment, changes),
             optimizer=given(
                 name=optimizer, learning_rate=learning_rate, find_learning_rate=find_learning_rate,

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 from ..errors import RecipeError
 from ..recipe import Recipe
 from .choose import WIDTHS, Choice
 from .devices import Devices
-from .estimate import in_words, measure_pace
+from .estimate import Pace, in_words, measure_pace
 from .loop import seeded_net
 from .rate_test import STEPS
 from .task import Task
 
 ENOUGH_EPOCHS = 10
 """Epochs below which a narrower network gets further than a wider one."""
+
+FEWEST_STEPS = 50
+"""Steps below which a training is not worth its time, unless the pictures have fewer."""
 
 MOST_EPOCHS = 150
 """Epochs beyond which more time brings nothing."""
@@ -26,6 +30,23 @@ SPARE = 0.1
 """The share of the time that what is good to have may take, for it to be planned for."""
 
 UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600}
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What fits into a time.
+
+    Attributes:
+        epochs: how many.
+        steps: of each.
+    """
+
+    epochs: int
+    steps: int
+
+    def changes(self, pace: Pace) -> dict[str, int]:
+        """Return it as settings of a training; an epoch that is one pass over the pictures needs no steps."""
+        return {"epochs": self.epochs, **({} if self.steps == pace.steps else {"steps_per_epoch": self.steps})}
 
 
 def read_time(text: str) -> float:
@@ -57,7 +78,7 @@ def fit_to_time(
     """Decide the epochs, and the default network's width, so that a training ends in time.
 
     Args:
-        recipe: resolved; its epochs are replaced.
+        recipe: resolved; its epochs are replaced, and the steps of an epoch where it leaves them open.
         task: the pictures.
         seconds: what is left for the training, and for what the network looks at after it.
         looks: pictures that it looks at after the training.
@@ -66,34 +87,91 @@ def fit_to_time(
         devices: that share the work; the recipe's one where None.
 
     Raises:
-        RecipeError: the time does not suffice for one epoch of the smallest network.
+        RecipeError: the time does not suffice for the fewest steps of the smallest network.
     """
     candidates = sorted(WIDTHS) if widths and recipe.net.name == "compact" else [None]
-    test = STEPS if recipe.training.optimizer.find_learning_rate else 0
-    epochs, one, tried, width = 0, 0.0, recipe, None
-    for candidate in candidates:  # narrow ones first: where time is short, wide ones are not even timed
-        options = {**recipe.net.options, **({} if candidate is None else {"width": candidate})}
+    fitted: tuple[Recipe, Pace, Plan] | None = None
+    for width in candidates:  # narrow ones first: where time is short, wide ones are not even timed
+        options = {**recipe.net.options, **({} if width is None else {"width": width})}
         wider = recipe.changed(net={"options": options})
         pace = measure_pace(seeded_net(wider, task), task, wider.training, devices=devices)
-        spare = spare_looks * pace.look
-        left = SAFETY * seconds - looks * pace.look - (spare if spare <= SPARE * seconds else 0.0)
-        fit = int(left / pace.epoch - test / task.train.steps(recipe.training.batch_size or 1))
-        narrowest = candidate == candidates[0]
-        if narrowest and pace.epoch <= seconds:
-            fit = max(1, fit)  # what is planned for safety gives way before a training is refused
-        if fit < ENOUGH_EPOCHS and not narrowest:
+        left = _left_for_epochs(seconds, wider, pace, looks=looks, spare_looks=spare_looks)
+        plan = plan_epochs(left, pace, whole=recipe.training.steps_per_epoch is not None)
+        few = plan is None or plan.epochs < ENOUGH_EPOCHS
+        if fitted is None:
+            fitted = wider, pace, plan or _fewest(seconds, wider, pace)
+        elif plan is not None and not few:
+            fitted = wider, pace, plan
+        if few:
             break
-        epochs, one, tried, width = fit, pace.epoch, wider, candidate
-        if fit < ENOUGH_EPOCHS:
-            break
-    if epochs < 1:
+    assert fitted is not None
+    return _with_plan(*fitted, seconds=seconds, widths=candidates != [None])
+
+
+def plan_epochs(seconds: float, pace: Pace, *, whole: bool = False) -> Plan | None:
+    """Return the epochs that fit into a time; None where nothing does that is worth it.
+
+    Where few fit, each is made a little shorter or longer than one pass over the pictures, so that no time is left
+    over; where not even one does, it shows a part of them.
+
+    Args:
+        seconds: that there are.
+        pace: of the network.
+        whole: whether the steps of an epoch are to stay.
+
+    Example:
+        >>> pace = Pace(step=0.01, steps=100, validation=0.25, look=0.0)  # an epoch takes 1.25 s
+        >>> plan_epochs(20.0, pace), plan_epochs(2.0, pace), plan_epochs(2.0, pace, whole=True), plan_epochs(0.5, pace)
+        (Plan(epochs=16, steps=100), Plan(epochs=2, steps=75), Plan(epochs=1, steps=100), None)
+    """
+    fit = seconds / pace.epoch
+    if whole or fit >= ENOUGH_EPOCHS:
+        return Plan(min(int(fit), MOST_EPOCHS), pace.steps) if fit >= 1 else None
+    epochs = max(1, round(fit))
+    steps = int((seconds / epochs - pace.validation) / pace.step)
+    return Plan(epochs, steps) if steps >= min(FEWEST_STEPS, pace.steps) else None
+
+
+def shorten_to_time(recipe: Recipe, task: Task, *, seconds: float) -> Recipe:
+    """Return a recipe with fewer epochs, or shorter ones, where its own take longer than a time.
+
+    Args:
+        recipe: resolved.
+        task: the pictures.
+        seconds: for the training; too few leave the fewest steps that make sense.
+    """
+    pace = measure_pace(seeded_net(recipe, task), task, recipe.training)
+    if (recipe.training.epochs or 1) * pace.epoch <= seconds:
+        return recipe
+    plan = plan_epochs(seconds, pace) or Plan(1, min(FEWEST_STEPS, pace.steps))
+    return recipe.changed(training=plan.changes(pace))
+
+
+def _left_for_epochs(seconds: float, recipe: Recipe, pace: Pace, *, looks: int, spare_looks: int) -> float:
+    spare = spare_looks * pace.look
+    test = STEPS * pace.step if recipe.training.optimizer.find_learning_rate else 0.0
+    return SAFETY * seconds - looks * pace.look - (spare if spare <= SPARE * seconds else 0.0) - test
+
+
+def _fewest(seconds: float, recipe: Recipe, pace: Pace) -> Plan:
+    """Return the shortest training, for which what is planned for safety gives way; RecipeError where that is late."""
+    steps = pace.steps if recipe.training.steps_per_epoch else min(FEWEST_STEPS, pace.steps)
+    needed = steps * pace.step + pace.validation
+    if needed > seconds:
         raise RecipeError(
-            f"{max(0.0, seconds):.1f} s are left for the training, and one epoch takes about {one:.1f} s: give more "
-            "--time, a smaller --image-size or a smaller --net"
+            f"{max(0.0, seconds):.1f} s are left for the training, and {steps} steps, the fewest that make sense, take "
+            f"about {needed:.1f} s: give more --time, a smaller --image-size or a smaller --net"
         )
-    epochs = min(epochs, MOST_EPOCHS)
-    reason = f"{in_words(seconds)} are left, and one epoch takes about {in_words(one)}"
-    choices = [Choice("training.epochs", epochs, reason)]
-    if width is not None:
-        choices.insert(0, Choice("net.options.width", width, f"the widest with {epochs} epochs in time"))
-    return tried.changed(training={"epochs": epochs}), choices
+    return Plan(1, steps)
+
+
+def _with_plan(recipe: Recipe, pace: Pace, plan: Plan, *, seconds: float, widths: bool) -> tuple[Recipe, list[Choice]]:
+    reason = f"{in_words(seconds)} are left, and one pass over the pictures takes about {in_words(pace.epoch)}"
+    choices = [Choice("training.epochs", plan.epochs, reason)]
+    if widths:
+        reason = f"the widest with {plan.epochs} epochs in time"
+        choices.insert(0, Choice("net.options.width", recipe.net.options["width"], reason))
+    if plan.steps != pace.steps:
+        reason = f"{plan.steps / pace.steps:.0%} of a pass, so that no time is left over"
+        choices.append(Choice("training.steps_per_epoch", plan.steps, reason))
+    return recipe.changed(training=plan.changes(pace)), choices

@@ -165,10 +165,12 @@ def choose_training(recipe: Recipe, *, kind: str, pictures: int, classes: int) -
     changes: dict[str, Any]
     training, changes = recipe.training, {"threads": threads}
     if training.epochs is None:
-        changes["epochs"] = TRANSFER_EPOCHS.get(training.transfer or "", 0) or _epochs(pictures)
-        choices.append(Choice("training.epochs", changes["epochs"], f"{pictures:,} pictures train"))
+        an_epoch = _pictures_an_epoch(recipe, pictures)
+        changes["epochs"] = TRANSFER_EPOCHS.get(training.transfer or "", 0) or _epochs(an_epoch)
+        each = " in each" if training.steps_per_epoch else ""
+        choices.append(Choice("training.epochs", changes["epochs"], f"{an_epoch:,} pictures train{each}"))
     if training.batch_size is None:
-        changes["batch_size"] = 32 if training.transfer in PRETRAINED else 64 if pictures < 50_000 else 128
+        changes["batch_size"] = _batch_size(recipe, pictures)
     if training.label_smoothing is None:
         changes["label_smoothing"] = 0.1 if classes > 2 else 0.0
     if training.averaging is None:
@@ -216,13 +218,25 @@ def _choose_width(recipe: Recipe, *, pictures: int) -> tuple[Recipe, list[Choice
     height, width = recipe.data.image_size or (64, 64)
     stride = 2 if min(height, width) > 48 else 1
     places, channels = height * width / stride**2, recipe.data.channels or 3
-    seen = pictures * (recipe.training.epochs or _epochs(pictures))
+    an_epoch = _pictures_an_epoch(recipe, pictures)
+    seen = an_epoch * (recipe.training.epochs or _epochs(an_epoch))
     widths = [w for w in WIDTHS if w <= (16 if pictures < 10_000 else 32)]
     # Each of a compact network's stages costs 36 places × width² multiply-adds; training takes 6 operations for each.
     affordable = [w for w in widths if seen * 6 * 9 * places * w * (channels + 12 * w) <= AFFORDED]
     chosen = max(affordable, default=min(widths))
     choice = Choice("net.options.width", chosen, f"as wide as a few minutes allow for {pictures:,} pictures")
     return recipe.changed(net={"options": {**recipe.net.options, "width": chosen}}), [choice]
+
+
+def _batch_size(recipe: Recipe, pictures: int) -> int:
+    return 32 if recipe.training.transfer in PRETRAINED else 64 if pictures < 50_000 else 128
+
+
+def _pictures_an_epoch(recipe: Recipe, pictures: int) -> int:
+    training = recipe.training
+    if training.steps_per_epoch is None:
+        return pictures
+    return training.steps_per_epoch * min(pictures, training.batch_size or _batch_size(recipe, pictures))
 
 
 def _epochs(pictures: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -72,6 +73,35 @@ def derived_seed(seed: int, *, epoch: int, purpose: str) -> int:
     return int(np.random.SeedSequence(entropy).generate_state(1, dtype=np.uint64)[0] >> np.uint64(1))
 
 
-def epoch_order(n: int, *, seed: int, epoch: int) -> NDArray[np.int64]:
-    """Return the positions 0 to n − 1 in the order of one epoch."""
-    return np.random.default_rng(derived_seed(seed, epoch=epoch, purpose="order")).permutation(n)
+def epoch_positions(
+    pictures: Pictures, batch_size: int, *, seed: int, epoch: int, steps: int
+) -> Iterator[NDArray[np.int64]]:
+    """Yield the positions of each batch of one epoch.
+
+    One pass over all pictures follows the other, each in an order of its own. An epoch with the steps of a pass is
+    one; another goes on where the one before it ended, so that no picture is seen twice before all were seen once.
+
+    Args:
+        pictures: at whose positions.
+        batch_size: of them.
+        seed: of the run.
+        epoch: from 1.
+        steps: of each epoch.
+
+    Example:
+        >>> some = Pictures(np.zeros((4, 1, 1, 1), np.uint8), np.arange(4), np.arange(4))
+        >>> epochs = [list(epoch_positions(some, 1, seed=0, epoch=epoch, steps=2)) for epoch in (1, 2)]
+        >>> sorted(int(position[0]) for epoch in epochs for position in epoch)
+        [0, 1, 2, 3]
+    """
+    a_pass = pictures.steps(batch_size)
+    first, stop = (epoch - 1) * steps, epoch * steps
+    for number in range(first // a_pass, -(-stop // a_pass)):
+        batches = pictures.positions(batch_size, order=pass_order(len(pictures), seed=seed, number=number + 1))
+        behind = number * a_pass
+        yield from itertools.islice(batches, max(0, first - behind), stop - behind)
+
+
+def pass_order(n: int, *, seed: int, number: int) -> NDArray[np.int64]:
+    """Return the positions 0 to n − 1 in the order of one pass over them, counted from 1."""
+    return np.random.default_rng(derived_seed(seed, epoch=number, purpose="order")).permutation(n)

@@ -27,12 +27,21 @@ class Pace:
     """How fast a network goes on this machine.
 
     Attributes:
-        epoch: seconds of one epoch, validation included.
+        step: seconds of one step.
+        steps: of an epoch.
+        validation: seconds after each epoch.
         look: seconds a picture that it looks at without learning, in one process.
     """
 
-    epoch: float
+    step: float
+    steps: int
+    validation: float
     look: float
+
+    @property
+    def epoch(self) -> float:
+        """Seconds of one epoch, validation included."""
+        return self.step * self.steps + self.validation
 
 
 def measure_pace(net: Net, task: Task, recipe: TrainingRecipe, *, devices: Devices | None = None) -> Pace:
@@ -69,7 +78,7 @@ def measure_pace(net: Net, task: Task, recipe: TrainingRecipe, *, devices: Devic
             score(state.net, some, task.preprocessing, devices=alone)
             looks.append((time.perf_counter() - started) / len(some))
     step, look = min(times[1:]), min(looks)  # what else the machine does can only make them longer
-    return Pace(step * task.train.steps(batch_size) + look * len(task.validation) / devices.count, look)
+    return Pace(step, task.steps(recipe), look * len(task.validation) / devices.count, look)
 
 
 def in_words(seconds: float) -> str:

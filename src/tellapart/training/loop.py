@@ -19,7 +19,7 @@ from ..recipe import Recipe, TrainingRecipe
 from ..run import Run
 from .checkpoint import FILE as CHECKPOINT
 from .checkpoint import State, fill, load_checkpoint, save_checkpoint, to_document
-from .data import derived_seed, epoch_order
+from .data import derived_seed, epoch_positions
 from .devices import Devices, moved, one_device
 from .diagnosis import diagnose
 from .interrupt import graceful_interrupt
@@ -180,7 +180,7 @@ def _diagnosis(run: Run | None, task: Task, recipe: TrainingRecipe, *, usual_rat
         validation_pictures=len(task.validation),
         optimizer=recipe.optimizer,
         usual_rate=usual_rate,
-        steps_an_epoch=task.train.steps(recipe.batch_size or 1),
+        steps_an_epoch=task.steps(recipe),
     )
 
 
@@ -211,17 +211,17 @@ def _diverged(state: State, record: dict[str, Any], recipe: TrainingRecipe, prog
 def _one_epoch(state: State, task: Task, recipe: TrainingRecipe, *, devices: Devices) -> dict[str, Any]:
     started = time.perf_counter()
     epoch = state.epoch + 1
-    order = epoch_order(len(task.train), seed=recipe.seed, epoch=epoch)
-    batch_size = recipe.batch_size or 1
-    per_epoch = task.train.steps(batch_size)
+    per_epoch = task.steps(recipe)
+    batches = epoch_positions(task.train, recipe.batch_size or 1, seed=recipe.seed, epoch=epoch, steps=per_epoch)
     device = devices.device
     weights = task.class_weights(recipe)
     class_weights = None if weights is None else weights.to(device)
     generator = torch.Generator().manual_seed(derived_seed(recipe.seed, epoch=epoch, purpose="augment"))
-    sums = torch.zeros(2, dtype=torch.float64, device=device)
+    sums, seen = torch.zeros(2, dtype=torch.float64, device=device), 0
     training_mode(state.net, transfer=recipe.transfer)
     with seeded(derived_seed(recipe.seed, epoch=epoch, purpose="dropout"), device):
-        for step, positions in enumerate(task.train.positions(batch_size, order=order)):
+        for step, positions in enumerate(batches):
+            seen += len(positions)
             portion = devices.portion(task.train.labels[positions], weights)
             pixels, labels = task.train.batch(positions[portion.part])
             factor = learning_rate_factor(
@@ -239,7 +239,7 @@ def _one_epoch(state: State, task: Task, recipe: TrainingRecipe, *, devices: Dev
     trained = time.perf_counter()
     state.epoch = epoch
     scores = score(state.judged(), task.validation, task.preprocessing, devices=devices)
-    train_loss, train_accuracy = (torch.stack(devices.gather(sums.cpu())).sum(dim=0) / len(task.train)).tolist()
+    train_loss, train_accuracy = (torch.stack(devices.gather(sums.cpu())).sum(dim=0) / seen).tolist()
     ended = time.perf_counter()
     state.seconds += ended - started
     return {
@@ -250,7 +250,7 @@ def _one_epoch(state: State, task: Task, recipe: TrainingRecipe, *, devices: Dev
         "still_units": scores.still_units,
         "learning_rate": state.optimizer.param_groups[0]["lr"],
         "seconds": round(ended - started, 4),
-        "train_pictures_per_second": round(len(task.train) / (trained - started), 1),
+        "train_pictures_per_second": round(seen / (trained - started), 1),
     }
 
 

@@ -43,6 +43,10 @@ class Task:
         weights = len(self.train) / (max(1, np.count_nonzero(counts)) * np.maximum(counts, 1))
         return torch.from_numpy(weights.astype(np.float32))
 
+    def steps(self, recipe: TrainingRecipe) -> int:
+        """Return how many steps an epoch has: one pass over the training pictures, where nothing else was said."""
+        return recipe.steps_per_epoch or self.train.steps(recipe.batch_size or 1)
+
     def majority(self) -> float:
         """Return the share of the largest class among the validation pictures, 0 to 1."""
         return float(np.bincount(self.validation.labels).max() / len(self.validation))

@@ -159,7 +159,7 @@ def logits_at(classifier: Classifier, pixels: NDArray[np.uint8], positions: NDAr
     return np.concatenate(parts)
 
 
-def baseline_of(prepared: Prepared, net: str, *, share: float = 1.0) -> Prepared:
+def baseline_of(prepared: Prepared, net: str) -> Prepared:
     """Return the same pictures with the recipe of a baseline: small, plain, and quick.
 
     Pictures of more than 10,000 values are averaged down first.
@@ -167,7 +167,6 @@ def baseline_of(prepared: Prepared, net: str, *, share: float = 1.0) -> Prepared
     Args:
         prepared: the run's own.
         net: the baseline's name.
-        share: of its usual epochs, where time is short; one at least.
     """
     height, width, channels = prepared.pixels.shape[1:]
     factor = max(1, int(np.ceil(np.sqrt(height * width * channels / 10_000))))
@@ -179,7 +178,7 @@ def baseline_of(prepared: Prepared, net: str, *, share: float = 1.0) -> Prepared
         net={"name": net, "sigmoid": prepared.recipe.net.sigmoid, "weights": "none"},
         training={
             "transfer": "none",
-            "epochs": max(1, round(share * _plain_epochs(len(prepared.splits.train)))),
+            "epochs": _plain_epochs(len(prepared.splits.train)),
             "batch_size": 128,
             # A step of Adam moves every weight alike, so that the logits move with the root of their number.
             "optimizer": {"name": "adamw", "learning_rate": 0.08 / math.sqrt(pixels[0].size), "weight_decay": 0.01},

@@ -25,7 +25,7 @@ from .own_pictures import OwnPictures
 from .pictures import keep_thumbnails
 from .prepare import LABELS, Prepared, open_run_source, open_source, prepare
 from .statistics import keep_statistics
-from .time_plan import Deadline, hurry, in_time
+from .time_plan import Deadline, baseline_in_time, in_time
 from .together import Team, take_part
 
 
@@ -150,7 +150,7 @@ def _main_job(
         folds = fold_splits(prepared, progress=progress) if prepared.recipe.folds else []
         team.start(prepared.recipe)
         _save_environment(run, prepared, team)
-        baselines = _learn_baselines(run, prepared, progress=progress)
+        baselines = _learn_baselines(run, prepared, deadline=deadline, progress=progress)
         devices = team.plan(prepared.recipe)
         prepared = in_time(run, prepared, deadline=deadline, explain=explain, devices=devices, progress=progress)
         learned = learn(run, prepared, team=team, progress=progress)
@@ -188,14 +188,15 @@ def evaluate_all(prepared: Prepared, learned: Learned, baselines: Mapping[str, L
     }
 
 
-def _learn_baselines(run: Run, prepared: Prepared, *, progress: Progress) -> dict[str, Learned]:
+def _learn_baselines(run: Run, prepared: Prepared, *, deadline: Deadline, progress: Progress) -> dict[str, Learned]:
     """Train each baseline; one that cannot be trained is said and left out, as it is not what was asked for."""
-    found = {}
-    for name in prepared.recipe.baselines:
+    found, names = {}, prepared.recipe.baselines
+    for name in names:
         quiet = Quiet(progress, name=f"baseline {name}")
         try:
-            baseline = baseline_of(prepared, name, share=hurry(run))
-            learned = learn(run.sub(f"baselines/{name}"), baseline, novelty=False, progress=quiet)
+            inner = run.sub(f"baselines/{name}")
+            baseline = baseline_in_time(inner, baseline_of(prepared, name), deadline=deadline, of=len(names))
+            learned = learn(inner, baseline, novelty=False, progress=quiet)
         except TrainingError as error:
             progress.warn(f"the baseline {name} is left out: {error}")
             continue

@@ -15,7 +15,7 @@ from ..images.dataset import Dataset
 from ..novelty import REFERENCES
 from ..progress import SILENT, Progress
 from ..run import Run
-from ..training.budget import SPARE, fit_to_time
+from ..training.budget import SPARE, fit_to_time, shorten_to_time
 from ..training.devices import Devices
 from .label_errors import label_search_seconds, looks_for_labels
 from .learn import task_of
@@ -24,8 +24,8 @@ from .novelty import HELD_OUT
 from .own_pictures import OwnPictures
 from .prepare import Prepared
 
-UNHURRIED = 120.0
-"""Seconds of a whole run below which its baselines take fewer epochs."""
+FOR_BASELINES = 0.08
+"""The share of the time that the baselines may take."""
 
 AFTERWARDS = 3.0
 """Seconds after the training that no picture counts in: intervals, the page, the last lines, the program's end."""
@@ -60,9 +60,22 @@ class Deadline:
         return self.end - time.monotonic()
 
 
-def hurry(run: Run) -> float:
-    """Return the share, 0 to 1, of their usual epochs that a run has time for in its baselines."""
-    return min(1.0, run.load("time")["seconds"] / UNHURRIED) if run.has("time.json") else 1.0
+def baseline_in_time(run: Run, baseline: Prepared, *, deadline: Deadline, of: int) -> Prepared:
+    """Return a baseline, with fewer epochs where they would take too much of the time.
+
+    Args:
+        run: the baseline's own folder, which keeps what was decided: one that is resumed goes on with it.
+        baseline: with its usual epochs.
+        deadline: of the whole run.
+        of: how many baselines there are.
+    """
+    if run.has("recipe.json"):
+        return dataclasses.replace(baseline, recipe=run.recipe)
+    recipe = baseline.recipe
+    if math.isfinite(deadline.end):
+        recipe = shorten_to_time(recipe, task_of(baseline), seconds=FOR_BASELINES * deadline.left / of)
+    run.save_recipe(recipe)
+    return dataclasses.replace(baseline, recipe=recipe)
 
 
 def in_time(
