@@ -5,7 +5,7 @@ import pytest
 
 from tellapart.errors import RecipeError
 from tellapart.images.facts import FACTS
-from tellapart.recipe import Recipe
+from tellapart.recipe import DataRecipe, Recipe
 from tellapart.training.start import BACKBONE, WORTH, Leaning, Probed, choose_start, decide, is_open, lean
 
 SEEN = Leaning("pretrained", "the pictures are photographs")
@@ -120,18 +120,60 @@ def test_a_doubt_counts_as_from_scratch_until_a_probe_decides():
 
 
 @pytest.mark.parametrize(
+    ("sections", "asked"),
+    [
+        ({"training": {"epochs": 3}}, "training.epochs"),
+        ({"training": {"optimizer": {"name": "sgd"}}}, "training.optimizer"),
+        ({"training": {"class_weights": "balanced"}, "net": {"sigmoid": True}}, "training.class_weights"),
+        ({"training": {"batch_size": 8}, "net": {"name": "mobilenet_v2"}}, "training.batch_size"),
+    ],
+)
+def test_wishes_that_only_epochs_grant_keep_the_pretrained_network_and_move_it(sections, asked):
+    recipe, choices = choose_start(Recipe.make(**sections), leaning=SEEN)
+    assert recipe.net.name == sections.get("net", {}).get("name", BACKBONE)
+    assert (recipe.net.weights, recipe.training.transfer) == ("imagenet", "finetune")
+    assert choices[-1].reason == f"it has published weights, and {asked} is for a training in epochs"
+
+
+@pytest.mark.parametrize(
     "sections",
     [
-        {"training": {"epochs": 3}}, {"training": {"optimizer": {"name": "sgd"}}}, {"net": {"weights": "none"}},
-        {"data": {"channels": 1}}, {"data": {"image_size": (64, 64)}}, {"net": {"sigmoid": True}},
-        {"training": {"transfer": "none"}}, {"training": {"class_weights": "balanced"}},
+        {"data": {"channels": 1}},
+        {"data": {"image_size": (64, 64)}},
+        {"net": {"sigmoid": True}},
+        {"training": {"seed": 3}},
     ],
-)  # fmt: skip
-def test_wishes_that_only_epochs_grant_are_learnt_from_scratch(sections):
+)
+def test_wishes_that_a_single_look_grants_keep_it(sections):
+    recipe, _ = choose_start(Recipe.make(**sections), leaning=SEEN)
+    assert (recipe.net.name, recipe.training.transfer) == (BACKBONE, "features")
+
+
+@pytest.mark.parametrize(
+    ("sections", "setting"),
+    [
+        ({"net": {"weights": "none"}}, "net.weights"),
+        ({"training": {"transfer": "none"}}, "training.transfer"),
+        ({"training": {"transfer": "none", "epochs": 3}}, "training.transfer"),
+    ],
+)
+def test_from_scratch_where_the_recipe_says_so(sections, setting):
     recipe, choices = choose_start(Recipe.make(**sections), leaning=SEEN)
     assert (recipe.net.name, recipe.training.transfer) == ("compact", "none")
-    assert choices[0].reason == "the recipe asks for a training from scratch"
+    assert choices[0].reason == f"{setting} = none asks for a training from scratch"
     assert not is_open(Recipe.make(**sections))
+
+
+@pytest.mark.parametrize(
+    ("data", "start"),
+    [
+        ({}, "pretrained"), ({"image_size": (150, 150)}, "pretrained"), ({"image_size": (150, 96)}, "doubtful"),
+        ({"image_size": (12, 12)}, "scratch"), ({"channels": 1}, "doubtful"), ({"channels": 3}, "pretrained"),
+    ],
+)  # fmt: skip
+def test_pictures_are_judged_at_the_size_and_channels_that_were_asked_for(data, start):
+    found = lean(facts(), kind="photographs", pictures=2000, data=DataRecipe(**data))
+    assert found.start == start
 
 
 def test_what_the_recipe_says_is_not_decided():

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import RecipeError
 from ..nets import nets
-from ..recipe import LOOP_SETTINGS, Recipe, TrainingRecipe
+from ..recipe import LOOP_SETTINGS, DataRecipe, Recipe, TrainingRecipe
 from .choose import GREY_BELOW, PRETRAINED, Choice
 
 BACKBONE = "efficientnet_lite0"
@@ -82,7 +82,13 @@ class Probed:
 
 
 def lean(
-    facts: NDArray[np.void], *, kind: str, pictures: int, needed_bytes: int = 0, free_bytes: int | None = None
+    facts: NDArray[np.void],
+    *,
+    kind: str,
+    pictures: int,
+    data: DataRecipe | None = None,
+    needed_bytes: int = 0,
+    free_bytes: int | None = None,
 ) -> Leaning:
     """Say where a training had better start by what the pictures are; no label is looked at.
 
@@ -90,6 +96,7 @@ def lean(
         facts: rows of FACTS of some of them, all readable.
         kind: "photographs", "writing" or "mixed".
         pictures: how many there are in all.
+        data: a size or channels that the recipe asks for: pictures are judged as the network will see them.
         needed_bytes: what they would take on the disk at the size of the pretrained network.
         free_bytes: of that disk; None where it is not known.
 
@@ -102,8 +109,9 @@ def lean(
         >>> lean(rows, kind="photographs", pictures=10**6, needed_bytes=150 * 10**9, free_bytes=64 * 10**9).start
         'scratch'
     """
-    side = int(np.median(np.minimum(facts["width"], facts["height"])))
-    grey = float((facts["colour"] < GREY_BELOW).mean()) > 0.99
+    data = data or DataRecipe()
+    side = min([int(np.median(np.minimum(facts["width"], facts["height"]))), *(data.image_size or ())])
+    grey = data.channels == 1 or float((facts["colour"] < GREY_BELOW).mean()) > 0.99
     if kind == "writing":
         return Leaning("scratch", f"the pictures are {kind}, which a small network learns from scratch")
     if side < LEAST_SIDE[kind]:
@@ -160,17 +168,18 @@ def decide(leaning: Leaning, probed: Probed | None, *, kind: str) -> Leaning:
 
 def is_open(recipe: Recipe) -> bool:
     """Return whether a recipe leaves open where the training starts, and nothing in it speaks against transfer."""
-    return recipe.net.name == "auto" and recipe.training.transfer is None and _allows_features(recipe)
+    return recipe.net.name == "auto" and recipe.training.transfer is None and recipe.net.weights != "none"
 
 
-def _allows_features(recipe: Recipe) -> bool:
-    """Return whether all that a recipe says can be had where each picture is seen once."""
-    fits = recipe.data.channels in (None, 3) and recipe.data.image_size is None and not recipe.net.sigmoid
-    return fits and recipe.net.weights != "none" and _epochs_unasked(recipe)
+def asks_for_epochs(recipe: Recipe) -> list[str]:
+    """Return the settings of a recipe, by dotted name, that only a training in epochs looks at.
 
-
-def _epochs_unasked(recipe: Recipe) -> bool:
-    return all(getattr(recipe.training, field) == TrainingRecipe.model_fields[field].default for field in LOOP_SETTINGS)
+    Example:
+        >>> asks_for_epochs(Recipe.make(training={"epochs": 3, "seed": 1}))
+        ['training.epochs']
+    """
+    fields, training = TrainingRecipe.model_fields, recipe.training
+    return [f"training.{name}" for name in LOOP_SETTINGS if getattr(training, name) != fields[name].default]
 
 
 def choose_start(recipe: Recipe, *, leaning: Leaning) -> tuple[Recipe, list[Choice]]:
@@ -189,16 +198,14 @@ def choose_start(recipe: Recipe, *, leaning: Leaning) -> tuple[Recipe, list[Choi
     name, weights, transfer = recipe.net.name, recipe.net.weights, recipe.training.transfer
     choices: list[Choice] = []
     if name == "auto":
-        unsaid = is_open(recipe) and leaning.start == "pretrained"
-        name = BACKBONE if unsaid or transfer in PRETRAINED else "compact"
+        pretrained = is_open(recipe) and leaning.start == "pretrained"
+        name = BACKBONE if pretrained or transfer in PRETRAINED else "compact"
         choices.append(Choice("net.name", name, _why(recipe, leaning)))
     if nets.get(name).published is None and transfer in PRETRAINED:
         raise RecipeError(f"transfer = {transfer!r} needs a network with published weights, {name!r} has none")
     if transfer is None:
-        known = nets.get(name).published is not None and weights != "none"
-        transfer = "features" if known and _epochs_unasked(recipe) else "none"
-        if transfer == "features":
-            reason = "it has published weights, and seeing each picture once is quick"
+        transfer, reason = _transfer(recipe, name)
+        if transfer != "none":
             choices.append(Choice("training.transfer", transfer, reason))
     if weights == "none" and transfer in PRETRAINED:
         raise RecipeError(f"weights = 'none' contradicts transfer = {transfer!r}: drop one of them")
@@ -207,9 +214,19 @@ def choose_start(recipe: Recipe, *, leaning: Leaning) -> tuple[Recipe, list[Choi
     return recipe.changed(net={"name": name, "weights": weights}, training={"transfer": transfer}), choices
 
 
+def _transfer(recipe: Recipe, net: str) -> tuple[Literal["none", "features", "finetune"], str]:
+    """Return how a network learns where the recipe does not say, and why."""
+    if nets.get(net).published is None or recipe.net.weights == "none":
+        return "none", ""
+    if asked := asks_for_epochs(recipe):
+        return "finetune", f"it has published weights, and {asked[0]} is for a training in epochs"
+    return "features", "it has published weights, and seeing each picture once is quick"
+
+
 def _why(recipe: Recipe, leaning: Leaning) -> str:
     if recipe.training.transfer in PRETRAINED:
         return "the recipe asks for transfer: a network trained on ImageNet's photographs knows what to look for"
     if leaning.start != "scratch" and not is_open(recipe):
-        return "the recipe asks for a training from scratch"
+        setting = "training.transfer" if recipe.training.transfer else "net.weights"
+        return f"{setting} = none asks for a training from scratch"
     return leaning.reason

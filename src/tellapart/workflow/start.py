@@ -50,13 +50,13 @@ def begin(recipe: Recipe, dataset: Dataset, facts: NDArray[np.void]) -> Start:
         facts: of some of them.
     """
     kind, pictures = guess_kind(facts).name, len(dataset)
-    leaning = lean(facts, kind=kind, pictures=pictures)
+    leaning = lean(facts, kind=kind, pictures=pictures, data=recipe.data)
     if leaning.start != "scratch" and is_open(recipe):
         spec = preprocessing_of(_decided(recipe, facts, Leaning("pretrained", "")).recipe.data)
         needed, free = pictures * int(np.prod(spec.image_size)) * spec.channels, free_bytes()
-        leaning = lean(facts, kind=kind, pictures=pictures, needed_bytes=needed, free_bytes=free)
+        leaning = lean(facts, kind=kind, pictures=pictures, data=recipe.data, needed_bytes=needed, free_bytes=free)
         if leaning.start == "scratch" and is_cached(dataset, spec):  # what lies there already needs no room
-            leaning = lean(facts, kind=kind, pictures=pictures)
+            leaning = lean(facts, kind=kind, pictures=pictures, data=recipe.data)
     return _decided(recipe, facts, leaning)
 
 
