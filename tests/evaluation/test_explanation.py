@@ -88,3 +88,17 @@ def test_the_tests_are_scipy_s():
     assert (adjusted <= np.minimum(1, 30 * p_values) + 1e-9).all()  # and no more than Bonferroni
     assert holm([0.01], tests=10) == [0.1]
     assert holm([]) == []
+
+
+def test_one_group_that_goes_wrong_is_no_class_that_is_recognised_worse():
+    labels = np.repeat([0, 1], 40)
+    groups = [f"patient {i // 4}" for i in range(80)]
+    own = Predictions(np.arange(80).astype(str), 3.0 * np.eye(2)[labels], labels, ("a", "b"), groups=groups)
+    answers = np.where(labels == 0, 1, labels)
+    one_patient = ["x"] * 40 + groups[40:]
+    other = Predictions(np.arange(80).astype(str), 3.0 * np.eye(2)[answers], labels, ("a", "b"), groups=one_patient)
+    found = explain(evaluate(own), evaluate(other), other)
+    assert fisher((40, 40), (0, 40)) < 1e-9, "picture by picture it is beyond doubt"
+    assert (found.worse, found.confusions) == ((), ())
+    each = Predictions(other.ids, other.logits, labels, ("a", "b"), groups=groups)
+    assert [one.name for one in explain(evaluate(own), evaluate(each), each).worse] == ["a"]

@@ -87,10 +87,13 @@ def test_the_order_of_pictures_and_classes_does_not_matter(predictions):
 
 
 def test_the_table_and_the_sentence(tmp_path, predictions):
+    whole = find_label_errors(predictions)
+    assert whole.clear == sum(one.given_probability < 0.01 for one in whole.candidates)
+    start = f"{whole.clear} of 400 labels are all but ruled out (below 1%); {len(whole)} are doubtful"
+    assert str(whole) == f"{start} and listed, the likeliest wrong first"
     found = find_label_errors(predictions, limit=4)
-    assert len(found) == 4
-    assert found.clear == sum(one.given_probability < 0.01 for one in found.candidates)
-    assert str(found).startswith(f"{found.clear} of 400 labels are all but ruled out (below 1%); 4 are doubtful")
+    assert (len(found), found.doubtful, found.clear) == (4, len(whole), whole.clear), "what is left out counts, too"
+    assert str(found) == f"{start}, of which the 4 likeliest are listed, the likeliest wrong first"
     found.write(tmp_path / "labels.csv")
     with (tmp_path / "labels.csv").open(encoding="utf-8", newline="") as file:
         assert [row["id"] for row in csv.DictReader(file)] == [one.id for one in found.candidates]

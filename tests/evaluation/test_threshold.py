@@ -72,3 +72,15 @@ def test_arguments_are_checked(predictions):
         with pytest.raises(DataError, match="max_error"):
             threshold_for_error(predictions, max_error=wrong)
     assert error_at(predictions, 1.1)[1].value is None
+
+
+def test_certain_respects_groups():
+    wrong = np.zeros(1000, dtype=bool)
+    wrong[500:520] = True  # one writer's
+    alone = sequence("".join("01"[not one] for one in wrong))
+    writers = [f"writer {i // 50}" for i in range(1000)]
+    grouped = Predictions(alone.ids, alone.logits, alone.labels, alone.class_names, groups=writers)
+    found = [threshold_for_error(one, max_error=0.04, certain=True) for one in (alone, grouped)]
+    assert all(one.reached and one.error.high <= 0.04 for one in found)
+    assert found[1].coverage.value < found[0].coverage.value
+    assert error_at(grouped, found[0].confidence)[1].high > 0.04

@@ -1,5 +1,6 @@
 """The one pass over the pictures: found again, never stale, never half."""
 
+import contextlib
 import errno
 import json
 import os
@@ -16,7 +17,7 @@ from PIL import Image
 from tellapart.errors import DataError, UnreadableImageError
 from tellapart.images import cache, open_dataset
 from tellapart.images.arrays import ArrayImages
-from tellapart.images.cache import _locked, cache_folder, prune, scan
+from tellapart.images.cache import _locked, cache_folder, is_cached, prune, scan
 from tellapart.images.dataset import Dataset
 from tellapart.images.picture import Picture
 from tellapart.images.preprocessing import Preprocessing
@@ -329,3 +330,36 @@ def test_the_free_disk_is_that_of_the_nearest_folder_there_is(tmp_path, monkeypa
     monkeypatch.setattr(shutil, "disk_usage", lambda place: seen.append(place) or type("Usage", (), {"free": 7}))
     assert cache.free_bytes(tmp_path / "not" / "there" / "yet") == 7
     assert seen == [tmp_path]
+
+
+def test_who_may_read_the_folder_of_caches_may_read_each(pictures, tmp_path):
+    parent = tmp_path / "shared"
+    parent.mkdir()
+    parent.chmod(0o755)
+    found = scan(open_dataset(pictures), SPEC, folder=parent)
+    assert found.folder.stat().st_mode & 0o777 == 0o755
+
+
+def test_a_cache_that_this_person_may_not_look_into_counts_as_none(pictures, tmp_path, monkeypatch):
+    dataset = open_dataset(pictures)
+    scan(dataset, SPEC, folder=tmp_path / "cache")
+
+    def refused(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "exists", refused)
+        assert not is_cached(dataset, SPEC, folder=tmp_path / "cache")
+
+
+def test_a_half_made_folder_that_gets_its_name_meanwhile_is_left_alone(tmp_path, monkeypatch):
+    left = folder_of(tmp_path, "pixels-x-1.partial", size=60, used=int(time.time()) - 60)
+
+    @contextlib.contextmanager
+    def gone(folder):
+        raise FileNotFoundError(2, "No such file or directory", str(folder))
+        yield
+
+    monkeypatch.setattr(cache, "_locked", gone)
+    prune(tmp_path, keep=tmp_path / "none")
+    assert left.exists()

@@ -1,11 +1,13 @@
 """Work shared with workers: all of it is done, and a worker's death is said."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -89,3 +91,23 @@ def test_forked_workers_end_with_the_process_that_forked_them():
         # The pipe closes when the last of them has ended.
         assert process.stdout.read() == ""
     assert len(pids - {process.pid}) == 1
+
+
+def leave_a_trace(folder: str, number: int) -> int:
+    time.sleep(0.0 if number == 0 else 0.5)
+    (Path(folder) / str(number)).touch()
+    return number
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux alone")
+def test_forked_workers_end_at_once_where_the_work_is_stopped(tmp_path, monkeypatch):
+    monkeypatch.setattr(parallel, "_may_fork", lambda: True)
+    others = set(multiprocessing.active_children())
+    work = shared_out(leave_a_trace, ({"folder": str(tmp_path), "number": n} for n in range(40)), jobs=3)
+    next(work)
+    with pytest.raises(KeyboardInterrupt):
+        work.throw(KeyboardInterrupt)
+    before = len(list(tmp_path.iterdir()))
+    assert set(multiprocessing.active_children()) <= others
+    time.sleep(0.7)
+    assert len(list(tmp_path.iterdir())) == before

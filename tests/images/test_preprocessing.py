@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tellapart.images.preprocessing import Preprocessing, averaged_pixels
+from tellapart.images.preprocessing import Preprocessing
 
 RESIZES = ("stretch", "crop", "pad")
 
@@ -154,8 +154,3 @@ def test_a_coarser_picture_is_the_mean_of_the_first_size_s_blocks():
     blocks = fine[:15, :21].reshape(5, 3, 7, 3, 3).astype(float).mean(axis=(1, 3))
     out = coarse.resized(photo)
     assert np.abs(out - blocks).max() < 0.6  # Pillow divides in whole numbers
-    stored = np.stack([fine, fine])
-    some = averaged_pixels(stored, coarse, rows=np.array([1]))
-    assert (some[1] == out).all()
-    assert (some[0] == 0).all()
-    assert averaged_pixels(stored, first, rows=np.array([1])) is stored

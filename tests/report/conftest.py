@@ -138,7 +138,7 @@ def build_digits(path: Path, *, names: list[str], **more) -> Run:
     pixels[parts["train"][5]] = pixels[parts["train"][6]]
     run.save("audit", audit_digits(pixels, ids, digits.target, names=names, parts=parts))
     keep_evidence(run, ids[train].tolist(), errors=30)
-    save_thumbnails(run, {id: pixels[position[id]][..., None] for id in wanted_pictures(run)})
+    save_thumbnails(run, {id: pixels[position[id]][..., None] for id in wanted_pictures(run)}.items())
     return run
 
 
@@ -194,7 +194,7 @@ def build_large(path: Path, *, classes: int = 55, test: int = 7677, colour: bool
 
     bases = [zoom(one, (shape[0] / 12, shape[1] / 12, 1), order=1) for one in smooth]
     noisy = [(128 + 50 * one + 12 * rng.normal(size=shape)).clip(0, 255).astype(np.uint8) for one in bases]
-    save_thumbnails(run, {id: noisy[i % 64] for i, id in enumerate(wanted_pictures(run))})
+    save_thumbnails(run, {id: noisy[i % 64] for i, id in enumerate(wanted_pictures(run))}.items())
     return run
 
 

@@ -103,7 +103,7 @@ def nasty_run(path) -> Run:
                        "findings": [finding]})  # fmt: skip
     run.save("splits", {"test": ids, "notes": [NASTY[0]]})
     run.mark("failed", NASTY[0])
-    save_thumbnails(run, {id: np.zeros((8, 8, 1), dtype=np.uint8) for id in wanted_pictures(run)})
+    save_thumbnails(run, {id: np.zeros((8, 8, 1), dtype=np.uint8) for id in wanted_pictures(run)}.items())
     return run
 
 

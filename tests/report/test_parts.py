@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import weakref
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from PIL import Image
 
 from tellapart.errors import DataError, RunCorruptError
 from tellapart.evaluation import Predictions, evaluate, find_mistakes
+from tellapart.images.parallel import usable_processors
 from tellapart.recipe import Recipe
 from tellapart.report import (
     choose_fonts,
@@ -59,11 +61,11 @@ def test_what_is_no_picture_is_refused(pixels):
 def test_thumbnails_come_back_by_id(tmp_path):
     run = Run.create(tmp_path / "run", Recipe.make())
     ids = ["猫/ä.png", "</script>", "a\x00", "\udcff.png", ""]
-    save_thumbnails(run, {id: np.full((4, 4), i, np.uint8) for i, id in enumerate(ids)})
+    save_thumbnails(run, {id: np.full((4, 4), i, np.uint8) for i, id in enumerate(ids)}.items())
     kept = load_thumbnails(run)
     assert list(kept) == ids
     assert all(address.startswith("data:image/png;base64,") for address in kept.values())
-    save_thumbnails(run, {})
+    save_thumbnails(run, {}.items())
     assert load_thumbnails(run) == {}
     assert load_thumbnails(run, external="elsewhere") == {}
 
@@ -93,7 +95,7 @@ def test_sets_from_elsewhere_have_their_own_pictures(digits_copy):
     run.save("evaluation", document)
     wanted = wanted_pictures(run, external="elsewhere")
     assert wanted
-    save_thumbnails(run, {id: np.zeros((8, 8), np.uint8) for id in wanted}, external="elsewhere")
+    save_thumbnails(run, {id: np.zeros((8, 8), np.uint8) for id in wanted}.items(), external="elsewhere")
     assert list(load_thumbnails(run, external="elsewhere")) == wanted
     page = write_report(run).read_text(encoding="utf-8")
     assert "elsewhere, 697 pictures" in page
@@ -163,3 +165,20 @@ def test_dollar_signs_in_names_are_no_formulas():
 def test_curves_need_an_epoch(tmp_path):
     with pytest.raises(RunCorruptError, match="no epoch"):
         curves_figure(Run.create(tmp_path / "run", Recipe.make()))
+
+
+def test_few_pictures_are_held_at_a_time(tmp_path):
+    alive, most = set(), []
+
+    def pictures():
+        for number in range(60):
+            pixels = np.full((64, 64, 3), number, np.uint8)
+            alive.add(number)
+            weakref.finalize(pixels, alive.discard, number)
+            most.append(len(alive))
+            yield str(number), pixels
+
+    run = Run.create(tmp_path / "run", Recipe.make())
+    save_thumbnails(run, pictures())
+    assert list(load_thumbnails(run)) == [str(number) for number in range(60)]
+    assert max(most) <= 3 * usable_processors() + 3

@@ -5,7 +5,7 @@ import pytest
 from tellapart.errors import RecipeError
 from tellapart.recipe import Recipe
 from tellapart.training import budget
-from tellapart.training.budget import FEWEST_STEPS, fit_to_time, plan_epochs, read_time, shorten_to_time
+from tellapart.training.budget import FEWEST_STEPS, Plan, fit_to_time, plan_epochs, read_time, shorten_to_time
 from tellapart.training.estimate import Pace
 
 
@@ -61,12 +61,26 @@ def test_steps_that_were_asked_for_stay(fitted):
 
 @pytest.mark.parametrize("seconds", [0.8, 1.0, 1.7, 2.4, 3.5, 7.9, 9.6, 12.0, 40.0])
 @pytest.mark.parametrize("validation", [0.0, 0.2])
-def test_a_plan_fits_and_leaves_less_than_an_epoch(seconds, validation):
-    pace = Pace(step=0.01, steps=100, validation=validation, look=0.0)
+@pytest.mark.parametrize("steps", [100, 60])
+def test_a_plan_fits_and_leaves_no_time_over(seconds, validation, steps):
+    pace = Pace(step=0.01, steps=steps, validation=validation, look=0.0)
     plan = plan_epochs(seconds, pace)
     taken = plan.epochs * (plan.steps * pace.step + pace.validation)
     assert taken <= seconds + 1e-9
     assert seconds - taken < (plan.epochs * pace.step + 1e-9 if plan.epochs < 10 else pace.epoch)
+
+
+@pytest.mark.parametrize(
+    ("pace", "seconds", "plan"),
+    [
+        (Pace(step=0.1, steps=30, validation=0.3, look=0.0), 31.7, Plan(9, 32)),  # 9.6 epochs: ten have too few steps
+        (Pace(step=0.01, steps=60, validation=0.06, look=0.0), 1.0, Plan(1, 93)),
+        (Pace(step=0.01, steps=100, validation=4.0, look=0.0), 7.6, Plan(1, 359)),
+        (Pace(step=0.01, steps=100, validation=4.0, look=0.0), 4.4, None),
+    ],
+)
+def test_an_epoch_more_is_not_planned_where_each_would_have_too_few_steps(pace, seconds, plan):
+    assert plan_epochs(seconds, pace) == plan
 
 
 def test_a_width_that_was_asked_for_stays(fitted):
@@ -103,12 +117,14 @@ def test_too_little_time_says_what_an_epoch_takes(fitted):
         RecipeError, match=r"0\.4 s are left for the training, and 50 steps, .* take about 0\.5 s: give more --time"
     ):
         fitted(0.4)
+    with pytest.raises(RecipeError, match=r"0\.4 s are left for the training, and 50 steps"):
+        fitted(2.4, looks=2000)  # which the network has to look at in any case
     with pytest.raises(RecipeError, match=r"0\.9 s are left for the training, and 100 steps, .* about 1\.0 s"):
         fitted(0.9, steps_per_epoch=100)
 
 
 def test_a_short_training_that_fits_without_a_margin_is_trained(fitted):
-    for made in (fitted(0.52)[0], fitted(1.05, looks=2000)[0]):
+    for made in (fitted(0.52)[0], fitted(2.55, looks=2000)[0]):
         assert (made.training.epochs, made.training.steps_per_epoch) == (1, FEWEST_STEPS)
     assert fitted(1.05, steps_per_epoch=100)[0].training.epochs == 1
 

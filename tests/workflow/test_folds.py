@@ -170,3 +170,11 @@ def test_the_command_line_says_the_means_and_compares_out_of_fold(call, validate
     both = call("compare", validated.path, tmp_path / "run", "--split", "out-of-fold")
     assert both.status == 0, both.err
     assert "out-of-fold, 24 pictures" in both.out
+
+
+def test_folds_share_the_learning_rate_that_was_found(good, tmp_path):
+    made = recipe(training={**BASE["training"], "optimizer": {"find_learning_rate": True}})
+    run = train(good, made, out=tmp_path / "run", explain=False)
+    assert run.status["state"] == "done"
+    assert run.recipe.training.optimizer.learning_rate == run.load("learning_rate")["found"]
+    assert not (run.path / "folds/1/learning_rate.json").exists()

@@ -44,3 +44,12 @@ def test_a_baseline_of_large_pictures_says_of_a_file_what_was_measured(pictures,
     at = [dataset.ids.tolist().index(one) for one in measured.ids]
     pixels = np.stack([baseline.preprocessing.resized(dataset.images.load(row).pixels) for row in at])
     np.testing.assert_allclose(baseline.logits(pixels), measured.logits, rtol=1e-4, atol=1e-5)
+
+
+def test_a_baseline_computes_where_the_network_does(pictures, tmp_path):
+    photos = pictures(tmp_path / "photos", ("a", "b"), count=10)
+    recipe = Recipe.make(
+        net={"name": "softmax"}, training={"epochs": 1, "threads": 1, "device": "cpu"}, baselines=("softmax",)
+    )
+    run = train(photos, recipe, out=tmp_path / "run", explain=False)
+    assert run.sub("baselines/softmax").recipe.training.device == "cpu"

@@ -14,7 +14,7 @@ from .evaluation import Evaluation
 from .external import ClassChange, ConfusionChange, ExternalComparison, compare_evaluations, difference, points
 from .figure import Figure
 from .groups import Floats
-from .intervals import proportion_of
+from .intervals import BY_GROUP, proportion_of
 from .predictions import Predictions
 
 LEVEL = 0.05
@@ -146,7 +146,9 @@ def explain(
     """Explain how a classifier does on pictures from elsewhere.
 
     Classes are tested by Fisher's exact test, statistics by Kolmogorov–Smirnov's, each family corrected by Holm's
-    method, so that of all that is said there is with 95% nothing that chance made.
+    method, so that of all that is said there is with 95% nothing that chance made. The tests take each picture by
+    itself: where there are groups, a class must have an interval that respects them on one side of 0, too, and
+    confusions are not tested.
 
     Args:
         own: the evaluation of its own test pictures.
@@ -166,14 +168,15 @@ def explain(
     adjusted = holm([_fisher(one, own, other) for one in comparison.classes])
     shown = [one for one, p in zip(comparison.classes, adjusted, strict=True) if p < LEVEL]
     groups = predictions.group_numbers()
+    grouped = groups is not None or own["accuracy"].method == BY_GROUP
     unlike = None
     if novelty is not None:
         unlike = proportion_of(novelty > 1, groups=groups, name="unlike anything in training")
     return Explanation(
         comparison=comparison,
-        worse=tuple(one for one in shown if (one.change.value or 0.0) < 0),
-        better=tuple(one for one in reversed(shown) if (one.change.value or 0.0) > 0),
-        confusions=_grown(comparison, own, other),
+        worse=tuple(one for one in shown if (one.change.high or 0.0) < 0),
+        better=tuple(one for one in reversed(shown) if (one.change.low or 0.0) > 0),
+        confusions=() if grouped else _grown(comparison, own, other),
         suspects=_suspects(own_statistics or {}, statistics or {}, predictions),
         unlike=unlike,
         novelty_auroc=novelty_auroc,

@@ -55,6 +55,16 @@ class Figure:
         """Return the interval alone: ``"82.4 to 84.1"``, and ``""`` where there is none."""
         return "" if self.low is None or self.high is None else f"{self._number(self.low)} to {self._number(self.high)}"
 
+    def complement(self, name: str) -> Figure:
+        """Return the share of the others: of a proportion of mistakes, that of what is right.
+
+        Example:
+            >>> print(Figure(0.25, 0.125, 0.5, count=8, name="error", unit="%").complement("accuracy"))
+            75.0% (50.0 to 87.5, 8 pictures)
+        """
+        value, low, high = (None if one is None else 1 - one for one in (self.value, self.high, self.low))
+        return dataclasses.replace(self, value=value, low=low, high=high, name=name)
+
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can hold; ``from_dict`` gives the same figure back."""
         return dataclasses.asdict(self)

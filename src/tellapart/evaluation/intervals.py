@@ -18,6 +18,10 @@ Floats = NDArray[np.float64]
 _CELLS = 1 << 20  # of the largest temporary array: 8 MB of float64; there are several of them
 
 
+BY_GROUP = "Wilson, by group"
+"""The method of a proportion's interval that respects groups."""
+
+
 def wilson_interval(
     successes: ArrayLike, trials: ArrayLike, *, confidence_level: float = 0.95
 ) -> tuple[Floats, Floats]:
@@ -105,7 +109,7 @@ def proportion_of(
         return plain
     trials = effective_count(hits, groups, confidence_level=confidence_level)
     low, high = wilson_interval(plain.value * trials, trials, confidence_level=confidence_level)
-    return dataclasses.replace(plain, low=float(low), high=float(high), method="Wilson, by group")
+    return dataclasses.replace(plain, low=float(low), high=float(high), method=BY_GROUP)
 
 
 def percentile_interval(samples: Floats, *, confidence_level: float = 0.95) -> tuple[Floats, Floats]:

@@ -72,6 +72,8 @@ class LabelErrors:
         estimated: how many of all labels are wrong, as the joint estimates it; too many where classes are easily
             confused.
         count: the labels that were looked at.
+        doubtful: how many look wrong, those that are left out of ``candidates`` with them.
+        clear: of those, how many have a probability below 1%: all but ruled out.
         class_names: the K classes.
     """
 
@@ -79,20 +81,18 @@ class LabelErrors:
     joint: NDArray[np.int64]
     estimated: float
     count: int
+    doubtful: int
+    clear: int
     class_names: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.candidates)
 
-    @property
-    def clear(self) -> int:
-        """How many labels have a probability below 1%: all but ruled out."""
-        return sum(one.given_probability < CLEAR for one in self.candidates)
-
     def __str__(self) -> str:
+        listed = " and listed" if len(self) == self.doubtful else f", of which the {len(self):,} likeliest are listed"
         return (
             f"{self.clear:,} of {counted(self.count, 'label')} are all but ruled out (below {CLEAR:.0%}); "
-            f"{len(self.candidates):,} are doubtful and listed, the likeliest wrong first"
+            f"{self.doubtful:,} are doubtful{listed}, the likeliest wrong first"
         )
 
     def write(self, path: Path | str, *, bom: bool = False) -> None:
@@ -126,7 +126,9 @@ class LabelErrors:
                 for one in data["candidates"]
             )
             joint = np.array(data["joint"], dtype=np.int64)
-            return cls(candidates, joint, float(data["estimated"]), int(data["count"]), tuple(data["class_names"]))
+            counts = {name: int(data[name]) for name in ("count", "doubtful", "clear")}
+            names = tuple(data["class_names"])
+            return cls(candidates, joint, float(data["estimated"]), **counts, class_names=names)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise RunCorruptError(f"the label errors cannot be read: {error!r}: look for them again") from error
 
@@ -171,7 +173,10 @@ def find_label_errors(predictions: Predictions, *, temperature: float = 1.0, lim
     candidates = _candidates(known, probabilities, thresholds=thresholds, belongs=belongs)
     estimate = estimated_joint(joint, np.bincount(known.labels, minlength=size))
     wrong = float(estimate.sum() - np.trace(estimate)) * len(known)
-    return LabelErrors(candidates[:limit], joint, wrong, len(known), known.class_names)
+    clear = sum(one.given_probability < CLEAR for one in candidates)
+    return LabelErrors(
+        candidates[:limit], joint, wrong, len(known), len(candidates), clear, class_names=known.class_names
+    )
 
 
 def class_thresholds(probabilities: Floats, labels: NDArray[np.int64]) -> Floats:

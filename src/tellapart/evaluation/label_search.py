@@ -110,7 +110,6 @@ def search_labels(
     *,
     held_out: Mapping[str, Predictions],
     splits: NDArray[Any],
-    temperature: float = 1.0,
 ) -> LabelErrors:
     """Return the labels that are likely wrong, with their evidence.
 
@@ -120,9 +119,8 @@ def search_labels(
     Args:
         votes: what ``vote_of_neighbours`` gave.
         near: likewise.
-        held_out: by name, predictions of pictures that the network was not trained on.
+        held_out: by name, predictions of pictures that the network was not trained on, calibrated.
         splits: (N,) strings, the split of each picture.
-        temperature: what the network's logits are divided by.
     """
     probabilities = votes.probabilities()
     least = probabilities.min(initial=1.0)  # no network rules out more than all neighbours do: splits rank alike
@@ -131,7 +129,7 @@ def search_labels(
         said = said.with_class_names(votes.class_names)
         rows = np.array([row_of.get(one, -1) for one in said.ids.tolist()], dtype=np.int64)
         known = rows >= 0
-        word = np.maximum(said.probabilities(temperature)[known], least)
+        word = np.maximum(said.probabilities()[known], least)
         probabilities[rows[known]] = (probabilities[rows[known]] + word) / 2
     both = Predictions(votes.ids, np.log(np.maximum(probabilities, 1e-12)), votes.labels, votes.class_names)
     found = find_label_errors(both)

@@ -148,6 +148,10 @@ class Predictions:
         found = np.unique(found, return_inverse=True)[1].astype(np.int64)
         return found if len(found) and int(found.max()) + 1 < len(found) else None
 
+    def calibrated(self, temperature: float) -> Predictions:
+        """Return the same predictions with a temperature, above 0, applied: their own is 1."""
+        return dataclasses.replace(self, logits=self.logits / np.float32(temperature))
+
     def with_class_names(self, class_names: Sequence[str]) -> Predictions:
         """Return the same predictions with the classes in another order.
 

@@ -14,6 +14,9 @@ from .figure import Figure
 from .intervals import normal_quantile, proportion, proportion_of, wilson_interval
 from .predictions import Predictions
 
+TRIED = 100
+"""Thresholds that are tried at most, where groups make the error's interval wider than it would be without."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Threshold:
@@ -89,12 +92,13 @@ def threshold_for_error(
     last = np.append(confidence[1:] < confidence[:-1], True)
     allowed = np.flatnonzero(last & (rate <= max_error))
     total = len(order)
-    if not len(allowed):
-        return _out_of_reach(confidence, wrong, max_error=max_error, certain=certain, level=confidence_level)
-    keep = int(allowed[-1]) + 1
-    threshold = 0.0 if keep == total else float((confidence[keep - 1] + confidence[keep]) / 2)
-    coverage, error = error_at(known, threshold, temperature=temperature, confidence_level=confidence_level)
-    return Threshold(threshold, coverage, error, max_error, True, _note(error, max_error=max_error))
+    for last_answered in allowed[np.linspace(len(allowed) - 1, 0, min(TRIED, len(allowed))).astype(np.int64)]:
+        keep = int(last_answered) + 1
+        threshold = 0.0 if keep == total else float((confidence[keep - 1] + confidence[keep]) / 2)
+        coverage, error = error_at(known, threshold, temperature=temperature, confidence_level=confidence_level)
+        if not certain or (error.high or 0.0) <= max_error:  # with groups, the interval is wider than Wilson's own
+            return Threshold(threshold, coverage, error, max_error, True, _note(error, max_error=max_error))
+    return _out_of_reach(confidence, wrong, max_error=max_error, certain=certain, level=confidence_level)
 
 
 def _note(error: Figure, *, max_error: float) -> str:

@@ -100,7 +100,7 @@ def scan(
     images = dataset.images.with_background(preprocessing.background)
     parent = folder or cache_folder()
     target = parent / _key(images, preprocessing)
-    if (target / "notes.json").exists() and (found := _load(target, cached=True)):
+    if _is_there(target) and (found := _load(target, cached=True)):
         with contextlib.suppress(OSError):  # another's cache may be read, though not touched
             os.utime(target)
         return found
@@ -133,7 +133,7 @@ def free_bytes(folder: Path | None = None) -> int:
 def is_cached(dataset: Dataset, preprocessing: Preprocessing, *, folder: Path | None = None) -> bool:
     """Return whether ``scan`` would find its pixels."""
     images = dataset.images.with_background(preprocessing.background)
-    return ((folder or cache_folder()) / _key(images, preprocessing) / "notes.json").exists()
+    return _is_there((folder or cache_folder()) / _key(images, preprocessing))
 
 
 def prune(parent: Path, *, keep: Path, limit_bytes: int = 20 * 2**30) -> None:
@@ -156,8 +156,11 @@ def _is_abandoned(path: Path, when: float) -> bool:
     age = time.time() - when
     if age < JUST_MADE:  # it may not be locked yet
         return False
-    with _locked(path) as mine:
-        return age > 86_400 if mine is None else mine
+    try:
+        with _locked(path) as mine:
+            return age > 86_400 if mine is None else mine
+    except OSError:  # its maker has just finished it, or it is another person's
+        return False
 
 
 @contextlib.contextmanager
@@ -178,6 +181,14 @@ def _locked(folder: Path) -> Iterator[bool | None]:
             yield True
     finally:
         os.close(handle)
+
+
+def _is_there(target: Path) -> bool:
+    """Return whether a cache folder is finished, and this person may read it."""
+    try:
+        return (target / "notes.json").exists()
+    except OSError:
+        return False
 
 
 def _key(images: Images, preprocessing: Preprocessing) -> str:
@@ -211,14 +222,15 @@ def _partial(target: Path) -> Iterator[Path]:
     except OSError as error:
         raise DataError(f"the cache {str(target.parent)!r} cannot be written: {error}: set TELLAPART_CACHE") from error
     try:
-        with _locked(work):
+        with _locked(work):  # until it has its name: what nobody locks is taken for abandoned
             yield work
-        try:
-            work.rename(target)
-        except OSError:
-            if not (target / "notes.json").exists():  # else another process was faster, with the same pixels
-                shutil.rmtree(target, ignore_errors=True)
+            work.chmod(target.parent.stat().st_mode & 0o777)  # who may read the cache may read it all
+            try:
                 work.rename(target)
+            except OSError:
+                if not _is_there(target):  # else another process was faster, with the same pixels
+                    shutil.rmtree(target, ignore_errors=True)
+                    work.rename(target)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DataError(
@@ -236,7 +248,7 @@ def _fill(work: Path, images: Images, preprocessing: Preprocessing, *, jobs: int
     shape = (n, *preprocessing.image_size, preprocessing.channels)
     open_memmap(work / "pixels.npy", mode="w+", dtype=np.uint8, shape=shape)
     for file in ("facts.npy", "pixels.npy"):
-        _reserve(work / file)
+        reserve(work / file)
     problems: dict[int, str] = {}
     notes: dict[str, list[int]] = {}
     for done, found_problems, found_notes in _read_chunks(work, images, preprocessing, jobs=jobs):
@@ -248,7 +260,7 @@ def _fill(work: Path, images: Images, preprocessing: Preprocessing, *, jobs: int
     (work / "notes.json").write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
 
 
-def _reserve(file: Path) -> None:
+def reserve(file: Path) -> None:
     """Claim the disk's blocks of a file at once: a memory map that meets a full disk ends the process with a signal."""
     size = file.stat().st_size
     free = shutil.disk_usage(file.parent).free

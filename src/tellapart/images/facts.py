@@ -40,8 +40,8 @@ class FactsTable:
     """Gathers the facts of pictures one by one; what can be computed for all of them at once is, at the end.
 
     The grey values are looked at in a copy whose longer side is at most 64 pixels, each the mean of a block of the
-    picture's. The 16×16 picture is made with the triangle filter, after blocks alone have brought the longer side down
-    to 256: under a box filter that of a resized copy differs several times as much from the original's.
+    picture's. The 16×16 picture is made of that copy with the triangle filter: under a box filter that of a resized
+    copy differs several times as much from the original's.
 
     Example:
         >>> import numpy as np

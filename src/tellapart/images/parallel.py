@@ -85,7 +85,7 @@ def _pool(workers: int) -> Iterator[Executor]:
     """Give worker processes: forked within 5 ms where that is safe, else started, at half a second of a processor."""
     if _may_fork():
         context = multiprocessing.get_context("fork")
-        with ProcessPoolExecutor(workers, context, initializer=_begin) as forked:
+        with ProcessPoolExecutor(workers, context, initializer=_begin) as forked, _ended_at_once():
             with warnings.catch_warnings():
                 # Python 3.12 warns of OpenMP's threads, too: reading needs nothing that they may hold.
                 warnings.simplefilter("ignore", DeprecationWarning)
@@ -96,6 +96,18 @@ def _pool(workers: int) -> Iterator[Executor]:
         from joblib.externals.loky import get_reusable_executor
 
         yield get_reusable_executor(max_workers=workers)
+
+
+@contextmanager
+def _ended_at_once() -> Iterator[None]:
+    """End the workers that are forked in here where anything stops the work: a pool waits for what they have begun."""
+    before = set(multiprocessing.active_children())
+    try:
+        yield
+    except BaseException:
+        for worker in set(multiprocessing.active_children()) - before:
+            worker.terminate()
+        raise
 
 
 def _may_fork() -> bool:

@@ -142,30 +142,3 @@ class Preprocessing(BaseModel):
         canvas = Image.new("RGB", (width, height), colour).convert(image.mode)
         canvas.paste(image.resize(inner, filter_), ((width - inner[0]) // 2, (height - inner[1]) // 2))
         return canvas
-
-
-def averaged_pixels(
-    pixels: NDArray[np.uint8], preprocessing: Preprocessing, *, rows: NDArray[np.int64]
-) -> NDArray[np.uint8]:
-    """Return pictures of a preprocessing's first size with their blocks averaged.
-
-    Args:
-        pixels: uint8 (N, H, W, C).
-        preprocessing: as its ``coarser`` gives it; one without a first size returns the pixels as they are.
-        rows: the positions that are wanted.
-
-    Returns:
-        uint8 (N, h, w, C), zeros where a position is not wanted.
-
-    Example:
-        >>> pixels = np.arange(16, dtype=np.uint8).reshape(1, 4, 4, 1)
-        >>> coarse = Preprocessing(image_size=(4, 4), channels=1).coarser(2)
-        >>> averaged_pixels(pixels, coarse, rows=np.array([0]))[0, :, :, 0].tolist()
-        [[3, 5], [11, 13]]
-    """
-    if preprocessing.averaged_from is None:
-        return pixels
-    out = np.zeros((len(pixels), *preprocessing.image_size, preprocessing.channels), dtype=np.uint8)
-    for row in rows:
-        out[row] = to_array(preprocessing.averaged(to_image(np.asarray(pixels[row]))))
-    return out

@@ -64,7 +64,7 @@ def labels_view(contents: Contents) -> LabelsView | None:
         "probability below 1%. The likeliest errors come first."
     )
     shown = found.candidates[:LABELS_SHOWN]
-    return LabelsView(sentence, how, shown, len(found) - len(shown))
+    return LabelsView(sentence, how, shown, found.doubtful - len(shown))
 
 
 def labels_sentence(contents: Contents) -> Iterator[Markup]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from markupsafe import Markup
 
-from ..evaluation import Evaluation, Predictions, compare, confused_pairs, error_at, least_legible, proportion
+from ..evaluation import Evaluation, Predictions, compare, confused_pairs, error_at, least_legible
 from ..wording import counted
 from .audit_view import read_audit
 from .contents import OWN_SPLITS, Contents
@@ -114,9 +114,8 @@ def _sure_answers(predictions: Predictions, *, temperature: float) -> Iterator[M
     if error.value is None:
         yield Markup("No answer is {} sure or more.").format(f"{SURE:.0%}")
         return
-    right = proportion(error.count - round(error.value * error.count), error.count)
     yield Markup("It is at least {} sure on {} of the pictures; of those, {} are right.").format(
-        f"{SURE:.0%}", coverage.short(), measured(right)
+        f"{SURE:.0%}", coverage.short(), measured(error.complement("accuracy"))
     )
 
 

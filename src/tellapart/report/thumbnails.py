@@ -6,8 +6,9 @@ import base64
 import io
 import json
 import zipfile
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -26,13 +27,16 @@ LOSSLESS_SIDE = 40
 
 
 def save_thumbnails(
-    run: Run, pictures: Mapping[str, NDArray[np.uint8]], *, external: str | None = None
-) -> None:  # fmt: skip
+    run: Run, pictures: Iterable[tuple[str, NDArray[np.uint8]]], *, external: str | None = None
+) -> None:
     """Keep small copies of pictures in the run folder, for the report.
+
+    Few pictures are in memory at a time: they may be large, and as many as ``wanted_pictures`` names.
 
     Args:
         run: the folder.
-        pictures: by id, uint8 (H, W, 1 or 3) or (H, W); those that ``wanted_pictures`` names.
+        pictures: ids with uint8 (H, W, 1 or 3) or (H, W); those that ``wanted_pictures`` names. Each is taken when
+            there is room for it.
         external: the set from elsewhere that the ids belong to; the run's own data set where None.
 
     Raises:
@@ -43,16 +47,15 @@ def save_thumbnails(
         >>> import tempfile, numpy as np
         >>> from tellapart.recipe import Recipe
         >>> run = Run.create(f"{tempfile.mkdtemp()}/first", Recipe.make())
-        >>> save_thumbnails(run, {"a.png": np.zeros((200, 100, 1), dtype=np.uint8)})
+        >>> save_thumbnails(run, [("a.png", np.zeros((200, 100, 1), dtype=np.uint8))])
         >>> run.has("thumbnails.npz")
         True
     """
-    with ThreadPoolExecutor(max_workers=usable_processors()) as pool:
-        encoded = list(pool.map(encode_thumbnail, pictures.values()))
+    encoded = dict(_encoded_in_turn(pictures))
     arrays: dict[str, Any] = {
-        "ids": np.frombuffer(json.dumps(list(pictures)).encode("ascii"), dtype=np.uint8),
-        "ends": np.cumsum([len(one) for one in encoded], dtype=np.int64),
-        "data": np.frombuffer(b"".join(encoded), dtype=np.uint8),
+        "ids": np.frombuffer(json.dumps(list(encoded)).encode("ascii"), dtype=np.uint8),
+        "ends": np.cumsum([len(one) for one in encoded.values()], dtype=np.int64),
+        "data": np.frombuffer(b"".join(encoded.values()), dtype=np.uint8),
     }
     memory = io.BytesIO()
     np.savez(memory, **arrays)
@@ -76,6 +79,20 @@ def load_thumbnails(run: Run, *, external: str | None = None) -> dict[str, str]:
             return {str(id): data_address(data[a:b]) for id, a, b in zip(ids, starts, ends, strict=True)}
     except (ValueError, KeyError, OSError, TypeError, zipfile.BadZipFile) as error:
         raise RunCorruptError(f"{run.path / _file(external)} is damaged ({error}): make the report again") from error
+
+
+def _encoded_in_turn(pictures: Iterable[tuple[str, NDArray[np.uint8]]]) -> Iterator[tuple[str, bytes]]:
+    """Encode pictures on all processors, two waiting for each."""
+    waiting: deque[tuple[str, Future[bytes]]] = deque()
+    threads = usable_processors()
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        for name, pixels in pictures:
+            waiting.append((name, pool.submit(encode_thumbnail, pixels)))
+            if len(waiting) > 2 * threads:
+                done, future = waiting.popleft()
+                yield done, future.result()
+        for done, future in waiting:
+            yield done, future.result()
 
 
 def encode_thumbnail(pixels: NDArray[np.uint8]) -> bytes:

@@ -95,11 +95,13 @@ def fit_to_time(
         options = {**recipe.net.options, **({} if width is None else {"width": width})}
         wider = recipe.changed(net={"options": options})
         pace = measure_pace(seeded_net(wider, task), task, wider.training, devices=devices)
-        left = _left_for_epochs(seconds, wider, pace, looks=looks, spare_looks=spare_looks)
+        beside = looks * pace.look + (STEPS * pace.step if wider.training.optimizer.find_learning_rate else 0.0)
+        spare = spare_looks * pace.look
+        left = SAFETY * seconds - beside - (spare if spare <= SPARE * seconds else 0.0)
         plan = plan_epochs(left, pace, whole=recipe.training.steps_per_epoch is not None)
         few = plan is None or plan.epochs < ENOUGH_EPOCHS
         if fitted is None:
-            fitted = wider, pace, plan or _fewest(seconds, wider, pace)
+            fitted = wider, pace, plan or _fewest(seconds - beside, wider, pace)
         elif plan is not None and not few:
             fitted = wider, pace, plan
         if few:
@@ -127,9 +129,11 @@ def plan_epochs(seconds: float, pace: Pace, *, whole: bool = False) -> Plan | No
     fit = seconds / pace.epoch
     if whole or fit >= ENOUGH_EPOCHS:
         return Plan(min(int(fit), MOST_EPOCHS), pace.steps) if fit >= 1 else None
-    epochs = max(1, round(fit))
-    steps = int((seconds / epochs - pace.validation) / pace.step)
-    return Plan(epochs, steps) if steps >= min(FEWEST_STEPS, pace.steps) else None
+    for epochs in (max(1, round(fit)), max(1, int(fit))):  # the second where the first leaves each too few steps
+        steps = int((seconds / epochs - pace.validation) / pace.step)
+        if steps >= min(FEWEST_STEPS, pace.steps):
+            return Plan(epochs, steps)
+    return None
 
 
 def shorten_to_time(recipe: Recipe, task: Task, *, seconds: float) -> Recipe:
@@ -145,12 +149,6 @@ def shorten_to_time(recipe: Recipe, task: Task, *, seconds: float) -> Recipe:
         return recipe
     plan = plan_epochs(seconds, pace) or Plan(1, min(FEWEST_STEPS, pace.steps))
     return recipe.changed(training=plan.changes(pace))
-
-
-def _left_for_epochs(seconds: float, recipe: Recipe, pace: Pace, *, looks: int, spare_looks: int) -> float:
-    spare = spare_looks * pace.look
-    test = STEPS * pace.step if recipe.training.optimizer.find_learning_rate else 0.0
-    return SAFETY * seconds - looks * pace.look - (spare if spare <= SPARE * seconds else 0.0) - test
 
 
 def _fewest(seconds: float, recipe: Recipe, pace: Pace) -> Plan:

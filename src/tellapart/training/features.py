@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 from pathlib import Path
@@ -115,10 +116,14 @@ def kept_features(file: Path, n: int) -> NDArray[np.float32] | None:
 
 
 def keep_features(file: Path, features: NDArray[np.float32]) -> None:
-    """Write features to a file, whole or not at all; not numbers stand for pictures that were not looked at."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with whole(file) as beside, beside.open("wb") as opened:
-        np.save(opened, features)
+    """Write features to a file, whole or not at all; not numbers stand for pictures that were not looked at.
+
+    Where nothing can be written, as in another person's cache or on a full disk, they are computed anew the next time.
+    """
+    with contextlib.suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with whole(file) as beside, beside.open("wb") as opened:
+            np.save(opened, features)
 
 
 def weights_digest(net: Net, preprocessing: Preprocessing) -> str:

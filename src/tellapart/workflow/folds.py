@@ -88,7 +88,7 @@ def cross_validate(
         if found.interrupted:
             raise KeyboardInterrupt
         learned.append(found)
-    joined = Predictions.join([_calibrated(one) for one in learned])
+    joined = Predictions.join([one.calibrated("test") for one in learned])
     run.write(f"predictions/{OUT_OF_FOLD}.npz", joined.save)
     document = _document(learned, joined, splits)
     run.save("folds", document)
@@ -100,20 +100,13 @@ def fold_of(prepared: Prepared, splits: Splits) -> Prepared:
     from ..training import choose
 
     recipe = prepared.recipe
-    sample = prepared.pixels[splits.train[:: max(1, len(splits.train) // 1000)]]
-    preprocessing = choose.preprocessing_of(recipe.data, pixels=sample, net=recipe.net)
+    preprocessing = choose.preprocessing_of(recipe.data, pixels=prepared.pixels, rows=splits.train, net=recipe.net)
     return dataclasses.replace(prepared, splits=splits, preprocessing=preprocessing)
-
-
-def _calibrated(learned: Learned) -> Predictions:
-    """Return what a fold says of what it held out, its temperature applied."""
-    said = learned.predictions["test"]
-    return dataclasses.replace(said, logits=said.logits / learned.classifier.description.temperature)
 
 
 def _document(learned: list[Learned], joined: Predictions, splits: list[Splits]) -> dict[str, Any]:
     whole = evaluate(joined)
-    each = [evaluate(_calibrated(one)) for one in learned]
+    each = [evaluate(one.calibrated("test")) for one in learned]
     ratio = float(np.mean([len(own.test) for own in splits]) / np.mean([len(own.train) for own in splits]))
     keys = [key for key in SUMMARIZED if key in whole.figures]
     return {

@@ -15,6 +15,7 @@ from ..evaluation import Components, LabelErrors, Predictions, make_folds, searc
 from ..features import extract
 from ..images.dataset import Splits
 from ..images.parallel import usable_processors
+from ..images.split import belonging
 from ..progress import SILENT, Progress, Quiet
 from ..recipe import Recipe
 from ..report import write_report
@@ -29,7 +30,7 @@ UNASKED = 20_000
 """Pictures up to which a training looks for wrong labels by itself: some seconds."""
 
 LISTED = 5000
-"""Labels that a run keeps as likely wrong, at most."""
+"""Labels that a run keeps for its report, the likeliest wrong, at most; the list to mend has all."""
 
 
 TIMED = 32
@@ -86,7 +87,7 @@ def find_run_label_errors(
     classifier = Classifier.load(run.path)
     own = own or OwnPictures.reopened(run, classifier, progress=progress)
     held_out = {
-        name: Predictions.load(run.path / f"predictions/{name}.npz")
+        name: Predictions.load(run.path / f"predictions/{name}.npz").calibrated(classifier.description.temperature)
         for name in PREDICTED
         if run.has(f"predictions/{name}.npz")
     }
@@ -98,11 +99,10 @@ def find_run_label_errors(
     votes, near = vote_of_neighbours(
         table, own.dataset.labels[used], ids=own.dataset.ids[used], class_names=own.dataset.class_names
     )
-    temperature = classifier.description.temperature
-    found = search_labels(votes, near, held_out=held_out, splits=splits, temperature=temperature)
+    found = search_labels(votes, near, held_out=held_out, splits=splits)
     kept = dataclasses.replace(found, candidates=found.candidates[:LISTED])
     run.save("label_errors", {"folds": folds, **kept.to_dict()})
-    return kept
+    return found
 
 
 def mend_list(run: Run, path: Path | str, *, folds: int | None = None, progress: Progress = SILENT) -> LabelErrors:
@@ -148,16 +148,18 @@ def _spread(rows: NDArray[np.generic], *, most: int = 5000) -> NDArray[np.generi
 
 
 def out_of_fold(run: Run, own: OwnPictures, *, folds: int, progress: Progress = SILENT) -> Predictions:
-    """Return what networks that were trained without each training picture say of it.
+    """Return what networks that were trained without each training picture, and its copies, say of it, calibrated.
 
     Each fold is a training of the run's own recipe, with half of its epochs, below ``label-folds`` in the run; one
     that was stopped goes on, and all are removed when the last is done.
     """
     prepared = prepare(run, own.dataset, progress=SILENT)
     train, labels = own.splits.train, own.dataset.labels
-    groups = None if own.dataset.groups is None else own.dataset.groups[train]
+    together = belonging(own.dataset, together=prepared.audit.repeats.family)
     parts = []
-    for number, fold in enumerate(make_folds(labels[train], folds=folds, groups=groups), start=1):
+    for number, fold in enumerate(
+        make_folds(labels[train], folds=folds, groups=None if together is None else together[train]), start=1
+    ):
         progress.say(f"fold {number} of {folds}: {len(fold.train):,} pictures train, {len(fold.held_out):,} are judged")
         splits = Splits(train[fold.train], own.splits.validation, train[fold.held_out])
         part = dataclasses.replace(prepared, splits=splits, recipe=half_as_long(prepared.recipe))
@@ -165,7 +167,7 @@ def out_of_fold(run: Run, own: OwnPictures, *, folds: int, progress: Progress = 
         learned = learn(folder, part, progress=Quiet(progress, name=f"fold {number}"))
         if learned.interrupted:
             raise KeyboardInterrupt
-        parts.append(learned.predictions["test"])
+        parts.append(learned.calibrated("test"))
     run.sub("label-folds").discard()
     return Predictions.join(parts)
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..classifier import Classifier, Description, two_sided
 from ..errors import ModelFileError, OutOfMemoryError, RunCorruptError
 from ..evaluation import Predictions, fit_temperature
-from ..images.preprocessing import averaged_pixels
+from ..images.averaged import averaged_pixels
 from ..nets import Net
 from ..nets.summary import summarize
 from ..nets.weights import load_weights
@@ -54,6 +54,10 @@ class Learned:
     predictions: Mapping[str, Predictions]
     interrupted: bool = False
 
+    def calibrated(self, split: str) -> Predictions:
+        """Return what it says of a split, its temperature applied."""
+        return self.predictions[split].calibrated(self.classifier.description.temperature)
+
 
 def learn(
     run: Run, prepared: Prepared, *, novelty: bool = True, team: Team | None = None, progress: Progress = SILENT
@@ -74,7 +78,7 @@ def learn(
             run.forget("training.json", "history.jsonl")
     description = describe(prepared)
     net = start_net(prepared.recipe, task_of(prepared), progress=progress)
-    classifier = Classifier(net, description)
+    classifier, device = Classifier(net, description), choose_device(prepared.recipe.training.device)
     with tuned(prepared.recipe.training.threads):
         if prepared.recipe.training.transfer == "features":
             outcome, predictions, features = _learn_head(net, prepared, progress=progress)
@@ -83,11 +87,12 @@ def learn(
             outcome = _learn_in_epochs(run, net, prepared, team=team, progress=progress)
             # The test pictures are looked at once, when every choice is made: never in an interrupted training.
             wanted = PREDICTED[:1] if outcome["stopped"] == "interrupted" else PREDICTED
-            with on_device(net, choose_device(prepared.recipe.training.device)):
+            with on_device(net, device):
                 predictions = predict_splits(prepared, wanted, lambda at: logits_at(classifier, prepared.pixels, at))
         if "validation" in predictions:
             temperature = fit_temperature(predictions["validation"]).temperature
-            known = learn_novelty(classifier, prepared, features=features) if novelty else None
+            with on_device(net, device):
+                known = learn_novelty(classifier, prepared, features=features) if novelty else None
             classifier = Classifier(net, description.model_copy(update={"temperature": temperature}), known)
     run.write("model.safetensors", classifier.save)
     for name, part in predictions.items():
@@ -171,7 +176,7 @@ def baseline_of(prepared: Prepared, net: str) -> Prepared:
     height, width, channels = prepared.pixels.shape[1:]
     factor = max(1, int(np.ceil(np.sqrt(height * width * channels / 10_000))))
     preprocessing = prepared.preprocessing.coarser(factor) if factor > 1 else prepared.preprocessing
-    pixels = averaged_pixels(prepared.pixels, preprocessing, rows=np.concatenate(list(prepared.splits.values())))
+    pixels = averaged_pixels(prepared.pixels, preprocessing, folder=prepared.pixel_file.parent)
     data = prepared.recipe.data.model_copy(update={"image_size": pixels.shape[1:3], "channels": channels})
     recipe = Recipe.make(
         data=data.model_dump(),
@@ -187,6 +192,7 @@ def baseline_of(prepared: Prepared, net: str) -> Prepared:
             "augment": {},
             "precision": "float32",
             "threads": prepared.recipe.training.threads,
+            "device": prepared.recipe.training.device,
             "seed": prepared.recipe.training.seed,
         },
         baselines=(),
@@ -226,6 +232,15 @@ def _learn_in_epochs(
         epochs = "1 epoch" if left == 1 else f"{left} epochs"
         progress.say(f"estimated time: {in_words(seconds)} an epoch, at most {in_words(seconds * left)} for {epochs}")
     return fit(net, task, recipe.training, run=run, devices=devices, progress=progress).to_dict()
+
+
+def looks_before(prepared: Prepared) -> int:
+    """Return how many pictures a pretrained network looks at before its epochs begin: those whose features lack."""
+    if prepared.recipe.training.transfer not in ("frozen", "finetune"):
+        return 0
+    net = start_net(prepared.recipe, task_of(prepared))
+    kept = kept_features(_features_file(net, prepared), len(prepared.pixels))
+    return len(prepared.pixels) if kept is None else int(np.isnan(kept[:, 0]).sum())
 
 
 def _learn_head(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
 import shlex
 import shutil
@@ -25,7 +26,7 @@ from .own_pictures import OwnPictures
 from .pictures import keep_thumbnails
 from .prepare import LABELS, Prepared, open_run_source, open_source, prepare
 from .statistics import keep_statistics
-from .time_plan import Deadline, baseline_in_time, in_time
+from .time_plan import Deadline, baseline_in_time, in_time, page_seconds
 from .together import Team, take_part
 
 
@@ -154,6 +155,7 @@ def _main_job(
         devices = team.plan(prepared.recipe)
         prepared = in_time(run, prepared, deadline=deadline, explain=explain, devices=devices, progress=progress)
         learned = learn(run, prepared, team=team, progress=progress)
+        prepared = dataclasses.replace(prepared, recipe=run.recipe)  # with the learning rate, where one was found
         if folds and not learned.interrupted:
             cross_validate(run, prepared, folds, progress=progress)
         run.save("evaluation", evaluate_all(prepared, learned, baselines))
@@ -210,14 +212,15 @@ def _explain_mistakes(
     run: Run, prepared: Prepared, learned: Learned, *, deadline: Deadline, progress: Progress
 ) -> None:
     """Find what is most like each mistake and, where the pictures are few, the labels that are likely wrong."""
-    own = OwnPictures.of(prepared)
-    if math.isfinite(deadline.end) and deadline.left < near_training_seconds(own, learned.classifier):
+    own, timed = OwnPictures.of(prepared), math.isfinite(deadline.end)
+    page = page_seconds(prepared) if timed else 0.0
+    if timed and deadline.left - page < near_training_seconds(own, learned.classifier):
         progress.say("what is most like each mistake: not looked for, for want of time")
     else:
         keep_own_near_training(run, own, learned.classifier, learned.predictions, progress=progress)
     if not looks_for_labels(own):
         return
-    if deadline.left < label_search_seconds(own, prepared.recipe):
+    if timed and deadline.left - page < label_search_seconds(own, prepared.recipe):
         command = f"tellapart evaluate {shlex.quote(str(run.path))} --label-errors FILE.csv"
         progress.say(f"labels: not looked through, for want of time: {command} does it")
         return

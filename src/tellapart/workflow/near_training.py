@@ -59,7 +59,7 @@ def keep_near_training(
     train = own.splits.train
     found = find_near_training(
         known,
-        embedded(classifier, pixels, positions[wrong], threads=own.threads),
+        embedded(own, classifier, pixels=pixels, positions=positions[wrong]),
         ids=predictions.ids[wrong],
         train_ids=own.dataset.ids[train],
         train_labels=np.asarray(own.dataset.class_names)[own.dataset.labels[train]],

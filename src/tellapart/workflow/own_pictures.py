@@ -8,6 +8,7 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
@@ -17,8 +18,9 @@ from ..images.dataset import Dataset, Splits
 from ..images.split import from_ids, read_ids
 from ..progress import SILENT, Progress
 from ..run import Run, whole
+from ..training.devices import on_device
 from ..training.features import features_file, weights_digest
-from ..training.machine import tuned
+from ..training.machine import choose_device, tuned
 from .prepare import Prepared, check_same_pictures, open_run_source
 
 STEP = 4096
@@ -34,6 +36,7 @@ class OwnPictures:
         splits: positions in it.
         pixels: uint8 (N, H, W, C), resized, memory-mapped.
         folder: where the pixels lie, and what is computed of them may be kept.
+        device: to compute on.
         threads: CPU threads that the run computes with; None for all.
     """
 
@@ -41,6 +44,7 @@ class OwnPictures:
     splits: Splits
     pixels: NDArray[np.uint8]
     folder: Path
+    device: torch.device
     threads: int | None = None
 
     @classmethod
@@ -51,6 +55,7 @@ class OwnPictures:
             prepared.splits,
             prepared.pixels,
             prepared.pixel_file.parent,
+            choose_device(prepared.recipe.training.device),
             prepared.recipe.training.threads,
         )
 
@@ -66,20 +71,30 @@ class OwnPictures:
         scanned = scan(dataset, classifier.preprocessing, progress=progress)
         check_same_pictures(run, dataset, scanned)
         splits = from_ids(dataset, read_ids(run.path / "splits.json"))
-        return cls(dataset, splits, scanned.pixels, scanned.folder, run.recipe.training.threads)
+        training = run.recipe.training  # perhaps of another machine, with devices that are not here
+        device = choose_device("cpu" if training.device == "cpu" else "auto")
+        return cls(dataset, splits, scanned.pixels, scanned.folder, device, training.threads)
 
 
 def embedded(
+    own: OwnPictures,
     classifier: Classifier,
+    *,
     pixels: NDArray[np.uint8],
     positions: NDArray[np.int64],
-    *,
-    threads: int | None = None,
     progress: Progress = SILENT,
 ) -> NDArray[np.float32]:
-    """Return what the network's last layer sees of the pictures at some positions, float32 (n, D)."""
+    """Return what the network's last layer sees of pictures, float32 (n, D), computed where the run's own are.
+
+    Args:
+        own: the run's own pictures.
+        classifier: its network.
+        pixels: uint8 (N, H, W, C), resized: its own, or others.
+        positions: (n,) of the pictures in them.
+        progress: is told of the pictures.
+    """
     out = np.empty((len(positions), _length(classifier, pixels)), dtype=np.float32)
-    _embed_into(out, classifier, pixels, positions, threads=threads, progress=progress)
+    _embed_into(out, own, classifier, pixels=pixels, positions=positions, progress=progress)
     return out
 
 
@@ -88,7 +103,9 @@ def own_embeddings(
 ) -> NDArray[np.float32]:
     """Return the same of some of the run's own pictures; what transfer has kept of them already is not made twice."""
     kept = _kept_features(own, classifier, positions)
-    return embedded(classifier, own.pixels, positions, threads=own.threads, progress=progress) if kept is None else kept
+    if kept is not None:
+        return kept
+    return embedded(own, classifier, pixels=own.pixels, positions=positions, progress=progress)
 
 
 def _kept_features(
@@ -111,14 +128,15 @@ def _length(classifier: Classifier, pixels: NDArray[np.uint8]) -> int:
 
 def _embed_into(
     out: NDArray[np.float32],
+    own: OwnPictures,
     classifier: Classifier,
+    *,
     pixels: NDArray[np.uint8],
     positions: NDArray[np.int64],
-    *,
-    threads: int | None,
     progress: Progress,
 ) -> None:
-    with tuned(threads), progress.task("looking at the pictures", total=len(positions)):
+    task = progress.task("looking at the pictures", total=len(positions))
+    with tuned(own.threads), on_device(classifier.net, own.device), task:
         for start in range(0, len(positions), STEP):
             some = positions[start : start + STEP]
             out[start : start + STEP] = classifier.embeddings(pixels[some])
@@ -145,9 +163,9 @@ def train_embeddings(own: OwnPictures, classifier: Classifier, *, progress: Prog
         with whole(file) as beside:
             # Rows go to the file as they are made: a million of them would fill the memory.
             out = open_memmap(beside, "w+", dtype=np.float32, shape=(len(train), _length(classifier, own.pixels)))
-            _embed_into(out, classifier, own.pixels, train, threads=own.threads, progress=progress)
+            _embed_into(out, own, classifier, pixels=own.pixels, positions=train, progress=progress)
             out.flush()
             del out
         found: NDArray[np.float32] = np.load(file, mmap_mode="r")
         return found
-    return embedded(classifier, own.pixels, train, threads=own.threads, progress=progress)
+    return embedded(own, classifier, pixels=own.pixels, positions=train, progress=progress)

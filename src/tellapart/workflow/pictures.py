@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
 from ..errors import UnreadableImageError
 from ..images.dataset import Dataset, positions_of
 from ..report import save_thumbnails, wanted_pictures
@@ -16,12 +21,14 @@ def keep_thumbnails(run: Run, dataset: Dataset, *, external: str | None = None) 
         dataset: where the pictures are.
         external: the set from elsewhere that ``dataset`` is; the run's own where None.
     """
-    wanted = wanted_pictures(run, external=external)
-    found = {}
+    save_thumbnails(run, _loaded(dataset, wanted_pictures(run, external=external)), external=external)
+
+
+def _loaded(dataset: Dataset, wanted: Sequence[str]) -> Iterator[tuple[str, NDArray[np.uint8]]]:
     for name, index in sorted(zip(wanted, positions_of(dataset.ids, wanted).tolist(), strict=True), key=lambda p: p[1]):
         if index >= 0:
             try:
-                found[name] = dataset.images.load(index).pixels
+                pixels = dataset.images.load(index).pixels
             except UnreadableImageError:
                 continue  # the audit lists it with its reason
-    save_thumbnails(run, found, external=external)
+            yield name, pixels

@@ -112,8 +112,7 @@ def prepare(run: Run, dataset: Dataset, *, progress: Progress = SILENT) -> Prepa
     choices = [*start.choices, *more]
     for choice in choices:
         progress.say(str(choice))
-    sample = scanned.pixels[splits.train[:: max(1, len(splits.train) // 1000)]]
-    preprocessing = choose.preprocessing_of(recipe.data, pixels=sample, net=recipe.net)
+    preprocessing = choose.preprocessing_of(recipe.data, pixels=scanned.pixels, rows=splits.train, net=recipe.net)
     if run.has("splits.json"):  # what was dropped from them cannot be found a second time
         leaks = run.load("leaks")
     else:

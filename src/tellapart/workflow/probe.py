@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 from pathlib import Path
@@ -111,8 +110,7 @@ def probe(
     features = kept_features(file, len(rows))
     if features is None:
         features = _features(dataset, rows, net=net, spec=spec, training=recipe.training, progress=progress)
-        with contextlib.suppress(OSError):  # a cache of another person, or a full disk: they are found anew next time
-            keep_features(file, features)
+        keep_features(file, features)
     small = np.stack([PLAIN.resized(np.asarray(pixels[row])) for row in rows])
     edges = extract(small, "hog", jobs=usable_processors())
     classes, labels = np.unique(dataset.labels[rows], return_inverse=True)

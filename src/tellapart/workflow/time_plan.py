@@ -18,7 +18,7 @@ from ..run import Run
 from ..training.budget import SPARE, fit_to_time, shorten_to_time
 from ..training.devices import Devices
 from .label_errors import label_search_seconds, looks_for_labels
-from .learn import task_of
+from .learn import looks_before, task_of
 from .near_training import looks_to_explain, pairing_seconds
 from .novelty import HELD_OUT
 from .own_pictures import OwnPictures
@@ -32,6 +32,9 @@ AFTERWARDS = 3.0
 
 HELD_OUT_PICTURE = 30e-6
 """Seconds that figures, intervals and files take a validation or test picture and network."""
+
+HEAD_PICTURE = 1e-3
+"""Seconds a training picture that a logistic regression on a pretrained network's features takes, before its epochs."""
 
 SHOWN = 2500
 """Pictures that are decoded once more, at most: for the report's thumbnails, and for the strokes of some."""
@@ -101,8 +104,8 @@ def in_time(
     recipe, choices = fit_to_time(
         prepared.recipe,
         task_of(prepared),
-        seconds=deadline.left - seconds_afterwards(prepared, left=deadline.left, explain=explain),
-        looks=looks_afterwards(prepared),
+        seconds=deadline.left - _seconds_beside(prepared, left=deadline.left, explain=explain),
+        looks=looks_before(prepared) + looks_afterwards(prepared),
         spare_looks=looks_to_explain(prepared.splits) if explain else 0,
         widths=chosen,
         devices=devices,
@@ -114,6 +117,13 @@ def in_time(
     run.save_recipe(recipe)
     run.save("time", {**run.load("time"), "fitted": True})
     return dataclasses.replace(prepared, recipe=recipe)
+
+
+def _seconds_beside(prepared: Prepared, *, left: float, explain: bool) -> float:
+    """Return about how long all takes before and after the epochs in which the network looks at nothing."""
+    head = prepared.recipe.training.transfer in ("frozen", "finetune")
+    before = HEAD_PICTURE * len(prepared.splits.train) if head else 0.0
+    return before + seconds_afterwards(prepared, left=left, explain=explain)
 
 
 def looks_afterwards(prepared: Prepared) -> int:
@@ -130,15 +140,19 @@ def seconds_afterwards(prepared: Prepared, *, left: float, explain: bool) -> flo
         left: seconds until the end: what explains mistakes and labels is counted where it takes a small share of them.
         explain: whether mistakes are explained and labels searched.
     """
-    held_out = _held_out(prepared)
     networks = 1 + len(prepared.recipe.baselines)
-    seconds = AFTERWARDS + HELD_OUT_PICTURE * held_out * networks
-    seconds += min(SHOWN, len(prepared.dataset)) * decoding_seconds(prepared.dataset, prepared.splits.train)
+    seconds = HELD_OUT_PICTURE * _held_out(prepared) * networks + page_seconds(prepared)
     if explain:
         own = OwnPictures.of(prepared)
         labels = label_search_seconds(own, prepared.recipe) if looks_for_labels(own) else 0.0
         seconds += sum(part for part in (pairing_seconds(own), labels) if part <= SPARE * left)
     return seconds
+
+
+def page_seconds(prepared: Prepared) -> float:
+    """Return about how long the report and the end of the program take, the decoding of what is shown included."""
+    shown = min(SHOWN, len(prepared.dataset))
+    return AFTERWARDS + shown * decoding_seconds(prepared.dataset, prepared.splits.train)
 
 
 def decoding_seconds(dataset: Dataset, positions: Positions, *, sample: int = 8) -> float:

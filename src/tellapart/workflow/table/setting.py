@@ -10,10 +10,11 @@ import numpy as np
 
 from ...errors import ClassMismatchError, DataError, SplitError, TellapartError
 from ...images import open_dataset
+from ...images.averaged import averaged_pixels
 from ...images.cache import cache_folder, scan
 from ...images.dataset import Dataset
 from ...images.parallel import usable_processors
-from ...images.preprocessing import Preprocessing, averaged_pixels
+from ...images.preprocessing import Preprocessing
 from ...progress import SILENT, Progress
 from ...recipe import AUGMENTATIONS, AugmentRecipe, Recipe
 from ...run import Run
@@ -64,12 +65,13 @@ class Setting:
         height, width = preprocessing.image_size
         factor = 1 if most_pixels is None else max(1, int(np.ceil(np.sqrt(height * width / most_pixels))))
         coarse = preprocessing.coarser(factor) if factor > 1 else preprocessing
-        own = averaged_pixels(scan(dataset, preprocessing).pixels, coarse, rows=np.concatenate(list(splits.values())))
+        ours = scan(dataset, preprocessing)
+        own = averaged_pixels(ours.pixels, coarse, folder=ours.folder)
         external, labels = None, None
         if self.external is not None:
             scanned = scan(self.external, preprocessing)
             where = np.flatnonzero(scanned.facts["readable"])
-            external = averaged_pixels(scanned.pixels, coarse, rows=where)[where]
+            external = averaged_pixels(scanned.pixels, coarse, folder=scanned.folder)[where]
             labels = self.external.labels[where]
         return Material(
             own[splits.train], dataset.labels[splits.train], own[splits.validation],
