@@ -50,14 +50,18 @@ def test_help_says_what_a_verb_does_and_names_every_option(verb, call):
                 assert flag in called.out
 
 
-UNDOCUMENTED = {"--flip-horizontal", "--flip-vertical"}
-"""Their names say it."""
+@pytest.mark.parametrize("verb", parameters())
+def test_help_shows_what_stands_in_square_brackets(verb, call):
+    shown = "".join(called_out for called_out in call(verb, "--help", columns=400).out if not called_out.isspace())
+    for parameter in parameters()[verb]:
+        for default in re.findall(r"\[.*?\]", parameter.help or ""):
+            assert "".join(default.split()) in shown, (parameter.opts, default)
 
 
 def test_every_option_is_documented():
     for verb, found in parameters().items():
         for parameter in found:
-            assert parameter.help or parameter.opts[0] in UNDOCUMENTED, (verb, parameter.opts)
+            assert parameter.help, (verb, parameter.opts)
 
 
 def test_the_program_alone_shows_its_help_and_its_version(call):

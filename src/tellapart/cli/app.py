@@ -53,6 +53,18 @@ def program(
         load_plugin(path)
 
 
+def command_line() -> Any:
+    """Return the program as Typer's command; what stands in square brackets in its options' help is shown.
+
+    Rich would take a default, ``[adamw]``, for markup and leave it out.
+    """
+    group: Any = typer.main.get_command(app)
+    for parameter in [one for verb in (group, *group.commands.values()) for one in verb.params]:
+        if getattr(parameter, "help", None):
+            parameter.help = escape(parameter.help)
+    return group
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the program; an error is one line on standard error, and the exit status 2."""
     given = list(sys.argv[1:] if arguments is None else arguments)
@@ -62,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):  # a terminal that lacks a letter shows its code in place of it
             stream.reconfigure(errors="backslashreplace")
     try:
-        status = app(args=given, prog_name="tellapart", standalone_mode=False)
+        status = command_line()(args=given, prog_name="tellapart", standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()  # a pipe that closed or a full disk is met here, not while Python ends
     except TellapartError as error:

@@ -93,21 +93,25 @@ def command(
     ] = None,
     batch_size: Annotated[int | None, option("--batch-size", "Pictures a step.", TRAINING)] = None,
     optimizer: Annotated[
-        Literal["adam", "adamw", "sgd", "rmsprop"] | None, option("--optimizer", "[adamw]", TRAINING)
+        Literal["adam", "adamw", "sgd", "rmsprop"] | None, option("--optimizer", "Of the weights [adamw].", TRAINING)
     ] = None,
     learning_rate: Annotated[float | None, option("--learning-rate", "The highest of the schedule.", TRAINING)] = None,
     find_learning_rate: Annotated[
-        bool | None, option("--find-learning-rate", "By a range test of some seconds.", TRAINING)
+        bool | None, option("--find-learning-rate", "Found by a range test of some seconds.", TRAINING)
     ] = None,
-    weight_decay: Annotated[float | None, option("--weight-decay", "Of weights, not biases.", TRAINING)] = None,
+    weight_decay: Annotated[float | None, option("--weight-decay", "Pulls weights to 0, not biases.", TRAINING)] = None,
     momentum: Annotated[float | None, option("--momentum", "Of sgd or rmsprop.", TRAINING)] = None,
     schedule: Annotated[
-        Literal["constant", "cosine", "one-cycle"] | None, option("--schedule", "[one-cycle]", TRAINING)
+        Literal["constant", "cosine", "one-cycle"] | None,
+        option("--schedule", "Of the learning rate [one-cycle].", TRAINING),
     ] = None,
     label_smoothing: Annotated[
         float | None, option("--label-smoothing", "Share for the other classes.", TRAINING)
     ] = None,
-    class_weights: Annotated[Literal["none", "balanced"] | None, option("--class-weights", "[none]", TRAINING)] = None,
+    class_weights: Annotated[
+        Literal["none", "balanced"] | None,
+        option("--class-weights", "balanced: rare classes weigh more [none].", TRAINING),
+    ] = None,
     patience: Annotated[
         int | None, option("--patience", "Stop after so many epochs without a new best.", TRAINING)
     ] = None,
@@ -118,7 +122,7 @@ def command(
     averaging: Annotated[float | None, option("--averaging", "Decay of averaged weights.", TRAINING)] = None,
     precision: Annotated[
         Literal["float32", "bfloat16", "float16"] | None,
-        option("--precision", "Of the arithmetic.", TRAINING),
+        option("--precision", "Of the training's arithmetic.", TRAINING),
     ] = None,
     threads: Annotated[int | None, option("--threads", "CPU threads.", TRAINING)] = None,
     device: Annotated[
@@ -130,8 +134,10 @@ def command(
     augment: Annotated[
         Literal["none", "writing", "photo"] | None, option("--augment", "A set of changes.", CHANGES)
     ] = None,
-    flip_horizontal: Annotated[bool | None, option("--flip-horizontal/--no-flip-horizontal", "", CHANGES)] = None,
-    flip_vertical: Annotated[bool | None, option("--flip-vertical/--no-flip-vertical", "", CHANGES)] = None,
+    flip_horizontal: Annotated[
+        bool | None, option("--flip-horizontal/--no-flip-horizontal", "Left and right.", CHANGES)
+    ] = None,
+    flip_vertical: Annotated[bool | None, option("--flip-vertical/--no-flip-vertical", "Up and down.", CHANGES)] = None,
     rotation: Annotated[float | None, option("--rotation", "Degrees either way.", CHANGES)] = None,
     shift: Annotated[float | None, option("--shift", "Fraction of the size.", CHANGES)] = None,
     shear: Annotated[float | None, option("--shear", "Degrees either way.", CHANGES)] = None,
