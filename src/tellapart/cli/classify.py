@@ -16,7 +16,7 @@ def command(
     net: Annotated[
         list[str] | None, typer.Option("--net", help="Repeat it for several side by side. [efficientnet_lite0]")
     ] = None,
-    top: Annotated[int, typer.Option("--top", min=1, max=1000, help="Names a picture.")] = 3,
+    top: Annotated[int, typer.Option("--top", min=1, max=1000, help="Names to show for each picture.")] = 3,
     offline: Annotated[bool, typer.Option("--offline", help="Never download weights.")] = False,
 ) -> None:
     """Name what networks trained on ImageNet see: no training, no labels, offline with the default network."""

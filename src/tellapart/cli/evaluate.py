@@ -31,7 +31,10 @@ def command(
     abstain_at: Annotated[
         str | None,
         typer.Option(
-            "--abstain-at", metavar="SHARE", help="Answer only so often wrong, such as 1%.", show_default=False
+            "--abstain-at",
+            metavar="SHARE",
+            help="Say “not sure”, so as to be wrong only so often, such as 1%.",
+            show_default=False,
         ),
     ] = None,
     classes_below: Annotated[
@@ -57,14 +60,18 @@ def command(
         typer.Option(
             "--label-folds",
             min=2,
-            help="Judge training pictures, too, by so many trainings without them.",
+            help="Judge training pictures, too: train so many times, each without a part of them.",
             show_default=False,
         ),
     ] = None,
     group_by: Annotated[str | None, typer.Option("--group-by", help="As in train.", show_default=False)] = None,
     unknown: Annotated[
         Literal["leave-out", "wrong"] | None,
-        typer.Option("--unknown", help="Pictures of classes that it does not know [leave-out].", show_default=False),
+        typer.Option(
+            "--unknown",
+            help="What becomes of pictures of classes that the model does not know [leave-out].",
+            show_default=False,
+        ),
     ] = None,
     only_present: Annotated[
         bool, typer.Option("--only-present", help="Answer only with classes that have other pictures.")

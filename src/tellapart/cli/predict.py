@@ -26,11 +26,14 @@ COLUMNS = ("file", "name", "probability", "sure", "novelty", "unlike", "problem"
 def command(
     run: Annotated[Path, typer.Argument(help="A run folder or a .safetensors model.")],
     pictures: Annotated[list[str], typer.Argument(help="Files, folders, or - for standard input.")],
-    top: Annotated[int, typer.Option("--top", min=1, help="Classes to show.")] = 3,
+    top: Annotated[int, typer.Option("--top", min=1, help="Classes to show for each picture.")] = 3,
     abstain_at: Annotated[
         str | None,
         typer.Option(
-            "--abstain-at", metavar="SHARE", help="Say not sure, to be only so often wrong: 1%.", show_default=False
+            "--abstain-at",
+            metavar="SHARE",
+            help="Say “not sure”, so as to be wrong only so often, such as 1%.",
+            show_default=False,
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,

@@ -17,11 +17,13 @@ def command(
     size: Annotated[
         str | None, typer.Option("--image-size", metavar="HxW", help="[what it was made for]", show_default=False)
     ] = None,
-    classes: Annotated[int, typer.Option("--classes", min=1, help="Outputs.")] = 10,
+    classes: Annotated[int, typer.Option("--classes", min=1, help="Classes to tell apart.")] = 10,
     grayscale: Annotated[
         bool | None, typer.Option("--grayscale/--color", help="[what it was made for]", show_default=False)
     ] = None,
-    batch_size: Annotated[int, typer.Option("--batch-size", min=1, help="Of a training step.")] = 1,
+    batch_size: Annotated[
+        int, typer.Option("--batch-size", min=1, help="Pictures in a training step, for its memory.")
+    ] = 1,
     net_option: Annotated[
         list[str] | None, typer.Option("--net-option", help="NAME=VALUE.", show_default=False)
     ] = None,

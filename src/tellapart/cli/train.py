@@ -34,11 +34,11 @@ def command(
         str | None, option("--time", "How long all of it may take, such as 5m.", RUN, metavar="TIME")
     ] = None,
     recipe: Annotated[Path | None, option("--recipe", "Start from a .toml or .json recipe.", RUN)] = None,
-    seed: Annotated[int | None, option("--seed", "Of weights, order, changes, dropout [0].", RUN)] = None,
+    seed: Annotated[int | None, option("--seed", "Seed of weights, order, augmentation and dropout [0].", RUN)] = None,
     baseline: Annotated[
-        list[str] | None, option("--baseline", "Network trained for comparison [softmax]; repeat it.", RUN)
+        list[str] | None, option("--baseline", "Train this network for comparison [softmax]; repeat it.", RUN)
     ] = None,
-    no_baselines: Annotated[bool, option("--no-baselines", "Train none for comparison.", RUN)] = False,
+    no_baselines: Annotated[bool, option("--no-baselines", "Train no network for comparison.", RUN)] = False,
     labels: Annotated[
         Path | None,
         option("--labels", "List of labels to change or leave out (evaluate --label-errors).", PICTURES, metavar="CSV"),
@@ -46,34 +46,42 @@ def command(
     size: Annotated[
         str | None, option("--image-size", "HEIGHTxWIDTH in pixels, such as 80x60.", PICTURES, metavar="HxW")
     ] = None,
-    grayscale: Annotated[bool | None, option("--grayscale/--color", "Grey or colour.", PICTURES)] = None,
+    grayscale: Annotated[
+        bool | None, option("--grayscale/--color", "Turn the pictures grey, or keep colour.", PICTURES)
+    ] = None,
     resize: Annotated[
-        Literal["stretch", "crop", "pad"] | None, option("--resize", "What happens to the shape.", PICTURES)
+        Literal["stretch", "crop", "pad"] | None,
+        option("--resize", "How a picture gets the size: squeezed, cut or bordered.", PICTURES),
     ] = None,
     resample: Annotated[
         Literal["nearest", "box", "bilinear", "bicubic", "lanczos"] | None,
-        option("--resample", "Resizing filter [bilinear].", PICTURES),
+        option("--resample", "Filter to resize with [bilinear].", PICTURES),
     ] = None,
     background: Annotated[
         str | None,
-        option("--background", "Under transparency: 0 to 255, or #rrggbb [255].", PICTURES, metavar="COLOUR"),
+        option("--background", "What lies under transparency: 0 to 255, or #rrggbb [255].", PICTURES, metavar="COLOUR"),
     ] = None,
     group_by: Annotated[
         str | None,
         option("--group-by", r"Regular expression: its first group names who or what, such as '(\d+)\.png'.", PICTURES),
     ] = None,
     validation_fraction: Annotated[
-        float | None, option("--validation-fraction", "Where the source brings none [0.2].", PICTURES)
+        float | None,
+        option("--validation-fraction", "Share for validation, where the source brings none [0.2].", PICTURES),
     ] = None,
     test_fraction: Annotated[
-        float | None, option("--test-fraction", "Where the source brings none [0.15].", PICTURES)
+        float | None, option("--test-fraction", "Share for the test, where the source brings none [0.15].", PICTURES)
     ] = None,
     folds: Annotated[
         int | None, option("--folds", "Cross-validate beside the run, such as 5: each fold is held out once.", RUN)
     ] = None,
-    split_seed: Annotated[int | None, option("--split-seed", "Of the split [0].", PICTURES)] = None,
-    drop_leaks: Annotated[bool, option("--drop-leaks", "Take copies out of train.", PICTURES)] = False,
-    allow_leaks: Annotated[bool, option("--allow-leaks", "Keep copies; the report says so.", PICTURES)] = False,
+    split_seed: Annotated[int | None, option("--split-seed", "Seed of the split [0].", PICTURES)] = None,
+    drop_leaks: Annotated[
+        bool, option("--drop-leaks", "Take copies of held-out pictures out of training.", PICTURES)
+    ] = False,
+    allow_leaks: Annotated[
+        bool, option("--allow-leaks", "Keep copies on both sides; the report says so.", PICTURES)
+    ] = False,
     strict: Annotated[bool | None, option("--strict", "Stop at unreadable pictures.", PICTURES)] = None,
     source_option: Annotated[
         list[str] | None, option("--source-option", "NAME=VALUE of the format, such as label_column=kind.", PICTURES)
@@ -83,72 +91,91 @@ def command(
     weights: Annotated[str | None, option("--weights", "imagenet, none, a file, hf:owner/name or a URL.", NET)] = None,
     transfer: Annotated[
         Literal["none", "features", "frozen", "finetune"] | None,
-        option("--transfer", "Learn only the last layer, or all.", NET),
+        option("--transfer", "Learn only the last layer of a pretrained network, or more.", NET),
     ] = None,
-    unfreeze: Annotated[str | None, option("--unfreeze", "Of finetune: a stage, last-block or all.", NET)] = None,
-    sigmoid: Annotated[bool | None, option("--sigmoid", "Two classes as one output.", NET)] = None,
-    epochs: Annotated[int | None, option("--epochs", "At most so many.", TRAINING)] = None,
+    unfreeze: Annotated[
+        str | None, option("--unfreeze", "What finetune moves: a stage and those above it, last-block or all.", NET)
+    ] = None,
+    sigmoid: Annotated[bool | None, option("--sigmoid", "Give two classes one sigmoid output.", NET)] = None,
+    epochs: Annotated[int | None, option("--epochs", "Train at most so many epochs.", TRAINING)] = None,
     steps_per_epoch: Annotated[
-        int | None, option("--steps-per-epoch", "Where an epoch is not all pictures once.", TRAINING)
+        int | None,
+        option("--steps-per-epoch", "Steps of an epoch, where it is not one pass over all pictures.", TRAINING),
     ] = None,
-    batch_size: Annotated[int | None, option("--batch-size", "Pictures a step.", TRAINING)] = None,
+    batch_size: Annotated[int | None, option("--batch-size", "Pictures in each step.", TRAINING)] = None,
     optimizer: Annotated[
-        Literal["adam", "adamw", "sgd", "rmsprop"] | None, option("--optimizer", "Of the weights [adamw].", TRAINING)
+        Literal["adam", "adamw", "sgd", "rmsprop"] | None,
+        option("--optimizer", "What moves the weights [adamw].", TRAINING),
     ] = None,
-    learning_rate: Annotated[float | None, option("--learning-rate", "The highest of the schedule.", TRAINING)] = None,
+    learning_rate: Annotated[
+        float | None, option("--learning-rate", "Highest learning rate of the schedule.", TRAINING)
+    ] = None,
     find_learning_rate: Annotated[
-        bool | None, option("--find-learning-rate", "Found by a range test of some seconds.", TRAINING)
+        bool | None, option("--find-learning-rate", "Find the learning rate by a range test of some seconds.", TRAINING)
     ] = None,
-    weight_decay: Annotated[float | None, option("--weight-decay", "Pulls weights to 0, not biases.", TRAINING)] = None,
-    momentum: Annotated[float | None, option("--momentum", "Of sgd or rmsprop.", TRAINING)] = None,
+    weight_decay: Annotated[
+        float | None, option("--weight-decay", "Pull weights, not biases, towards 0 by so much.", TRAINING)
+    ] = None,
+    momentum: Annotated[float | None, option("--momentum", "Momentum of sgd or rmsprop.", TRAINING)] = None,
     schedule: Annotated[
         Literal["constant", "cosine", "one-cycle"] | None,
-        option("--schedule", "Of the learning rate [one-cycle].", TRAINING),
+        option("--schedule", "Course of the learning rate [one-cycle].", TRAINING),
     ] = None,
     label_smoothing: Annotated[
-        float | None, option("--label-smoothing", "Share for the other classes.", TRAINING)
+        float | None, option("--label-smoothing", "Share of the target that the other classes get.", TRAINING)
     ] = None,
     class_weights: Annotated[
         Literal["none", "balanced"] | None,
-        option("--class-weights", "balanced: rare classes weigh more [none].", TRAINING),
+        option("--class-weights", "Make rare classes weigh more [none].", TRAINING),
     ] = None,
     patience: Annotated[
         int | None, option("--patience", "Stop after so many epochs without a new best.", TRAINING)
     ] = None,
     monitor: Annotated[
         Literal["accuracy", "loss", "top5"] | None,
-        option("--monitor", "What is to get better [accuracy].", TRAINING),
+        option("--monitor", "Figure that has to get better for --patience [accuracy].", TRAINING),
     ] = None,
-    averaging: Annotated[float | None, option("--averaging", "Decay of averaged weights.", TRAINING)] = None,
+    averaging: Annotated[float | None, option("--averaging", "Decay, a step, of averaged weights.", TRAINING)] = None,
     precision: Annotated[
         Literal["float32", "bfloat16", "float16"] | None,
-        option("--precision", "Of the training's arithmetic.", TRAINING),
+        option("--precision", "Arithmetic of the training.", TRAINING),
     ] = None,
-    threads: Annotated[int | None, option("--threads", "CPU threads.", TRAINING)] = None,
+    threads: Annotated[int | None, option("--threads", "CPU threads to use.", TRAINING)] = None,
     device: Annotated[
         Literal["auto", "cpu", "cuda", "mps"] | None, option("--device", "Where to compute [auto].", TRAINING)
     ] = None,
     devices: Annotated[
-        int | None, option("--devices", "How many of this machine train together [1].", TRAINING)
+        int | None, option("--devices", "Devices of this machine that train together [1].", TRAINING)
     ] = None,
     augment: Annotated[
-        Literal["none", "writing", "photo"] | None, option("--augment", "A set of changes.", CHANGES)
+        Literal["none", "writing", "photo"] | None,
+        option("--augment", "A set of random changes; single ones go on top.", CHANGES),
     ] = None,
     flip_horizontal: Annotated[
-        bool | None, option("--flip-horizontal/--no-flip-horizontal", "Left and right.", CHANGES)
+        bool | None, option("--flip-horizontal/--no-flip-horizontal", "Mirror left and right, at random.", CHANGES)
     ] = None,
-    flip_vertical: Annotated[bool | None, option("--flip-vertical/--no-flip-vertical", "Up and down.", CHANGES)] = None,
-    rotation: Annotated[float | None, option("--rotation", "Degrees either way.", CHANGES)] = None,
-    shift: Annotated[float | None, option("--shift", "Fraction of the size.", CHANGES)] = None,
-    shear: Annotated[float | None, option("--shear", "Degrees either way.", CHANGES)] = None,
-    zoom: Annotated[float | None, option("--zoom", "Scale of 1 − zoom to 1 + zoom.", CHANGES)] = None,
-    stretch: Annotated[float | None, option("--stretch", "Width against height.", CHANGES)] = None,
-    elastic: Annotated[float | None, option("--elastic", "Smooth displacements.", CHANGES)] = None,
-    stroke: Annotated[float | None, option("--stroke", "Thicker or thinner, 0 to 1.", CHANGES)] = None,
-    brightness: Annotated[float | None, option("--brightness", "Fraction of the range.", CHANGES)] = None,
-    contrast: Annotated[float | None, option("--contrast", "Factor of 1 − c to 1 + c.", CHANGES)] = None,
-    noise: Annotated[float | None, option("--noise", "Deviation, fraction of the range.", CHANGES)] = None,
-    erase: Annotated[float | None, option("--erase", "Share that loses a rectangle.", CHANGES)] = None,
+    flip_vertical: Annotated[
+        bool | None, option("--flip-vertical/--no-flip-vertical", "Mirror up and down, at random.", CHANGES)
+    ] = None,
+    rotation: Annotated[float | None, option("--rotation", "Turn by up to so many degrees.", CHANGES)] = None,
+    shift: Annotated[float | None, option("--shift", "Move by up to this fraction of the size.", CHANGES)] = None,
+    shear: Annotated[float | None, option("--shear", "Lean by up to so many degrees.", CHANGES)] = None,
+    zoom: Annotated[float | None, option("--zoom", "Scale by 1 − zoom to 1 + zoom.", CHANGES)] = None,
+    stretch: Annotated[
+        float | None, option("--stretch", "Change width against height, by 1 − s to 1 + s.", CHANGES)
+    ] = None,
+    elastic: Annotated[
+        float | None, option("--elastic", "Displace smoothly, by this fraction of the size.", CHANGES)
+    ] = None,
+    stroke: Annotated[float | None, option("--stroke", "Make strokes thicker or thinner, 0 to 1.", CHANGES)] = None,
+    brightness: Annotated[
+        float | None, option("--brightness", "Add up to this fraction of the range.", CHANGES)
+    ] = None,
+    contrast: Annotated[float | None, option("--contrast", "Multiply contrast by 1 − c to 1 + c.", CHANGES)] = None,
+    noise: Annotated[
+        float | None, option("--noise", "Standard deviation of noise, as a fraction of the range.", CHANGES)
+    ] = None,
+    erase: Annotated[float | None, option("--erase", "Share of pictures that lose a rectangle.", CHANGES)] = None,
 ) -> None:
     """Train a classifier: audit, split, baselines, network, report.
 
