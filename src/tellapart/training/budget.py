@@ -90,7 +90,7 @@ def fit_to_time(
         RecipeError: the time does not suffice for the fewest steps of the smallest network.
     """
     candidates = sorted(WIDTHS) if widths and recipe.net.name == "compact" else [None]
-    fitted: tuple[Recipe, Pace, Plan] | None = None
+    fitting: list[tuple[Recipe, Pace, Plan]] = []
     for width in candidates:  # narrow ones first: where time is short, wide ones are not even timed
         options = {**recipe.net.options, **({} if width is None else {"width": width})}
         wider = recipe.changed(net={"options": options})
@@ -100,14 +100,13 @@ def fit_to_time(
         left = SAFETY * seconds - beside - (spare if spare <= SPARE * seconds else 0.0)
         plan = plan_epochs(left, pace, whole=recipe.training.steps_per_epoch is not None)
         few = plan is None or plan.epochs < ENOUGH_EPOCHS
-        if fitted is None:
-            fitted = wider, pace, plan or _fewest(seconds - beside, wider, pace)
+        if not fitting:
+            fitting.append((wider, pace, plan or _fewest(seconds - beside, wider, pace)))
         elif plan is not None and not few:
-            fitted = wider, pace, plan
+            fitting.append((wider, pace, plan))
         if few:
             break
-    assert fitted is not None
-    return _with_plan(*fitted, seconds=seconds, widths=candidates != [None])
+    return _with_plan(*fitting[-1], seconds=seconds, widths=candidates != [None])
 
 
 def plan_epochs(seconds: float, pace: Pace, *, whole: bool = False) -> Plan | None:
