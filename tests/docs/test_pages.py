@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted(
     (ROOT / "docs").glob("*.md")
 )
-TESTED_ELSEWHERE = {"nets.md"}
+TESTED_ELSEWHERE = {"nets.md", "use-the-model.md"}
 TEXT = {".py", ".md", ".toml", ".txt", ".js", ".css", ".j2", ".json", ".cfg", ".yml", ""}
 NOT_OURS = {".git", ".venv", ".environments", "results", "runs", "dist", "__pycache__", ".hypothesis"}
 NOT_OURS |= {".pytest_cache", ".mypy_cache", ".ruff_cache", ".import_linter_cache"}
