@@ -18,7 +18,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 VERBS = {command.name: command.callback for command in app.registered_commands}
 
 
-@pytest.mark.parametrize("name", ["cli", "recipe"])
+@pytest.mark.parametrize("name", ["cli", "recipe", "python"])
 def test_the_page_is_what_the_generator_writes(name):
     written = runpy.run_path(str(DOCS / "make" / f"{name}.py"))["page"]()
     page = (DOCS / f"{name}.md").read_text(encoding="utf-8")
@@ -75,3 +75,21 @@ def test_every_setting_has_a_row_with_a_meaning(place, name):
     (section,) = re.findall(rf"^## `{re.escape(place)}`\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
     (row,) = re.findall(rf"^\| `{name}` \|.*\| (.*) \|$", section, re.MULTILINE)
     assert row
+
+
+def test_every_name_of_the_library_has_its_heading():
+    import tellapart
+
+    page = (DOCS / "python.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^### `(\w+)`$", page, re.MULTILINE)) == sorted(tellapart.__all__)
+
+
+def test_every_argument_of_the_library_has_a_meaning():
+    import tellapart
+
+    page = (DOCS / "python.md").read_text(encoding="utf-8")
+    for name in set(tellapart.__all__) - {"__version__"}:
+        if inspect.isfunction(thing := getattr(tellapart, name)):
+            (section,) = re.findall(rf"^### `{name}`\n(.*?)(?=^#|\Z)", page, re.MULTILINE | re.DOTALL)
+            for argument in inspect.signature(thing).parameters:
+                assert re.search(rf"^- `{argument}`: .", section, re.MULTILINE), f"{name}: {argument}"
