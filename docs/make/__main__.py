@@ -1,6 +1,6 @@
 """Write the generated pages and pictures anew: ``python -m docs.make``."""
 
-from . import augmented, cli, filters, ladder, named, recipe
+from . import augmented, cli, evaluation, filters, ladder, named, recipe
 
-for made in (cli, recipe, filters, augmented, ladder, named):
+for made in (cli, recipe, filters, augmented, evaluation, ladder, named):
     made.main()
