@@ -15,7 +15,7 @@ $(BIN)/.ready: pyproject.toml constraints.txt
 demo: $(BIN)/.ready  ## train on real handwritten digits that come with scikit-learn, and write the report
 	$(BIN)/tellapart train digits
 
-lint: $(BIN)/.ready  ## style, types, and the arrows between the rooms
+lint: $(BIN)/.ready  ## style, types, and the imports between packages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

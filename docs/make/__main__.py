@@ -1,6 +1,6 @@
 """Write the generated pages and pictures anew: ``python -m docs.make``."""
 
-from . import augmented, cli, filters, ladder, named, python, recipe
+from . import augmented, cli, evaluation, filters, ladder, named, python, recipe
 
-for made in (cli, recipe, python, filters, augmented, ladder, named):
+for made in (cli, recipe, python, filters, augmented, evaluation, ladder, named):
     made.main()

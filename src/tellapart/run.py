@@ -17,12 +17,11 @@
       evaluation.json        every figure that the report shows
       report.html
       data.json              which pictures: source, how many, their fingerprint
-      leaks.json             what stood in two splits, and what was done about it
       training.json          how the training ended
       time.json              how long all of it may take, where that was asked for
       thumbnails.npz         the report's pictures
       statistics.npz         numbers of the test pictures, to compare others with
-      status.json            running, done or failed and why; written last
+      status.json            running, done, interrupted, or failed and why; written last
 
 Every file is written whole or not at all: beside its place first, then renamed.
 """

@@ -6,7 +6,6 @@ import re
 import shlex
 from pathlib import Path
 
-import numpy as np
 import pytest
 import typer
 
@@ -35,25 +34,11 @@ def by_name(page):
     return str(page.relative_to(ROOT))
 
 
-def given(page):
-    """What a page's reader has already: names that its code uses without making them."""
-    if page.name != "report.md":
-        return {}
-    import tellapart
-
-    predictions = tellapart.Predictions.load("runs/digits/predictions/test.npz")
-    return {
-        "predictions": predictions,
-        "evaluation": tellapart.evaluate(predictions),
-        "pixels_of": lambda id: np.zeros((8, 8, 1), dtype=np.uint8),
-    }
-
-
 @pytest.mark.parametrize(
     "page", [p for p in PAGES if blocks(p, "python") and p.name not in TESTED_ELSEWHERE], ids=by_name
 )
 def test_code_runs(page, desk, capsys):
-    names = {"__name__": "page", **given(page)}
+    names = {"__name__": "page"}
     for code in blocks(page, "python"):
         exec(compile(code, by_name(page), "exec"), names)
 

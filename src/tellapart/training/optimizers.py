@@ -22,7 +22,7 @@ def default_learning_rate(name: str, net: nn.Module) -> float:
     """Return the highest learning rate of a schedule that suits an optimiser and a network.
 
     Networks with batch normalisation bear a higher one; so does a schedule that ends low. That of the default network
-    was chosen on validation pictures: docs/training.md has the figures.
+    was chosen on validation pictures: docs/experiments.md has the figures.
     """
     if isinstance(net, Compact) and name == "adamw":
         return 1e-2

@@ -20,7 +20,8 @@ def forget():
 
 
 def test_the_example_of_a_new_source(tmp_path, forget):
-    code = re.search(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)[1]
+    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    (code,) = [block for block in blocks if "@source(" in block]
     exec(compile(code, "sources.md", "exec"), {"__name__": "example"})
     rows = np.arange(3 * 65, dtype=np.uint8).reshape(3, 65)
     (tmp_path / "a.raw").write_bytes(b"head" + rows.tobytes())
