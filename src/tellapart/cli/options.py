@@ -65,7 +65,7 @@ def pairs(given: list[str] | None, option: str) -> dict[str, Any]:
         name, equals, value = text.partition("=")
         if not equals or not name:
             raise RecipeError(f"{option} must be NAME=VALUE, got {text!r}")
-        out[name.strip().replace("-", "_")] = _value(value.strip())
+        out[name.strip().replace("-", "_")] = _value(value.strip() or value)
     return out
 
 

@@ -45,7 +45,7 @@ class Threshold:
         note = f"; {self.note}" if self.note else ""
         return (
             f"not sure below {self.confidence:.4f}: answers {self.coverage}, "
-            f"of which {self.error} are wrong (wished: at most {self.max_error:.1%}){note}"
+            f"of which {self.error} are wrong (asked: at most {self.max_error:.1%}){note}"
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from ..dataset import Dataset, Splits
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 BINS = 30
-MEASURES = {"width": "pixels", "height": "pixels", "brightness": "grey level", "contrast": "grey levels"}
+MEASURES = {"width": "pixels", "height": "pixels", "brightness": "grey levels", "contrast": "grey levels"}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,6 +20,10 @@ SHOWN = 100
 """Entries of a long list that JSON holds; the total is said beside it."""
 
 
+NAMED = 3
+"""Pictures, and groups of them, that the text names for a finding."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Finding:
     """One thing that a person should know about the pictures.
@@ -39,6 +43,16 @@ class Finding:
     groups: tuple[tuple[int, ...], ...] = ()
     ids: tuple[tuple[str, ...], ...] = ()
     total: int = 0
+
+    def named(self) -> list[str]:
+        """Return the first pictures that are meant, those that belong together on one line.
+
+        Example:
+            >>> Finding("error", "leak", "...", ids=(("train/a.png", "test/b.png"),) * 5, total=5).named()
+            ['train/a.png = test/b.png', 'train/a.png = test/b.png', 'train/a.png = test/b.png', 'and 2 more']
+        """
+        lines = [" = ".join(group[:NAMED]) + (" = ..." if len(group) > NAMED else "") for group in self.ids[:NAMED]]
+        return lines + ([f"and {self.total - NAMED:,} more"] if self.total > NAMED else [])
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON, with ids in place of positions."""
@@ -131,7 +145,10 @@ class Audit:
         for name, found in self.distributions.items():
             low, middle, high = (found.quantiles[share] for share in (0.05, 0.5, 0.95))
             lines.append(f"  {name}: {middle:.0f} {found.unit} (90% lie from {low:.0f} to {high:.0f})")
-        lines.extend(f"  {finding.severity}: {finding.sentence}" for finding in self.findings)
+        for finding in self.findings:
+            lines.append(f"  {finding.severity}: {finding.sentence}")
+            if finding.severity != "note":
+                lines += [f"    {named}" for named in finding.named() if named not in finding.sentence]
         return "\n".join([*lines, "", *self._table()])
 
     def _table(self) -> list[str]:
