@@ -8,6 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..facts import SMALL
+
 SAMPLE = 20_000
 """Pictures that are looked at."""
 
@@ -79,6 +81,8 @@ def _border(small: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.f
 def _solid(small: NDArray[np.uint8], ground: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return how much of what stands on the ground is the centre of a solid 5×5 area, of 16×16."""
     thing = np.abs(small - ground[:, None, None]) > 48
-    centres = np.lib.stride_tricks.sliding_window_view(thing, (5, 5), axis=(1, 2)).all(axis=(3, 4)).sum(axis=(1, 2))
+    rows = np.logical_and.reduce([thing[:, start : SMALL - 4 + start] for start in range(5)])
+    solid = np.logical_and.reduce([rows[:, :, start : SMALL - 4 + start] for start in range(5)])
+    centres = solid.sum(axis=(1, 2))
     share: NDArray[np.float64] = centres / np.maximum(thing.sum(axis=(1, 2)), 1)
     return share
