@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..harness.cells import mean_and_deviation
+from ..harness.question import Column
+from ..harness.statistics import spread
+from ..harness.table import cell
 
 FOLDER = Path(__file__).resolve().parent
 HEAD = (
@@ -79,33 +81,33 @@ def table(cells: Sequence[Mapping[str, Any]]) -> str:
     """Return the table, a row for each rung with at least one training."""
     rows = []
     for name in RUNGS:
-        found = [cell for cell in cells if cell["rung"] == name]
+        found = [one for one in cells if one["rung"] == name]
         if found:
-            rows.append(_row(name, net=str(found[-1]["net"]), figures=[cell["figures"] for cell in found]))
+            rows.append(_row(name, net=str(found[-1]["net"]), figures=[one["figures"] for one in found]))
     return "\n".join([HEAD, *rows])
 
 
 def _row(name: str, *, net: str, figures: Sequence[Mapping[str, float]]) -> str:
-    def mean(key: str, *, digits: int = 1, scale: float = 100.0) -> str:
-        values = [scale * one[key] for one in figures if key in one]
-        return mean_and_deviation(values, digits=digits) if values else "–"
+    def shown(key: str, *, digits: int = 1, percent: bool = True) -> str:
+        values = [one[key] for one in figures if key in one]
+        return cell(spread(values), Column(key, key, digits=digits, percent=percent)) if values else "–"
 
-    whole = {key: mean(key, digits=0, scale=1.0) for key in ("parameters", "trained", "epochs", "wall_s")}
+    whole = {key: shown(key, digits=0, percent=False) for key in ("parameters", "trained", "epochs", "wall_s")}
     rung = RUNGS[name]
     cells = (
         f"[{rung.words}]({name}.toml)", f"`{net}`", whole["parameters"], whole["trained"], str(len(figures)),
-        whole["epochs"] if figures[0]["epochs"] else "–", mean("validation_accuracy"), _interval(figures),
-        mean("last_validation_accuracy"), mean("last_train_accuracy"), rung.course, whole["wall_s"],
-        mean("others_share", digits=0),
+        whole["epochs"] if figures[0]["epochs"] else "–", shown("validation_accuracy"), _interval(figures),
+        shown("last_validation_accuracy"), shown("last_train_accuracy"), rung.course, whole["wall_s"],
+        shown("others_share", digits=0),
     )  # fmt: skip
     return f"| {' | '.join(cells)} |"
 
 
 def _interval(figures: Sequence[Mapping[str, float]]) -> str:
-    """Return what chance leaves open at the mean: every seed is judged by the same pictures."""
+    """Return what chance leaves open at the median: every seed is judged by the same pictures."""
     from tellapart.evaluation.intervals import wilson_interval
 
     pictures = figures[0]["validation_pictures"]
-    mean = sum(one["validation_accuracy"] for one in figures) / len(figures)
-    low, high = wilson_interval(mean * pictures, pictures)
+    median = spread([one["validation_accuracy"] for one in figures]).median
+    low, high = wilson_interval(median * pictures, pictures)
     return f"{100 * float(low):.1f} to {100 * float(high):.1f}"

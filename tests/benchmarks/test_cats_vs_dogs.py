@@ -33,7 +33,7 @@ def test_rungs_are_climbed_seed_by_seed_and_none_twice(data, tmp_path, monkeypat
     assert question.main(["--data", data, "--only", "features", "scratch", "--seeds", "0", "1"]) == 0
     assert trained == [("scratch", 0), ("features", 0), ("scratch", 1), ("features", 1)]
     page = (tmp_path / "README.md").read_text("utf-8")
-    assert "| [from scratch](scratch.toml) | `convnet128` | 10 | 5 | 2 | 15 | 76.0 ± 1.4 |" in page
+    assert "| [from scratch](scratch.toml) | `convnet128` | 10 | 5 | 2 | 15 | 76.0 (75.0 to 77.0) |" in page
     assert question.main(["--data", data, "--only", "scratch", "--seeds", "1", "2"]) == 0
     assert trained[4:] == [("scratch", 2)]
     assert question.main(["--data", data, "--only", "scratch", "--seeds", "2", "--again"]) == 0
