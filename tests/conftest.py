@@ -38,6 +38,7 @@ def call(tmp_path_factory):
             patch.setenv("TELLAPART_CACHE", str(cache))
             patch.setenv("COLUMNS", str(columns))
             patch.delenv("FORCE_COLOR", raising=False)
+            patch.setenv("TELLAPART_OFFLINE", "0")  # and as it was afterwards
             if stdin is not None:
                 patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
             try:

@@ -38,7 +38,7 @@ def page() -> str:
     group = program()
     verbs = "\n".join(f"| [`{name}`](#{name}) | {_first_line(verb.help)} |" for name, verb in group.commands.items())
     parts = [HEAD, f"| verb | what it does |\n|---|---|\n{verbs}\n"]
-    parts += ["## Before the verb\n", _options(group), "`--debug` may also stand behind the verb.\n"]
+    parts += ["## Before the verb\n", _options(group), "`--debug` and `--offline` may also stand behind the verb.\n"]
     parts += [_verb(name, verb) for name, verb in group.commands.items()]
     return "\n".join(parts)
 

@@ -14,7 +14,7 @@ import pytest
 from tellapart import __version__
 from tellapart.cli.app import app
 from tellapart.cli.options import given, image_size, pairs
-from tellapart.errors import RecipeError
+from tellapart.errors import ModelFileError, RecipeError
 
 VERBS = {
     "train": "Train a classifier",
@@ -244,3 +244,23 @@ def test_a_pipe_that_closes_and_a_terminal_without_our_letters(good, trained):
         process.stdout.close()
         errors = process.stderr.read()
     assert errors == b""
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_offline_forbids_downloads_wherever_it_stands_and_before_anything_is_read(good, call, tmp_path, before):
+    verb = ("train", good, "--net", "resnet18", "--out", tmp_path / "run")
+    called = call(*(("--offline", *verb) if before else (*verb, "--offline")), cache=tmp_path / "cache")
+    assert called.status == 2
+    assert "offline forbids to fetch them: put https://" in called.err
+    assert "reading pictures" not in called.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_environment_may_forbid_downloads(monkeypatch, tmp_path):
+    from tellapart.nets.weights import find_weights
+
+    monkeypatch.setenv("TELLAPART_CACHE", str(tmp_path))
+    monkeypatch.setenv("TELLAPART_OFFLINE", "1")
+    with pytest.raises(ModelFileError, match="offline forbids"):
+        find_weights("resnet18")
+    assert find_weights("efficientnet_lite0").is_file()

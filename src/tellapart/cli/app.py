@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from ..errors import TellapartError
+from ..offline import forbid_downloads
 from ..registry import load_plugin
 from ..version import __version__
 from . import classify, compare, evaluate, filter, import_, inspect, nets, predict, report, summary, train
@@ -31,7 +32,7 @@ app = typer.Typer(
 for verb in (train, inspect, evaluate, predict, report, compare, summary, nets, classify, import_, filter):
     app.command(name=verb.NAME)(verb.command)
 
-ANYWHERE = ("--debug",)
+ANYWHERE = ("--debug", "--offline")
 """Options of the program that may also stand behind the verb."""
 
 
@@ -40,6 +41,7 @@ def program(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the trace of an error.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Download nothing: no published weights.")] = False,
     plugin: Annotated[
         list[Path] | None,
         typer.Option("--plugin", metavar="FILE", help="A Python file that registers nets or sources of your own."),
@@ -49,6 +51,8 @@ def program(
     if version:
         typer.echo(f"tellapart {__version__}")
         raise typer.Exit
+    if offline:
+        forbid_downloads()
     for path in plugin or []:
         load_plugin(path)
 
@@ -69,6 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the program; an error is one line on standard error, and the exit status 2."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     moved = [argument for argument in given if argument in ANYWHERE]
+    debug = "--debug" in moved
     given = moved + [argument for argument in given if argument not in ANYWHERE]
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that lacks a letter shows its code in place of it
@@ -78,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if sys.stdout is not None:
             sys.stdout.flush()  # a pipe that closed or a full disk is met here, not while Python ends
     except TellapartError as error:
-        if moved:
+        if debug:
             raise
         fail(str(error))
     except (KeyboardInterrupt, typer.Abort):
@@ -89,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(0) from None
     except Exception as error:
-        if moved:
+        if debug:
             raise
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             fail("the disk is full while something was written: make room")

@@ -17,7 +17,6 @@ def command(
         list[str] | None, typer.Option("--net", help="Repeat it for several side by side. [efficientnet_lite0]")
     ] = None,
     top: Annotated[int, typer.Option("--top", min=1, max=1000, help="Names to show for each picture.")] = 3,
-    offline: Annotated[bool, typer.Option("--offline", help="Never download weights.")] = False,
 ) -> None:
     """Name what networks trained on ImageNet see: no training, no labels, offline with the default network."""
     from ..workflow import classify_pictures
@@ -25,9 +24,7 @@ def command(
 
     names = net or ["efficientnet_lite0"]
     found: dict[str, dict[str, str]] = {}
-    for picture, name, answer in classify_pictures(
-        pictures, names=names, top=top, offline=offline, progress=TerminalProgress()
-    ):
+    for picture, name, answer in classify_pictures(pictures, names=names, top=top, progress=TerminalProgress()):
         lines = [f"{share:6.1%}  {label}" for label, share in answer.ranking]
         found.setdefault(picture, {})[name] = "\n".join(lines)
     table = Table(show_lines=True)

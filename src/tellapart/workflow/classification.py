@@ -25,12 +25,13 @@ SAMPLES = (
 """Pictures that come with scikit-image and need no download, by name."""
 
 
-def imagenet_classifier(name: str, *, offline: bool = False, progress: Progress = SILENT) -> Classifier:
+def imagenet_classifier(name: str, *, offline: bool | None = None, progress: Progress = SILENT) -> Classifier:
     """Return a network with its published weights, which names 1,000 things.
 
     Args:
         name: a registered network with published weights.
-        offline: whether a download is forbidden; ``efficientnet_lite0`` needs none.
+        offline: whether a download is forbidden; ``efficientnet_lite0`` needs none. As ``TELLAPART_OFFLINE`` has it
+            where None.
         progress: is told of a download.
 
     Raises:
@@ -66,7 +67,7 @@ def classify_pictures(
     *,
     names: Sequence[str] = ("efficientnet_lite0",),
     top: int = 3,
-    offline: bool = False,
+    offline: bool | None = None,
     progress: Progress = SILENT,
 ) -> Iterator[tuple[str, str, Answer]]:
     """Name what ImageNet networks see in some pictures, network by network.

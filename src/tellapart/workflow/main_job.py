@@ -112,8 +112,11 @@ def check_nets(recipe: Recipe, *, progress: Progress = SILENT) -> None:
         nets.get(name)
     if recipe.net.name != "auto":
         check_net(recipe.net.name, options=recipe.net.options, image_size=recipe.data.image_size)
-    if recipe.net.weights is not None and recipe.net.name != "auto":
-        find_weights(recipe.net.name, where=recipe.net.weights, progress=progress)
+        wanted = recipe.net.weights
+        if wanted is None and recipe.training.transfer != "none" and nets.get(recipe.net.name).published is not None:
+            wanted = "imagenet"
+        if wanted is not None:
+            find_weights(recipe.net.name, where=wanted, progress=progress)
 
 
 def resume(path: str | Path, *, devices: int | None = None, explain: bool = True, progress: Progress = SILENT) -> Run:

@@ -54,7 +54,7 @@ def load_weights(
     name: str,
     *,
     where: str = "imagenet",
-    offline: bool = False,
+    offline: bool | None = None,
     exact: bool = False,
     progress: Progress = SILENT,
 ) -> LoadedWeights:
@@ -69,7 +69,7 @@ def load_weights(
         name: its registered name.
         where: "imagenet", "none", a file's path, "hf:owner/name[/file]" or an https address; the file may be
             safetensors, a PyTorch state dict, or Keras' for a network that Keras publishes.
-        offline: forbids to fetch anything.
+        offline: forbids to fetch anything; as ``TELLAPART_OFFLINE`` has it where None.
         exact: whether another number of classes is an error.
         progress: is told of a download.
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ...errors import ModelFileError
 from ...images.cache import cache_folder
+from ...offline import is_offline
 from ...progress import SILENT, Progress
 from ..base import Published, nets
 from .download import download
@@ -19,7 +20,7 @@ HUGGING_FACE = "https://huggingface.co"
 
 
 def find_weights(
-    name: str, *, where: str = "imagenet", offline: bool = False, progress: Progress = SILENT
+    name: str, *, where: str = "imagenet", offline: bool | None = None, progress: Progress = SILENT
 ) -> Path | None:
     """Return the weight file that ``where`` means for a network, fetched if need be.
 
@@ -27,7 +28,8 @@ def find_weights(
         name: the network's.
         where: "imagenet" for its published weights, "none", a file's path, "hf:owner/name", "hf:owner/name/file" or
             an https address.
-        offline: forbids to fetch; packages and the cache are looked into all the same.
+        offline: forbids to fetch; packages and the cache are looked into all the same. As ``TELLAPART_OFFLINE`` has it
+            where None.
         progress: is told of a download.
 
     Returns:
@@ -42,6 +44,7 @@ def find_weights(
         >>> find_weights("efficientnet_lite0", offline=True).name
         'efficientnet-lite0-57934424.pth'
     """
+    offline = is_offline() if offline is None else offline
     if where == "none":
         return None
     if where == "imagenet":
