@@ -25,6 +25,7 @@ def parser(description: str, *, rounds: int, data: str | None = None) -> argpars
         made.add_argument("--data", type=Path, required=True, help=data)
     made.add_argument("--rounds", type=int, default=rounds, help="how often each peer runs, in turn (%(default)s)")
     made.add_argument("--only", action="append", default=[], metavar="TEXT", help="only peers whose name has this text")
+    made.add_argument("--go-on", action="store_true", help="measure what the last run, which was stopped, lacks")
     made.add_argument("--dry", action="store_true", help="print the tables, change no file of the repository")
     return made
 
@@ -48,7 +49,7 @@ def answer(
     try:
         for comparison in comparisons(options):
             chosen = choose(comparison, texts=options.only)
-            result = run(chosen, rounds=options.rounds, question=folder.name)
+            result = run(chosen, rounds=options.rounds, question=folder.name, go_on=options.go_on)
             print("\n" + markdown(result) + "\n", flush=True)
             if options.dry or chosen is not comparison:
                 print("not written: " + ("--dry" if options.dry else "--only left peers out"))

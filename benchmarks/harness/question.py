@@ -107,26 +107,31 @@ class Answer:
     date: str
 
 
-def run(comparison: Comparison, *, rounds: int, question: str) -> Answer:
+def run(comparison: Comparison, *, rounds: int, question: str, go_on: bool = False) -> Answer:
     """Run A B A B ... and return every value.
 
     Args:
         comparison: who and what.
         rounds: how often each peer runs, at least 1.
         question: the question's folder name; logs and raw results go to ``benchmarks/results/<question>``.
+        go_on: take up the last run of this comparison that was stopped, and measure what it lacks.
 
     Raises:
-        PeerError: a peer failed; nothing is written then.
+        PeerError: a peer failed; no table is written then, and what was measured can be gone on with.
     """
     pythons = {peer.environment: environment.prepare(peer.environment) for peer in comparison.peers}
-    started = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
-    folder = RESULTS / question / f"{started}-{_file_name(comparison.title)}"
-    runs: dict[str, list[tuple[Measured, Result]]] = {peer.name: [] for peer in comparison.peers}
+    folder = _folder(comparison.title, RESULTS / question, go_on=go_on)
+    runs: dict[str, list[Result]] = {peer.name: [] for peer in comparison.peers}
     for number in range(1, rounds + 1):
         for peer in (peer for peer in comparison.peers if number == 1 or not peer.once):
-            log = folder / f"{_file_name(peer.name)}-{number}.log"
-            runs[peer.name].append(_once(peer, pythons[peer.environment], log, number=number))
-            _tell(comparison.title, peer, runs[peer.name][-1][0], f"{number}/{rounds}")
+            kept = folder / f"{_file_name(peer.name)}-{number}.json"
+            if kept.exists():
+                runs[peer.name].append(Result(**json.loads(kept.read_text(encoding="utf-8"))))
+                continue
+            found = _once(peer, pythons[peer.environment], kept.with_suffix(".log"), number=number)
+            kept.write_text(json.dumps(dataclasses.asdict(found), indent=1) + "\n", encoding="utf-8")
+            runs[peer.name].append(found)
+            _tell(comparison.title, peer, found, f"{number}/{rounds}")
     rows = tuple(_row(name, results) for name, results in runs.items())
     date = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d")
     shape = (comparison.title, comparison.reference, comparison.columns, rows)
@@ -135,22 +140,32 @@ def run(comparison: Comparison, *, rounds: int, question: str) -> Answer:
     return answer
 
 
-def _once(peer: Peer, python: Path, log: Path, *, number: int) -> tuple[Measured, Result]:
+def _folder(title: str, parent: Path, *, go_on: bool) -> Path:
+    """Return where a run keeps what it measures: a new folder, or that of the last one that has no answer yet."""
+    stopped = [path for path in parent.glob(f"*Z-{_file_name(title)}") if not (path / "raw.json").exists()]
+    if go_on and stopped:
+        return max(stopped)
+    started = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%S%fZ")
+    return parent / f"{started}-{_file_name(title)}"
+
+
+def _once(peer: Peer, python: Path, log: Path, *, number: int) -> Result:
+    """Run a peer; what the system says of its process joins its own figures."""
     arguments = [argument.replace("{round}", str(number)) for argument in peer.arguments]
     measured = measure([str(python), *arguments], variables=peer.variables, cwd=ROOT, log=log)
     try:
         result = parse(measured.output) if peer.reports else Result({}, {})
     except PeerError as error:
         raise PeerError(f"{peer.name}: {error}; its output: {log}") from error
-    return measured, result
+    return dataclasses.replace(result, figures={**result.figures, **_outside(measured)})
 
 
-def _row(name: str, results: Sequence[tuple[Measured, Result]]) -> Row:
-    lines = [{**result.figures, **_outside(measured)} for measured, result in results]
+def _row(name: str, results: Sequence[Result]) -> Row:
+    lines = [result.figures for result in results]
     if any(line.keys() != lines[0].keys() for line in lines):
         raise PeerError(f"{name} reported different figures in different rounds: {[sorted(line) for line in lines]}")
     figures = {key: [line[key] for line in lines] for key in lines[0]}
-    return Row(name, figures, results[-1][1].versions, results[-1][1].notes)
+    return Row(name, figures, results[-1].versions, results[-1].notes)
 
 
 def _outside(measured: Measured) -> dict[str, float]:
@@ -159,9 +174,10 @@ def _outside(measured: Measured) -> dict[str, float]:
     return values
 
 
-def _tell(title: str, peer: Peer, measured: Measured, part: str) -> None:
-    busy = f", others used {measured.others_share:.0%} of the CPU" if measured.others_share > 0.1 else ""
-    print(f"{title}, {part}: {peer.name}: {measured.wall_s:.2f} s, {measured.peak_memory_mb:.0f} MiB{busy}", flush=True)
+def _tell(title: str, peer: Peer, found: Result, part: str) -> None:
+    seconds, memory, others = (found.figures[key] for key in ("wall_s", "peak_memory_mb", "others_share"))
+    busy = f", others used {others:.0%} of the CPU" if others > 0.1 else ""
+    print(f"{title}, {part}: {peer.name}: {seconds:.2f} s, {memory:.0f} MiB{busy}", flush=True)
 
 
 def _file_name(text: str) -> str:

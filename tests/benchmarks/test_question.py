@@ -63,3 +63,17 @@ def test_a_peer_may_take_the_round_for_its_seed(results):
     )
     answer = run(compare(Peer("A", "tellapart", ("-c", program, "{round}"))), rounds=3, question="q")
     assert list(answer.rows[0].figures["seed"]) == [1.0, 2.0, 3.0]
+
+
+def test_a_run_that_was_stopped_goes_on_with_what_it_lacks(results, capsys):
+    broken = compare(peer("A", SAY.format(speed=1)), peer("B", "import sys; sys.exit(1)"))
+    with pytest.raises(PeerError):
+        run(broken, rounds=2, question="q")
+    mended = compare(peer("A", SAY.format(speed=7)), peer("B", SAY.format(speed=2)))
+    capsys.readouterr()
+    answer = run(mended, rounds=2, question="q", go_on=True)
+    assert [list(row.figures["speed"]) for row in answer.rows] == [[1.0, 7.0], [2.0, 2.0]]
+    assert len(capsys.readouterr().out.splitlines()) == 3, "what was measured is not measured again"
+    assert len(list(results.glob("q/*/raw.json"))) == 1
+    fresh = run(mended, rounds=1, question="q", go_on=True)
+    assert [list(row.figures["speed"]) for row in fresh.rows] == [[7.0], [2.0]], "a finished run is not gone on with"
