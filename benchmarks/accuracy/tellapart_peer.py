@@ -52,13 +52,18 @@ def parameters(model: Path) -> int:
     return total
 
 
-def main() -> None:
-    """Train, and say what came out."""
+def arguments(given: list[str]) -> argparse.Namespace:
+    """Read ``SOURCE --seed N -- --time 1m``: what stands behind ``--`` is for ``tellapart train``."""
     parser = argparse.ArgumentParser()
     parser.add_argument("source")
     parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("more", nargs="*", help="further options of tellapart train, after --")
-    options = parser.parse_args()
+    end = given.index("--") if "--" in given else len(given)
+    return parser.parse_args(given[:end], argparse.Namespace(more=given[end + 1 :]))
+
+
+def main() -> None:
+    """Train, and say what came out."""
+    options = arguments(sys.argv[1:])
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         started = time.time()  # of the wall clock, as files' times are

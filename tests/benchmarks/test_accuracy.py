@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from benchmarks.accuracy import __main__ as accuracy
 from benchmarks.accuracy.cells import SETTINGS, Training, table
-from benchmarks.accuracy.tellapart_peer import command, parameters, read_run
+from benchmarks.accuracy.tellapart_peer import arguments, command, parameters, read_run
 from benchmarks.harness.cells import Cells
 from benchmarks.harness.result import PeerError
 
@@ -68,6 +68,12 @@ def test_the_command_is_what_a_person_types(tmp_path):
     more = list(SETTINGS["5m"])
     typed = command("mnist", tmp_path, seed=3, more=more)
     assert typed[1:] == ["train", "mnist", "--out", str(tmp_path), "--seed", "3", "--drop-leaks", "--time", "5m"]
+
+
+@pytest.mark.parametrize("more", [[], ["--time", "1m"], ["--recipe", "small.toml", "--epochs", "2"]])
+def test_what_stands_behind_two_dashes_is_for_the_training(more):
+    options = arguments(["digits", "--seed", "3", "--", *more])
+    assert (options.source, options.seed, options.more) == ("digits", 3, more)
 
 
 def test_the_small_network_has_fewer_than_100_000_parameters():
