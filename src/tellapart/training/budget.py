@@ -7,6 +7,7 @@ import re
 
 from ..errors import RecipeError
 from ..recipe import Recipe
+from ..wording import counted
 from .choose import WIDTHS, Choice
 from .devices import Devices
 from .estimate import Pace, in_words, measure_pace
@@ -166,7 +167,7 @@ def _with_plan(recipe: Recipe, pace: Pace, plan: Plan, *, seconds: float, widths
     reason = f"{in_words(seconds)} are left, and one pass over the pictures takes about {in_words(pace.epoch)}"
     choices = [Choice("training.epochs", plan.epochs, reason)]
     if widths:
-        reason = f"the widest with {plan.epochs} epochs in time"
+        reason = f"the widest with {counted(plan.epochs, 'epoch')} in time"
         choices.insert(0, Choice("net.options.width", recipe.net.options["width"], reason))
     if plan.steps != pace.steps:
         reason = f"{plan.steps / pace.steps:.0%} of a pass, so that no time is left over"
