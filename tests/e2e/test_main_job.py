@@ -19,7 +19,8 @@ FILES = {
     "splits.json", "statistics.npz", "status.json", "thumbnails.npz", "training.json", "label_errors.json",
     "near/test.npz", "near/validation.npz",
     "baselines/softmax/history.jsonl", "baselines/softmax/model.safetensors", "baselines/softmax/predictions/test.npz",
-    "baselines/softmax/predictions/validation.npz", "baselines/softmax/training.json",
+    "baselines/softmax/predictions/validation.npz", "baselines/softmax/recipe.json",
+    "baselines/softmax/training.json",
 }  # fmt: skip
 
 OPTIONS = ("--net", "compact", "--net-option", "width=4", "--epochs", "3", "--patience", "3")
@@ -62,7 +63,7 @@ def test_what_is_printed(first):
 def test_nothing_in_the_recipe_is_left_open(first):
     recipe = Run(first[0]).recipe
     open_ = {name for name, value in recipe.training if value is None}
-    assert open_ <= {"early_stopping", "unfreeze"}  # None is an answer there
+    assert open_ <= {"early_stopping", "unfreeze", "steps_per_epoch"}  # None is an answer there
     assert None not in (recipe.data.image_size, recipe.data.channels, recipe.data.resize, recipe.data.resample)
     assert recipe.net.name == "compact"
 
@@ -131,6 +132,12 @@ def test_what_a_kill_left_out_is_made(missing, call, first, run):
     for name in ("evaluation.json", "model.safetensors", "audit.json"):
         assert (run / name).read_bytes() == (first[0] / name).read_bytes()
     assert (run / "report.html").exists()
+
+
+def test_what_a_kill_at_the_very_end_left_of_the_lock_goes(call, run):
+    (run / ".lock").touch()
+    assert call("train", "--resume", run).status == 0
+    assert not (run / ".lock").exists()
 
 
 def test_pictures_from_elsewhere_join_the_run_and_its_report(call, run, pictures, tmp_path):

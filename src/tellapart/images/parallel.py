@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from ..errors import DataError
@@ -63,7 +63,7 @@ def _in_turn(
     try:
         for task in tasks:
             if len(out) < most:
-                out[pool.submit(function, **task)] = task
+                out[pool.submit(_unless_stopped, function, task)] = task
                 continue
             yield function(**task)
             for future in [one for one in out if one.done()]:
@@ -100,13 +100,18 @@ def _pool(workers: int) -> Iterator[Executor]:
 
 @contextmanager
 def _ended_at_once() -> Iterator[None]:
-    """End the workers that are forked in here where anything stops the work: a pool waits for what they have begun."""
+    """Stop the workers that are forked in here where anything stops the work: a pool waits for what they have begun.
+
+    They are told by a signal and stay: a pool whose workers die fails on tasks that were taken back.
+    """
     before = set(multiprocessing.active_children())
     try:
         yield
     except BaseException:
         for worker in set(multiprocessing.active_children()) - before:
-            worker.terminate()
+            if worker.pid is not None:
+                with suppress(ProcessLookupError):  # it has ended by itself
+                    os.kill(worker.pid, signal.SIGUSR1)
         raise
 
 
@@ -118,7 +123,30 @@ def _may_fork() -> bool:
 def _begin() -> None:
     """Prepare a forked worker: Ctrl-C is answered by the process that forked it, with whose death it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGUSR1, _stop)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+_working, _stopped = False, False  # in a worker: whether it is at a task, and whether it is to take no more
+
+
+def _stop(number: int, frame: Any) -> None:
+    global _stopped
+    _stopped = True
+    if _working:
+        raise KeyboardInterrupt
+
+
+def _unless_stopped(function: Callable[..., Result], task: dict[str, Any]) -> Result:
+    """Do a task in a worker; KeyboardInterrupt where the work was stopped, before it or in its middle."""
+    global _working
+    if _stopped:
+        raise KeyboardInterrupt
+    _working = True
+    try:
+        return function(**task)
+    finally:
+        _working = False
 
 
 def _end_with_parent() -> None:

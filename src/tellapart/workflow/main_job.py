@@ -137,6 +137,8 @@ def resume(path: str | Path, *, devices: int | None = None, explain: bool = True
     run = Run.open(path)
     with Team(devices, device=device, progress=progress) as team:
         if run.status["state"] == "done":
+            with contextlib.suppress(RunError), run.locked():
+                pass  # what a process that was killed at its very end has left of its lock goes
             progress.say(f"{run.name} is done already; its report is {run.path / 'report.html'}")
             return run
         dataset, started = open_run_source(run), time.monotonic()
