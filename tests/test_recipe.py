@@ -160,8 +160,8 @@ def test_a_setting_that_would_be_ignored_is_an_error(given_sections, message):
 
 CHANGED = {
     "epochs": 3, "steps_per_epoch": 7, "batch_size": 8, "optimizer": {"name": "sgd"}, "schedule": "cosine",
-    "label_smoothing": 0.1, "class_weights": "balanced", "augment": {"rotation": 5}, "early_stopping": {}, "averaging": 0.9,
-    "precision": "float32",
+    "label_smoothing": 0.1, "class_weights": "balanced", "augment": {"rotation": 5}, "early_stopping": {},
+    "averaging": 0.9, "precision": "float32",
 }  # fmt: skip
 
 
