@@ -15,6 +15,12 @@ from pathlib import Path
 from benchmarks.harness.result import say
 from benchmarks.hwdb55.tellapart_peer import history_figures
 
+NOVELTY = "novelty."
+"""How the tensors of a model file are called that tell strange pictures."""
+
+STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+"""How those of batch normalisation end that are not learnt."""
+
 
 def command(source: str, run: Path, *, seed: int, more: list[str]) -> list[str]:
     """Return the command; copies between the splits are taken out of what is trained on."""
@@ -39,12 +45,13 @@ def read_run(run: Path) -> dict[str, float]:
 
 
 def parameters(model: Path) -> int:
-    """Return how many numbers a model file learnt: its header's tensors less batch normalisation's statistics."""
+    """Return how many parameters a model file has: its tensors but batch normalisation's statistics and novelty's."""
     content = model.read_bytes()
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
     total = 0
     for name, tensor in header.items():
-        if name != "__metadata__" and not name.endswith(("running_mean", "running_var", "num_batches_tracked")):
+        kept = name.startswith(("__metadata__", NOVELTY)) or name.endswith(STATISTICS)
+        if not kept:
             size = 1
             for side in tensor["shape"]:
                 size *= side

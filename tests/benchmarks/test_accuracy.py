@@ -86,6 +86,7 @@ def test_a_run_folder_is_read_and_its_parameters_counted(tmp_path):
     from safetensors.numpy import save_file
 
     tensors = {"head.weight": np.zeros((3, 4), np.float32), "norm.running_mean": np.zeros(7, np.float32)}
+    tensors["novelty.embeddings"] = np.zeros((5, 9), np.float32)
     save_file(tensors, tmp_path / "model.safetensors", metadata={"tellapart": "{}"})
     assert parameters(tmp_path / "model.safetensors") == 12
     line = {"epoch": 1, "seconds": 2.0, "train_pictures_per_second": 10.0}
