@@ -245,6 +245,17 @@ def test_a_name_that_is_taken_is_counted_on(tmp_path):
     assert made == ["photos", "photos-2", "photos-3"]
 
 
+def test_a_file_system_without_locks_stops_no_training(tmp_path, monkeypatch):
+    import fcntl
+
+    def none(handle, how):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    with Run.create(tmp_path / "run", Recipe()).locked():
+        pass
+
+
 def test_two_processes_do_not_work_on_one_run(tmp_path):
     run = Run.create(tmp_path / "run", Recipe())
     code = "import sys; from tellapart import Run\nwith Run.open(sys.argv[1]).locked(): print('had it')"

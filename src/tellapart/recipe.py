@@ -45,7 +45,7 @@ class DataRecipe(_Section):
         None, description="of the pictures left for training, 0.2 where None; not where the source brings the split"
     )
     test_fraction: Fraction | None = Field(
-        None, description="of all pictures, 0.15 where None; not where the source brings the split"
+        None, description="of the source's training pictures, 0.15 where None; not where the source brings the split"
     )
     split_seed: int = Field(0, ge=0, description="seed of the split")
     leaks: Literal["stop", "drop", "allow"] = Field("stop", description="what to do about a picture in two splits")

@@ -99,6 +99,7 @@ def test_one_group_that_goes_wrong_is_no_class_that_is_recognised_worse():
     other = Predictions(np.arange(80).astype(str), 3.0 * np.eye(2)[answers], labels, ("a", "b"), groups=one_patient)
     found = explain(evaluate(own), evaluate(other), other)
     assert fisher((40, 40), (0, 40)) < 1e-9, "picture by picture it is beyond doubt"
-    assert (found.worse, found.confusions) == ((), ())
+    assert (found.worse, found.confusions) == ((), None)
+    assert "not tested" in str(found)
     each = Predictions(other.ids, other.logits, labels, ("a", "b"), groups=groups)
     assert [one.name for one in explain(evaluate(own), evaluate(each), each).worse] == ["a"]

@@ -84,3 +84,6 @@ def test_certain_respects_groups():
     assert all(one.reached and one.error.high <= 0.04 for one in found)
     assert found[1].coverage.value < found[0].coverage.value
     assert error_at(grouped, found[0].confidence)[1].high > 0.04
+    none = threshold_for_error(grouped, max_error=0.0001, certain=True)
+    assert not none.reached
+    assert none.note == "1,000 pictures of 20 groups are too few, or too many are wrong"

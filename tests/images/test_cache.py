@@ -336,20 +336,46 @@ def test_who_may_read_the_folder_of_caches_may_read_each(pictures, tmp_path):
     parent = tmp_path / "shared"
     parent.mkdir()
     parent.chmod(0o755)
-    found = scan(open_dataset(pictures), SPEC, folder=parent)
+    before = os.umask(0o077)
+    try:
+        found = scan(open_dataset(pictures), SPEC, folder=parent)
+    finally:
+        os.umask(before)
     assert found.folder.stat().st_mode & 0o777 == 0o755
+    assert {file.stat().st_mode & 0o777 for file in found.folder.iterdir()} == {0o644}
+    parent.chmod(0o1777)
+    other = scan(open_dataset(pictures), Preprocessing(image_size=(3, 3), channels=1), folder=parent)
+    assert other.folder.stat().st_mode & 0o777 == 0o755, "what all may write to, nobody may rely on"
 
 
-def test_a_cache_that_this_person_may_not_look_into_counts_as_none(pictures, tmp_path, monkeypatch):
+def test_a_cache_that_this_person_may_not_read_is_left_alone_and_said(pictures, tmp_path, monkeypatch):
     dataset = open_dataset(pictures)
-    scan(dataset, SPEC, folder=tmp_path / "cache")
+    theirs = scan(dataset, SPEC, folder=tmp_path / "cache")
 
-    def refused(path):
-        raise PermissionError(13, "Permission denied", str(path))
+    def refused(*arguments, **options):
+        raise PermissionError(13, "Permission denied")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "exists", refused)
-        assert not is_cached(dataset, SPEC, folder=tmp_path / "cache")
+        patch.setattr(np, "load", refused)
+        assert cache._load(theirs.folder, cached=True) is None
+    assert is_cached(dataset, SPEC, folder=tmp_path / "cache")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    monkeypatch.setattr(shutil, "rmtree", lambda path, ignore_errors: None)
+    assert not is_cached(dataset, SPEC, folder=tmp_path / "cache")
+    with pytest.raises(DataError, match="is not yours to read or replace"):
+        scan(dataset, SPEC, folder=tmp_path / "cache")
+
+
+def test_a_file_system_without_locks_is_no_fault(tmp_path, monkeypatch):
+    import fcntl
+
+    def none(handle, how):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    with _locked(tmp_path) as mine:
+        assert mine is None
+    assert not scan(five(), SPEC, folder=tmp_path).cached
 
 
 def test_a_half_made_folder_that_gets_its_name_meanwhile_is_left_alone(tmp_path, monkeypatch):

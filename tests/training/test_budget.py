@@ -19,7 +19,8 @@ def fitted(digits, task_of, monkeypatch):
         def measure_pace(made, task, recipe, *, devices=None):
             timed.append(made.stem.conv.out_channels if net == "compact" else 0)
             epoch = max(timed[-1], 8) / 8
-            return Pace(step=epoch / 100, steps=task.steps(recipe), validation=0.0, look=epoch / 1000)
+            steps = {"steps": task.steps(recipe), "a_pass": task.train.steps(10)}
+            return Pace(step=epoch / 100, **steps, validation=0.0, look=epoch / 1000)
 
         monkeypatch.setattr(budget, "measure_pace", measure_pace)
         recipe = Recipe.make(
@@ -53,6 +54,12 @@ def test_few_epochs_are_stretched_or_cut_so_that_no_time_is_left_over(fitted):
     assert fitted(25)[0].training.steps_per_epoch is None, "11 whole epochs leave little over"
 
 
+def test_epochs_of_few_steps_are_counted_as_parts_of_a_pass(fitted):
+    recipe, _, timed = fitted(5, steps_per_epoch=5)  # 4.5 s are planned for: 450 steps, less than ten passes
+    assert (recipe.training.epochs, recipe.net.options["width"], timed) == (90, 8, [8])
+    assert fitted(5000, widths=False, steps_per_epoch=5)[0].training.epochs == 150 * 100 // 5
+
+
 def test_steps_that_were_asked_for_stay(fitted):
     recipe, choices, _ = fitted(4.1, steps_per_epoch=150)
     assert (recipe.training.epochs, recipe.training.steps_per_epoch) == (2, 150)
@@ -63,7 +70,7 @@ def test_steps_that_were_asked_for_stay(fitted):
 @pytest.mark.parametrize("validation", [0.0, 0.2])
 @pytest.mark.parametrize("steps", [100, 60])
 def test_a_plan_fits_and_leaves_no_time_over(seconds, validation, steps):
-    pace = Pace(step=0.01, steps=steps, validation=validation, look=0.0)
+    pace = Pace(step=0.01, steps=steps, a_pass=steps, validation=validation, look=0.0)
     plan = plan_epochs(seconds, pace)
     taken = plan.epochs * (plan.steps * pace.step + pace.validation)
     assert taken <= seconds + 1e-9
@@ -73,10 +80,14 @@ def test_a_plan_fits_and_leaves_no_time_over(seconds, validation, steps):
 @pytest.mark.parametrize(
     ("pace", "seconds", "plan"),
     [
-        (Pace(step=0.1, steps=30, validation=0.3, look=0.0), 31.7, Plan(9, 32)),  # 9.6 epochs: ten have too few steps
-        (Pace(step=0.01, steps=60, validation=0.06, look=0.0), 1.0, Plan(1, 93)),
-        (Pace(step=0.01, steps=100, validation=4.0, look=0.0), 7.6, Plan(1, 359)),
-        (Pace(step=0.01, steps=100, validation=4.0, look=0.0), 4.4, None),
+        (
+            Pace(step=0.1, steps=30, a_pass=30, validation=0.3, look=0.0),
+            31.7,
+            Plan(9, 32),
+        ),  # 9.6 epochs: ten have too few steps
+        (Pace(step=0.01, steps=60, a_pass=60, validation=0.06, look=0.0), 1.0, Plan(1, 93)),
+        (Pace(step=0.01, steps=100, a_pass=100, validation=4.0, look=0.0), 7.6, Plan(1, 359)),
+        (Pace(step=0.01, steps=100, a_pass=100, validation=4.0, look=0.0), 4.4, None),
     ],
 )
 def test_an_epoch_more_is_not_planned_where_each_would_have_too_few_steps(pace, seconds, plan):
@@ -91,7 +102,7 @@ def test_a_width_that_was_asked_for_stays(fitted):
 
 def test_more_time_than_is_of_use_is_not_taken(fitted):
     recipe, _, _ = fitted(100_000)
-    assert (recipe.net.options["width"], recipe.training.epochs) == (32, budget.MOST_EPOCHS)
+    assert (recipe.net.options["width"], recipe.training.epochs) == (32, budget.MOST_PASSES)
     assert fitted(5, net="convnet16")[0].training.epochs == 4
 
 
@@ -133,7 +144,7 @@ def test_a_short_training_that_fits_without_a_margin_is_trained(fitted):
     ("seconds", "epochs", "steps"), [(60.0, 30, None), (14.0, 14, None), (2.5, 2, 125), (0.7, 1, 70), (0.1, 1, 50)]
 )
 def test_a_training_is_shortened_where_it_takes_too_long(digits, task_of, monkeypatch, seconds, epochs, steps):
-    pace = Pace(step=0.01, steps=100, validation=0.0, look=0.0)
+    pace = Pace(step=0.01, steps=100, a_pass=100, validation=0.0, look=0.0)
     monkeypatch.setattr(budget, "measure_pace", lambda *what, **more: pace)
     recipe = Recipe.make(net={"name": "softmax"}, training={"epochs": 30})
     found = shorten_to_time(recipe, task_of(*digits, train=1000, validation=50), seconds=seconds)

@@ -150,17 +150,22 @@ def test_wishes_that_a_single_look_grants_keep_it(sections):
 
 
 @pytest.mark.parametrize(
-    ("sections", "setting"),
+    ("sections", "reason"),
     [
-        ({"net": {"weights": "none"}}, "net.weights"),
-        ({"training": {"transfer": "none"}}, "training.transfer"),
-        ({"training": {"transfer": "none", "epochs": 3}}, "training.transfer"),
+        ({"net": {"weights": "none"}}, "net.weights = none asks for a training from scratch"),
+        ({"training": {"transfer": "none"}}, "training.transfer = none asks for a training from scratch"),
+        ({"training": {"transfer": "none", "epochs": 3}}, "training.transfer = none asks for a training from scratch"),
+        ({"net": {"options": {"width": 16}}}, "net.options.width is for a network from scratch"),
+        (
+            {"net": {"options": {"width": 16}}, "training": {"epochs": 3}},
+            "net.options.width is for a network from scratch",
+        ),
     ],
 )
-def test_from_scratch_where_the_recipe_says_so(sections, setting):
+def test_from_scratch_where_the_recipe_says_so(sections, reason):
     recipe, choices = choose_start(Recipe.make(**sections), leaning=SEEN)
     assert (recipe.net.name, recipe.training.transfer) == ("compact", "none")
-    assert choices[0].reason == f"{setting} = none asks for a training from scratch"
+    assert choices[0].reason == reason
     assert not is_open(Recipe.make(**sections))
 
 
@@ -168,7 +173,8 @@ def test_from_scratch_where_the_recipe_says_so(sections, setting):
     ("data", "start"),
     [
         ({}, "pretrained"), ({"image_size": (150, 150)}, "pretrained"), ({"image_size": (150, 96)}, "doubtful"),
-        ({"image_size": (12, 12)}, "scratch"), ({"channels": 1}, "doubtful"), ({"channels": 3}, "pretrained"),
+        ({"image_size": (12, 12)}, "scratch"), ({"image_size": (32, 31)}, "scratch"),
+        ({"image_size": (32, 32)}, "doubtful"), ({"channels": 1}, "doubtful"), ({"channels": 3}, "pretrained"),
     ],
 )  # fmt: skip
 def test_pictures_are_judged_at_the_size_and_channels_that_were_asked_for(data, start):

@@ -70,6 +70,15 @@ def test_labels_that_nothing_shows_are_left_to_a_small_network(small):
     assert heard == ["looking at the pictures"]
 
 
+def test_a_probe_looks_at_grey_pictures_in_grey(small):
+    dataset, _ = begun(small)
+    decided = start.begin(PLAIN.changed(data={"channels": 1}), dataset, sample_facts(dataset))
+    assert decided.doubtful
+    settled, pictures = start.settle(decided, dataset, np.arange(64), scanned(dataset, decided))
+    assert settled.recipe.data.channels == pictures.pixels.shape[3] == 1
+    assert "a pretrained network knows" in settled.leaning.reason
+
+
 class Says(Progress):
     def __init__(self, names):
         self.names = names

@@ -117,7 +117,7 @@ def test_a_baseline_takes_a_small_share_of_the_time_and_keeps_what_was_decided(p
 @pytest.mark.parametrize("seconds", [0.0, 1e6])
 def test_mistakes_and_labels_are_explained_where_there_is_time_and_else_it_is_said(tmp_path, monkeypatch, seconds):
     heard = Heard()
-    monkeypatch.setattr(budget, "MOST_EPOCHS", 1)
+    monkeypatch.setattr(budget, "MOST_PASSES", 1)
     monkeypatch.setattr(main_job, "near_training_seconds", lambda own, classifier: seconds)
     monkeypatch.setattr(main_job, "label_search_seconds", lambda own, recipe: seconds)
     run = train("digits", RECIPE.changed(baselines=()), out=tmp_path / "run", seconds=600, progress=heard)

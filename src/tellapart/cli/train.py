@@ -44,7 +44,10 @@ def command(
         option("--labels", "List of labels to change or leave out (evaluate --label-errors).", PICTURES, metavar="CSV"),
     ] = None,
     size: Annotated[
-        str | None, option("--image-size", "HEIGHTxWIDTH in pixels, such as 80x60.", PICTURES, metavar="HxW")
+        str | None,
+        option(
+            "--image-size", "HEIGHTxWIDTH in pixels, such as 80x60; one number for a square.", PICTURES, metavar="HxW"
+        ),
     ] = None,
     grayscale: Annotated[
         bool | None, option("--grayscale/--color", "Turn the pictures grey, or keep colour.", PICTURES)
@@ -55,7 +58,7 @@ def command(
     ] = None,
     resample: Annotated[
         Literal["nearest", "box", "bilinear", "bicubic", "lanczos"] | None,
-        option("--resample", "Filter to resize with [bilinear].", PICTURES),
+        option("--resample", "Filter to resize with [the pretrained network's own, or bilinear].", PICTURES),
     ] = None,
     background: Annotated[
         str | None,

@@ -66,7 +66,7 @@ class Explanation:
         comparison: the figures on both sides.
         worse: classes that are shown to be recognised worse, the largest drop first.
         better: those shown to be recognised better.
-        confusions: that are shown to have grown, the one that costs most first.
+        confusions: that are shown to have grown, the one that costs most first; None where they were not tested.
         suspects: statistics of the pictures that have shifted noticeably, those that go with the mistakes first.
         unlike: the share of pictures unlike anything in training; None where the model cannot tell.
         novelty_auroc: how often a picture from elsewhere is stranger than a validation picture.
@@ -75,7 +75,7 @@ class Explanation:
     comparison: ExternalComparison
     worse: tuple[ClassChange, ...]
     better: tuple[ClassChange, ...]
-    confusions: tuple[ConfusionChange, ...]
+    confusions: tuple[ConfusionChange, ...] | None
     suspects: tuple[Suspect, ...]
     unlike: Figure | None = None
     novelty_auroc: float | None = None
@@ -112,6 +112,8 @@ class Explanation:
         return out
 
     def _confusions(self) -> list[str]:
+        if self.confusions is None:
+            return ["single confusions were not tested: pictures of one group do not stand for themselves"]
         if not self.confusions:
             return ["no single confusion is shown to have grown"]
         return ["confusions that have grown: " + "; ".join(str(one) for one in self.confusions[:5])]
@@ -176,7 +178,7 @@ def explain(
         comparison=comparison,
         worse=tuple(one for one in shown if (one.change.high or 0.0) < 0),
         better=tuple(one for one in reversed(shown) if (one.change.low or 0.0) > 0),
-        confusions=() if grouped else _grown(comparison, own, other),
+        confusions=None if grouped else _grown(comparison, own, other),
         suspects=_suspects(own_statistics or {}, statistics or {}, predictions),
         unlike=unlike,
         novelty_auroc=novelty_auroc,

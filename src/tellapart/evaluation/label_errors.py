@@ -95,6 +95,10 @@ class LabelErrors:
             f"{self.doubtful:,} are doubtful{listed}, the likeliest wrong first"
         )
 
+    def likeliest(self, most: int) -> LabelErrors:
+        """Return the same with the first ``most`` candidates alone; the counts stay those of all."""
+        return dataclasses.replace(self, candidates=self.candidates[:most])
+
     def write(self, path: Path | str, *, bom: bool = False) -> None:
         """Write the candidates as a list to mend, which ``read_label_list`` takes back; CSV in UTF-8.
 

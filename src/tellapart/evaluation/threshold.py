@@ -7,7 +7,6 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import DataError
 from .figure import Figure
@@ -66,7 +65,8 @@ def threshold_for_error(
         predictions: of the validation split; pictures without a label do not count.
         max_error: the wished share of wrong answers, 0 to 1.
         temperature: what the logits are divided by.
-        certain: demand that the error interval's upper end, not the error itself, is at most ``max_error``.
+        certain: demand that the error interval's upper end, not the error itself, is at most ``max_error``. Where
+            groups make the interval wider, at most 100 thresholds are tried, spread evenly.
         confidence_level: of the intervals.
 
     Raises:
@@ -98,7 +98,10 @@ def threshold_for_error(
         coverage, error = error_at(known, threshold, temperature=temperature, confidence_level=confidence_level)
         if not certain or (error.high or 0.0) <= max_error:  # with groups, the interval is wider than Wilson's own
             return Threshold(threshold, coverage, error, max_error, True, _note(error, max_error=max_error))
-    return _out_of_reach(confidence, wrong, max_error=max_error, certain=certain, level=confidence_level)
+    surest = error_at(known, float(confidence[0]), temperature=temperature, confidence_level=confidence_level)[1]
+    note = _why_none(known, surest, max_error=max_error, certain=certain, level=confidence_level)
+    none = proportion(0, total, name="coverage", confidence_level=confidence_level)
+    return Threshold(None, none, surest, max_error, False, note)
 
 
 def _note(error: Figure, *, max_error: float) -> str:
@@ -107,20 +110,16 @@ def _note(error: Figure, *, max_error: float) -> str:
     return f"with {error.count:,} answers the error may be up to {error.high:.1%}"
 
 
-def _out_of_reach(
-    confidence: NDArray[np.float64], wrong: NDArray[np.int64], *, max_error: float, certain: bool, level: float
-) -> Threshold:
-    total = len(confidence)
-    surest = int((confidence == confidence[0]).sum())
-    error = proportion(int(wrong[surest - 1]), surest, name="error of the answers", confidence_level=level)
-    if certain:
-        # Wilson's upper end without a mistake is z² / (n + z²).
-        square = normal_quantile(level) ** 2
-        needed = f"{math.ceil(square * (1 - max_error) / max_error):,}" if max_error else "endlessly many"
-        note = f"{total:,} pictures are too few, or too many are wrong; without a mistake it takes {needed} answers"
-    else:
-        note = f"even the surest pictures are wrong too often: {error}"
-    return Threshold(None, proportion(0, total, name="coverage", confidence_level=level), error, max_error, False, note)
+def _why_none(known: Predictions, surest: Figure, *, max_error: float, certain: bool, level: float) -> str:
+    if not certain:
+        return f"even the surest pictures are wrong too often: {surest}"
+    groups = known.group_numbers()
+    if groups is not None:
+        return f"{len(known):,} pictures of {len(np.unique(groups)):,} groups are too few, or too many are wrong"
+    # Wilson's upper end without a mistake is z² / (n + z²).
+    square = normal_quantile(level) ** 2
+    needed = f"{math.ceil(square * (1 - max_error) / max_error):,}" if max_error else "endlessly many"
+    return f"{len(known):,} pictures are too few, or too many are wrong; without a mistake it takes {needed} answers"
 
 
 def error_at(

@@ -177,6 +177,8 @@ def _locked(folder: Path) -> Iterator[bool | None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             yield False
+        except OSError:  # some network file systems have none
+            yield None
         else:
             yield True
     finally:
@@ -185,10 +187,7 @@ def _locked(folder: Path) -> Iterator[bool | None]:
 
 def _is_there(target: Path) -> bool:
     """Return whether a cache folder is finished, and this person may read it."""
-    try:
-        return (target / "notes.json").exists()
-    except OSError:
-        return False
+    return os.access(target / "notes.json", os.R_OK)
 
 
 def _key(images: Images, preprocessing: Preprocessing) -> str:
@@ -197,7 +196,7 @@ def _key(images: Images, preprocessing: Preprocessing) -> str:
 
 
 def _load(target: Path, *, cached: bool) -> Scan | None:
-    """Return what a cache folder holds, None where a file of it is damaged or gone."""
+    """Return what a cache folder holds, None where a file of it cannot be read; a damaged one is removed."""
     try:
         document = json.loads((target / "notes.json").read_text(encoding="utf-8"))
         return Scan(
@@ -208,8 +207,10 @@ def _load(target: Path, *, cached: bool) -> Scan | None:
             folder=target,
             cached=cached,
         )
-    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError):
+    except (FileNotFoundError, EOFError, ValueError, KeyError, TypeError, AttributeError):
         shutil.rmtree(target, ignore_errors=True)
+        return None
+    except OSError:  # another person's, or nothing that damage explains
         return None
 
 
@@ -224,13 +225,7 @@ def _partial(target: Path) -> Iterator[Path]:
     try:
         with _locked(work):  # until it has its name: what nobody locks is taken for abandoned
             yield work
-            work.chmod(target.parent.stat().st_mode & 0o777)  # who may read the cache may read it all
-            try:
-                work.rename(target)
-            except OSError:
-                if not _is_there(target):  # else another process was faster, with the same pixels
-                    shutil.rmtree(target, ignore_errors=True)
-                    work.rename(target)
+            _finish(work, target)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DataError(
@@ -240,6 +235,27 @@ def _partial(target: Path) -> Iterator[Path]:
         raise
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _finish(work: Path, target: Path) -> None:
+    """Let everybody read a folder who may read the cache, and give it its name."""
+    readers = target.parent.stat().st_mode & 0o755
+    for file in work.iterdir():
+        file.chmod(readers & 0o644)
+    work.chmod(readers)
+    try:
+        work.rename(target)
+    except OSError:
+        if _is_there(target):  # another process was faster, with the same pixels
+            return
+        shutil.rmtree(target, ignore_errors=True)
+        try:
+            work.rename(target)
+        except OSError as error:
+            raise DataError(
+                f"{str(target)!r} is in the way, and is not yours to read or replace ({error.strerror}): set "
+                "TELLAPART_CACHE to a folder of your own"
+            ) from error
 
 
 def _fill(work: Path, images: Images, preprocessing: Preprocessing, *, jobs: int | None, progress: Progress) -> None:

@@ -15,14 +15,14 @@ from .loop import seeded_net
 from .rate_test import STEPS
 from .task import Task
 
-ENOUGH_EPOCHS = 10
-"""Epochs below which a narrower network gets further than a wider one."""
+ENOUGH_PASSES = 10
+"""Passes over the pictures below which a narrower network gets further than a wider one."""
 
 FEWEST_STEPS = 50
 """Steps below which a training is not worth its time, unless the pictures have fewer."""
 
-MOST_EPOCHS = 150
-"""Epochs beyond which more time brings nothing."""
+MOST_PASSES = 150
+"""Passes beyond which more time brings nothing."""
 
 SAFETY = 0.9
 """The share of the time that is planned for: timed steps are never quite the truth."""
@@ -100,7 +100,7 @@ def fit_to_time(
         spare = spare_looks * pace.look
         left = SAFETY * seconds - beside - (spare if spare <= SPARE * seconds else 0.0)
         plan = plan_epochs(left, pace, whole=recipe.training.steps_per_epoch is not None)
-        few = plan is None or plan.epochs < ENOUGH_EPOCHS
+        few = plan is None or plan.epochs * plan.steps < ENOUGH_PASSES * pace.a_pass
         if not fitting:
             fitting.append((wider, pace, plan or _fewest(seconds - beside, wider, pace)))
         elif plan is not None and not few:
@@ -122,13 +122,14 @@ def plan_epochs(seconds: float, pace: Pace, *, whole: bool = False) -> Plan | No
         whole: whether the steps of an epoch are to stay.
 
     Example:
-        >>> pace = Pace(step=0.01, steps=100, validation=0.25, look=0.0)  # an epoch takes 1.25 s
+        >>> pace = Pace(step=0.01, steps=100, a_pass=100, validation=0.25, look=0.0)  # an epoch takes 1.25 s
         >>> plan_epochs(20.0, pace), plan_epochs(2.0, pace), plan_epochs(2.0, pace, whole=True), plan_epochs(0.5, pace)
         (Plan(epochs=16, steps=100), Plan(epochs=2, steps=75), Plan(epochs=1, steps=100), None)
     """
     fit = seconds / pace.epoch
-    if whole or fit >= ENOUGH_EPOCHS:
-        return Plan(min(int(fit), MOST_EPOCHS), pace.steps) if fit >= 1 else None
+    if whole or fit >= ENOUGH_PASSES:
+        most = max(1, MOST_PASSES * pace.a_pass // pace.steps)
+        return Plan(min(int(fit), most), pace.steps) if fit >= 1 else None
     for epochs in (max(1, round(fit)), max(1, int(fit))):  # the second where the first leaves each too few steps
         steps = int((seconds / epochs - pace.validation) / pace.step)
         if steps >= min(FEWEST_STEPS, pace.steps):
@@ -164,7 +165,9 @@ def _fewest(seconds: float, recipe: Recipe, pace: Pace) -> Plan:
 
 
 def _with_plan(recipe: Recipe, pace: Pace, plan: Plan, *, seconds: float, widths: bool) -> tuple[Recipe, list[Choice]]:
-    reason = f"{in_words(seconds)} are left, and one pass over the pictures takes about {in_words(pace.epoch)}"
+    each = counted(pace.steps, "step")
+    what = f"an epoch of {each}" if recipe.training.steps_per_epoch else "one pass over the pictures"
+    reason = f"{in_words(seconds)} are left, and {what} takes about {in_words(pace.epoch)}"
     choices = [Choice("training.epochs", plan.epochs, reason)]
     if widths:
         reason = f"the widest with {counted(plan.epochs, 'epoch')} in time"

@@ -15,7 +15,7 @@ from ..nets import Net, build_net, nets
 from ..nets.weights import expected_pixels
 from ..recipe import AUGMENTATIONS, AugmentRecipe, DataRecipe, NetRecipe, Recipe
 from .machine import choose_device, fast_precision
-from .optimizers import DEFAULT_WEIGHT_DECAY, default_learning_rate
+from .optimizers import DEFAULT_WEIGHT_DECAY, TRANSFER_RATE, usual_learning_rate
 
 PRETRAINED = ("features", "frozen", "finetune")
 """The ways of transfer that start from published weights."""
@@ -34,8 +34,7 @@ AFFORDED = 8e13
 """Floating-point operations of a default training: some five minutes of two cores."""
 
 TRANSFER_EPOCHS = {"frozen": 8, "finetune": 6}
-TRANSFER_RATE = {"frozen": 0.2, "finetune": 0.02}
-"""Of the learning rate that would suit the network from scratch."""
+"""Of each way of training further."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -205,10 +204,9 @@ def choose_training(recipe: Recipe, *, kind: str, pictures: int, classes: int) -
         raise RecipeError("precision = 'float16' is for cuda: use bfloat16 or float32 on other devices")
     optimizer = training.optimizer.model_dump()
     if training.optimizer.learning_rate is None and not training.optimizer.find_learning_rate:
-        usual = default_learning_rate(training.optimizer.name, _twin(recipe, classes))
-        reason = "suits the network and optimiser"
-        if training.transfer in TRANSFER_RATE:
-            usual, reason = usual * TRANSFER_RATE[training.transfer], "low, so that nothing is unlearnt"
+        usual = usual_learning_rate(training, _twin(recipe, classes))
+        low = training.transfer in TRANSFER_RATE
+        reason = "low, so that nothing is unlearnt" if low else "suits the network and optimiser"
         optimizer["learning_rate"] = usual
         choices.append(Choice("training.optimizer.learning_rate", usual, reason))
     if training.optimizer.weight_decay is None:

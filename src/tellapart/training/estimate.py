@@ -29,12 +29,14 @@ class Pace:
     Attributes:
         step: seconds of one step.
         steps: of an epoch.
+        a_pass: steps of one pass over the training pictures.
         validation: seconds after each epoch.
         look: seconds a picture that it looks at without learning, in one process.
     """
 
     step: float
     steps: int
+    a_pass: int
     validation: float
     look: float
 
@@ -78,7 +80,8 @@ def measure_pace(net: Net, task: Task, recipe: TrainingRecipe, *, devices: Devic
             score(state.net, some, task.preprocessing, devices=alone)
             looks.append((time.perf_counter() - started) / len(some))
     step, look = min(times[1:]), min(looks)  # what else the machine does can only make them longer
-    return Pace(step, task.steps(recipe), look * len(task.validation) / devices.count, look)
+    a_pass = task.train.steps(batch_size)
+    return Pace(step, task.steps(recipe), a_pass, look * len(task.validation) / devices.count, look)
 
 
 def in_words(seconds: float) -> str:

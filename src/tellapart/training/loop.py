@@ -24,7 +24,7 @@ from .devices import Devices, moved, one_device
 from .diagnosis import diagnose
 from .interrupt import graceful_interrupt
 from .machine import tuned
-from .optimizers import build_optimizer, default_learning_rate
+from .optimizers import build_optimizer, usual_learning_rate
 from .schedules import learning_rate_factor
 from .step import to_batch, train_step
 from .task import Task
@@ -149,7 +149,7 @@ def _epochs(
 ) -> tuple[str, list[tuple[str, str]]]:
     said: set[str] = set()
     stopping = recipe.early_stopping
-    usual_rate = default_learning_rate(recipe.optimizer.name, state.net)
+    usual_rate = usual_learning_rate(recipe, state.net)
     found = _diagnosis(run, task, recipe, usual_rate=usual_rate)
     while True:
         if reason := _reason_to_stop(state, recipe, any(devices.gather(interrupted()))):
@@ -199,7 +199,7 @@ def _diverged(state: State, record: dict[str, Any], recipe: TrainingRecipe, prog
         majority=0.0,
         validation_pictures=1,
         optimizer=recipe.optimizer,
-        usual_rate=default_learning_rate(recipe.optimizer.name, state.net),
+        usual_rate=usual_learning_rate(recipe, state.net),
     )
     sentence = sentence.replace("after epoch 1", f"in epoch {record['epoch']}")
     if not state.best_weights:

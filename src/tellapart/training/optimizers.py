@@ -12,10 +12,13 @@ from torch import nn
 
 from ..nets import Net
 from ..nets.compact import Compact
-from ..recipe import OptimizerRecipe
+from ..recipe import OptimizerRecipe, TrainingRecipe
 from .transfer import stage_of
 
 DEFAULT_WEIGHT_DECAY = {"adam": 0.0, "adamw": 0.05, "sgd": 5e-4, "rmsprop": 0.0}
+
+TRANSFER_RATE = {"frozen": 0.2, "finetune": 0.02}
+"""The part of the usual learning rate that a pretrained network is trained with, so that nothing is unlearnt."""
 
 
 def default_learning_rate(name: str, net: nn.Module) -> float:
@@ -29,6 +32,11 @@ def default_learning_rate(name: str, net: nn.Module) -> float:
     normalised = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in net.modules())
     plain = {"adam": 1e-3, "adamw": 1e-3, "sgd": 0.02, "rmsprop": 5e-4}
     return {"adam": 5e-3, "adamw": 5e-3, "sgd": 0.1, "rmsprop": 2e-3}[name] if normalised else plain[name]
+
+
+def usual_learning_rate(recipe: TrainingRecipe, net: nn.Module) -> float:
+    """Return the learning rate that suits a training: the default of its optimiser and network, less in transfer."""
+    return default_learning_rate(recipe.optimizer.name, net) * TRANSFER_RATE.get(recipe.transfer or "", 1.0)
 
 
 def build_optimizer(

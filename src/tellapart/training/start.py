@@ -116,6 +116,8 @@ def lean(
         return Leaning("scratch", f"the pictures are {kind}, which a small network learns from scratch")
     if side < LEAST_SIDE[kind]:
         return Leaning("scratch", f"pictures of {side} pixels have little to show to a network made for large ones")
+    if any(asked < least for asked, least in zip(data.image_size or (), nets.get(BACKBONE).min_size, strict=False)):
+        return Leaning("scratch", f"pictures of {side} pixels are smaller than a pretrained network takes")
     if side < SMALL_SIDE and pictures >= MANY:
         return Leaning("scratch", f"{pictures:,} small pictures are enough to teach a network of their own")
     if free_bytes is not None and needed_bytes > DISK_SHARE * free_bytes:
@@ -168,7 +170,17 @@ def decide(leaning: Leaning, probed: Probed | None, *, kind: str) -> Leaning:
 
 def is_open(recipe: Recipe) -> bool:
     """Return whether a recipe leaves open where the training starts, and nothing in it speaks against transfer."""
-    return recipe.net.name == "auto" and recipe.training.transfer is None and recipe.net.weights != "none"
+    return recipe.net.name == "auto" and recipe.training.transfer is None and _against(recipe) is None
+
+
+def _against(recipe: Recipe) -> str | None:
+    """Return what in a recipe speaks against published weights, None where nothing does."""
+    if recipe.training.transfer == "none":
+        return "training.transfer = none asks for a training from scratch"
+    if recipe.net.weights == "none":
+        return "net.weights = none asks for a training from scratch"
+    foreign = sorted(set(recipe.net.options) - set(nets.get(BACKBONE).options))
+    return f"net.options.{foreign[0]} is for a network from scratch" if foreign else None
 
 
 def asks_for_epochs(recipe: Recipe) -> list[str]:
@@ -226,7 +238,5 @@ def _transfer(recipe: Recipe, net: str) -> tuple[Literal["none", "features", "fi
 def _why(recipe: Recipe, leaning: Leaning) -> str:
     if recipe.training.transfer in PRETRAINED:
         return "the recipe asks for transfer: a network trained on ImageNet's photographs knows what to look for"
-    if leaning.start != "scratch" and not is_open(recipe):
-        setting = "training.transfer" if recipe.training.transfer else "net.weights"
-        return f"{setting} = none asks for a training from scratch"
-    return leaning.reason
+    against = _against(recipe)
+    return against if against and leaning.start != "scratch" else leaning.reason

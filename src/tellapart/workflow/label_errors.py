@@ -77,6 +77,9 @@ def find_run_label_errors(
         own: its pictures, where they are open already.
         progress: is told of everything.
 
+    Returns:
+        all that look wrong; the run keeps the likeliest.
+
     Raises:
         DataError: the pictures are not where they were.
         RunCorruptError: they have changed.
@@ -100,8 +103,7 @@ def find_run_label_errors(
         table, own.dataset.labels[used], ids=own.dataset.ids[used], class_names=own.dataset.class_names
     )
     found = search_labels(votes, near, held_out=held_out, splits=splits)
-    kept = dataclasses.replace(found, candidates=found.candidates[:LISTED])
-    run.save("label_errors", {"folds": folds, **kept.to_dict()})
+    run.save("label_errors", {"folds": folds, **found.likeliest(LISTED).to_dict()})
     return found
 
 

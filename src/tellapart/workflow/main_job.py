@@ -19,7 +19,7 @@ from ..progress import SILENT, Progress, Quiet
 from ..recipe import Recipe
 from ..run import Run, new_run_path
 from .folds import cross_validate, fold_splits
-from .label_errors import find_run_label_errors, label_search_seconds, looks_for_labels
+from .label_errors import LISTED, find_run_label_errors, label_search_seconds, looks_for_labels
 from .learn import Learned, baseline_of, learn
 from .near_training import keep_own_near_training, near_training_seconds
 from .own_pictures import OwnPictures
@@ -229,7 +229,7 @@ def _explain_mistakes(
         command = f"tellapart evaluate {shlex.quote(str(run.path))} --label-errors FILE.csv"
         progress.say(f"labels: not looked through, for want of time: {command} does it")
         return
-    progress.say(f"labels: {find_run_label_errors(run, own=own, progress=progress)}")
+    progress.say(f"labels: {find_run_label_errors(run, own=own, progress=progress).likeliest(LISTED)}")
 
 
 def _save_environment(run: Run, prepared: Prepared, team: Team) -> None:

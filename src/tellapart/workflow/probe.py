@@ -155,9 +155,9 @@ def probed_rows(labels: NDArray[np.int64], train: NDArray[np.int64]) -> NDArray[
 
 def pretrained(recipe: Recipe, *, progress: Progress = SILENT) -> tuple[Net, Preprocessing]:
     """Return the recipe's network with its published weights, and what pixels they expect."""
-    size = recipe.data.image_size or (224, 224)
+    size, channels = recipe.data.image_size or (224, 224), recipe.data.channels or 3
     with torch.random.fork_rng(devices=[]):  # the random weights that are replaced take nothing from the world's
-        net = build_net(recipe.net.name, outputs=1000, image_size=size, options=recipe.net.options)
+        net = build_net(recipe.net.name, outputs=1000, image_size=size, channels=channels, options=recipe.net.options)
     load_weights(net, recipe.net.name, where=str(recipe.net.weights), progress=Quiet(progress, name="probe"))
     return net, preprocessing_of(recipe.data, net=recipe.net)
 

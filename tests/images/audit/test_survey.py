@@ -106,6 +106,13 @@ def test_text_and_page():
     assert repr(found) == "Audit('pictures': 40 pictures, 0 leaks, 0 findings)"
 
 
+def test_text_names_pictures_whose_ids_are_numbers():
+    pixels = noise(40)
+    pixels[[1, 2, 12, *range(20, 29)]] = np.arange(100, 112, dtype=np.uint8)[:, None, None]
+    data = Dataset([str(i) for i in range(40)], ArrayImages(pixels), [0, 1] * 20, class_names=("x", "y"))
+    assert "12 pictures show one tone and nothing else\n    1\n    2\n    12\n    and 9 more" in str(audit(data))
+
+
 def facts(pictures):
     images = [ArrayImages(np.ascontiguousarray(picture)[None]) for picture in pictures]
     return np.array([facts_of(image.load(0)) for image in images], dtype=FACTS)

@@ -148,7 +148,7 @@ class Audit:
         for finding in self.findings:
             lines.append(f"  {finding.severity}: {finding.sentence}")
             if finding.severity != "note":
-                lines += [f"    {named}" for named in finding.named() if named not in finding.sentence]
+                lines += [f"    {named}" for named in finding.named() if repr(named) not in finding.sentence]
         return "\n".join([*lines, "", *self._table()])
 
     def _table(self) -> list[str]:
