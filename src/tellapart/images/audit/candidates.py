@@ -146,20 +146,21 @@ class _Cells:
     """Which pictures lie in which cell, and which are compared with it.
 
     Attributes:
-        orders: of each probe, the nearest first, the pictures sorted by the cell that is their so-many-nearest.
+        orders: (probes, N), the nearest first: the pictures sorted by the cell that is their so-many-nearest.
         bounds: of each probe, where each cell begins in that.
     """
 
-    orders: list[NDArray[np.int32]]
+    orders: NDArray[np.int32]
     bounds: list[Positions]
 
     @classmethod
     def of(cls, descriptors: Descriptors, pool: ThreadPoolExecutor, *, seed: int) -> _Cells:
-        nearest = _nearest_cells(descriptors, pool, seed=seed)
-        count = int(nearest.max()) + 1
-        orders = [np.argsort(column, kind="stable").astype(np.int32) for column in nearest.T]
-        sizes = [np.bincount(column, minlength=count) for column in nearest.T]
-        return cls(orders, [np.concatenate([[0], np.cumsum(size)]) for size in sizes])
+        cells = _nearest_cells(descriptors, pool, seed=seed)
+        count = int(cells.max()) + 1
+        bounds = [np.concatenate([[0], np.cumsum(np.bincount(row, minlength=count))]) for row in cells]
+        for row in cells:  # in place: each row becomes the order of the pictures by it
+            row[:] = np.argsort(row, kind="stable")
+        return cls(cells, bounds)
 
     def __len__(self) -> int:
         return len(self.bounds[0]) - 1
@@ -193,19 +194,19 @@ def _parts(descriptors: Descriptors, members: Positions, probing: Positions) -> 
 
 
 def _nearest_cells(descriptors: Descriptors, pool: ThreadPoolExecutor, *, seed: int) -> NDArray[np.int32]:
-    """Return (N, probes) the nearest centres of each picture, the nearest first."""
+    """Return (probes, N) the nearest centres of each picture, the nearest first."""
     n = len(descriptors.vectors)
     count = max(1, round(n / CELL))
     centres = descriptors.vectors[np.sort(np.random.default_rng(seed).choice(n, count, replace=False))]
     probes = min(PROBES, count)
-    out = np.empty((n, probes), dtype=np.int32)
+    out = np.empty((probes, n), dtype=np.int32)
     step = max(1, BLOCK // count)
 
     def one(start: int) -> None:
         distance = _squared(descriptors.vectors[start : start + step], centres)
         best = np.argpartition(distance, probes - 1, axis=1)[:, :probes] if probes < count else _all(distance)
         order = np.argsort(np.take_along_axis(distance, best, axis=1), axis=1)
-        out[start : start + step] = np.take_along_axis(best, order, axis=1)
+        out[:, start : start + step] = np.take_along_axis(best, order, axis=1).T
 
     for _ in pool.map(one, range(0, n, step)):
         pass

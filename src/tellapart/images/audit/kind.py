@@ -80,7 +80,8 @@ def _border(small: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.f
 
 def _solid(small: NDArray[np.uint8], ground: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return how much of what stands on the ground is the centre of a solid 5×5 area, of 16×16."""
-    thing = np.abs(small - ground[:, None, None]) > 48
+    ground = ground[:, None, None]
+    thing = (small > ground + 48) | (small < ground - 48)
     rows = np.logical_and.reduce([thing[:, start : SMALL - 4 + start] for start in range(5)])
     solid = np.logical_and.reduce([rows[:, :, start : SMALL - 4 + start] for start in range(5)])
     centres = solid.sum(axis=(1, 2))

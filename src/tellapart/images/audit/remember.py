@@ -26,12 +26,12 @@ def repeats_of(dataset: Dataset, scan: Scan, *, progress: Progress = SILENT) -> 
         progress: is told of the pairs that are compared.
     """
     file = scan.folder / FILE
-    if file.exists():
-        try:
-            with np.load(file, allow_pickle=False) as kept:
-                return Repeats(exact=kept["exact"], pairs=kept["pairs"], family=kept["family"])
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            pass  # damaged: it is replaced below
+    # None yet, or damaged: it is found anew, and replaced.
+    with (
+        contextlib.suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile),
+        np.load(file, allow_pickle=False) as kept,
+    ):
+        return Repeats(exact=kept["exact"], pairs=kept["pairs"], family=kept["family"])
     found = find_repeats(dataset, scan.facts, progress=progress)
     # A cache of another person, or a full disk: it is found anew the next time.
     with contextlib.suppress(OSError), whole(file) as beside, beside.open("wb") as opened:
