@@ -202,16 +202,22 @@ def choose_training(recipe: Recipe, *, kind: str, pictures: int, classes: int) -
             choices.append(Choice("training.precision", changes["precision"], "this processor multiplies it natively"))
     elif training.precision == "float16" and choose_device(training.device).type != "cuda":
         raise RecipeError("precision = 'float16' is for cuda: use bfloat16 or float32 on other devices")
-    optimizer = training.optimizer.model_dump()
-    if training.optimizer.learning_rate is None and not training.optimizer.find_learning_rate:
-        usual = usual_learning_rate(training, _twin(recipe, classes))
+    changes["optimizer"], more = _choose_optimizer(recipe, classes)
+    return recipe.changed(training=changes), [*choices, *more]
+
+
+def _choose_optimizer(recipe: Recipe, classes: int) -> tuple[dict[str, Any], list[Choice]]:
+    training, optimizer = recipe.training, recipe.training.optimizer
+    changes: dict[str, Any] = {}
+    choices = []
+    if optimizer.learning_rate is None and not optimizer.find_learning_rate:
         low = training.transfer in TRANSFER_RATE
         reason = "low, so that nothing is unlearnt" if low else "suits the network and optimiser"
-        optimizer["learning_rate"] = usual
-        choices.append(Choice("training.optimizer.learning_rate", usual, reason))
-    if training.optimizer.weight_decay is None:
-        optimizer["weight_decay"] = DEFAULT_WEIGHT_DECAY[training.optimizer.name]
-    return recipe.changed(training={**changes, "optimizer": optimizer}), choices
+        changes["learning_rate"] = usual_learning_rate(training, _twin(recipe, classes))
+        choices.append(Choice("training.optimizer.learning_rate", changes["learning_rate"], reason))
+    if optimizer.weight_decay is None:
+        changes["weight_decay"] = DEFAULT_WEIGHT_DECAY[optimizer.name]
+    return changes, choices
 
 
 def _check_classes(recipe: Recipe, classes: int) -> None:
