@@ -16,7 +16,10 @@ FOLDER = Path(__file__).resolve().parent
 EPOCHS = {"hwdb55": 100, "mnist": 5, "fashion-mnist": 10}
 """Of the course's scripts; hwdb55 stops early."""
 
-BUDGETS = {"hwdb55": "22s", "mnist": "30s", "fashion-mnist": "60s"}
+SKORCH_EPOCHS = {**EPOCHS, "hwdb55": 20}
+"""skorch's, whose epochs on hwdb55 take three times as long as the script's."""
+
+BUDGETS = {"hwdb55": "18s", "mnist": "36s", "fashion-mnist": "60s"}
 """What ours is given, unless the command line says otherwise."""
 
 COLUMNS = (
@@ -38,7 +41,7 @@ def comparisons(options: argparse.Namespace) -> list[Comparison]:
 
 
 def _comparison(name: str, source: str, options: argparse.Namespace) -> Comparison:
-    budget, epochs = dict(options.budget).get(name, BUDGETS[name]), str(EPOCHS[name])
+    budget, epochs, fewer = dict(options.budget).get(name, BUDGETS[name]), str(EPOCHS[name]), SKORCH_EPOCHS[name]
     pictures = str(unpacked(Path(source), name="hwdb55")) if name == "hwdb55" else source
     keras = Peer(
         "Keras on TensorFlow, the course's script",
@@ -52,7 +55,7 @@ def _comparison(name: str, source: str, options: argparse.Namespace) -> Comparis
     skorch = Peer(
         "skorch, the same network",
         "skorch",
-        ("-m", "benchmarks.time_to_accuracy.skorch_peer", pictures, "--set", name, "--epochs", epochs),
+        ("-m", "benchmarks.time_to_accuracy.skorch_peer", pictures, "--set", name, "--epochs", str(fewer)),
         once=True,
     )
     ours = ("-m", "benchmarks.accuracy.tellapart_peer", pictures, "--seed", "{round}", "--", "--time", budget)
