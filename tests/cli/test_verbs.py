@@ -177,6 +177,27 @@ def test_evaluate_shows_the_run_s_figures(call, trained, tmp_path):
     assert (tmp_path / "wrong.csv").exists()
 
 
+def test_json_is_all_that_is_printed_where_it_is_asked_for(call, trained):
+    called = call("evaluate", trained, "--json", "--classes-below", "50%")
+    assert json.loads(called.out)
+    assert "classes below 50%" in called.err
+
+
+def test_only_a_test_part_can_be_inspected(call, good, tmp_path):
+    shutil.copytree(good, tmp_path / "set" / "test")
+    record = json.loads(call("inspect", tmp_path / "set", "--json").out)
+    assert sum(record["counts"]["test"].values()) == 28
+    assert sum(record["counts"]["train"].values()) == 0
+
+
+def test_what_an_unpacked_archive_leaves_beside_pictures_is_not_predicted(call, good, trained, tmp_path):
+    (tmp_path / "new" / "__MACOSX").mkdir(parents=True)
+    (tmp_path / "new" / "__MACOSX" / "._0.png").write_bytes(b"\0\5\x16\7")
+    shutil.copy(good / "a" / "0.png", tmp_path / "new")
+    called = call("predict", trained, tmp_path / "new")
+    assert (called.status, called.out.count("\n")) == (0, 1)
+
+
 def test_report_prints_its_path_and_opens_it(call, trained, monkeypatch):
     import webbrowser
 
@@ -199,6 +220,8 @@ def test_a_path_with_brackets_is_printed_as_it_is(call, trained, tmp_path):
     shutil.copytree(trained, run)
     called = call("train", "--resume", run)
     assert f"report  {run / 'report.html'}\n" in called.out
+    beside = shutil.copytree(run, tmp_path / "b [/] run")
+    assert all(path.name in call("compare", run, beside).out for path in (run, beside))
 
 
 @pytest.mark.parametrize("columns", [40, 80])

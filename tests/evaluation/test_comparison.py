@@ -50,6 +50,20 @@ def test_no_difference_is_said():
     assert "1.0 points (95% interval −2.2 to 4.2" in str(found) or "1.0 points" in str(found)
 
 
+def test_what_resampling_cannot_vary_has_no_interval_of_no_width():
+    always = compare(*pair(0, 0, 10, 0))
+    unseen = 1 - 10 / (10 + 1.959964**2)  # Wilson's upper end of 0 in 10
+    assert (always.difference.low, always.difference.high) == (pytest.approx(1 - 2 * unseen), 1.0)
+    assert always.better == "B"
+    one_writer = [Predictions(p.ids, p.logits, p.labels, p.class_names, groups=["w"] * 50) for p in pair(40, 2, 8, 0)]
+    alone = compare(*one_writer)
+    assert alone.better is None
+    assert alone.difference.high - alone.difference.low > 1, "one writer says next to nothing of others"
+    never = [Predictions(p.ids, p.logits, p.labels, p.class_names, groups=["v"] * 25 + ["w"] * 25)
+             for p in pair(40, 0, 0, 10)]  # fmt: skip
+    assert compare(*never).difference.high == pytest.approx(1.959964**2 / (2 + 1.959964**2)), "two writers, not 50"
+
+
 def test_swapping_turns_the_sign():
     first, second = pair(300, 20, 60, 60)
     there, back = compare(first, second, names=("a", "b")), compare(second, first, names=("b", "a"))

@@ -120,6 +120,8 @@ def test_one_picture_and_all_right():
     found = evaluate(Predictions(["a"], [[1, 0]], [0], ("x", "y")))
     assert found["accuracy"].low == pytest.approx(0.2065, abs=1e-4)
     assert any("no mistake" in note for note in found.notes)
+    for name in ("loss", "brier", "calibration_error"):
+        assert (found[name].low, found[name].high) == (None, None), "one picture leaves nothing to resample"
 
 
 def test_json_round_trip_is_exact(said):

@@ -160,11 +160,13 @@ def test_16_bit_rgb_png_is_said():
     assert picture.notes == ("16-bit scaled to 8",)
 
 
-def test_dark_16_bit_is_said_and_8_bit_values_in_16_are_kept():
+def test_dark_16_bit_is_said_and_scaled_as_its_bright_neighbours_are():
     dark = decode_image(stored(Image.fromarray(np.array([[0, 4095]], dtype=np.uint16))))
     assert "its largest value is 4095 of 65535" in dark.notes[0]
-    kept = decode_image(stored(Image.fromarray(np.array([[0, 200]], dtype=np.uint16))))
-    assert kept.pixels[0, :, 0].tolist() == [0, 200]
+    for brightest in (250, 260):
+        alike = decode_image(stored(Image.fromarray(np.array([[0, brightest]], dtype=np.uint16))))
+        assert alike.pixels[0, :, 0].tolist() == [0, 1]
+        assert f"its largest value is {brightest} of 65535" in alike.notes[0]
 
 
 def test_integer_and_float_tiffs():

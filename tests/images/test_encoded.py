@@ -142,6 +142,17 @@ def test_damaged_zip_members(make_zip):
     assert images.load(1).pixels.shape == (4, 6, 1)
 
 
+def test_a_file_elsewhere_that_changes_changes_the_fingerprint(tmp_path):
+    (tmp_path / "tables").mkdir()
+    picture = tmp_path / "a.png"
+    picture.write_bytes(grey_png(1))
+    images = FileImages(tmp_path / "tables", [str(picture)])
+    before = images.fingerprint()
+    assert images.fingerprint() == before
+    picture.write_bytes(grey_png(2))
+    assert images.fingerprint() != before
+
+
 def test_a_zip_bomb_is_not_unpacked(tmp_path):
     path = tmp_path / "bomb.zip"
     with (

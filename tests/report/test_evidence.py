@@ -1,8 +1,11 @@
 """Neighbours of mistakes and labels that may be wrong, on the page."""
 
+import dataclasses
 import json
 import re
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from tellapart.evaluation import find_mistakes
@@ -33,6 +36,16 @@ def test_the_page_has_the_neighbours_of_each_mistake(digits_run):
     assert found["reasons"] == list(REASONS.values())
     assert found["sets"][0]["near"] == data["near"]
     assert near_data(contents, "nowhere") == {}
+
+
+def test_a_neighbour_of_a_class_that_the_set_lacks_has_its_name(digits_run):
+    contents = read_contents(digits_run)
+    near = contents.near["test"]
+    strange = dataclasses.replace(near, near_labels=np.full_like(near.near_labels, "wolf"))
+    others = SimpleNamespace(near={"test": strange}, predictions=contents.predictions, temperature=contents.temperature)
+    data = near_data(others, "test")
+    assert {label for _, around in data["near"].values() for _, label, _ in around} == {-1}
+    assert data["near_names"] == ["wolf"]
 
 
 def test_the_pictures_of_neighbours_and_of_doubtful_labels_are_wanted(digits_run):

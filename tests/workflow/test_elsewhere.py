@@ -91,6 +91,15 @@ def test_its_own_pictures_beside_it(call, run, other):
     assert "no pictures here of 'b'" in called.out
 
 
+def test_options_of_a_source_reach_other_pictures(call, run, other):
+    rows = ["bild,art", *(f"{path.relative_to(other)},{path.parent.name}" for path in sorted(other.rglob("*.png")))]
+    (other / "theirs.csv").write_text("\n".join(rows), encoding="utf-8")
+    assert "path_column" in call("evaluate", run, other / "theirs.csv").err
+    named = ("--source-option", "path_column=bild", "--source-option", "label_column=art")
+    assert record_of(call("evaluate", run, other / "theirs.csv", *named, "--json"))["unknown"] == {"stranger": 9}
+    (other / "theirs.csv").unlink()
+
+
 def test_options_for_other_pictures_need_some(call, run):
     called = call("evaluate", run, "--unknown", "wrong")
     assert called.status == 2

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 NAME = "classify"
@@ -31,5 +32,5 @@ def command(
     for heading in ("picture", *names):
         table.add_column(heading, overflow="fold")
     for picture, answers in found.items():
-        table.add_row(picture, *(answers[name] for name in names))
+        table.add_row(escape(picture), *(escape(answers[name]) for name in names))
     Console(highlight=False).print(table)

@@ -145,7 +145,7 @@ def _make_table(source: str, asked: dict[str, Any]) -> None:
     if "drop_leaks" in asked and "allow_leaks" in asked:
         raise RecipeError("--drop-leaks and --allow-leaks contradict each other: give one of them")
     base = Recipe.load(asked["recipe"]) if "recipe" in asked else Recipe()
-    size, options = asked.get("image_size"), pairs(asked.get("source_option"), "--source-option")
+    size, options = asked.get("image_size"), pairs(asked.get("source_option"), "--source-option", typed=False)
     leaks = "drop" if "drop_leaks" in asked else "allow" if "allow_leaks" in asked else None
     full = base.changed(
         data=given(
@@ -194,14 +194,14 @@ def compare_runs(runs: list[Path], *, split: str) -> None:
             raise RunCorruptError(f"{run.name!r} has no figures for {split!r}: it has {there}; choose one with --split")
     found = [Evaluation.from_dict(document[split]) for document in documents]
     console = Console(soft_wrap=True, highlight=False)
-    table = Table("setting", *names, title="What differs in the recipes", title_justify="left")
+    table = Table("setting", *map(escape, names), title="What differs in the recipes", title_justify="left")
     for setting, values in differences(*(run.recipe for run in opened)).items():
-        table.add_row(setting, *(str(value) for value in values))
+        table.add_row(setting, *(escape(str(value)) for value in values))
     console.print(table)
     console.print(figures_table(dict(zip(names, found, strict=True)), title=f"{split}, {found[0].count:,} pictures"))
     said = [Predictions.load(run.path / "predictions" / f"{split}.npz") for run in opened]
     for first, second in combinations(range(len(opened)), 2):
-        console.print(str(compare(said[first], said[second], names=(names[first], names[second]))))
+        console.print(escape(str(compare(said[first], said[second], names=(names[first], names[second])))))
 
 
 def _evaluations(run: Run) -> dict[str, Any]:

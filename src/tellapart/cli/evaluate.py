@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ..errors import RecipeError
-from .options import share
+from .options import pairs, share
 
 if TYPE_CHECKING:
     from ..evaluation import Evaluation
@@ -65,6 +65,9 @@ def command(
         ),
     ] = None,
     group_by: Annotated[str | None, typer.Option("--group-by", help="As in train.", show_default=False)] = None,
+    source_option: Annotated[
+        list[str] | None, typer.Option("--source-option", metavar="NAME=VALUE", help="As in train.", show_default=False)
+    ] = None,
     unknown: Annotated[
         Literal["leave-out", "wrong"] | None,
         typer.Option(
@@ -91,8 +94,11 @@ def command(
     opened = Run.open(run)
     name = "test" if opened.has("predictions/test.npz") else "validation"
     if pictures is None:
-        if unknown or only_present or drop_copies or group_by:
-            raise RecipeError("--unknown, --only-present, --drop-copies and --group-by need other pictures: give some")
+        if unknown or only_present or drop_copies or group_by or source_option:
+            raise RecipeError(
+                "--unknown, --only-present, --drop-copies, --group-by and --source-option need other pictures: "
+                "give some"
+            )
         found = Evaluation.from_dict(opened.load("evaluation")["splits"][name])
         typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=1) if as_json else str(found))
     else:
@@ -100,7 +106,10 @@ def command(
         from ..workflow import Scoring, evaluate_elsewhere
 
         scoring = Scoring(unknown or "leave-out", only_present, drop_copies)
-        beside = evaluate_elsewhere(opened, pictures, group_by=group_by, scoring=scoring, progress=TerminalProgress())
+        options = pairs(source_option, "--source-option", typed=False)
+        beside = evaluate_elsewhere(
+            opened, pictures, group_by=group_by, source_options=options, scoring=scoring, progress=TerminalProgress()
+        )
         found, name = beside.evaluation, beside.name
         write_report(opened)
         typer.echo(f"report  {write_report(opened, about=name)}", err=True)
@@ -108,21 +117,21 @@ def command(
     if abstain_at is not None:
         _say_threshold(opened, name, share(abstain_at, "--abstain-at"), temperature=found.temperature, quiet=as_json)
     if below is not None:
-        _say_classes(found, below=below)
+        _say_classes(found, below=below, quiet=as_json)
     if mistakes is not None:
         _write_mistakes(opened, name, mistakes, temperature=found.temperature)
     if label_errors is not None:
-        _look_for_label_errors(opened, label_errors, folds=label_folds)
+        _look_for_label_errors(opened, label_errors, folds=label_folds, quiet=as_json)
 
 
-def _say_classes(found: Evaluation, *, below: float) -> None:
+def _say_classes(found: Evaluation, *, below: float, quiet: bool) -> None:
     """Print the classes of which less than a share is recognised."""
     from ..evaluation import least_legible
 
     listed = least_legible(found, below=below)
-    typer.echo(f"{len(listed)} of {len(found.classes)} classes below {below:.0%}")
+    typer.echo(f"{len(listed)} of {len(found.classes)} classes below {below:.0%}", err=quiet)
     for one in listed:
-        typer.echo(f"  {one.name}: {one.recall}")
+        typer.echo(f"  {one.name}: {one.recall}", err=quiet)
 
 
 def _write_mistakes(run: Run, name: str, path: Path, *, temperature: float) -> None:
@@ -135,15 +144,15 @@ def _write_mistakes(run: Run, name: str, path: Path, *, temperature: float) -> N
     typer.echo(f"mistakes written to {path}", err=True)
 
 
-def _look_for_label_errors(run: Run, path: Path, *, folds: int | None) -> None:
+def _look_for_label_errors(run: Run, path: Path, *, folds: int | None, quiet: bool) -> None:
     """Look for wrong labels and write the list to mend."""
     from ..workflow import mend_list
     from .progress import TerminalProgress
 
     found = mend_list(run, path, folds=folds, progress=TerminalProgress())
-    typer.echo(f"labels: {found}")
+    typer.echo(f"labels: {found}", err=quiet)
     again = f"tellapart train {shlex.quote(str(run.recipe.data.source))} --labels {shlex.quote(str(path))}"
-    typer.echo(f"written to {path}: fill in its column “label”, then {again}")
+    typer.echo(f"written to {path}: fill in its column “label”, then {again}", err=quiet)
 
 
 def _say_threshold(run: Run, name: str, max_error: float, *, temperature: float, quiet: bool) -> None:

@@ -25,6 +25,6 @@ def command(
     from ..workflow import inspect_pictures
     from .progress import TerminalProgress
 
-    data = given(group_by=group_by, source_options=pairs(source_option, "--source-option") or None)
+    data = given(group_by=group_by, source_options=pairs(source_option, "--source-option", typed=False) or None)
     found = inspect_pictures(source, Recipe.make(data=data), progress=TerminalProgress())
     typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=1) if as_json else str(found))

@@ -53,7 +53,7 @@ def share(text: str, option: str) -> float:
     return value
 
 
-def pairs(given: list[str] | None, option: str) -> dict[str, Any]:
+def pairs(given: list[str] | None, option: str, *, typed: bool = True) -> dict[str, Any]:
     """Read ``name=value`` options; numbers and true or false become what they say.
 
     Example:
@@ -65,7 +65,8 @@ def pairs(given: list[str] | None, option: str) -> dict[str, Any]:
         name, equals, value = text.partition("=")
         if not equals or not name:
             raise RecipeError(f"{option} must be NAME=VALUE, got {text!r}")
-        out[name.strip().replace("-", "_")] = _value(value.strip() or value)
+        text = value.strip() or value
+        out[name.strip().replace("-", "_")] = _value(text) if typed else text
     return out
 
 

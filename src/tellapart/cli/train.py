@@ -203,7 +203,7 @@ def command(
             background=colour(background) if background else None, group_by=group_by,
             validation_fraction=validation_fraction, test_fraction=test_fraction, split_seed=split_seed, strict=strict,
             leaks="drop" if drop_leaks else "allow" if allow_leaks else None,
-            source_options=pairs(source_option, "--source-option") or None,
+            source_options=pairs(source_option, "--source-option", typed=False) or None,
         ) or None,
         net=given(
             name=net, options=pairs(net_option, "--net-option") or None, weights=weights, sigmoid=sigmoid

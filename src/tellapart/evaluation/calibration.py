@@ -238,11 +238,11 @@ def calibration_error(
     value = float(np.abs(gaps.mean(axis=0)).sum()) if len(known) else 0.0
     means = bootstrap_means(gaps, groups=known.group_numbers(), resamples=resamples, seed=seed)
     samples = np.abs(means).sum(axis=1)
-    low, high = percentile_interval(samples, confidence_level=confidence_level)
-    return Figure(
-        value, max(0.0, min(2 * value - float(high), value)), max(2 * value - float(low), value), len(known),
-        "calibration error", "%", confidence_level, "bootstrap",
-    )  # fmt: skip
+    low, high = (float(end) for end in percentile_interval(samples, confidence_level=confidence_level))
+    ends: tuple[float | None, float | None] = (None, None)
+    if low < high:  # where all samples are alike, as of one picture, they say nothing
+        ends = (max(0.0, min(2 * value - high, value)), max(2 * value - low, value))
+    return Figure(value, *ends, len(known), "calibration error", "%", confidence_level, "bootstrap")
 
 
 def calibration_error_by_chance(

@@ -110,17 +110,14 @@ def compare(
     value = float(cells[2] - cells[1]) / count
     groups = first.group_numbers()
     gains = also.astype(np.float64) - right
-    if cells[1] + cells[2] and groups is not None:
-        means = bootstrap_means(gains[:, None], groups=groups, resamples=resamples, seed=seed)
-        low, high = (float(end) for end in percentile_interval(means[:, 0], confidence_level=confidence_level))
-    elif cells[1] + cells[2]:
+    if groups is not None:
+        samples = bootstrap_means(gains[:, None], groups=groups, resamples=resamples, seed=seed)[:, 0]
+    else:
         drawn = np.random.default_rng(seed).multinomial(count, cells / count, size=resamples)
         samples = (drawn[:, 2] - drawn[:, 1]) / count
-        low, high = (float(end) for end in percentile_interval(samples, confidence_level=confidence_level))
-    else:
-        # They never differ, and resampling cannot invent a difference: what Wilson allows for an event never seen.
-        high = float(wilson_interval(0, count, confidence_level=confidence_level)[1])
-        low = -high
+    low, high = (float(end) for end in percentile_interval(samples, confidence_level=confidence_level))
+    if low == high:
+        low, high = _without_samples(value, count if groups is None else len(np.unique(groups)), confidence_level)
     figure = Figure(value, low, high, count, "difference in accuracy", "points", confidence_level, "bootstrap")
     both, only_first, only_second, neither = (int(cell) for cell in cells)
     if groups is None:
@@ -128,6 +125,16 @@ def compare(
     else:
         p_value = sign_flip_test(group_sums(gains[:, None], groups)[:, 0], resamples=resamples, seed=seed)
     return Comparison(names[0], names[1], count, both, only_first, only_second, neither, figure, p_value)
+
+
+def _without_samples(value: float, units: int, confidence_level: float) -> tuple[float, float]:
+    """Return the interval where resampling knows one outcome alone: what Wilson allows for an event never seen.
+
+    The event moves a difference of 0 by up to 1 either way; one of 1 or −1, or of a single group, by up to 2.
+    """
+    unseen = float(wilson_interval(0, units, confidence_level=confidence_level)[1])
+    low, high = (value - unseen, value + unseen) if value == 0 else (value - 2 * unseen, value + 2 * unseen)
+    return max(-1.0, low), min(1.0, high)
 
 
 def mcnemar_test(only_first: int, only_second: int) -> float:

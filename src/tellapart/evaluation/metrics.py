@@ -194,7 +194,13 @@ def _probabilistic(labelled: Predictions, *, temperature: float, level: float, s
     names = {"loss": "loss", "brier": "Brier score"}
     figures = {
         key: Figure(
-            float(values[:, i].mean()), float(low[i]), float(high[i]), len(labelled), name, "", level, "bootstrap"
+            float(values[:, i].mean()),
+            *_ends(float(low[i]), float(high[i])),
+            len(labelled),
+            name,
+            "",
+            level,
+            "bootstrap",
         )
         for i, (key, name) in enumerate(names.items())
     }

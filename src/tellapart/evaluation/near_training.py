@@ -84,7 +84,7 @@ class NearTraining:
     def reason(self, mistake: Mistake) -> str:
         """Return the code, one of ``REASONS``, of what a mistake's neighbours suggest; "" without neighbours.
 
-        The first that holds: a copy; four of five neighbours labelled as the picture was predicted; far from all;
+        The first that holds: a copy; far from all; four of five neighbours labelled as the picture was predicted;
         most neighbours with the picture's own label; anything else.
         """
         near = self.of(mistake.id)

@@ -31,7 +31,7 @@ from .facts import FACTS, FactsTable
 from .parallel import shared_out, usable_processors
 from .preprocessing import Preprocessing
 
-VERSION = 4
+VERSION = 5
 """Part of every key: raised when decoding, facts or resizing change."""
 
 CHUNK = 256

@@ -71,7 +71,10 @@ def _grey_palette(image: Image.Image) -> bool:
 def _narrowed(image: Image.Image, background: Colour) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
     """Scale 16-bit, 32-bit and float values to 8 bits."""
     stored = np.asarray(image)
-    pixels, note = scaled_to_8(stored)
+    # A 16-bit file says its range: pictures of one folder must not be scaled each by what occurs in it.
+    pixels, note = scaled_to_8(stored, ends=(0.0, 65535.0) if image.mode.startswith("I;16") else None)
+    if image.mode.startswith("I;16"):
+        note += _dark(float(stored.max()))
     pixels = pixels[..., None]
     notes: tuple[str, ...] = (note,) if note else ()
     key = image.info.get("transparency")
@@ -81,7 +84,7 @@ def _narrowed(image: Image.Image, background: Colour) -> tuple[NDArray[np.uint8]
     return pixels, notes
 
 
-def scaled_to_8(values: NDArray[Any]) -> tuple[NDArray[np.uint8], str]:
+def scaled_to_8(values: NDArray[Any], *, ends: tuple[float, float] | None = None) -> tuple[NDArray[np.uint8], str]:
     """Return numbers of any kind as 0 to 255, by what their type and range say that they are; and the note.
 
     - floats from 0 to 1: times 255;
@@ -91,6 +94,8 @@ def scaled_to_8(values: NDArray[Any]) -> tuple[NDArray[np.uint8], str]:
 
     Args:
         values: of any shape and numeric type; what is not finite counts as the lowest value.
+        ends: the lowest and the highest value that belong together, such as those of a whole data set; those that
+            occur where None.
 
     Example:
         >>> scaled_to_8(np.array([0, 32896, 65535], dtype=np.uint16))
@@ -101,19 +106,22 @@ def scaled_to_8(values: NDArray[Any]) -> tuple[NDArray[np.uint8], str]:
     if values.dtype == np.uint8:
         return values, ""
     floating = values.dtype.kind == "f"
-    if floating and not np.isfinite(values).all():
-        finite = values[np.isfinite(values)]
-        values = np.where(np.isfinite(values), values, finite.min() if finite.size else 0.0)
-    low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
+    finite = values[np.isfinite(values)] if floating else values
+    low, high = ends or ((float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0))
+    if floating:
+        values = np.where(np.isfinite(values), values, low)
     name = "float" if floating else f"{8 * values.dtype.itemsize}-bit"
     if floating and low >= 0 and high <= 1:
         return _rounded(values, 0.0, 1.0), "float 0 to 1 scaled to 0 to 255"
     if low >= 0 and high <= 255:
         return _rounded(values, 0.0, 255.0), f"{name} with values of 0 to 255 kept"
     if low >= 0 and high <= 65535:
-        dark = f"; its largest value is {high:.0f} of 65535, so it is dark" if high < 16384 else ""
-        return _rounded(values, 0.0, 65535.0), f"16-bit scaled to 8{dark}"
+        return _rounded(values, 0.0, 65535.0), f"16-bit scaled to 8{_dark(high)}"
     return _rounded(values, low, high), f"{name} stretched from {low:g}..{high:g} to 0..255"
+
+
+def _dark(high: float) -> str:
+    return f"; its largest value is {high:.0f} of 65535, so it is dark" if high < 16384 else ""
 
 
 def _rounded(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:

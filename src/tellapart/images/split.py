@@ -77,6 +77,15 @@ def split(
     return Splits(train, validation, test, notes=tuple(notes))
 
 
+def given_splits(dataset: Dataset) -> Splits | None:
+    """Return the splits that the source brings, None where it brings none; none of them need have pictures."""
+    if dataset.given_split is None:
+        return None
+    codes, notes = _given(dataset, _group_numbers(dataset, None))
+    train, validation, test = (np.flatnonzero(codes == code) for code in (TRAIN, VALIDATION, TEST))
+    return Splits(train, validation, test, notes=tuple(notes))
+
+
 def to_ids(dataset: Dataset, splits: Splits) -> dict[str, list[str]]:
     """Return splits as ids: what ``splits.json`` holds.
 

@@ -165,12 +165,12 @@ def stat_fingerprint(paths: Sequence[str | Path], *, also: str = "") -> str:
 
 
 def folder_fingerprint(root: str, paths: NDArray[Any], *, also: str = "") -> str:
-    """Return the same for many files below one folder, in pieces that keep memory flat."""
+    """Return the same for many files, their paths absolute or below one folder, in pieces that keep memory flat."""
     digest = hashlib.blake2b(f"{os.path.abspath(root)}\0{also}".encode("utf-8", "surrogateescape"), digest_size=16)  # noqa: PTH100
     newest = np.zeros((1, 3), dtype=np.int64)
     for start in range(0, len(paths), 8192):
         part = paths[start : start + 8192].tolist()
-        rows = np.array([stamp(f"{root}{os.sep}{path}") for path in part], dtype=np.int64)
+        rows = np.array([stamp(os.path.join(root, path)) for path in part], dtype=np.int64)  # noqa: PTH118
         digest.update("\0".join(part).encode())
         digest.update(rows.tobytes())
         newest = np.maximum(newest, rows.max(axis=0))

@@ -81,22 +81,26 @@ def near_data(contents: Contents, name: str) -> dict[str, Any]:
 
     Returns:
         ``near``: by the mistake's id, a position in CODES and, for each neighbour, its position in ``near_ids``, its
-        label's position in the set's classes, and its distance in thousandths; ``near_ids``; ``near_usual``.
+        label's position in the set's classes, and its distance in thousandths; ``near_ids``; ``near_usual``. A label
+        that the set does not have is a negative number, counted from −1 in ``near_names``.
     """
     if name not in contents.near or name not in contents.predictions:
         return {}
     near, predictions = contents.near[name], contents.predictions[name]
     label_of = {one: position for position, one in enumerate(predictions.class_names)}
     places: dict[str, int] = {}
+    strange = sorted(set(near.near_labels.ravel().tolist()) - set(label_of))
+    label_of |= {one: -1 - position for position, one in enumerate(strange)}
     out = {}
     for mistake in find_mistakes(predictions, temperature=contents.temperature, limit=NEAR_MISTAKES):
         around = [
-            [places.setdefault(one.id, len(places)), label_of.get(one.label, -1), round(1000 * one.distance)]
+            [places.setdefault(one.id, len(places)), label_of[one.label], round(1000 * one.distance)]
             for one in near.of(mistake.id)[:NEAR_SHOWN]
         ]
         if around:
             out[mistake.id] = [CODES.index(near.reason(mistake)), around]
-    return {"near": out, "near_ids": list(places), "near_usual": round(1000 * near.usual)}
+    usual = round(1000 * near.usual)
+    return {"near": out, "near_ids": list(places), "near_names": strange, "near_usual": usual}
 
 
 def near_ids(contents: Contents, name: str, *, limit: int) -> list[str]:

@@ -104,8 +104,8 @@ def _sure(contents: Contents) -> Iterator[Markup]:
         yield Markup("Its confidence is off by {} on average (calibration error), {}.").format(measured(error), verdict)
     if abs(contents.temperature - 1) > 0.005:
         direction = "less" if contents.temperature > 1 else "more"
-        yield Markup("As trained it was off by more: its answers were made {} sure, by a temperature of {} that was "
-                     "fitted on the validation pictures.").format(direction, f"{contents.temperature:.2f}")  # fmt: skip
+        yield Markup("Its answers were made {} sure than training left them, by a temperature of {} that was fitted "
+                     "on the validation pictures.").format(direction, f"{contents.temperature:.2f}")  # fmt: skip
     yield from _not_sure(contents)
 
 

@@ -113,6 +113,7 @@ def evaluate_elsewhere(
     source: str | Path,
     *,
     group_by: str | None = None,
+    source_options: Mapping[str, Any] | None = None,
     scoring: Scoring | None = None,
     progress: Progress = SILENT,
 ) -> Elsewhere:
@@ -124,6 +125,7 @@ def evaluate_elsewhere(
         run: the run, or its folder.
         source: labelled pictures, as ``train`` takes them; splits in it are not looked at.
         group_by: as in ``open_dataset``.
+        source_options: what the format alone understands, as in ``open_dataset``.
         scoring: what becomes of unknown and missing classes and of copies.
         progress: is told of each picture.
 
@@ -134,7 +136,7 @@ def evaluate_elsewhere(
     run = run if isinstance(run, Run) else Run.open(run)
     scoring = scoring or Scoring()
     classifier = Classifier.load(run.path)
-    dataset = open_dataset(source, group_by=group_by)
+    dataset = open_dataset(source, group_by=group_by, **(source_options or {}))
     check_shared(dataset, classifier)
     scanned = scan(dataset, classifier.preprocessing, progress=progress)
     if scanned.problems:

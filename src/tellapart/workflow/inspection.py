@@ -7,7 +7,7 @@ from pathlib import Path
 from ..images.audit import Audit, audit, repeats_of
 from ..images.cache import scan
 from ..images.preprocessing import Preprocessing
-from ..images.split import split
+from ..images.split import given_splits
 from ..progress import SILENT, Progress
 from ..recipe import Recipe
 from .prepare import open_source, sample_facts
@@ -55,6 +55,5 @@ def inspect_pictures(
 
     spec = preprocessing_of(begin(recipe, dataset, facts).recipe.data)
     scanned = scan(dataset, worth_keeping(spec, len(dataset)), progress=progress)
-    given = None if dataset.given_split is None else split(dataset, validation_fraction=0, test_fraction=0)
     repeats = repeats_of(dataset, scanned, progress=progress)
-    return audit(dataset, splits=given, scan=scanned, repeats=repeats)
+    return audit(dataset, splits=given_splits(dataset), scan=scanned, repeats=repeats)

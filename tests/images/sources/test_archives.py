@@ -66,6 +66,11 @@ def test_members_that_lead_outside_are_refused_and_listed(make_zip, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["pictures.zip"]
 
 
+def test_an_archive_of_refused_members_alone_says_so(make_zip):
+    with pytest.raises(SourceError, match=r"may be read: 1 members? (is|are) refused .*'\.\./cat/1\.png'"):
+        open_dataset(make_zip("../cat/1.png"))
+
+
 def test_backslashes_are_folders(make_zip):
     assert open_dataset(make_zip("a\\1.png", "b\\1.png")).ids.tolist() == ["a/1.png", "b/1.png"]
 

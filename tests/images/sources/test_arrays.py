@@ -1,22 +1,10 @@
-import gzip
-import pickle
-import struct
-
 import numpy as np
 import pytest
 
-from tellapart.errors import SourceError, SourceNotFoundError
+from tellapart.errors import RecipeError, SourceError
 from tellapart.images import open_dataset
-from tellapart.images.sources import fashion_mnist
 
-
-@pytest.fixture
-def pixels(random):
-    return random.integers(0, 256, (6, 8, 8), dtype=np.uint8)
-
-
-def loaded(data):
-    return np.stack([data.images.load(i).pixels for i in range(len(data))])
+from .reading import loaded
 
 
 def test_npz_with_x_and_y(tmp_path, pixels):
@@ -170,229 +158,41 @@ def test_a_rewritten_array_has_another_fingerprint(tmp_path, pixels):
     assert open_dataset(tmp_path / "a.npz").images.fingerprint() != before
 
 
-def idx(array, kind=8):
-    return bytes([0, 0, kind, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
+def test_all_splits_are_scaled_alike(tmp_path):
+    train, test = np.zeros((4, 2, 2), np.float32), np.zeros((4, 2, 2), np.float32)
+    train[0], test[0], test[1] = 1.0, 1.003, 0.5
+    np.savez(tmp_path / "a.npz", x_train=train, y_train=[0, 1] * 2, x_test=test, y_test=[0, 1] * 2)
+    data = open_dataset(tmp_path / "a.npz")
+    assert loaded(data).max(axis=(1, 2, 3)).tolist() == [1, 0, 0, 0, 1, 1, 0, 0], "one range, 0 to 1.003, is kept"
+    dim = (train * 250).astype(np.uint16)
+    np.savez(tmp_path / "b.npz", x_train=dim * 2, y_train=[0, 1] * 2, x_test=dim, y_test=[0, 1] * 2)
+    assert loaded(open_dataset(tmp_path / "b.npz")).max(axis=(1, 2, 3)).tolist() == [2, 0, 0, 0, 1, 0, 0, 0]
 
 
-@pytest.mark.parametrize("packed", [False, True])
-def test_idx(tmp_path, pixels, packed):
-    write = (
-        (lambda p, d: p.with_name(p.name + ".gz").write_bytes(gzip.compress(d)))
-        if packed
-        else (lambda p, d: p.write_bytes(d))
-    )
-    for prefix, part in (("train", slice(0, 4)), ("t10k", slice(4, 6))):
-        write(tmp_path / f"{prefix}-images-idx3-ubyte", idx(pixels[part]))
-        write(tmp_path / f"{prefix}-labels-idx1-ubyte", idx(np.array([7, 3, 7, 3, 7, 3], dtype=np.uint8)[part]))
-    data = open_dataset(tmp_path)
-    assert sorted(zip(data.ids.tolist(), data.given_split.tolist(), strict=True)) == [
-        ("test/0", "test"), ("test/1", "test"), *((f"train/{i}", "train") for i in range(4))
-    ]  # fmt: skip
-    assert data.class_names == ("3", "7")
-    at = data.ids.tolist().index("train/1")
-    np.testing.assert_array_equal(data.images.load(at).pixels[..., 0], pixels[1])
-    pair = open_dataset(tmp_path / ("t10k-images-idx3-ubyte" + (".gz" if packed else "")))
-    assert pair.given_split.tolist() == ["test", "test"]
+def test_a_value_that_is_no_number_changes_no_other_picture(tmp_path):
+    values = np.linspace(-3, 3, 3000, dtype=np.float32)[:, None, None] * np.ones((1, 2, 2), np.float32)
+    values[5, 0, 0], values[6, 0, 0] = np.nan, np.inf
+    np.savez(tmp_path / "a.npz", X=values, y=np.arange(3000) % 2)
+    found = loaded(open_dataset(tmp_path / "a.npz"))[:, 1, 1, 0].astype(int)
+    assert (found[0], found[-1]) == (0, 255)
+    assert (np.diff(found) >= 0).all()
+    assert np.abs(found - np.linspace(0, 255, 3000)).max() <= 1
 
 
-def test_damaged_idx(tmp_path, pixels):
-    path = tmp_path / "train-images-idx3-ubyte"
-    path.write_bytes(idx(pixels))
-    with pytest.raises(SourceError, match="no labels beside it"):
-        open_dataset(tmp_path)
-    (tmp_path / "train-labels-idx1-ubyte").write_bytes(idx(np.arange(6, dtype=np.uint8)))
-    for data, says in (
-        (idx(pixels)[:-1], "fewer bytes than the 384"),
-        (idx(pixels) + b"x", "more bytes than"),
-        (bytes([0, 0, 8, 3]) + b"\xff" * 12, "header claims the shape"),
-        (b"junk" * 9, "is no IDX file"),
-        (gzip.compress(idx(pixels))[:-20], "damaged or cut gzip"),
-    ):
-        path.write_bytes(data)
-        with pytest.raises(SourceError, match=says):
-            open_dataset(tmp_path)
-    with pytest.raises(SourceError, match="does not say that it holds images"):
-        open_dataset(tmp_path / "train-labels-idx1-ubyte")
+def test_names_in_arrays_are_normalised_as_folders_are(tmp_path, pixels):
+    apart, joined = "caf\u0065\u0301", "caf\u00e9"
+    np.savez(tmp_path / "a.npz", X=pixels, y=np.array([apart, joined, "tea"] * 2))
+    assert open_dataset(tmp_path / "a.npz").class_names == (joined, "tea")
+    np.savez(tmp_path / "b.npz", X=pixels, y=[0, 1] * 3, class_names=np.array([apart, "tea"]))
+    assert open_dataset(tmp_path / "b.npz").class_names == (joined, "tea")
+    np.savez(tmp_path / "c.npz", X=pixels, y=np.array([joined.encode("latin-1"), b"tea"] * 3))
+    with pytest.raises(SourceError, match="bytes that are no UTF-8"):
+        open_dataset(tmp_path / "c.npz")
 
 
-def cifar_pixels(random, n):
-    return random.integers(0, 256, (n, 32, 32, 3), dtype=np.uint8)
-
-
-def planes(pixels):
-    return pixels.transpose(0, 3, 1, 2).reshape(len(pixels), -1)
-
-
-@pytest.mark.parametrize("protocol", [2, 4])
-def test_cifar_10_pickled(tmp_path, random, protocol):
-    pixels = cifar_pixels(random, 6)
-    for name, part in (("data_batch_1", slice(0, 2)), ("data_batch_2", slice(2, 4)), ("test_batch", slice(4, 6))):
-        batch = {b"data": planes(pixels[part]), b"labels": [3, 5], b"batch_label": b"x", b"filenames": [b"a", b"b"]}
-        (tmp_path / name).write_bytes(pickle.dumps(batch, protocol=protocol))
-    (tmp_path / "batches.meta").write_bytes(pickle.dumps({"label_names": [f"class{i}" for i in range(10)]}))
-    data = open_dataset(tmp_path)
-    np.testing.assert_array_equal(loaded(data), pixels)
-    assert data.label_name(0) == "class3"
-    assert data.given_split.tolist() == ["train"] * 4 + ["test"] * 2
-
-
-def test_cifar_100_pickled(tmp_path, random):
-    pixels = cifar_pixels(random, 2)
-    for name in ("train", "test"):
-        batch = {"data": planes(pixels), "fine_labels": [99, 0], "coarse_labels": [1, 0]}
-        (tmp_path / name).write_bytes(pickle.dumps(batch, protocol=2))
-    (tmp_path / "meta").write_bytes(pickle.dumps({"fine_label_names": [f"fine{i}" for i in range(100)]}, protocol=2))
-    data = open_dataset(tmp_path)
-    assert data.label_name(0) == "fine99"
-    assert len(data) == 4
-
-
-@pytest.mark.parametrize("hundred", [False, True])
-def test_cifar_binary(tmp_path, random, hundred):
-    pixels = cifar_pixels(random, 3)
-    rows = b"".join((b"\5" if hundred else b"") + bytes([i]) + row.tobytes() for i, row in enumerate(planes(pixels)))
-    for name in ("train.bin", "test.bin") if hundred else ("data_batch_1.bin", "test_batch.bin"):
-        (tmp_path / name).write_bytes(rows)
-    if hundred:
-        (tmp_path / "fine_label_names.txt").write_text("\n".join(f"fine{i}" for i in range(100)))
-    data = open_dataset(tmp_path)
-    np.testing.assert_array_equal(loaded(data)[:3], pixels)
-    assert data.label_name(1) == ("fine1" if hundred else "automobile")
-    (tmp_path / ("train.bin" if hundred else "data_batch_1.bin")).write_bytes(rows[:-1])
-    with pytest.raises(SourceError, match="damaged or cut"):
-        open_dataset(tmp_path)
-
-
-class Evil:
-    def __init__(self, target):
-        self.target = target
-
-    def __reduce__(self):
-        return (open, (str(self.target), "w"))
-
-
-def test_a_hostile_batch_runs_nothing(tmp_path):
-    (tmp_path / "data_batch_1").write_bytes(pickle.dumps({"data": Evil(tmp_path / "owned"), "labels": []}))
-    with pytest.raises(SourceError, match=r"asks for (_)?io\.open, which CIFAR's batches never do"):
-        open_dataset(tmp_path)
-    assert not (tmp_path / "owned").exists()
-
-
-@pytest.mark.parametrize(
-    "batch",
-    [
-        {"data": np.array([{}], dtype=object), "labels": [0]},
-        {"data": np.zeros((1, 5), dtype=np.uint8), "labels": [0]},
-        {"data": np.zeros((1, 3072), dtype=np.uint8), "labels": [0, 1]},
-        {"data": np.zeros((1, 3072), dtype=np.uint8), "labels": ["x"]},
-        {"data": np.zeros(1, dtype="u1,f8"), "labels": [0]},
-        [1, 2],
-        {},
-    ],
-)
-def test_batches_that_are_none(tmp_path, batch):
-    (tmp_path / "data_batch_1").write_bytes(pickle.dumps(batch, protocol=2))
-    with pytest.raises(SourceError):
-        open_dataset(tmp_path)
-
-
-def test_a_cut_batch(tmp_path, random):
-    batch = pickle.dumps({"data": planes(cifar_pixels(random, 2)), "labels": [0, 1]}, protocol=2)
-    for length in (0, 1, 10, 100, len(batch) - 1):
-        (tmp_path / "data_batch_1").write_bytes(batch[:length])
-        with pytest.raises(SourceError):
-            open_dataset(tmp_path)
-
-
-def test_svhn(tmp_path, random):
-    from scipy.io import savemat
-
-    pixels = cifar_pixels(random, 4)
-    for name in ("train_32x32.mat", "test_32x32.mat"):
-        savemat(
-            tmp_path / name, {"X": pixels.transpose(1, 2, 3, 0), "y": np.array([[10], [1], [9], [10]], dtype=np.uint8)}
-        )
-    data = open_dataset(tmp_path)
-    assert data.class_names == ("0", "1", "9")
-    assert data.labels.tolist() == [0, 1, 2, 0] * 2
-    assert data.given_split.tolist() == ["test"] * 4 + ["train"] * 4
-    np.testing.assert_array_equal(loaded(data)[4:], pixels)
-    assert len(open_dataset(tmp_path / "train_32x32.mat")) == 4
-
-
-def test_damaged_svhn(tmp_path):
-    from scipy.io import savemat
-
-    (tmp_path / "a.mat").write_bytes(b"MATLAB 7.3 MAT-file" + bytes(200))
-    savemat(tmp_path / "b.mat", {"Z": [1]})
-    savemat(tmp_path / "c.mat", {"X": np.zeros((2, 2)), "y": [1]})
-    for name, says in (
-        ("a.mat", "cannot be read as a MATLAB"),
-        ("b.mat", "must hold X"),
-        ("c.mat", "as bytes of shape"),
-    ):
-        with pytest.raises(SourceError, match=says):
-            open_dataset(tmp_path / name)
-
-
-def record(character, pixels):
-    height, width = pixels.shape
-    tag = character.encode("gbk").ljust(2, b"\0")
-    return struct.pack("<I2sHH", 10 + width * height, tag, width, height) + pixels.tobytes()
-
-
-def test_gnt(tmp_path, random):
-    small = random.integers(0, 256, (3, 5), dtype=np.uint8)
-    (tmp_path / "001-f.gnt").write_bytes(record("汉", small) + record("字", 255 - small) + record("A", small))
-    (tmp_path / "1289-f.gnt").write_bytes(record("字", small[:, :2].copy()))
-    data = open_dataset(tmp_path)
-    assert set(data.class_names) == {"汉", "字", "A"}
-    assert data.ids.tolist() == ["001-f.gnt/0", "001-f.gnt/1", "001-f.gnt/2", "1289-f.gnt/0"]
-    assert data.groups.tolist() == ["001", "001", "001", "1289"]
-    assert [data.label_name(i) for i in range(4)] == ["汉", "字", "A", "字"]
-    np.testing.assert_array_equal(data.images.load(0).pixels[..., 0], small)
-    np.testing.assert_array_equal(data.images.load(3).pixels[..., 0], small[:, :2])
-    one = open_dataset(tmp_path / "001-f.gnt")
-    assert len(pickle.loads(pickle.dumps(one.images))) == 3
-    assert one.images.load(0).digest == data.images.load(0).digest != data.images.load(1).digest
-
-
-def test_gnt_in_split_folders(tmp_path):
-    for split in ("HWDB_train", "Test"):
-        (tmp_path / split).mkdir()
-        (tmp_path / split / "7.gnt").write_bytes(
-            record("汉", np.zeros((2, 2), np.uint8)) + record("字", np.zeros((2, 2), np.uint8))
-        )
-    data = open_dataset(tmp_path)
-    assert data.ids[0] == "HWDB_train/7.gnt/0"
-    assert data.given_split.tolist()[2:] == ["test", "test"]
-
-
-def test_damaged_gnt(tmp_path):
-    whole = record("汉", np.zeros((3, 5), np.uint8)) + record("字", np.zeros((3, 5), np.uint8))
-    for data, says in ((whole[:-1], "damaged or cut"), (whole + b"abc", "ends inside a record"),
-                       (struct.pack("<I2sHH", 10, b"AA", 0, 0), "damaged or cut"), (b"", "0 classes")):  # fmt: skip
-        (tmp_path / "a.gnt").write_bytes(data)
-        with pytest.raises(SourceError, match=says):
-            open_dataset(tmp_path / "a.gnt")
-
-
-def test_bundled_digits_and_faces():
-    digits = open_dataset("digits")
-    assert digits.counts() == {str(i): n for i, n in enumerate([178, 182, 177, 183, 181, 182, 181, 179, 174, 180])}
-    assert digits.images.load(0).pixels.shape == (8, 8, 1)
-    faces = open_dataset("faces")
-    assert faces.counts() == {"face": 100, "no face": 100}
-    assert faces.label_name(0) == "face"
-
-
-def test_fashion_mnist_is_found_or_asked_for(tmp_path, monkeypatch, pixels):
-    monkeypatch.setattr(fashion_mnist, "FOLDER", tmp_path)
-    with pytest.raises(SourceNotFoundError, match="apt-get install dataset-fashion-mnist"):
-        open_dataset("fashion-mnist")
-    for prefix in ("train", "t10k"):
-        (tmp_path / f"{prefix}-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(pixels)))
-        (tmp_path / f"{prefix}-labels-idx1-ubyte").write_bytes(idx(np.array([0, 9, 1, 2, 3, 4], dtype=np.uint8)))
-    data = open_dataset("fashion-mnist")
-    assert [data.label_name(i) for i in range(3)] == ["T-shirt/top", "Ankle boot", "Trouser"]
-    assert len(data.class_names) == 10
+def test_options_are_taken_as_text_too(tmp_path, random):
+    values = random.integers(0, 256, (16, 16), dtype=np.uint8)
+    np.savez(tmp_path / "a.npz", X=values, y=np.arange(16) % 2)
+    np.testing.assert_array_equal(loaded(open_dataset(tmp_path / "a.npz", sample_axis="1"))[0].ravel(), values[:, 0])
+    with pytest.raises(RecipeError, match=r"'sample_axis' .* must be a whole number, got 'last'"):
+        open_dataset(tmp_path / "a.npz", sample_axis="last")

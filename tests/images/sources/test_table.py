@@ -51,6 +51,14 @@ def test_columns_can_be_named(write):
         open_dataset(path)
 
 
+def test_options_of_any_type_are_taken_as_they_are_typed(write):
+    path = write("path\t2020\nimg/1.png\tx\nimg/2.png\ty\n")
+    for delimiter in ("\t", "\\t", "tab"):
+        assert open_dataset(path, label_column=2020, delimiter=delimiter).class_names == ("x", "y")
+    with pytest.raises(SourceError, match="must be one character, or tab, got '::'"):
+        open_dataset(path, delimiter="::")
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "gb18030"])
 def test_encodings(write, encoding):
     data = open_dataset(write("path,label\nimg/1.png,汉\nimg/猫.png,字\n", encoding=encoding))

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,7 +98,7 @@ def _parts(
     names = next((archive[keys[key]].astype(str).tolist() for key in CLASS_NAMES if key in keys), None)
     if names is not None and any(part.labels.dtype.kind not in "iuf" for part in parts):
         names = None
-    return parts, names
+    return parts, None if names is None else [normalize("NFC", name) for name in names]
 
 
 def _pairs(

@@ -149,9 +149,9 @@ def open_dataset(where: str | Path, *, group_by: str | None = None, **options: A
         arguments: tuple[Place, ...] = (place,)
     else:
         found, arguments = _named(str(where)), ()
-    _check_options(found, options)
+    typed = _typed(found, options)
     try:
-        dataset = found.read(*arguments, **options)
+        dataset = found.read(*arguments, **typed)
     except OSError as error:
         if isinstance(error, SourceNotFoundError):
             raise
@@ -212,10 +212,25 @@ def _named(name: str) -> Source:
     raise SourceNotFoundError(f"there is no file, folder or data set {name!r}: {hint}")
 
 
-def _check_options(found: Source, options: Mapping[str, Any]) -> None:
+def _typed(found: Source, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options as their source takes them: the command line gives text, a recipe perhaps a number."""
     for key in options:
         if key not in found.options:
             near = difflib.get_close_matches(key, found.options, n=1)
             hint = f": did you mean {near[0]!r}?" if near else ":"
             allowed = ", ".join(found.options) or "none"
             raise RecipeError(f"the source {found.name!r} has no option {key!r}{hint} (its options: {allowed})")
+    parameters = inspect.signature(found.read).parameters
+    typed = dict(options)
+    for key, value in options.items():
+        kind = str(parameters[key].annotation)
+        if "int" in kind and value is not None:
+            try:
+                typed[key] = int(value)
+            except (TypeError, ValueError):
+                raise RecipeError(
+                    f"the option {key!r} of the source {found.name!r} must be a whole number, got {value!r}"
+                ) from None
+        elif "str" in kind and value is not None:
+            typed[key] = str(value)
+    return typed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
@@ -58,15 +59,22 @@ def labels_of(values: NDArray[Any], *, where: str) -> tuple[NDArray[np.int64], t
             )
         values = values.astype(np.int64)
     if values.dtype.kind == "S":
-        values = np.char.decode(values, "utf-8")
+        values = _decoded(values, where)
     if values.dtype.kind not in "biuUT":
         raise SourceError(f"labels in {where} must be whole numbers, names or one-hot, got {values.dtype}")
     found, positions = np.unique(values.astype(np.int64) if values.dtype.kind == "b" else values, return_inverse=True)
-    names = [str(name) for name in found.tolist()]
-    ordered = sort_classes(names)
+    names = [unicodedata.normalize("NFC", str(name)) for name in found.tolist()]
+    ordered = sort_classes(set(names))
     rank = {name: i for i, name in enumerate(ordered)}
     table = np.array([rank[name] for name in names], dtype=np.int64)
     return table[positions], tuple(ordered)
+
+
+def _decoded(values: NDArray[Any], where: str) -> NDArray[Any]:
+    try:
+        return np.char.decode(values, "utf-8")
+    except UnicodeDecodeError as error:
+        raise SourceError(f"labels in {where} are bytes that are no UTF-8 ({error}): save them as text") from error
 
 
 def _one_hot(values: NDArray[Any], where: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:

@@ -22,7 +22,7 @@ from ..stored import FileRanges
 from .base import Place, source
 from .classes import sort_classes
 from .folder import is_clutter
-from .tree import split_of
+from .tree import split_in
 
 _HEAD = struct.Struct("<I2sHH")
 
@@ -60,7 +60,7 @@ def gnt(place: Place) -> Dataset:
         raise SourceError(f"{str(place.path)!r} has {len(classes)} classes: at least two are needed")
     rank = np.array([classes.index(c) for c in characters], dtype=np.int64)
     number_in_file = np.concatenate([np.arange(len(rows)) for rows in tables]).astype("U12")
-    splits = np.array([split_of(Path(n).parts[0]) if "/" in n else _named_split(Path(n).stem) for n in names])
+    splits = np.array([split_in(Path(n).parts[0] if "/" in n else Path(n).stem) for n in names])
     return Dataset(
         strings(np.array(names, dtype="U"))[file] + "/" + strings(number_in_file),
         BitmapImages(files, np.concatenate(tables)),
@@ -82,10 +82,6 @@ def _writer(name: str) -> str:
     stem = Path(name).stem
     found = re.match(r"\d+", stem)
     return found[0] if found else stem
-
-
-def _named_split(stem: str) -> str:
-    return next((split for word in re.split(r"[^A-Za-z]+", stem) if word and (split := split_of(word))), "")
 
 
 def _records(path: Path, number: int) -> tuple[np.ndarray, np.ndarray]:

@@ -18,7 +18,7 @@ from ...errors import SourceError
 from ..dataset import Dataset
 from .base import Place, source
 from .labelled import Part, from_parts
-from .tree import split_of
+from .tree import split_in
 
 _TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 _IMAGES = re.compile(r"(?P<split>.*?)[-_.]?images[-_.]?(?:idx3)?(?P<rest>.*)", re.IGNORECASE)
@@ -66,7 +66,7 @@ def idx(place: Place) -> Dataset:
 def _pair(images: Path, place: Place) -> Part:
     said = _IMAGES.match(images.name)
     prefix = said["split"] if said else ""
-    split = "test" if prefix.lower() == "t10k" else split_of(prefix) if prefix else ""
+    split = "test" if prefix.lower() == "t10k" else split_in(prefix)
     labels = _labels_beside(images)
     return Part(read_idx(images), read_idx(labels), split=split, files=(images, labels))
 
@@ -93,7 +93,8 @@ def read_idx(path: Path) -> NDArray[Any]:
             start = file.read(4)
             if not _is_magic(start):
                 raise SourceError(f"{str(path)!r} is no IDX file: it begins with the bytes {start.hex(' ')}")
-            shape = tuple(int(n) for n in np.frombuffer(file.read(4 * start[3]), dtype=">u4"))
+            sizes = file.read(4 * start[3])
+            shape = tuple(int(n) for n in np.frombuffer(sizes[: len(sizes) // 4 * 4], dtype=">u4"))
             dtype = np.dtype(_TYPES[start[2]])
             wanted = dtype.itemsize * int(np.prod([float(n) for n in shape]))
             if len(shape) != start[3] or wanted > MAX_BYTES:

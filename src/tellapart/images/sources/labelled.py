@@ -65,6 +65,7 @@ def from_parts(
         >>> from_parts([Part(pixels, np.array([0, 1, 1]), split="train")], name="x", where="x").ids.tolist()
         ['train/0', 'train/1', 'train/2']
     """
+    _check_splits(parts, where)
     # Before the pixels: what changes while they are read must not pass for what was read.
     fingerprint = stat_fingerprint(
         [file for part in parts for file in part.files],
@@ -74,7 +75,8 @@ def from_parts(
     pictures, labels, names, ids, splits = [], [], [], [], []
     for part in parts:
         found, class_names_here = _named_labels(part.labels, class_names, where)
-        array, more = as_pictures(part.pixels, len(found), where=where, sample_axis=sample_axis)
+        alike = [other.pixels for other in parts if other.pixels.dtype == part.pixels.dtype]
+        array, more = as_pictures(part.pixels, len(found), where=where, sample_axis=sample_axis, ends=_ends(alike))
         said += [note for note in more if note not in said]
         pictures.append(array)
         labels.append(found)
@@ -99,6 +101,33 @@ def from_parts(
         name=name,
         notes=tuple(said),
     )
+
+
+def _check_splits(parts: Sequence[Part], where: str) -> None:
+    """Raise SourceError where two parts are of one split: they are two data sets, whose ids would be the same."""
+    first: dict[str, Part] = {}
+    for part in parts:
+        other = first.setdefault(part.split, part)
+        if other is not part:
+            shown = " and ".join(repr(one.files[0].name if one.files else one.key) for one in (other, part))
+            raise SourceError(
+                f"{where!r} seems to hold several data sets, such as {shown}: give one file, or put each set into a "
+                "folder of its own"
+            )
+
+
+def _ends(arrays: Sequence[NDArray[Any]]) -> tuple[float, float] | None:
+    """Return the lowest and the highest finite value of all arrays, so that each split is scaled alike."""
+    low, high = math.inf, -math.inf
+    for values in arrays:
+        if values.size and values.dtype.kind in "buif":
+            lowest, highest = float(values.min()), float(values.max())
+            if not (math.isfinite(lowest) and math.isfinite(highest)):
+                finite = np.isfinite(values)
+                lowest = float(np.min(values, where=finite, initial=math.inf))
+                highest = float(np.max(values, where=finite, initial=-math.inf))
+            low, high = min(low, lowest), max(high, highest)
+    return (low, high) if low <= high else None
 
 
 def _joined(arrays: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
@@ -126,7 +155,12 @@ def _named_labels(
 
 
 def as_pictures(
-    values: NDArray[Any], count: int, *, where: str, sample_axis: int | None = None
+    values: NDArray[Any],
+    count: int,
+    *,
+    where: str,
+    sample_axis: int | None = None,
+    ends: tuple[float, float] | None = None,
 ) -> tuple[NDArray[np.uint8], list[str]]:
     """Return pictures as uint8 (N, H, W) or (N, H, W, 1 or 3), and what was done.
 
@@ -136,6 +170,7 @@ def as_pictures(
         count: how many labels there are, which tells the axis.
         where: what the file is called in messages.
         sample_axis: the axis that counts pictures; guessed where None.
+        ends: the lowest and the highest value of the whole data set; of these pictures where None.
 
     Raises:
         SourceError: the shape is none of those.
@@ -155,7 +190,7 @@ def as_pictures(
     if values.ndim == 2:
         values = _unflattened(values, where, notes)
     values = _channels_last(values, where, notes)
-    return _as_uint8(values, notes), notes
+    return _as_uint8(values, ends or _ends([values]) or (0.0, 0.0), notes), notes
 
 
 def _samples_first(
@@ -208,22 +243,15 @@ def _channels_last(values: NDArray[Any], where: str, notes: list[str]) -> NDArra
     return values
 
 
-def _as_uint8(values: NDArray[Any], notes: list[str]) -> NDArray[np.uint8]:
-    if values.dtype == np.uint8:
-        if values.max() == 1:
-            notes.append("values of 0 and 1 scaled to 0 and 255")
-            return np.asarray(values * np.uint8(255))
-        return values
-    if values.dtype == bool or (values.dtype.kind in "ui" and values.min() >= 0 and values.max() == 1):
+def _as_uint8(values: NDArray[Any], ends: tuple[float, float], notes: list[str]) -> NDArray[np.uint8]:
+    if values.dtype == bool or (values.dtype.kind in "ui" and ends[0] >= 0 and ends[1] == 1):
         notes.append("values of 0 and 1 scaled to 0 and 255")
-        return values.astype(np.uint8) * np.uint8(255)
+        return np.asarray(values.astype(np.uint8) * np.uint8(255))
+    if values.dtype == np.uint8:
+        return values
     out = np.empty(values.shape, dtype=np.uint8)
-    low, high = values.min(), values.max()  # of all pictures: each is scaled alike
     for start in range(0, len(values), 1024):
-        ends = np.array([low, high], dtype=values.dtype)
-        piece = values[start : start + 1024]
-        scaled, note = scaled_to_8(np.concatenate([piece.reshape(-1), ends]))
-        out[start : start + 1024] = scaled[:-2].reshape(piece.shape)
+        out[start : start + 1024], note = scaled_to_8(values[start : start + 1024], ends=ends)
         if note not in notes:
             notes.append(note)
     return out

@@ -114,6 +114,8 @@ class Members:
         folder = np.concatenate(self._folders) if self._folders else np.array([], dtype=np.int32)
         table = np.concatenate(self._ranges) if self._ranges else np.array([], dtype=RANGE)
         self._folders, self._ranges = [folder], [table]
+        if not len(table) and self.refused_count:
+            raise SourceError(f"{self.where!r} holds no pictures that may be read: {notes[-1]}; pack it anew")
         other = [suffix for suffix in self.skipped if suffix in _OTHER_DATA]
         if not len(table) and other:
             raise SourceError(

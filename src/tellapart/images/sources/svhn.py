@@ -13,7 +13,7 @@ from ...errors import SourceError
 from ..dataset import Dataset
 from .base import Place, source
 from .labelled import Part, from_parts
-from .tree import split_of
+from .tree import split_in
 
 
 def _claims(place: Place) -> bool:
@@ -53,4 +53,4 @@ def _part(path: Path) -> Part:
             f"{pixels.shape} with {len(labels)} labels"
         )
     digits = np.where(labels == 10, 0, labels)
-    return Part(np.ascontiguousarray(np.moveaxis(pixels, 3, 0)), digits, split_of(path.stem.split("_")[0]), (path,))
+    return Part(np.ascontiguousarray(np.moveaxis(pixels, 3, 0)), digits, split_in(path.stem.split("_")[0]), (path,))

@@ -51,6 +51,9 @@ def table(
     """
     where = str(place.path)
     given = {"path": path_column, "label": label_column, "split": split_column, "group": group_column}
+    delimiter = {"\\t": "\t", "tab": "\t"}.get(delimiter or "", delimiter)
+    if delimiter is not None and len(delimiter) != 1:
+        raise SourceError(f"the delimiter of {where!r} must be one character, or tab, got {delimiter!r}")
     rows = _rows(place.path, delimiter)
     header = next(rows, None)
     if header is None:

@@ -37,6 +37,17 @@ def split_of(folder: str) -> str:
     return next((name for name, pattern in _SPLITS.items() if pattern.fullmatch(plain)), "")
 
 
+def split_in(name: str) -> str:
+    """Return the split that a name means, as a whole or by one of its words.
+
+    Example:
+        >>> [split_in(name) for name in ("HWDB1.1trn_gnt", "emnist-letters-test", "latest")]
+        ['train', 'test', '']
+    """
+    words = [name, *re.split(r"[^A-Za-z]+", name)]
+    return next((split for word in words if word and (split := split_of(word))), "")
+
+
 OPENABLE = frozenset({".csv", ".tsv", ".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".npz", ".npy", ".mat"})
 """Suffixes of files that are data sets themselves."""
 

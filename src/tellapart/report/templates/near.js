@@ -4,7 +4,7 @@ function nearestTo(set, at) {
   if (found === undefined) return [];
   const [reason, around] = found, farthest = Math.max(2 * set.near_usual, ...around.map(([, , distance]) => distance), 1);
   const strip = around.map(([place, label, distance]) => {
-    const id = set.near_ids[place], name = label < 0 ? "?" : set.classes[label];
+    const id = set.near_ids[place], name = label < 0 ? set.near_names[-1 - label] : set.classes[label];
     const kind = label === set.labels[at] ? "truth" : label === set.answers[at] ? "said" : "other";
     const text = `training picture ${id}, labelled ${name}, at a distance of ${(distance / 1000).toFixed(3)} (usual: ${(set.near_usual / 1000).toFixed(3)})`;
     const image = make("img", { "data-picture": id, "data-store": "own", alt: text });
