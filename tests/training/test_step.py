@@ -145,11 +145,11 @@ def test_averaged_weights_are_an_exponential_average(one_step, make_net, trainin
     state = State(net, average, build_optimizer(net, recipe.optimizer))
     task = task_of(*digits, train=50, validation=20)
     expected = net.head.weight.detach().clone()
-    for _ in range(3):
+    for number, decay in ((0, 0.1), (1, 2 / 11), (2, 0.25), (30, 0.75)):  # a plain mean of sorts at first
         batch, labels = task.train.batch(np.arange(50))
         pictures = loop.to_batch(batch, task, recipe, generator=torch.Generator(), device=torch.device("cpu"))
-        loop.train_step(state, pictures, labels, recipe=recipe, factor=1.0, class_weights=None)
-        expected = 0.75 * expected + 0.25 * net.head.weight.detach()
+        loop.train_step(state, pictures, labels, recipe=recipe, factor=1.0, class_weights=None, number=number)
+        expected = decay * expected + (1 - decay) * net.head.weight.detach()
     assert torch.allclose(average.head.weight, expected, atol=1e-6)
 
 

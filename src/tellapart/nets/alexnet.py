@@ -35,7 +35,7 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from ..errors import NetError
-from .base import Net, Published, net
+from .base import Net, Published, check_dropout, net
 from .layers import adaptive_average, check_variant, initialise
 
 VARIANTS = ("torchvision", "paper", "plain")
@@ -82,6 +82,7 @@ class AlexNet(Net):
         variant: str = "torchvision",
         dropout: float = 0.5,
     ) -> None:
+        check_dropout(dropout)
         super().__init__()
         check_variant("alexnet", variant, allowed=VARIANTS)
         if variant != "torchvision" and min(image_size) < 67:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -23,6 +24,9 @@ class Net(nn.Module):
 
     expects: tuple[tuple[float, ...], tuple[float, ...]] | None = None
     """Mean and deviation, in units of 0 to 1, of the pixels that loaded weights expect; None where none were loaded."""
+
+    made_as: str = ""
+    """Its registered name and all options: what tells apart networks whose tensors have the same shapes."""
 
     def feature_map(self, pictures: Tensor) -> Tensor:
         """Return the last spatial map, float32 (N, C, h, w), of pictures (N, channels, H, W).
@@ -135,6 +139,12 @@ def check_dropout(dropout: float) -> None:
         raise RecipeError(f"dropout must be at least 0 and below 1, got {dropout!r}: 0.5 is usual, 0 is none")
 
 
+def check_width(width: float) -> None:
+    """Raise RecipeError unless ``width``, a factor on the maps, is above 0."""
+    if isinstance(width, bool) or not isinstance(width, int | float) or not 0 < width < math.inf:
+        raise RecipeError(f"width must be a factor above 0, got {width!r}: 1 is the published network, 0.5 half of it")
+
+
 def build_net(
     name: str, *, outputs: int, channels: int = 3, image_size: tuple[int, int], options: Mapping[str, Any] | None = None
 ) -> Net:
@@ -165,6 +175,7 @@ def build_net(
     if channels not in (1, 3) or outputs < 1:
         raise NetError(f"channels must be 1 or 3 and outputs at least 1, got {channels} and {outputs}")
     built = spec.build(outputs=outputs, channels=channels, image_size=image_size, **options)
+    built.made_as = f"{name} {sorted({**spec.options, **options}.items())}"
     built.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs leave this argument out
     return built
 

@@ -44,7 +44,7 @@ from collections.abc import Mapping
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .base import Net, Published, net
+from .base import Net, Published, check_dropout, net
 from .layers import SameConv2d, average, initialise, rounded
 
 # Blocks, kernel, stride, expansion, maps: table 1 of the paper.
@@ -87,6 +87,7 @@ class EfficientNetLite(Net):
     """
 
     def __init__(self, *, outputs: int, channels: int, width: float, depth: float, dropout: float) -> None:
+        check_dropout(dropout)
         super().__init__()
         self._conv_stem = SameConv2d(channels, 32, kernel=3, stride=2)
         self._bn0 = _norm(32)

@@ -32,7 +32,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .base import Net, Published, net
+from .base import Net, Published, check_dropout, net
 from .layers import ConvNorm, adaptive_average, average, check_variant, initialise
 
 VARIANTS = ("torchvision", "paper")
@@ -94,6 +94,7 @@ class GoogLeNet(Net):
         auxiliary: bool = False,
         dropout: float = 0.2,
     ) -> None:
+        check_dropout(dropout)
         super().__init__()
         check_variant("googlenet", variant, allowed=VARIANTS)
         self.variant = variant

@@ -29,7 +29,7 @@ from collections.abc import Mapping
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .base import Net, Published, net
+from .base import Net, Published, check_dropout, check_width, net
 from .layers import SameConv2d, average, check_variant, initialise
 
 VARIANTS = ("timm", "keras")
@@ -81,6 +81,8 @@ class MobileNet(Net):
         width: float = 1.0,
         dropout: float = 0.0,
     ) -> None:
+        check_dropout(dropout)
+        check_width(width)
         super().__init__()
         check_variant("mobilenet", variant, allowed=VARIANTS)
         self.variant = variant

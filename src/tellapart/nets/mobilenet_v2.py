@@ -31,7 +31,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from .base import Net, Published, net
+from .base import Net, Published, check_dropout, check_width, net
 from .layers import SameConv2d, average, check_variant, initialise, rounded
 
 VARIANTS = ("torchvision", "keras")
@@ -82,6 +82,8 @@ class MobileNetV2(Net):
         width: float = 1.0,
         dropout: float = 0.2,
     ) -> None:
+        check_dropout(dropout)
+        check_width(width)
         super().__init__()
         check_variant("mobilenet_v2", variant, allowed=VARIANTS)
         self.variant = variant

@@ -32,7 +32,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from .base import Net, Published, net
+from .base import Net, Published, check_dropout, net
 from .layers import adaptive_average, initialise
 
 _MAPS = (64, 128, 256, 512, 512)
@@ -57,6 +57,7 @@ class VGG(Net):
     """
 
     def __init__(self, *, outputs: int, channels: int, depths: tuple[int, ...], dropout: float) -> None:
+        check_dropout(dropout)
         super().__init__()
         layers: list[nn.Module] = []
         self._ends = []

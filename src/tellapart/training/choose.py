@@ -33,6 +33,9 @@ WIDTHS = (8, 16, 24, 32)
 AFFORDED = 8e13
 """Floating-point operations of a default training: some five minutes of two cores."""
 
+PATIENCE = 3
+"""Epochs without a new best after which a fine-tuning stops."""
+
 TRANSFER_EPOCHS = {"frozen": 8, "finetune": 6}
 """Of each way of training further."""
 
@@ -184,6 +187,10 @@ def choose_training(recipe: Recipe, *, kind: str, pictures: int, classes: int) -
         changes["epochs"] = TRANSFER_EPOCHS.get(training.transfer or "", 0) or _epochs(an_epoch)
         each = " in each" if training.steps_per_epoch else ""
         choices.append(Choice("training.epochs", changes["epochs"], f"{an_epoch:,} pictures train{each}"))
+    if training.transfer == "finetune" and training.early_stopping is None:
+        changes["early_stopping"] = {"patience": PATIENCE}
+        reason = "fine-tuning soon learns by heart; the best epoch is kept"
+        choices.append(Choice("training.early_stopping.patience", PATIENCE, reason))
     if training.batch_size is None:
         changes["batch_size"] = _batch_size(recipe, pictures)
     if training.label_smoothing is None:

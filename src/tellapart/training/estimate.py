@@ -71,7 +71,8 @@ def measure_pace(net: Net, task: Task, recipe: TrainingRecipe, *, devices: Devic
             started = time.perf_counter()
             pixels, labels = task.train.batch(positions)
             pictures = to_batch(pixels, task, recipe, generator=generator, device=device)
-            train_step(state, pictures, moved(labels, device), recipe=recipe, factor=0.0, class_weights=None)
+            done = train_step(state, pictures, moved(labels, device), recipe=recipe, factor=0.0, class_weights=None)
+            done.cpu()  # waits for a GPU to be done
             times.append(time.perf_counter() - started)
         some = task.train.some(slice(EVALUATION_BATCH))
         looks = []

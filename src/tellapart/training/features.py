@@ -127,8 +127,8 @@ def keep_features(file: Path, features: NDArray[np.float32]) -> None:
 
 
 def weights_digest(net: Net, preprocessing: Preprocessing) -> str:
-    """Return a hex string that changes with the body's weights and the preprocessing, not with the head."""
-    digest = hashlib.blake2b(preprocessing.model_dump_json().encode(), digest_size=12)
+    """Return a hex string that changes with the body's kind, its weights and the preprocessing, not with the head."""
+    digest = hashlib.blake2b(f"{net.made_as} {preprocessing.model_dump_json()}".encode(), digest_size=12)
     head = {id(tensor) for tensor in net.stages()["head"].state_dict(keep_vars=True).values()}
     for name, tensor in sorted(net.state_dict(keep_vars=True).items()):
         if id(tensor) not in head:

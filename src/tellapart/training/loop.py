@@ -26,7 +26,7 @@ from .interrupt import graceful_interrupt
 from .machine import tuned
 from .optimizers import build_optimizer, usual_learning_rate
 from .schedules import learning_rate_factor
-from .step import to_batch, train_step
+from .step import exact, to_batch, train_step
 from .task import Task
 from .transfer import freeze, moving_stages, training_mode
 from .validation import score
@@ -217,16 +217,15 @@ def _one_epoch(state: State, task: Task, recipe: TrainingRecipe, *, devices: Dev
     weights = task.class_weights(recipe)
     class_weights = None if weights is None else weights.to(device)
     generator = torch.Generator().manual_seed(derived_seed(recipe.seed, epoch=epoch, purpose="augment"))
-    sums, seen = torch.zeros(2, dtype=torch.float64, device=device), 0
+    sums, seen = torch.zeros(2, dtype=exact(device), device=device), 0
     training_mode(state.net, transfer=recipe.transfer)
     with seeded(derived_seed(recipe.seed, epoch=epoch, purpose="dropout"), device):
         for step, positions in enumerate(batches):
             seen += len(positions)
             portion = devices.portion(task.train.labels[positions], weights)
             pixels, labels = task.train.batch(positions[portion.part])
-            factor = learning_rate_factor(
-                recipe.schedule, step=(epoch - 1) * per_epoch + step, steps=per_epoch * (recipe.epochs or 1)
-            )
+            number = (epoch - 1) * per_epoch + step
+            factor = learning_rate_factor(recipe.schedule, step=number, steps=per_epoch * (recipe.epochs or 1))
             sums += train_step(
                 state,
                 to_batch(pixels, task, recipe, generator=generator, device=device, portion=portion),
@@ -235,11 +234,13 @@ def _one_epoch(state: State, task: Task, recipe: TrainingRecipe, *, devices: Dev
                 factor=factor,
                 class_weights=class_weights,
                 portion=portion,
+                number=number,
             )
+    sums = sums.cpu()  # waits for a GPU to be done
     trained = time.perf_counter()
     state.epoch = epoch
     scores = score(state.judged(), task.validation, task.preprocessing, devices=devices)
-    train_loss, train_accuracy = (torch.stack(devices.gather(sums.cpu())).sum(dim=0) / seen).tolist()
+    train_loss, train_accuracy = (torch.stack(devices.gather(sums)).sum(dim=0) / seen).tolist()
     ended = time.perf_counter()
     state.seconds += ended - started
     return {

@@ -170,7 +170,8 @@ def decide(leaning: Leaning, probed: Probed | None, *, kind: str) -> Leaning:
 
 def is_open(recipe: Recipe) -> bool:
     """Return whether a recipe leaves open where the training starts, and nothing in it speaks against transfer."""
-    return recipe.net.name == "auto" and recipe.training.transfer is None and _against(recipe) is None
+    unsaid = recipe.training.transfer is None and not _names_weights(recipe)
+    return recipe.net.name == "auto" and unsaid and _against(recipe) is None
 
 
 def _against(recipe: Recipe) -> str | None:
@@ -181,6 +182,10 @@ def _against(recipe: Recipe) -> str | None:
         return "net.weights = none asks for a training from scratch"
     foreign = sorted(set(recipe.net.options) - set(nets.get(BACKBONE).options))
     return f"net.options.{foreign[0]} is for a network from scratch" if foreign else None
+
+
+def _names_weights(recipe: Recipe) -> bool:
+    return recipe.net.weights not in (None, "none")
 
 
 def asks_for_epochs(recipe: Recipe) -> list[str]:
@@ -211,7 +216,7 @@ def choose_start(recipe: Recipe, *, leaning: Leaning) -> tuple[Recipe, list[Choi
     choices: list[Choice] = []
     if name == "auto":
         pretrained = is_open(recipe) and leaning.start == "pretrained"
-        name = BACKBONE if pretrained or transfer in PRETRAINED else "compact"
+        name = BACKBONE if pretrained or transfer in PRETRAINED or _names_weights(recipe) else "compact"
         choices.append(Choice("net.name", name, _why(recipe, leaning)))
     if nets.get(name).published is None and transfer in PRETRAINED:
         raise RecipeError(f"transfer = {transfer!r} needs a network with published weights, {name!r} has none")
@@ -238,5 +243,7 @@ def _transfer(recipe: Recipe, net: str) -> tuple[Literal["none", "features", "fi
 def _why(recipe: Recipe, leaning: Leaning) -> str:
     if recipe.training.transfer in PRETRAINED:
         return "the recipe asks for transfer: a network trained on ImageNet's photographs knows what to look for"
+    if _names_weights(recipe):
+        return "the recipe names weights: this network's come with the installation"
     against = _against(recipe)
     return against if against and leaning.start != "scratch" else leaning.reason

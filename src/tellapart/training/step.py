@@ -44,8 +44,13 @@ def train_step(
     factor: float,
     class_weights: Tensor | None,
     portion: Portion | None = None,
+    number: int = 0,
 ) -> Tensor:
-    """Do one step of the optimiser; return the summed loss and the hits of the batch, or of a portion, float64 (2,)."""
+    """Do one step of the optimiser, which is a training's so-many-th from 0.
+
+    Returns:
+        the summed loss and the hits of the batch, or of a portion of it, (2,) of the dtype ``exact``.
+    """
     portion = portion or Portion(slice(0, len(labels)), len(labels))
     for group in state.optimizer.param_groups:
         group.setdefault("initial_lr", group["lr"])
@@ -58,10 +63,17 @@ def train_step(
     state.optimizer.zero_grad()
     _descend(state, loss if portion.processes == 1 else loss * (portion.share * portion.processes))
     if state.averaged is not None and recipe.averaging:
-        move_average(state.averaged, state.net, decay=recipe.averaging)
+        # The average must not begin with the random weights: at first it is nearly a plain mean.
+        move_average(state.averaged, state.net, decay=min(recipe.averaging, (1 + number) / (10 + number)))
     with torch.no_grad():
         hits = (logits.argmax(dim=1) == labels).sum() * (portion.share > 0)
-        return torch.stack([loss.detach().double() * (portion.share * portion.of), hits.double()])
+        kind = exact(pictures.device)
+        return torch.stack([loss.detach().to(kind) * (portion.share * portion.of), hits.to(kind)])
+
+
+def exact(device: torch.device) -> torch.dtype:
+    """Return the dtype that sums are kept in: float64, which Apple's GPUs do not have."""
+    return torch.float32 if device.type == "mps" else torch.float64
 
 
 def _descend(state: State, loss: Tensor) -> None:

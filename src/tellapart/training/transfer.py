@@ -17,6 +17,9 @@ STAGE_DECAY = 0.6
 
 LAST_BLOCK = "last-block"
 
+BEHIND_BLOCKS = ("neck", "dense", "auxiliary")
+"""Stages between the last block and the head."""
+
 
 def moving_stages(net: Net, *, transfer: str, unfreeze: str | None) -> dict[str, float]:
     """Return the stages that are trained, with the factor of the learning rate of each.
@@ -84,7 +87,8 @@ def _first_moving(names: list[str], unfreeze: str) -> int:
     if unfreeze == "all":
         return 0
     if unfreeze == LAST_BLOCK:
-        return max(0, len(names) - 2)
+        blocks = [at for at, name in enumerate(names[:-1]) if name not in BEHIND_BLOCKS]
+        return blocks[-1] if blocks else 0
     if unfreeze not in names:
         raise RecipeError(
             f"this network has no stage {unfreeze!r} to unfreeze from: give all, {LAST_BLOCK}, or one of "

@@ -16,6 +16,7 @@ from ..classifier import Classifier, Description, two_sided
 from ..errors import ModelFileError, OutOfMemoryError, RunCorruptError
 from ..evaluation import Predictions, fit_temperature
 from ..images.averaged import averaged_pixels
+from ..images.split import belonging
 from ..nets import Net
 from ..nets.summary import summarize
 from ..nets.weights import load_weights
@@ -28,6 +29,7 @@ from ..training.estimate import in_words, measure_pace
 from ..training.features import embed_pixels, features_file, fit_head, kept_features, set_head, weights_digest
 from ..training.loop import finish, seeded_net
 from ..training.machine import available_memory, choose_device, tuned
+from ..training.transfer import stage_of
 from ..version import __version__
 from .learning_rate import with_found_rate
 from .novelty import learn_novelty
@@ -120,7 +122,14 @@ def start_net(recipe: Recipe, task: Task, *, progress: Progress = SILENT) -> Net
     """Build the network with its initial weights: random ones of the recipe's seed, or published ones."""
     net = seeded_net(recipe, task)
     if recipe.net.weights not in (None, "none"):
-        load_weights(net, recipe.net.name, where=str(recipe.net.weights), progress=progress)
+        loaded = load_weights(net, recipe.net.name, where=str(recipe.net.weights), progress=progress)
+        stage = stage_of(net)
+        random = any(stage[id(net.get_parameter(key))] == "neck" for key in loaded.fresh)
+        if random and recipe.training.transfer in ("features", "frozen"):
+            raise ModelFileError(
+                f"{str(loaded.source)!r} ends before the dense layers of {recipe.net.name!r}, and features that come "
+                "through random ones are worth nothing: give a file with them, or --transfer finetune"
+            )
     return net
 
 
@@ -276,11 +285,12 @@ def _set_learnt_head(net: Net, prepared: Prepared, *, progress: Progress) -> NDA
             progress=progress,
         )
     train = prepared.dataset.select(prepared.splits.train)
+    together = belonging(prepared.dataset, together=prepared.audit.repeats.family)
     head = fit_head(
         features[prepared.splits.train],
         train.labels,
         classes=len(prepared.dataset.class_names),
-        groups=train.groups,
+        groups=None if together is None else together[prepared.splits.train],
         threads=prepared.recipe.training.threads,
         seed=prepared.recipe.training.seed,
     )

@@ -105,7 +105,7 @@ def prepare(run: Run, dataset: Dataset, *, progress: Progress = SILENT) -> Prepa
     check_all_train(dataset, splits)
     say_findings(dataset, found, progress=progress)
 
-    start, scanned = settle(start, dataset, splits.train, scanned, progress=progress)
+    start, scanned = settle(start, dataset, splits.train, scanned, together=repeats.family, progress=progress)
     recipe, more = choose.choose_training(
         start.recipe, kind=found.kind.name, pictures=len(splits.train), classes=len(dataset.class_names)
     )

@@ -14,6 +14,7 @@ from ..features import extract
 from ..images.dataset import Dataset
 from ..images.parallel import usable_processors
 from ..images.preprocessing import Preprocessing
+from ..images.split import belonging
 from ..nets import Net, build_net
 from ..nets.weights import load_weights
 from ..novelty import chosen_evenly
@@ -85,6 +86,7 @@ def probe(
     pixels: NDArray[np.uint8],
     recipe: Recipe,
     folder: Path,
+    together: NDArray[np.int64] | None = None,
     progress: Progress = SILENT,
 ) -> Probe:
     """Ask how well a pretrained network's features tell training pictures apart, and how well plain edges do.
@@ -98,6 +100,7 @@ def probe(
         pixels: uint8 (N, H, W, C), resized to any size.
         recipe: with a pretrained network and the data settings that suit it.
         folder: where the features are kept.
+        together: (N,) numbers, equal for copies of one picture.
         progress: is told of the pictures.
     """
     rows = probed_rows(dataset.labels, train)
@@ -114,7 +117,8 @@ def probe(
     small = np.stack([PLAIN.resized(np.asarray(pixels[row])) for row in rows])
     edges = extract(small, "hog", jobs=usable_processors())
     classes, labels = np.unique(dataset.labels[rows], return_inverse=True)
-    groups = None if dataset.groups is None else dataset.groups[rows]
+    apart = belonging(dataset, together=together)
+    groups = None if apart is None else apart[rows]
 
     def fitted(values: NDArray[np.float32]) -> Head:
         return fit_head(

@@ -61,7 +61,13 @@ def begin(recipe: Recipe, dataset: Dataset, facts: NDArray[np.void]) -> Start:
 
 
 def settle(
-    start: Start, dataset: Dataset, train: NDArray[np.int64], scanned: Scan, *, progress: Progress = SILENT
+    start: Start,
+    dataset: Dataset,
+    train: NDArray[np.int64],
+    scanned: Scan,
+    *,
+    together: NDArray[np.int64] | None = None,
+    progress: Progress = SILENT,
 ) -> tuple[Start, Scan]:
     """Let a probe decide a doubtful start; any other is returned as it is.
 
@@ -70,6 +76,7 @@ def settle(
         dataset: all pictures.
         train: positions of those that train: no others are looked at.
         scanned: the pictures at the size for a training from scratch.
+        together: (N,) numbers, equal for copies of one picture.
         progress: is told of the pictures.
 
     Returns:
@@ -79,7 +86,13 @@ def settle(
         return start, scanned
     pretrained = _decided(start.given, start.facts, Leaning("pretrained", ""))
     found = probe(
-        dataset, train, pixels=scanned.pixels, recipe=pretrained.recipe, folder=scanned.folder, progress=progress
+        dataset,
+        train,
+        pixels=scanned.pixels,
+        recipe=pretrained.recipe,
+        folder=scanned.folder,
+        together=together,
+        progress=progress,
     )
     leaning = decide(start.leaning, found.figures, kind=guess_kind(start.facts).name)
     settled = _decided(start.given, start.facts, leaning)

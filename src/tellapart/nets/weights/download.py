@@ -105,12 +105,20 @@ def _fetch(url: str, part: Path, *, progress: Progress, timeout: float) -> str:
         total = have + int(length) if length is not None else 0
         with part.open("ab" if have else "wb") as file, progress.task("fetching weights", total=total, unit="bytes"):
             progress.advance(have)
-            while chunk := reply.read(_CHUNK):
+            while chunk := _read(reply):
                 file.write(chunk)
                 progress.advance(len(chunk))
     if part.stat().st_size < total:
         raise http.client.IncompleteRead(b"", total - part.stat().st_size)
     return checksum
+
+
+def _read(reply: IO[bytes]) -> bytes:
+    """Return some more bytes; whatever the network's trouble, it is a broken connection, and no full disk."""
+    try:
+        return reply.read(_CHUNK)
+    except OSError as error:
+        raise ConnectionError(str(error)) from error
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):

@@ -13,6 +13,7 @@ from __future__ import annotations
 import io
 import itertools
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -119,7 +120,7 @@ def keras_arrays(path: Path) -> dict[str, list[Array]]:
                 source = io.BytesIO(archive.read(_INSIDE))
         with h5py.File(source, "r") as file:
             layers = layer_arrays(file)
-    except (OSError, KeyError, RuntimeError, zipfile.BadZipFile) as error:
+    except (OSError, KeyError, RuntimeError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ModelFileError(f"the Keras file {str(path)!r} is damaged or cut off: {error}: fetch it again") from error
     if not layers:
         raise ModelFileError(f"the HDF5 file {str(path)!r} holds no layers with weights: save the model with Keras")
@@ -177,6 +178,17 @@ def converted(
         name: the network's registered name.
         path: for messages.
     """
+    try:
+        found = _found(own, stored, name=name, path=path)
+    except (KeyError, ValueError, IndexError) as error:
+        raise ModelFileError(
+            f"the Keras file {str(path)!r} does not hold the weights of {name!r} ({error}): choose the network that it "
+            "was made for with --net"
+        ) from error
+    return {key: torch.from_numpy(np.ascontiguousarray(array)) for key, array in found.items()}
+
+
+def _found(own: Mapping[str, Tensor], stored: Mapping[str, list[Array]], *, name: str, path: Path) -> dict[str, Array]:
     modules = list(dict.fromkeys(key.rsplit(".", 1)[0] for key in own))
     real = numbered(list(stored))
     found: dict[str, Array] = {}
@@ -190,7 +202,7 @@ def converted(
             found |= _weights(module, arrays, own=own)
     if name.startswith("resnet"):
         _fold(found, own)
-    return {key: torch.from_numpy(np.ascontiguousarray(array)) for key, array in found.items()}
+    return found
 
 
 def _norm(module: str, arrays: list[Array], *, path: Path) -> dict[str, Array]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from ...errors import ModelFileError
@@ -24,7 +26,9 @@ class LoadedWeights:
     Attributes:
         source: the file; None where the weights stayed random.
         loaded: names of the parameters and buffers that came from the file.
-        fresh: names of those of the head that stayed as they were, the file having another number of classes or none.
+        fresh: names of those of the head that stayed as they were, the file having another number of classes or none;
+            of a dense neck too, where the file ends before it.
+        cut: whether the file has none of those.
         unused: names that the file has and the network has no use for, such as left-out auxiliary heads.
         summed: whether the stem's weights were summed over the colours for grey pictures.
         mean: what the weights expect the pixels (0 to 1) to be centred on; None where nothing is published of it.
@@ -34,6 +38,7 @@ class LoadedWeights:
     source: Path | None
     loaded: tuple[str, ...] = ()
     fresh: tuple[str, ...] = ()
+    cut: bool = False
     unused: tuple[str, ...] = ()
     summed: bool = False
     mean: tuple[float, ...] | None = None
@@ -45,7 +50,11 @@ class LoadedWeights:
             return "the weights are random"
         said = f"weights from {self.source.name}"
         if self.fresh:
-            said += "; the head is fresh, because the number of classes is another"
+            said += (
+                "; the file has no last layers, which are fresh"
+                if self.cut
+                else "; the head is fresh, because the number of classes is another"
+            )
         return said + ("; the stem's weights are summed over the colours" if self.summed else "")
 
 
@@ -91,7 +100,8 @@ def load_weights(
         return LoadedWeights(None)
     found = read_keras(path, name, net=net) if is_keras_file(path) else read_weights(path)
     result = fit_weights(net, name, found=found, source=path, exact=exact)
-    pixels = _pixels_of(name, path, channels=1 if result.summed else 3)
+    stem = next((layer for layer in net.modules() if isinstance(layer, nn.Conv2d)), None)
+    pixels = _pixels_of(name, path, channels=3 if stem is None else stem.in_channels)
     if pixels is not None:
         net.expects = pixels
         result = dataclasses.replace(result, mean=pixels[0], std=pixels[1])
@@ -128,14 +138,26 @@ def expected_pixels(
 
 
 def _pixels_of(name: str, path: Path | None, *, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-    pixels = keras_pixels(name, path) if path is not None and is_keras_file(path) else None
+    pixels: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    if path is not None:
+        pixels = keras_pixels(name, path) if is_keras_file(path) else _pixels_in(path)
     published = nets.get(name).published
     if pixels is None and published is not None:
         pixels = published.mean, published.std
-    if pixels is None or channels == 3:
+    if pixels is None or len(pixels[0]) == channels:
         return pixels
-    mean, std = ((sum(values) / len(values),) for values in pixels)
+    mean, std = ((sum(values) / len(values),) * channels for values in pixels)
     return mean, std
+
+
+def _pixels_in(path: Path) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    """Return mean and deviation of the pixels that a model file of tellapart was trained on; None of any other file."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            document = json.loads((file.metadata() or {})["tellapart"])["preprocessing"]
+        return tuple(map(float, document["mean"])), tuple(map(float, document["std"]))
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError):
+        return None
 
 
 def fit_weights(
@@ -180,7 +202,8 @@ def fit_weights(
     with torch.no_grad():
         net.load_state_dict(taken, strict=False)
     unused = tuple(key for key in found if key not in own)
-    return LoadedWeights(source, tuple(taken), tuple(fresh), unused, summed)
+    cut = bool(fresh) and not any(key in found for key in fresh)
+    return LoadedWeights(source, tuple(taken), tuple(fresh), cut, unused, summed)
 
 
 def _class_names(net: Net, found: Mapping[str, Tensor]) -> set[str]:

@@ -7,6 +7,7 @@ import io
 import json
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -76,8 +77,20 @@ def read_export(path: Path) -> Export:
     tensors = {f"body.{name}": tensor for name, tensor in converted(own, stored, name=body, path=path).items()}
     arrays = {"dense.weight": first[0].T, "dense.bias": first[1], "classifier.weight": last[0].T}
     tensors |= {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
+    _check_shapes(tensors, net.state_dict(), path)
     counts = {name: torch.tensor(0) for name in net.state_dict() if name.endswith("num_batches_tracked")}
     return Export(class_names, options, counts | tensors)
+
+
+def _check_shapes(tensors: Mapping[str, torch.Tensor], own: Mapping[str, torch.Tensor], path: Path) -> None:
+    for name, tensor in own.items():
+        if name.endswith("num_batches_tracked"):
+            continue
+        if name not in tensors:
+            raise _other(path, f"it has no {name}")
+        if tensors[name].shape != tensor.shape:
+            shapes = f"{tuple(tensors[name].shape)} in place of {tuple(tensor.shape)}"
+            raise _other(path, f"its {name} has the shape {shapes}")
 
 
 def _files(path: Path) -> dict[str, bytes]:
@@ -103,7 +116,7 @@ def _files(path: Path) -> dict[str, bytes]:
         raise ModelFileError(f"there is no export at {str(path)!r}: give the folder or the zip") from None
     except zipfile.BadZipFile as error:
         raise ModelFileError(f"{str(path)!r} is neither a folder nor a whole zip ({error}): {_EXPORT}") from None
-    except (OSError, RuntimeError, NotImplementedError) as error:
+    except (OSError, EOFError, RuntimeError, NotImplementedError, zlib.error) as error:
         raise ModelFileError(f"{str(path)!r} cannot be read: {error}") from None
 
 
