@@ -177,6 +177,15 @@ def test_wrong_option(name):
     assert not spec.options or "did you mean" in str(caught.value)
 
 
+@pytest.mark.parametrize("name", [name for name, spec in nets if {"dropout", "width"} & set(spec.options)])
+def test_an_option_out_of_range(name):
+    spec = nets.get(name)
+    for option, wrong in (("dropout", (1, 1.5, -0.1, "big")), ("width", (0, -1, "big"))):
+        for value in wrong if option in spec.options else ():
+            with pytest.raises(RecipeError, match=option):
+                build_net(name, outputs=2, channels=3, image_size=spec.made_for[:2], options={option: value})
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_too_small(name):
     height, width = nets.get(name).min_size

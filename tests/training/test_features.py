@@ -11,6 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from tellapart.errors import NetError
 from tellapart.images.preprocessing import Preprocessing
+from tellapart.nets import build_net
 from tellapart.training import features as room
 from tellapart.training.features import PENALTIES, Head, embed_pixels, fit_head, set_head, weights_digest
 
@@ -172,3 +173,12 @@ def test_the_digest_follows_the_body_and_the_preprocessing_alone(make_net):
         next(iter(net.parameters())).add_(1)
     assert weights_digest(net, SPEC) != before
     assert weights_digest(make_net("convnet16", seed=1), SPEC) != weights_digest(make_net("convnet16"), SPEC)
+
+
+def test_networks_that_compute_otherwise_with_the_same_weights_share_no_features():
+    one, other = (
+        build_net("mobilenet_v2", outputs=2, image_size=(32, 32), options={"variant": variant})
+        for variant in ("torchvision", "keras")
+    )
+    other.load_state_dict(one.state_dict())
+    assert weights_digest(one, SPEC) != weights_digest(other, SPEC)

@@ -190,6 +190,14 @@ def test_what_the_recipe_says_is_not_decided():
     assert choices[0].reason.startswith("the recipe asks for transfer")
 
 
+def test_weights_that_are_asked_for_choose_the_network_that_has_them():
+    asked = Recipe.make(net={"weights": "imagenet"})
+    recipe, choices = choose_start(asked, leaning=UNSEEN)
+    assert (recipe.net.name, recipe.net.weights, recipe.training.transfer) == (BACKBONE, "imagenet", "features")
+    assert choices[0].reason.startswith("the recipe names weights")
+    assert not is_open(asked)
+
+
 def test_transfer_needs_weights():
     with pytest.raises(RecipeError, match="transfer = 'frozen' needs a network with published weights"):
         choose_start(Recipe.make(net={"name": "convnet16"}, training={"transfer": "frozen"}), leaning=SEEN)

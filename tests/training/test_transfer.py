@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from tellapart.nets import build_net
+from tellapart.nets import build_net, nets
 from tellapart.training.transfer import freeze, moving_stages, training_mode
 
 
@@ -39,3 +39,13 @@ def test_from_scratch_the_statistics_are_learnt(net):
     freeze(net, moving_stages(net, transfer="none", unfreeze=None))
     training_mode(net, transfer="none")
     assert all(module.training for module in normalisations(net))
+
+
+@pytest.mark.parametrize("name", [name for name, spec in nets if spec.published])
+def test_the_last_block_is_the_one_with_the_highest_number(name):
+    options = {"auxiliary": True} if "auxiliary" in nets.get(name).options else {}
+    with torch.device("meta"):
+        net = build_net(name, outputs=2, image_size=(299, 299), options=options)
+    blocks = [stage for stage in net.stages() if stage.startswith("block")]
+    first, *_ = moving_stages(net, transfer="finetune", unfreeze="last-block")
+    assert first == blocks[-1] == max(blocks, key=lambda block: int(block.removeprefix("block")))

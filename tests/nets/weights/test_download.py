@@ -1,10 +1,11 @@
+import errno
 import hashlib
 import socket
 
 import pytest
 
 from tellapart.errors import ModelFileError
-from tellapart.nets.weights.download import ATTEMPTS, download
+from tellapart.nets.weights.download import ATTEMPTS, _read, download
 from tellapart.progress import Progress
 
 CONTENT = bytes(range(256)) * 4000
@@ -136,3 +137,12 @@ def test_a_folder_that_cannot_be_written_is_named(shelf, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ModelFileError, match=r"cannot be kept in .*TELLAPART_CACHE"):
         fetch(shelf, tmp_path / "file" / "weights.pth")
+
+
+def test_trouble_of_the_network_is_no_full_disk():
+    class Reply:
+        def read(self, size):
+            raise OSError(errno.EHOSTUNREACH, "No route to host")
+
+    with pytest.raises(ConnectionError, match="No route to host"):
+        _read(Reply())

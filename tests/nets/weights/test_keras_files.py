@@ -192,6 +192,13 @@ def test_a_network_that_keras_does_not_have(tmp_path):
         load_weights(build("resnet18"), "resnet18", where=str(tmp_path / "weights.h5"))
 
 
+def test_a_sibling_s_keras_file(tmp_path):
+    kernel, bias = np.zeros((7, 7, 3, 64), np.float32), np.zeros(64, np.float32)
+    write_keras2(tmp_path / "resnet50v2.h5", {"conv1_conv": [kernel, bias]})
+    with pytest.raises(ModelFileError, match="not hold the weights of 'resnet50'"):
+        load_weights(build("resnet50", variant="paper"), "resnet50", where=str(tmp_path / "resnet50v2.h5"))
+
+
 def test_another_networks_keras_file(tmp_path):
     write_keras2(tmp_path / "weights.h5", {"dense": [np.zeros((2, 2), np.float32), np.zeros(2, np.float32)]})
     with pytest.raises(ModelFileError, match="not hold a layer of 'mobilenet'"):

@@ -74,7 +74,9 @@ def test_own_files(tmp_path, wrapper):
 def test_safetensors_and_a_file_without_a_head(tmp_path):
     state = {key: value for key, value in build().state_dict().items() if not key.startswith("_fc")}
     save_file({key: value.contiguous() for key, value in state.items()}, tmp_path / "body.safetensors")
-    assert load(build(5), where=str(tmp_path / "body.safetensors")).fresh == ("_fc.weight", "_fc.bias")
+    found = load(build(5), where=str(tmp_path / "body.safetensors"))
+    assert found.fresh == ("_fc.weight", "_fc.bias")
+    assert "the file has no last layers, which are fresh" in str(found)
     with pytest.raises(ModelFileError, match="has no last layer"):
         load(build(5), where=str(tmp_path / "body.safetensors"), exact=True)
 
@@ -222,6 +224,24 @@ def test_weights_say_which_pixels_they_expect_and_a_classifier_holds_to_it():
     Classifier(net, Description(**described, preprocessing=right))
     with pytest.raises(NetError, match=r"expect pixels with mean 0\.498, 0\.498, 0\.498"):
         Classifier(net, Description(**described, preprocessing=Preprocessing(image_size=(32, 32))))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_model_file_of_ours_says_which_pixels_it_was_trained_on(tmp_path, channels):
+    from tellapart import Classifier
+    from tellapart.classifier import Description
+    from tellapart.images.preprocessing import Preprocessing
+    from tellapart.nets.weights import expected_pixels
+
+    small = {"outputs": 2, "channels": channels, "image_size": (32, 32)}
+    spec = Preprocessing(image_size=(32, 32), channels=channels, mean=(0.9,) * channels, std=(0.2,) * channels)
+    told = Description(net="resnet18", class_names=("cat", "dog"), preprocessing=spec)
+    Classifier(build_net("resnet18", **small), told).save(tmp_path / "own.safetensors")
+    net, where = build_net("resnet18", **small), str(tmp_path / "own.safetensors")
+    found = load_weights(net, "resnet18", where=where)
+    assert (found.mean, found.std) == (spec.mean, spec.std) == net.expects
+    assert expected_pixels("resnet18", where=where, channels=channels) == net.expects
+    assert expected_pixels("resnet18", where=where, channels=4 - channels)[0] == (0.9,) * (4 - channels)
 
 
 def test_a_keras_files_own_pixels_come_before_the_published_ones(tmp_path, monkeypatch):

@@ -21,7 +21,7 @@ spec.loader.exec_module(formula)
 LABELS = "0 cat\n1 guinea pig\n2 Hündin\n"
 
 
-def write_export(folder, body="mobilenet_v2", *, labels=LABELS, change=lambda config: config, classes=None):
+def write_export(folder, body="mobilenet_v2", *, labels=LABELS, change=lambda config: config, classes=None, units=None):
     """Write what Keras 2 writes: the same groups, attributes and arrays."""
     record = GOLDEN[body]
     folder.mkdir(exist_ok=True)
@@ -36,6 +36,8 @@ def write_export(folder, body="mobilenet_v2", *, labels=LABELS, change=lambda co
             group.attrs["weight_names"] = [weight.encode() for weight in weights]
             for weight, shape in weights.items():
                 shape = [*shape[:-1], classes] if classes and weight.startswith("dense_Dense2") else shape
+                if units and weight.startswith("dense_Dense"):
+                    shape = [units if size == 100 else size for size in shape]
                 group.create_dataset(weight, data=formula.keras_weights(weight, tuple(shape)))
     if labels is not None:
         (folder / "labels.txt").write_text(labels, encoding="utf-8")
@@ -148,6 +150,23 @@ def test_labels_that_do_not_fit(tmp_path, labels, message):
 def test_another_network(tmp_path, change, message):
     with pytest.raises(ModelFileError, match=f"not the network of a Teachable Machine image project: .*{message}"):
         read_export(write_export(tmp_path / "export", change=change))
+
+
+def test_a_network_of_other_widths(tmp_path):
+    with pytest.raises(ModelFileError, match=r"not the network .*dense\.weight has the shape \(64, 1280\)"):
+        read_export(write_export(tmp_path / "export", units=64))
+
+
+def test_a_damaged_member_of_a_zip(tmp_path):
+    folder = write_export(tmp_path / "export")
+    with zipfile.ZipFile(tmp_path / "export.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in folder.iterdir():
+            archive.write(file, file.name)
+    whole = bytearray((tmp_path / "export.zip").read_bytes())
+    whole[5000:5100] = bytes(100)
+    (tmp_path / "export.zip").write_bytes(whole)
+    with pytest.raises(ModelFileError):
+        read_export(tmp_path / "export.zip")
 
 
 def test_a_damaged_file(tmp_path):
