@@ -1,9 +1,9 @@
-"""Take docs/pictures/report.png, the first screen of a run's report, in Chromium; or another section's.
+"""Take docs/pictures/report.png, the first screen of a run's report, in Chromium; or confusion.png, another section's.
 
 Needs Chromium and a finished run, so that it is no part of ``python -m docs.make``:
 
-python -m docs.make.report runs/digits
-python -m docs.make.report runs/digits mistakes
+python -m docs.make.report runs/fashion-mnist
+python -m docs.make.report runs/fashion-mnist confusion
 """
 
 from __future__ import annotations

@@ -71,9 +71,11 @@ def test_lost_processes_are_said_and_the_run_goes_on(tmp_path, call):
 
     assert epochs(run) < 4
     assert call("train", "--resume", run).status == 0
+    assert epochs(run) == 4
     weights, expected = (load_file(folder / "model.safetensors") for folder in (run, reference))
+    # Rounding differs between one process and two, and grows with each epoch that two have done.
     for name in (name for name in expected if not name.startswith("novelty")):
-        assert np.allclose(weights[name], expected[name], atol=1e-3), name
+        assert np.allclose(weights[name], expected[name], atol=5e-3), name
     assert json.loads((run / "status.json").read_text())["state"] == "done"
 
 
