@@ -1,17 +1,14 @@
 """Splits: exact shares, whole groups, given splits kept, clear errors."""
 
-import json
-import sys
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tellapart.errors import RunCorruptError, SplitError
+from tellapart.errors import SplitError
 from tellapart.images.arrays import ArrayImages
-from tellapart.images.dataset import SPLIT_NAMES, Dataset, Splits
-from tellapart.images.split import from_ids, read_ids, split, to_ids, write_ids
+from tellapart.images.dataset import SPLIT_NAMES, Dataset
+from tellapart.images.split import split
 from tellapart.images.stratify import shares
 
 
@@ -165,24 +162,6 @@ def test_fifty_five_classes_with_two_small_ones():
     assert abs(counts(data, splits.validation) - sizes * 0.2).max() < 1
 
 
-def test_ids_go_there_and_back():
-    data = dataset([0, 1] * 20)
-    splits = split(data)
-    again = from_ids(data, to_ids(data, splits))
-    assert all((again[name] == splits[name]).all() for name in SPLIT_NAMES)
-    assert again.notes == splits.notes
-
-
-def test_missing_ids_are_counted_and_named():
-    data = dataset([0, 1] * 20)
-    document = to_ids(data, split(data))
-    document["train"] = [*document["train"], "gone 1", "gone 2"]
-    with pytest.raises(SplitError, match=r"2 of the 42 pictures .*'gone 1', 'gone 2'"):
-        from_ids(data, document)
-    with pytest.raises(SplitError, match="'test' has none"):
-        from_ids(data, {"train": [], "validation": []})
-
-
 def test_copies_stay_together_and_shares_stay_close():
     family = np.arange(400)
     family[1::8] = family[0::8]
@@ -202,33 +181,3 @@ def test_copies_join_groups():
     for seed in range(5):
         names = split(data, seed=seed, together=family).names(100)
         assert len(set(names[:10].tolist())) == 1
-
-
-def test_ids_are_written_as_json_a_few_at_a_time(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys.modules["tellapart.images.split"], "BLOCK", 3)
-    names = ["a", 'quo"te', "汉字", "b\\c", "d", "e", "f"]
-    data = Dataset(names, ArrayImages(np.zeros((7, 2, 2), np.uint8)), [0, 1] * 3 + [0], class_names=("x", "y"))
-    for splits in (
-        Splits([0, 1, 2, 3, 4, 6], [5], [], notes=("one “note”",)),
-        Splits([], [], [2, 1, 0]),
-    ):
-        write_ids(tmp_path / "splits.json", data, splits)
-        document = json.loads((tmp_path / "splits.json").read_text(encoding="utf-8"))
-        assert document == to_ids(data, splits)
-        read = read_ids(tmp_path / "splits.json")
-        assert {name: list(ids) for name, ids in read.items()} == document
-        assert from_ids(data, read)["train"].tolist() == splits["train"].tolist()
-
-
-@pytest.mark.parametrize("part", [0.0, 0.5, 0.9, 0.99])
-def test_ids_that_are_cut_short_are_damaged(tmp_path, part):
-    data = dataset([0, 1] * 20)
-    file = tmp_path / "splits.json"
-    write_ids(file, data, split(data))
-    whole = file.read_text()
-    file.write_text(whole[: int(part * len(whole))])
-    with pytest.raises(RunCorruptError, match=r"splits\.json is damaged .*: train again"):
-        read_ids(file)
-    file.write_text(json.dumps(json.loads(whole), indent=4))
-    with pytest.raises(RunCorruptError, match="is damaged"):  # as another program would write it
-        read_ids(file)

@@ -16,6 +16,7 @@ def cases():
         "uneven": ("convnet16", {}, {"batch_size": 33, "class_weights": "balanced", "label_smoothing": 0.1}, 95, 41),
         "normalised": ("compact", {"width": 4}, {"augment": augment, "averaging": 0.8}, 95, 40),
         "dropout": ("compact", {"width": 4, "dropout": 0.4}, {}, 64, 40),
+        "auxiliary": ("auxiliary", {}, {}, 64, 40),
         "dropped maps": ("convnet64", {}, {"epochs": 2, "optimizer": {"name": "sgd", "learning_rate": 0.2}}, 64, 3),
     }
 
@@ -48,8 +49,45 @@ def prepare(name):
         "threads": 1, "device": "cpu", "optimizer": {"name": "sgd", "learning_rate": 0.02},
     }  # fmt: skip
     with seeded(0, torch.device("cpu")):
-        built = build_net(net, outputs=10, channels=1, image_size=(16, 16), options=options)
+        built = (
+            with_auxiliary()
+            if net == "auxiliary"
+            else build_net(net, outputs=10, channels=1, image_size=(16, 16), options=options)
+        )
     return built, task, Recipe.make(training={**plain, **changes})
+
+
+def with_auxiliary():
+    """Return a small network with an auxiliary head, as GoogLeNet's are: dropout and normalisation in it."""
+    import torch
+    from torch import nn
+
+    from tellapart.nets import Net
+
+    class WithAuxiliary(Net):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.norm = nn.Conv2d(1, 8, 3, stride=2), nn.BatchNorm2d(8)
+            self.aux = nn.Sequential(nn.Dropout(0.5), nn.Linear(392, 10))
+            self.head = nn.Linear(8, 10)
+
+        def feature_map(self, pictures):
+            return torch.relu(self.norm(self.conv(pictures)))
+
+        def embed(self, pictures):
+            return self.feature_map(pictures).mean(dim=(2, 3))
+
+        def classify(self, embedding):
+            return self.head(embedding)
+
+        def all_logits(self, pictures):
+            maps = self.feature_map(pictures)
+            return self.head(maps.mean(dim=(2, 3))), self.aux(maps.flatten(1))
+
+        def stages(self):
+            return {"block1": nn.ModuleList([self.conv, self.norm]), "auxiliary": self.aux, "head": self.head}
+
+    return WithAuxiliary().to(memory_format=torch.channels_last)  # as build_net does
 
 
 def train(name, folder, *, devices=None):

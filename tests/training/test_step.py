@@ -8,6 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from tellapart.nets import Net
 from tellapart.training import loop
 from tellapart.training.checkpoint import State
 from tellapart.training.optimizers import build_optimizer
@@ -119,6 +120,39 @@ def test_three_steps_of_each_optimiser_are_those_of_its_paper(one_step, name, ra
     for key in before:
         assert np.abs(after[key] - expected[key]).max() < 0.02 * rate
         assert np.abs(after[key] - before[key]).max() > 0.1 * rate * (1e-2 if name == "sgd" else 1)
+
+
+class Beside(Net):
+    """A softmax regression with an auxiliary one beside it."""
+
+    def __init__(self):
+        super().__init__()
+        self.head, self.auxiliary = torch.nn.Linear(256, 10), torch.nn.Linear(256, 10)
+
+    def embed(self, pictures):
+        return pictures.flatten(1)
+
+    def classify(self, embedding):
+        return self.head(embedding)
+
+    def all_logits(self, pictures):
+        return self(pictures), self.auxiliary(pictures.flatten(1))
+
+    def stages(self):
+        return {"auxiliary": self.auxiliary, "head": self.head}
+
+
+def test_an_auxiliary_head_pulls_with_its_weight_and_is_not_in_the_loss_that_is_told(one_step):
+    plain = {"name": "sgd", "learning_rate": 0.1, "momentum": 0.0, "weight_decay": 0.0}
+    before, after, x, labels, sums = one_step(Beside(), optimizer=plain)
+    for head, weight in (("head", 1.0), ("auxiliary", 0.3)):
+        own = {f"head.{key}": before[f"{head}.{key}"] for key in ("weight", "bias")}
+        loss, slopes = gradient(own, x, labels)
+        for key in ("weight", "bias"):
+            expected = before[f"{head}.{key}"] - 0.1 * weight * slopes[f"head.{key}"]
+            assert np.abs(after[f"{head}.{key}"] - expected).max() < 1e-6
+        if head == "head":
+            assert sums[0] / 50 == pytest.approx(loss, rel=1e-6)
 
 
 def test_the_schedule_scales_the_step(one_step):

@@ -25,6 +25,9 @@ class Net(nn.Module):
     expects: tuple[tuple[float, ...], tuple[float, ...]] | None = None
     """Mean and deviation, in units of 0 to 1, of the pixels that loaded weights expect; None where none were loaded."""
 
+    auxiliary_weight: float = 0.3
+    """What the loss of each auxiliary head counts in training, beside the head's own."""
+
     made_as: str = ""
     """Its registered name and all options: what tells apart networks whose tensors have the same shapes."""
 
@@ -50,6 +53,10 @@ class Net(nn.Module):
     def forward(self, pictures: Tensor) -> Tensor:
         """Return logits, float32 (N, outputs), of pictures, float32 (N, channels, H, W)."""
         return self.classify(self.embed(pictures))
+
+    def all_logits(self, pictures: Tensor) -> tuple[Tensor, ...]:
+        """Return the logits, then those of the auxiliary heads where it has any, each float32 (N, outputs)."""
+        return (self(pictures),)
 
     def stages(self) -> Mapping[str, nn.Module]:
         """Return the network's parts by name, from the input to ``"head"``, each parameter in one of them."""

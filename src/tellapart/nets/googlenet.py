@@ -14,7 +14,8 @@ head    average, dropout, dense                                1000
 
 An inception module has the branches 1×1; 1×1 → 3×3; 1×1 → 5×5; max-pool 3 → 1×1, whose widths are ``_MODULES``. Each
 convolution is followed by batch normalisation (epsilon 1e-3) and ReLU, as in the published weights; the paper, which
-is older, has none. Two auxiliary heads, on 4a and 4d, can help a training from scratch.
+is older, has none. Two auxiliary heads, on 4a and 4d, can help a training from scratch: as in the paper, the loss of
+each counts 0.3 in it.
 
 Made for 224×224; 6,624,904 parameters, 13,004,888 with auxiliary heads; ImageNet top-1 69.78, top-5 89.53. Variant
 "torchvision", which has the weights, has a 3×3 convolution where the paper has 5×5 (torchvision's issue 906); variant
@@ -74,7 +75,7 @@ class GoogLeNet(Net):
         channels: 1 or 3.
         image_size: (height, width), at least 32×32.
         variant: "torchvision" or "paper".
-        auxiliary: whether to have the two auxiliary heads; ``all_logits`` gives theirs too.
+        auxiliary: whether to have the two auxiliary heads, which are trained beside its own.
         dropout: share of the embedding that is dropped before the last layer in training; the paper's is 0.4.
 
     Example:
@@ -144,7 +145,7 @@ class GoogLeNet(Net):
         return logits
 
     def all_logits(self, pictures: Tensor) -> tuple[Tensor, ...]:
-        """Return the logits, then those of the auxiliary heads; the paper adds their losses with weight 0.3."""
+        """Return the logits, then those of the auxiliary heads where there are any."""
         early, late = self._to_4d(pictures)
         logits = self.classify(average(self._from_4d(late)))
         return (logits, self.aux1(early), self.aux2(late)) if self._auxiliary else (logits,)

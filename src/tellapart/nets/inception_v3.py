@@ -15,7 +15,7 @@ head       average, dropout, dense                                            10
 =========  =================================================================  ==========  ========
 
 Each convolution is followed by batch normalisation (epsilon 1e-3) and ReLU. One auxiliary head, on Mixed_6e, can help
-a training from scratch.
+a training from scratch: its loss counts 0.3 in it, as GoogLeNet's do.
 
 Made for 299×299; 23,834,568 parameters, 27,161,264 with the auxiliary head; ImageNet top-1 77.29, top-5 93.45.
 Variant "torchvision", which has the weights, counts the padding in its average pools; variant "keras" does not, as
@@ -64,7 +64,7 @@ class InceptionV3(Net):
         channels: 1 or 3.
         image_size: (height, width), at least 75×75; 299×299 with the auxiliary head.
         variant: "torchvision" or "keras".
-        auxiliary: whether to have the auxiliary head; ``all_logits`` gives its logits too.
+        auxiliary: whether to have the auxiliary head, which is trained beside its own.
         dropout: share of the embedding that is dropped before the last layer in training.
 
     Example:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import DataError, RunCorruptError
 from ..evaluation import Evaluation, LabelErrors, NearTraining, Predictions
-from ..images.split import read_ids
+from ..images.split_ids import read_ids
 from ..run import Run
 
 OWN_SPLITS = ("test", "validation")

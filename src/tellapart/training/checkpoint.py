@@ -39,7 +39,8 @@ class State:
         best_weights: the weights then.
         seconds: spent on training so far.
         scaler: of the loss, where 16-bit gradients need it.
-        model: what a step calls, where that is not the network itself: it averages gradients over processes.
+        model: what a step calls for all logits, where that is not the network's own: it averages gradients over
+            processes.
     """
 
     net: Net
@@ -52,7 +53,7 @@ class State:
     best_weights: dict[str, Tensor] = dataclasses.field(default_factory=dict)
     seconds: float = 0.0
     scaler: torch.amp.GradScaler | None = None
-    model: Callable[[Tensor], Tensor] | None = None
+    model: Callable[[Tensor], tuple[Tensor, ...]] | None = None
 
     def judged(self) -> Net:
         """Return the network whose figures count: the average where there is one."""

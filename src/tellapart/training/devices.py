@@ -98,9 +98,9 @@ class Devices:
         return slice(n * self.rank // self.count, n * (self.rank + 1) // self.count)
 
     @contextlib.contextmanager
-    def parallel(self, net: Net) -> Iterator[Callable[[Tensor], Tensor]]:
-        """Span a training; yields what a step calls: the network, its gradients averaged over all processes."""
-        yield net
+    def parallel(self, net: Net) -> Iterator[Callable[[Tensor], tuple[Tensor, ...]]]:
+        """Span a training; yields what a step calls: all logits, whose gradients are averaged over all processes."""
+        yield net.all_logits
 
     def gather(self, value: Shared) -> list[Shared]:
         """Return what each process gives, the first one's first."""

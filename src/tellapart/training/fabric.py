@@ -22,7 +22,7 @@ from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning_fabric.strategies.ddp import DDPStrategy
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import ProcessLostError
 from ..nets import Net
@@ -71,6 +71,18 @@ class Started(LightningEnvironment):
         return 0
 
 
+class _AllLogits(nn.Module):
+    """A network as a step calls it: only what ``forward`` returns has its gradients averaged."""
+
+    def __init__(self, net: Net) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
+        """Return the logits, then those of auxiliary heads."""
+        return self.net.all_logits(pictures)
+
+
 class Processes(Devices):
     """One of several processes that train together.
 
@@ -109,10 +121,10 @@ class Processes(Devices):
         return found
 
     @contextlib.contextmanager
-    def parallel(self, net: Net) -> Iterator[Callable[[Tensor], Tensor]]:
-        """Span a training; yields what a step calls: its gradients are averaged over all processes."""
+    def parallel(self, net: Net) -> Iterator[Callable[[Tensor], tuple[Tensor, ...]]]:
+        """Span a training; yields what a step calls: all logits, whose gradients are averaged over all processes."""
         with lost(), as_one_batch(net, self._step):
-            yield self._fabric.setup_module(net, move_to_device=False)
+            yield self._fabric.setup_module(_AllLogits(net), move_to_device=False)
 
     def gather(self, value: Shared) -> list[Shared]:
         """Return what each process gives, the first one's first."""

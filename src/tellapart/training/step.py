@@ -48,6 +48,8 @@ def train_step(
 ) -> Tensor:
     """Do one step of the optimiser, which is a training's so-many-th from 0.
 
+    The losses of auxiliary heads pull with their weight, and are not in what is returned: it compares with validation.
+
     Returns:
         the summed loss and the hits of the batch, or of a portion of it, (2,) of the dtype ``exact``.
     """
@@ -57,11 +59,15 @@ def train_step(
         group["lr"] = group["initial_lr"] * factor
     lower = LOWER.get(recipe.precision or "")
     with torch.autocast(pictures.device.type, lower or torch.bfloat16, enabled=lower is not None):
-        logits = two_sided((state.model or state.net)(pictures))
-    logits = logits.float()
-    loss = F.cross_entropy(logits, labels, weight=class_weights, label_smoothing=recipe.label_smoothing or 0.0)
+        heads = (state.model or state.net.all_logits)(pictures)
+    logits, *auxiliary = (two_sided(head).float() for head in heads)
+    loss, *others = (
+        F.cross_entropy(head, labels, weight=class_weights, label_smoothing=recipe.label_smoothing or 0.0)
+        for head in (logits, *auxiliary)
+    )
+    whole = loss + state.net.auxiliary_weight * torch.stack(others).sum() if others else loss
     state.optimizer.zero_grad()
-    _descend(state, loss if portion.processes == 1 else loss * (portion.share * portion.processes))
+    _descend(state, whole if portion.processes == 1 else whole * (portion.share * portion.processes))
     if state.averaged is not None and recipe.averaging:
         # The average must not begin with the random weights: at first it is nearly a plain mean.
         move_average(state.averaged, state.net, decay=min(recipe.averaging, (1 + number) / (10 + number)))

@@ -11,7 +11,7 @@ from ..images.cache import Scan, cache_folder, scan
 from ..images.dataset import Dataset
 from ..images.joined import joined, joined_facts
 from ..images.preprocessing import Preprocessing
-from ..images.split import from_ids, read_ids
+from ..images.split_ids import from_ids, read_ids
 from ..progress import SILENT, Progress
 from ..run import Run
 from .prepare import check_same_pictures, open_run_source

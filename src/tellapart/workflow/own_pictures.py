@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..classifier import Classifier
 from ..images.cache import scan
 from ..images.dataset import Dataset, Splits
-from ..images.split import from_ids, read_ids
+from ..images.split_ids import from_ids, read_ids
 from ..progress import SILENT, Progress
 from ..run import Run, whole
 from ..training.devices import on_device

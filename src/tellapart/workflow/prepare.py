@@ -16,7 +16,8 @@ from ..images.cache import Scan, scan
 from ..images.dataset import BLOCK, Dataset, Splits
 from ..images.facts import FACTS, facts_of
 from ..images.preprocessing import Preprocessing
-from ..images.split import from_ids, read_ids, split, write_ids
+from ..images.split import split
+from ..images.split_ids import from_ids, read_ids, write_ids
 from ..progress import SILENT, Progress
 from ..recipe import DataRecipe, Recipe
 from ..run import Run

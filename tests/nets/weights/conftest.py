@@ -20,6 +20,7 @@ class Shelf:
     status: int = 200
     location: str = ""
     linked: str = ""
+    wait: threading.Event | None = None
     paths: list[str] = dataclasses.field(default_factory=list)
 
 
@@ -32,6 +33,8 @@ def _handler(shelf: Shelf) -> type[BaseHTTPRequestHandler]:
             asked = self.headers.get("Range", "")
             shelf.ranges.append(asked)
             shelf.paths.append(self.path)
+            if shelf.wait is not None:
+                shelf.wait.wait()
             if shelf.location and self.path != "/moved":
                 self.send_response(302)
                 self.send_header("Location", shelf.location)

@@ -1,6 +1,11 @@
 import errno
 import hashlib
 import socket
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -14,7 +19,10 @@ SHA = hashlib.sha256(CONTENT).hexdigest()
 
 class Counted(Progress):
     def __init__(self):
-        self.total, self.done = 0, 0
+        self.total, self.done, self.said = 0, 0, []
+
+    def say(self, sentence):
+        self.said.append(sentence)
 
     def begin(self, name, *, total, unit):
         self.total, self.done = total, 0
@@ -78,6 +86,46 @@ def test_a_part_that_is_already_whole_begins_anew(shelf, tmp_path):
     shelf.content = CONTENT
     (tmp_path / "weights.pth.part").write_bytes(CONTENT)
     (tmp_path / "weights.pth.part.etag").write_text(shelf.etag)
+    assert fetch(shelf, tmp_path / "weights.pth", sha256=SHA).read_bytes() == CONTENT
+
+
+def test_of_several_that_want_one_file_one_fetches_it(shelf, tmp_path):
+    shelf.content, shelf.wait = CONTENT, threading.Event()
+    target = tmp_path / "weights.pth"
+    heard = [Counted() for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        fetched = [pool.submit(fetch, shelf, target, sha256=SHA, progress=each) for each in heard]
+        while sum(len(each.said) for each in heard) < 3:
+            time.sleep(0.01)
+        shelf.wait.set()
+        assert {each.result() for each in fetched} == {target}
+    assert target.read_bytes() == CONTENT
+    assert shelf.ranges == [""], "three have waited for the one that fetched"
+    assert left_beside(target) == ["weights.pth"]
+    assert {each for one in heard for each in one.said} == {"another process is fetching weights.pth: waiting for it"}
+
+
+def test_who_waits_takes_up_what_another_has_given_up(shelf, tmp_path):
+    shelf.content, shelf.wait, shelf.cuts = CONTENT, threading.Event(), [1000] * ATTEMPTS
+    target = tmp_path / "weights.pth"
+    heard = [Counted(), Counted()]
+    with ThreadPoolExecutor(2) as pool:
+        fetched = [pool.submit(fetch, shelf, target, sha256=SHA, progress=each) for each in heard]
+        while not any(each.said for each in heard):
+            time.sleep(0.01)
+        shelf.wait.set()
+        assert sorted(each.exception() is None for each in fetched) == [False, True]
+    assert target.read_bytes() == CONTENT
+    assert shelf.ranges[-1] == "bytes=5000-"
+
+
+def test_a_killed_process_leaves_the_way_free(shelf, tmp_path):
+    held = "import sys, time; from filelock import FileLock; FileLock(sys.argv[1]).acquire(); print(); time.sleep(60)"
+    command = [sys.executable, "-c", held, str(tmp_path / "weights.pth.lock")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as holder:
+        holder.stdout.readline()
+        holder.kill()
+    shelf.content = CONTENT
     assert fetch(shelf, tmp_path / "weights.pth", sha256=SHA).read_bytes() == CONTENT
 
 

@@ -9,7 +9,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email.message import Message
 from pathlib import Path
 from typing import IO
@@ -36,11 +36,12 @@ def download(
     """Fetch ``url`` into the file ``target``.
 
     What has arrived lies beside the target as ``<name>.part``; a later call asks the server for the rest alone. The
-    target itself appears by renaming, when its length and checksum are right.
+    target itself appears by renaming, when its length and checksum are right. Of several processes that want one file,
+    one fetches it and the others wait.
 
     Args:
         url: https, or http on this machine.
-        target: the file to make; its folder is made too.
+        target: the file to make; its folder is made too. Nothing is fetched where it is there already.
         sha256: the first hexadecimal digits that the file's SHA-256 must have; "" where the server alone knows it
             (Hugging Face says it in ``X-Linked-ETag``) or nobody does.
         progress: is told of the bytes.
@@ -58,16 +59,39 @@ def download(
     part = target.with_name(target.name + ".part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        expected = _fetch_all(url, part, progress=progress, timeout=timeout, pause=pause)
-        _check(part, url=url, sha256=sha256 or expected)
-        part.replace(target)
+        with _alone(target, progress=progress):
+            if target.is_file():  # another process was faster
+                return target
+            expected = _fetch_all(url, part, progress=progress, timeout=timeout, pause=pause)
+            _check(part, url=url, sha256=sha256 or expected)
+            part.replace(target)
+            _tag(part).unlink(missing_ok=True)
     except OSError as error:
         raise ModelFileError(
             f"the weights cannot be kept in {str(target.parent)!r}: {error.strerror or error}: free some space or set "
             "TELLAPART_CACHE to another folder"
         ) from error
-    _tag(part).unlink(missing_ok=True)
     return target
+
+
+@contextmanager
+def _alone(target: Path, *, progress: Progress) -> Iterator[None]:
+    """Span what one process at a time may do to make a file; a process that is killed leaves the way free."""
+    from filelock import FileLock, Timeout
+
+    place = target.with_name(target.name + ".lock")
+    lock = FileLock(place)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        progress.say(f"another process is fetching {target.name}: waiting for it")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # Windows removes no open file
+            place.unlink()  # while it is held: who waits for it sees that it is gone, and makes another
+        lock.release()
 
 
 def _fetch_all(url: str, part: Path, *, progress: Progress, timeout: float, pause: float) -> str:
