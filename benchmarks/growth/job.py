@@ -16,7 +16,7 @@ from .watch import cpu_seconds
 
 PHASES = {
     "open": ["workflow.main_job:open_source", "workflow.inspection:open_source"],
-    "scan": ["workflow.prepare:scan", "workflow.inspection:scan"],
+    "scan": ["workflow.start:scan", "workflow.inspection:scan"],
     "audit": ["workflow.prepare:repeats_of", "workflow.prepare:audit", "workflow.inspection:repeats_of",
               "workflow.inspection:audit"],
     "split": ["workflow.prepare:load_or_make_splits", "workflow.inspection:split", "workflow.prepare:write_ids"],

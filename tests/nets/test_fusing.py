@@ -48,7 +48,61 @@ def test_every_convolution_of_the_backbone_takes_up_what_follows_it():
     quick = Embedding(shaken("efficientnet_lite0"), example=torch.randn(2, 3, 64, 64))
     targets = [str(node.target) for node in quick._fused.graph.nodes if node.op == "call_function"]
     assert sum("_convolution_pointwise" in target for target in targets) == 49
-    assert not [target for target in targets if "relu" in target or "hardtanh" in target or "aten.add" in target]
+    left = ("relu", "hardtanh", "aten.add", "pad")
+    assert not [target for target in targets if any(each in target for each in left)]
+
+
+@pytest.mark.parametrize("size", [33, 46, 65, 79])
+def test_uneven_padding_in_a_kernel_is_right_at_any_size(size):
+    net, pictures = shaken("efficientnet_lite0", size=size), torch.randn(2, 3, size, size)
+    with torch.inference_mode():
+        expected = net.embed(pictures)
+    found = Embedding(net, example=pictures)(pictures)
+    assert (found - expected).abs().max() < 1e-4 * expected.abs().max()
+
+
+class Padded(nn.Module):
+    """One convolution behind one padding."""
+
+    def __init__(self, padding, *, inputs=3, groups=3, stride=2, value=0.0, twice=False):
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv = nn.Conv2d(inputs, 2 * inputs, (3, 5), stride=stride, groups=groups)
+        self.padding, self.value, self.twice = padding, value, twice
+
+    def stages(self):
+        return {"head": self.conv}
+
+    def embed(self, pictures):
+        padded = nn.functional.pad(pictures, self.padding, value=self.value)
+        maps = self.conv(padded).mean((2, 3))
+        return maps + padded.mean() if self.twice else maps
+
+    forward = embed
+
+
+@pytest.mark.parametrize(
+    "padding", [(0, 1, 0, 1), (1, 0, 1, 0), (2, 0, 0, 3), (1, 1, 2, 2), (0, 4, 1, 0), (-1, 1, 0, 1)]
+)
+@pytest.mark.parametrize(
+    ("changes", "taken"),
+    [
+        ({}, True),
+        ({"stride": 1}, True),
+        ({"groups": 1}, True),
+        ({"inputs": 6, "groups": 1}, False),
+        ({"value": 1.5}, False),
+        ({"twice": True}, False),
+    ],
+)
+def test_a_convolution_takes_up_a_padding_of_zeros_where_that_is_cheap(padding, changes, taken):
+    net = Padded(padding, **changes)
+    pictures = torch.randn(4, changes.get("inputs", 3), 12, 15)
+    quick = Embedding(net, example=pictures)
+    with torch.inference_mode():
+        torch.testing.assert_close(quick(pictures), net.embed(pictures), rtol=1e-4, atol=1e-5)
+    left = [node for node in quick._fused.graph.nodes if "constant_pad" in str(node.target)]
+    assert len(left) == (0 if taken and min(padding) >= 0 else 1)
 
 
 def test_a_sum_of_one_map_with_another_size_stays_as_it_is():

@@ -15,7 +15,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,10 @@ JUST_MADE = 5.0
 
 SERIAL_BELOW = 600
 """Fewer pictures than this are read in this process: starting workers may take half a second."""
+
+
+Watch = Callable[[NDArray[np.uint8], NDArray[np.int64]], None]
+"""Is called with the pixels of all pictures (N, H, W, C) and the positions of those that have just been read."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +75,7 @@ def scan(
     *,
     folder: Path | None = None,
     jobs: int | None = None,
+    watch: Watch | None = None,
     progress: Progress = SILENT,
 ) -> Scan:
     """Read every picture once: its facts and its resized pixels.
@@ -80,6 +85,7 @@ def scan(
         preprocessing: the size that pixels are kept at, and the background that lies under transparency.
         folder: where caches lie; ``cache_folder()`` where None.
         jobs: processes; all processors where None.
+        watch: is given pixels as they are there; not where all of them lie in the cache.
         progress: is told of each picture.
 
     Returns:
@@ -106,7 +112,7 @@ def scan(
         return found
     prune(parent, keep=target)  # what a killed process left half-made goes before room is needed
     with _partial(target) as work, progress.task("reading pictures", total=len(dataset)):
-        _fill(work, images, preprocessing, jobs=jobs, progress=progress)
+        _fill(work, images, preprocessing, jobs=jobs, watch=watch, progress=progress)
     prune(parent, keep=target)
     made = _load(target, cached=False)
     if made is None:
@@ -258,7 +264,15 @@ def _finish(work: Path, target: Path) -> None:
             ) from error
 
 
-def _fill(work: Path, images: Images, preprocessing: Preprocessing, *, jobs: int | None, progress: Progress) -> None:
+def _fill(
+    work: Path,
+    images: Images,
+    preprocessing: Preprocessing,
+    *,
+    jobs: int | None,
+    watch: Watch | None,
+    progress: Progress,
+) -> None:
     n = len(images)
     open_memmap(work / "facts.npy", mode="w+", dtype=FACTS, shape=(n,))
     shape = (n, *preprocessing.image_size, preprocessing.channels)
@@ -267,11 +281,14 @@ def _fill(work: Path, images: Images, preprocessing: Preprocessing, *, jobs: int
         reserve(work / file)
     problems: dict[int, str] = {}
     notes: dict[str, list[int]] = {}
-    for done, found_problems, found_notes in _read_chunks(work, images, preprocessing, jobs=jobs):
+    pixels: NDArray[np.uint8] = np.load(work / "pixels.npy", mmap_mode="r")
+    for rows, found_problems, found_notes in _read_chunks(work, images, preprocessing, jobs=jobs):
+        if watch is not None:
+            watch(pixels, rows)
         problems.update(found_problems)
         for index, sentence in found_notes:
             notes.setdefault(sentence, []).append(index)
-        progress.advance(done)
+        progress.advance(len(rows))
     document = {"problems": dict(sorted(problems.items())), "notes": {k: sorted(v)[:1000] for k, v in notes.items()}}
     (work / "notes.json").write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
 
@@ -287,7 +304,7 @@ def reserve(file: Path) -> None:
             os.posix_fallocate(opened.fileno(), 0, size)
 
 
-Chunk = tuple[int, list[tuple[int, str]], list[tuple[int, str]]]
+Chunk = tuple[NDArray[np.int64], list[tuple[int, str]], list[tuple[int, str]]]
 
 
 def _read_chunks(work: Path, images: Images, preprocessing: Preprocessing, *, jobs: int | None) -> Iterator[Chunk]:
@@ -312,7 +329,7 @@ def read_range(*, work: Path, images: Images, preprocessing: Preprocessing, star
         start: the position of the first of them in the arrays.
 
     Returns:
-        how many were read, the problems and the notes by position.
+        their positions in the arrays, the problems and the notes by position.
     """
     pixels = np.zeros((len(images), *preprocessing.image_size, preprocessing.channels), dtype=np.uint8)
     problems: list[tuple[int, str]] = []
@@ -332,7 +349,7 @@ def read_range(*, work: Path, images: Images, preprocessing: Preprocessing, star
     facts[readable] = table.rows()
     _store(work / "facts.npy", facts, start)
     _store(work / "pixels.npy", pixels, start)
-    return len(images), problems, notes
+    return np.arange(start, start + len(images)), problems, notes
 
 
 def _store(file: Path, rows: NDArray[Any], start: int) -> None:

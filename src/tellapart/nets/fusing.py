@@ -2,7 +2,8 @@
 
 Batch normalisation is folded first (``folding``). What is left is traced into single operations; each convolution then
 takes up the activation that follows it and the sum of a shortcut, as oneDNN's post-operations, with its weights kept in
-oneDNN's own order. Everything else runs as it stands.
+oneDNN's own order. Padding that is not the same on both sides, as TensorFlow's, goes into a cheap convolution as zeros
+in its kernel: to write padded maps costs more. Everything else runs as it stands.
 """
 
 from __future__ import annotations
@@ -12,10 +13,14 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from .base import Net
 from .folding import folded
+
+FEW_INPUTS = 4
+"""Maps that each map of a convolution is made from, up to which some zeros more in its kernel cost next to nothing."""
 
 _ACTIVATIONS = {torch.ops.aten.relu.default: "relu", torch.ops.aten.hardtanh.default: "hardtanh"}
 
@@ -69,6 +74,8 @@ def _fused(net: Net, example: Tensor) -> Callable[[Tensor], Tensor]:
     example = example.contiguous(memory_format=torch.channels_last)
     with torch.no_grad():
         traced = make_fx(lambda pictures: net.embed(pictures))(example)  # make_fx counts a method's self
+    for node in traced.graph.find_nodes(op="call_function", target=torch.ops.aten.constant_pad_nd.default):
+        _take_padding(traced, node)
     shapes = _Shapes(traced)
     with torch.no_grad():
         shapes.run(example)
@@ -79,6 +86,40 @@ def _fused(net: Net, example: Tensor) -> Callable[[Tensor], Tensor]:
     traced.graph.eliminate_dead_code()
     traced.recompile()
     return traced
+
+
+def _take_padding(traced: fx.GraphModule, pad: fx.Node) -> None:
+    """Let the convolution behind a padding pad evenly, with zeros in its kernel on the side of which there is less."""
+    conv, given = _only_user(pad), pad.args
+    if conv is None or conv.target is not torch.ops.aten.convolution.default or any(given[2:]):
+        return
+    arguments: Any = conv.args
+    _, weight, bias, stride, own, dilation, transposed, output_padding, groups = arguments
+    kernel = _tensor(traced, weight)
+    cheap = kernel.shape[1] <= FEW_INPUTS  # in a depthwise one each map has one
+    if transposed or not cheap or tuple(dilation) != (1, 1) or tuple(own) != (0, 0):
+        return
+    sides: Any = given[1]
+    left, right, top, bottom = sides
+    if min(left, right, top, bottom) < 0:
+        return
+    name = f"padded_{conv.name}"
+    traced.register_buffer(name, F.pad(kernel, _lacking(left, right) + _lacking(top, bottom)))
+    even = [max(top, bottom), max(left, right)]
+    with traced.graph.inserting_before(conv):
+        kept = traced.graph.get_attr(name)
+        conv.args = (given[0], kept, bias, stride, even, dilation, transposed, output_padding, groups)
+    traced.graph.erase_node(pad)
+
+
+def _lacking(before: int, behind: int) -> list[int]:
+    """Return the zeros that a kernel needs before and behind it, for its padding to be even."""
+    return [max(0, behind - before), max(0, before - behind)]
+
+
+def _tensor(traced: fx.GraphModule, node: fx.Node) -> Tensor:
+    found: Tensor = operator.attrgetter(str(node.target))(traced)
+    return found.detach()
 
 
 class _Shapes(fx.Interpreter):
@@ -113,7 +154,7 @@ def _fuse(traced: fx.GraphModule, conv: fx.Node, shapes: dict[fx.Node, torch.Siz
         scalars = list(follower.args[1:])
         if activation == "hardtanh" and len(scalars) != 2:
             scalars = [-1.0, 1.0]
-    plain = operator.attrgetter(str(weight.target))(traced).detach().contiguous(memory_format=torch.channels_last)
+    plain = _tensor(traced, weight).contiguous(memory_format=torch.channels_last)
     name = f"packed_{conv.name}"
     pack = torch.ops.mkldnn._reorder_convolution_weight
     traced.register_buffer(name, pack(plain, padding, stride, dilation, groups, list(shapes[pictures])))

@@ -14,14 +14,13 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ..classifier import to_input
 from ..errors import NetError
 from ..evaluation import make_folds
 from ..images.preprocessing import Preprocessing
 from ..nets import Net
-from ..nets.fusing import Embedding
 from ..progress import SILENT, Progress
 from ..run import whole
+from .lanes import Lanes
 from .machine import tuned
 from .optimizers import uncompiled
 
@@ -29,7 +28,6 @@ PENALTIES = tuple(10.0**power for power in (-5, -4, -3, -2, -1))
 """L2 penalties on standardised features among which cross-validation chooses."""
 
 FOLDS = 5
-BATCH = 32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,15 +92,11 @@ def _embed(
     threads: int | None,
     progress: Progress,
 ) -> NDArray[np.float32]:
-    place = next(net.parameters()).device
-    example = to_input(torch.from_numpy(pixels[rows[:BATCH]]).to(place), preprocessing)
     found = []
-    with tuned(threads), progress.task("looking at the pictures", total=len(rows)):
-        embedding = Embedding(net, example=example)
-        for start in range(0, len(rows), BATCH):
-            batch = torch.from_numpy(pixels[rows[start : start + BATCH]]).to(place)
-            found.append(embedding(to_input(batch, preprocessing)).float().cpu().numpy())
-            progress.advance(len(batch))
+    with progress.task("looking at the pictures", total=len(rows)), Lanes(net, preprocessing, threads=threads) as lanes:
+        for part in lanes.over(pixels, rows):
+            found.append(part)
+            progress.advance(len(part))
     return np.concatenate(found)
 
 
@@ -124,6 +118,24 @@ def keep_features(file: Path, features: NDArray[np.float32]) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         with whole(file) as beside, beside.open("wb") as opened:
             np.save(opened, features)
+
+
+def keep_more(file: Path, rows: NDArray[np.int64], features: NDArray[np.float32], *, pictures: int) -> None:
+    """Put the features (n, D) of some pictures into a file, beside those that it keeps of the others.
+
+    Args:
+        file: it need not be there.
+        rows: (n,) which pictures.
+        features: of them.
+        pictures: how many there are in all.
+    """
+    if not len(rows):
+        return
+    kept = kept_features(file, pictures)
+    if kept is None:
+        kept = np.full((pictures, features.shape[1]), np.nan, dtype=np.float32)
+    kept[rows] = features
+    keep_features(file, kept)
 
 
 def weights_digest(net: Net, preprocessing: Preprocessing) -> str:

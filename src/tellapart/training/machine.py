@@ -15,7 +15,7 @@ import torch
 from ..errors import RecipeError
 from ..images.parallel import usable_processors
 
-_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # glibc's malloc.h
+_M_TRIM_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -4, -8  # glibc's malloc.h
 _INT_MAX = 2**31 - 1
 _spans = 0  # of tuned() that are open, one inside the other
 
@@ -23,13 +23,16 @@ _spans = 0  # of tuned() that are open, one inside the other
 def keep_large_blocks() -> bool:
     """Make glibc's malloc reuse large blocks instead of mapping and faulting them in anew at every step.
 
+    All threads share one heap: those of their own would give memory back after each batch.
+
     Returns:
         whether it could be set: on glibc alone.
     """
     if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
         return False
     mallopt = ctypes.CDLL(None).mallopt
-    return bool(mallopt(_M_MMAP_MAX, 0)) and bool(mallopt(_M_TRIM_THRESHOLD, _INT_MAX))
+    settings = ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, _INT_MAX), (_M_ARENA_MAX, 1))
+    return all(bool(mallopt(option, value)) for option, value in settings)
 
 
 @contextlib.contextmanager

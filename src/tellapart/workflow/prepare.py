@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..errors import ClassMismatchError, DataError, LeakError, RecipeError, RunCorruptError
 from ..images import open_dataset
 from ..images.audit import Audit, audit, drop_leaks, repeats_of
-from ..images.cache import Scan, scan
+from ..images.cache import Scan
 from ..images.dataset import BLOCK, Dataset, Splits
 from ..images.facts import FACTS, facts_of
 from ..images.preprocessing import Preprocessing
@@ -93,7 +93,7 @@ def prepare(run: Run, dataset: Dataset, *, progress: Progress = SILENT) -> Prepa
 
     start = begin(run.recipe, dataset, facts)
     data = start.recipe.data
-    scanned = scan(dataset, choose.preprocessing_of(data), progress=progress)
+    scanned = start.scan(dataset, progress=progress)
     check_same_pictures(run, dataset, scanned)
     readable = readable_pictures(dataset, scanned, strict=data.strict)
     repeats = repeats_of(dataset, scanned, progress=progress)

@@ -28,6 +28,7 @@ from ..training.features import (
     features_file,
     fit_head,
     keep_features,
+    keep_more,
     kept_features,
     weights_digest,
 )
@@ -70,13 +71,7 @@ class Probe:
             folder: of the pixels at the pretrained network's size.
             pictures: how many the data set has.
         """
-        if not len(self.rows):
-            return
-        file = features_file(folder, self.digest)
-        if kept_features(file, pictures) is None:
-            features = np.full((pictures, self.features.shape[1]), np.nan, dtype=np.float32)
-            features[self.rows] = self.features
-            keep_features(file, features)
+        keep_more(features_file(folder, self.digest), self.rows, self.features, pictures=pictures)
 
 
 def probe(

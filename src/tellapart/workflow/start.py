@@ -14,6 +14,7 @@ from ..progress import SILENT, Progress
 from ..recipe import Recipe
 from ..training.choose import Choice, choose_data, preprocessing_of
 from ..training.start import Leaning, choose_start, decide, is_open, lean
+from .ahead import Ahead
 from .probe import probe
 
 
@@ -39,6 +40,19 @@ class Start:
     def doubtful(self) -> bool:
         """Whether a probe has to decide."""
         return self.leaning.start == "doubtful" and is_open(self.given)
+
+    def scan(self, dataset: Dataset, *, known: NDArray[np.int64] | None = None, progress: Progress = SILENT) -> Scan:
+        """Read the pictures at this size; a pretrained network looks at some while others are decoded.
+
+        Args:
+            dataset: all pictures.
+            known: positions of those whose features are there already.
+            progress: is told of the pictures.
+        """
+        with Ahead(self.recipe, known=known) as ahead:
+            found = scan(dataset, preprocessing_of(self.recipe.data), watch=ahead.watch, progress=progress)
+            ahead.keep(found.folder, pictures=len(dataset))
+        return found
 
 
 def begin(recipe: Recipe, dataset: Dataset, facts: NDArray[np.void]) -> Start:
@@ -97,7 +111,7 @@ def settle(
     leaning = decide(start.leaning, found.figures, kind=guess_kind(start.facts).name)
     settled = _decided(start.given, start.facts, leaning)
     if leaning.start == "pretrained":
-        scanned = scan(dataset, preprocessing_of(settled.recipe.data), progress=progress)
+        scanned = settled.scan(dataset, known=found.rows, progress=progress)
         found.keep(scanned.folder, pictures=len(dataset))
     return settled, scanned
 

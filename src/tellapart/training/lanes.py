@@ -1,0 +1,103 @@
+"""A network that looks at many pictures: a batch to each processor, so that none waits for another after each layer."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..classifier import to_input
+from ..images.parallel import usable_processors
+from ..images.preprocessing import Preprocessing
+from ..nets import Net
+from ..nets.fusing import Embedding
+from .machine import keep_large_blocks
+
+BATCH = 8
+"""Pictures that a processor looks at together: so few that what a layer gives stays in its cache."""
+
+GPU_BATCH = 64
+
+AHEAD = 4
+"""Batches that wait for each lane."""
+
+
+class Lanes:
+    """Gives what a network's last layer sees, in several threads; a context that ends them.
+
+    Args:
+        net: left as it is, and used on its device.
+        preprocessing: from pixels to its input.
+        threads: CPU threads, each of which computes alone; all usable processors where None. On a GPU there is one.
+        behind: whether they take only what time of the processors all else leaves over; on Linux.
+
+    Attributes:
+        batch: pictures that a lane takes at a time.
+
+    Example:
+        >>> from tellapart.nets import build_net
+        >>> net = build_net("compact", outputs=3, channels=1, image_size=(32, 32), options={"width": 4})
+        >>> with Lanes(net.eval(), Preprocessing(image_size=(32, 32), channels=1)) as lanes:
+        ...     parts = list(lanes.over(np.zeros((20, 32, 32, 1), np.uint8), np.arange(20)))
+        >>> [part.shape for part in parts]
+        [(8, 16), (8, 16), (4, 16)]
+    """
+
+    def __init__(
+        self, net: Net, preprocessing: Preprocessing, *, threads: int | None = None, behind: bool = False
+    ) -> None:
+        self._net, self._preprocessing, self._behind = net, preprocessing, behind
+        self._place = next(net.parameters()).device
+        self._count = (threads or usable_processors()) if self._place.type == "cpu" else 1
+        self.batch = BATCH if self._place.type == "cpu" else GPU_BATCH
+        self._embedding: Embedding | None = None
+        self._making = threading.Lock()
+        self._before = torch.get_num_threads()
+
+    def over(self, pixels: NDArray[np.uint8], rows: NDArray[np.int64]) -> Iterator[NDArray[np.float32]]:
+        """Yield the features of some of the pixels (N, H, W, C), a batch at a time, in the order of the rows."""
+        waiting: deque[Future[NDArray[np.float32]]] = deque()
+        for start in range(0, len(rows), self.batch):
+            if len(waiting) == AHEAD * self._count:
+                yield waiting.popleft().result()
+            waiting.append(self.look(pixels, rows[start : start + self.batch]))
+        while waiting:
+            yield waiting.popleft().result()
+
+    def look(self, pixels: NDArray[np.uint8], rows: NDArray[np.int64]) -> Future[NDArray[np.float32]]:
+        """Let a lane look at at most a batch of the pixels (N, H, W, C); gives those rows' features, float32 (n, D)."""
+        return self._pool.submit(self._look, pixels, rows)
+
+    def _look(self, pixels: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        batch = to_input(torch.from_numpy(pixels[rows]).to(self._place), self._preprocessing)
+        with self._making:
+            if self._embedding is None:
+                short = self.batch - len(batch)
+                example = torch.cat([batch, batch[-1:].expand(short, *batch.shape[1:])]) if short > 0 else batch
+                self._embedding = Embedding(self._net, example=example)
+        features: NDArray[np.float32] = self._embedding(batch).float().cpu().numpy()
+        return features
+
+    def __enter__(self) -> Self:
+        keep_large_blocks()
+        self._pool = ThreadPoolExecutor(self._count, thread_name_prefix="lane", initializer=self._begin)
+        return self
+
+    def _begin(self) -> None:
+        if self._place.type == "cpu":
+            torch.set_num_threads(1)
+            torch.set_flush_denormal(True)
+            if self._behind and sys.platform == "linux":  # where a thread has a priority of its own
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(self._before)  # what a thread sets for itself, parts of torch take for all
