@@ -1,25 +1,28 @@
-"""tellapart's features: batch normalisation folded, convolution, sum and activation in one pass each."""
+"""tellapart's features, as a training sees them: from uint8 pixels, a batch to each processor."""
 
 from __future__ import annotations
 
 from importlib.metadata import version
 
-from benchmarks.backbone.work import network, options, pictures, speed
+import numpy as np
+
+from benchmarks.backbone.work import MEAN, SIDE, STD, measure, network, options, pictures
 from benchmarks.harness.result import say
-from tellapart.nets.fusing import Embedding
-from tellapart.training.machine import tuned
+from tellapart.images.parallel import usable_processors
+from tellapart.images.preprocessing import Preprocessing
+from tellapart.training.lanes import BATCH, Lanes
 
 
 def main() -> None:
     """Say how fast, and the sum of the features, which both sides must agree on."""
-    chosen = options()
-    batch = pictures(chosen.batch)
-    with tuned() as threads:
-        embedding = Embedding(network(chosen.net), example=batch)
-        figures = {"pictures_per_s": speed(lambda: embedding(batch), batch=chosen.batch)}
-        figures["checksum"] = float(embedding(batch).abs().sum())
+    pixels, net = pictures(), network(options().net)
+    spec = Preprocessing(image_size=(SIDE, SIDE), channels=3, mean=(MEAN,) * 3, std=(STD,) * 3)
+    with Lanes(net, spec) as lanes:
+        figures = measure(lambda: np.concatenate(list(lanes.over(pixels, np.arange(len(pixels))))))
     versions = {name: version(name) for name in ("tellapart", "torch")}
-    say(figures=figures, versions=versions, notes=f"{threads} threads, batch {chosen.batch}, float32")
+    say(
+        figures=figures, versions=versions, notes=f"{usable_processors()} threads with batches of {BATCH} each, float32"
+    )
 
 
 if __name__ == "__main__":
