@@ -48,7 +48,7 @@ class Lanes:
         >>> with Lanes(net.eval(), Preprocessing(image_size=(32, 32), channels=1)) as lanes:
         ...     parts = list(lanes.over(np.zeros((20, 32, 32, 1), np.uint8), np.arange(20)))
         >>> [part.shape for part in parts]
-        [(8, 16), (8, 16), (4, 16)]
+        [(8, 64), (8, 64), (4, 64)]
     """
 
     def __init__(
