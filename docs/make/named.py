@@ -50,8 +50,8 @@ MISSED = ("horse", "brick")
 
 def rows() -> Iterator[tuple[str, list[tuple[str, float]]]]:
     """Yield each picture's name with the first three names and their probabilities."""
-    for name, _, answer in classify_pictures(list(PICTURES), offline=True):
-        yield name, list(answer.ranking)
+    for _, found in classify_pictures(list(PICTURES), offline=True):
+        yield found.file, list(found.answer.ranking) if found.answer else []
 
 
 def table() -> str:

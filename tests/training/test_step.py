@@ -12,6 +12,7 @@ from tellapart.nets import Net
 from tellapart.training import loop
 from tellapart.training.checkpoint import State
 from tellapart.training.optimizers import build_optimizer
+from tellapart.training.transfer import moving_stages
 
 
 def log_softmax(z: np.ndarray) -> np.ndarray:
@@ -153,6 +154,15 @@ def test_an_auxiliary_head_pulls_with_its_weight_and_is_not_in_the_loss_that_is_
             assert np.abs(after[f"{head}.{key}"] - expected).max() < 1e-6
         if head == "head":
             assert sums[0] / 50 == pytest.approx(loss, rel=1e-6)
+
+
+@pytest.mark.parametrize("transfer", ["frozen", "finetune"])
+def test_a_pretrained_body_feels_no_auxiliary_head(one_step, transfer):
+    plain = {"name": "sgd", "learning_rate": 0.1, "momentum": 0.0, "weight_decay": 0.0}
+    before, after, *_ = one_step(Beside(), optimizer=plain, transfer=transfer)
+    assert (after["auxiliary.weight"] == before["auxiliary.weight"]).all()
+    assert (after["head.weight"] != before["head.weight"]).any()
+    assert "auxiliary" not in moving_stages(Beside(), transfer=transfer, unfreeze="all")
 
 
 def test_the_schedule_scales_the_step(one_step):

@@ -4,11 +4,14 @@ import re
 
 import numpy as np
 import pytest
+import torch
 
 from tellapart.classifier import Classifier
 from tellapart.errors import OutOfMemoryError
 from tellapart.evaluation import Predictions
 from tellapart.images import open_dataset
+from tellapart.nets import build_net
+from tellapart.nets.weights import load_weights
 from tellapart.recipe import Recipe
 from tellapart.workflow import learn, train
 
@@ -53,3 +56,27 @@ def test_a_baseline_computes_where_the_network_does(pictures, tmp_path):
     )
     run = train(photos, recipe, out=tmp_path / "run", explain=False)
     assert run.sub("baselines/softmax").recipe.training.device == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("transfer", "moved"), [("frozen", {"head"}), ("finetune", {"block7", "neck", "head"}), ("features", {"head"})]
+)
+def test_each_way_of_transfer_moves_its_own_stages_and_knows_the_pictures(pictures, tmp_path, transfer, moved):
+    photos = pictures(tmp_path / "photos", ("a", "b"), count=20, size=(40, 40))
+    epochs = {} if transfer == "features" else {"epochs": 1}
+    recipe = Recipe.make(
+        data={"image_size": (32, 32)}, net={"name": "efficientnet_lite0"}, baselines=(),
+        training={"transfer": transfer, "threads": 1, **epochs},
+    )  # fmt: skip
+    run = train(photos, recipe, out=tmp_path / transfer, explain=False)
+    net = Classifier.load(run.path).net
+    published = build_net("efficientnet_lite0", outputs=2, image_size=(32, 32))
+    load_weights(published, "efficientnet_lite0", offline=True)
+    changed = {
+        name
+        for (name, stage), (_, before) in zip(net.stages().items(), published.stages().items(), strict=True)
+        if any(not torch.equal(one, other) for one, other in zip(stage.parameters(), before.parameters(), strict=True))
+    }
+    assert changed == moved
+    assert run.load("evaluation")["splits"]["validation"]["figures"]["accuracy"]["value"] == 1.0
+    assert len(run.history) == len(epochs)

@@ -2,35 +2,60 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+if TYPE_CHECKING:
+    from ..workflow.prediction import Prediction
+
 NAME = "classify"
 
 
 def command(
-    pictures: Annotated[list[str], typer.Argument(help="Files, or chelsea, coffee, rocket ... of scikit-image.")],
+    pictures: Annotated[
+        list[str], typer.Argument(help="Files, folders, or chelsea, coffee, rocket ... of scikit-image.")
+    ],
     net: Annotated[
         list[str] | None, typer.Option("--net", help="Repeat it for several side by side. [efficientnet_lite0]")
     ] = None,
     top: Annotated[int, typer.Option("--top", min=1, max=1000, help="Names to show for each picture.")] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object for each picture and network.")] = False,
 ) -> None:
     """Name what networks trained on ImageNet see: no training, no labels, offline with the default network."""
     from ..workflow import classify_pictures
     from .progress import TerminalProgress
 
-    names = net or ["efficientnet_lite0"]
-    found: dict[str, dict[str, str]] = {}
-    for picture, name, answer in classify_pictures(pictures, names=names, top=top, progress=TerminalProgress()):
-        lines = [f"{share:6.1%}  {label}" for label, share in answer.ranking]
-        found.setdefault(picture, {})[name] = "\n".join(lines)
+    names = list(dict.fromkeys(net or ["efficientnet_lite0"]))
+    found: dict[str, dict[str, Prediction]] = {}
+    for name, seen in classify_pictures(pictures, names=names, top=top, progress=TerminalProgress()):
+        if seen.problem and seen.file not in found:
+            typer.echo(f"{seen.file}: {seen.problem}", err=True)
+        found.setdefault(seen.file, {})[name] = seen
+        if as_json:
+            ranking = dict(seen.answer.ranking) if seen.answer else {}
+            record = {"file": seen.file, "net": name, "ranking": ranking, "problem": seen.problem or None}
+            typer.echo(json.dumps(record, ensure_ascii=False))
+    read = {file: answers for file, answers in found.items() if answers[names[0]].answer}
+    if not as_json and read:
+        Console(highlight=False).print(_table(read, names))
+    if len(read) < len(found):
+        raise typer.Exit(1)
+
+
+def _table(found: dict[str, dict[str, Prediction]], names: list[str]) -> Table:
+    """Return a row a picture, a column a network."""
     table = Table(show_lines=True)
     for heading in ("picture", *names):
         table.add_column(heading, overflow="fold")
-    for picture, answers in found.items():
-        table.add_row(escape(picture), *(escape(answers[name]) for name in names))
-    Console(highlight=False).print(table)
+    for file, answers in found.items():
+        cells = []
+        for name in names:
+            answer = answers[name].answer
+            cells.append("\n".join(f"{share:6.1%}  {label}" for label, share in (answer.ranking if answer else ())))
+        table.add_row(escape(file), *map(escape, cells))
+    return table

@@ -6,9 +6,22 @@ import time
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from .. import progress
+
+
+class _Done(ProgressColumn):
+    """What is done of how much: "3/12 epochs", or "12.6/102.5 MB, 4.1 MB/s"."""
+
+    def render(self, task: Task) -> Text:
+        unit = str(task.fields["unit"])
+        if unit != "bytes":
+            return Text(f"{int(task.completed):,}/{int(task.total or 0):,} {unit}")
+        total = f"/{task.total / 1e6:,.1f}" if task.total else ""
+        speed = f", {task.speed / 1e6:,.1f} MB/s" if task.speed else ""
+        return Text(f"{task.completed / 1e6:,.1f}{total} MB{speed}")
 
 
 class TerminalProgress(progress.Progress):
@@ -37,8 +50,7 @@ class TerminalProgress(progress.Progress):
                 SpinnerColumn(),
                 TextColumn("{task.description}"),
                 BarColumn(bar_width=24),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[unit]}"),
+                _Done(),
                 TimeRemainingColumn(compact=True),
                 console=self.console,
                 transient=True,

@@ -15,9 +15,9 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.lib.format import open_memmap
@@ -44,8 +44,15 @@ SERIAL_BELOW = 600
 """Fewer pictures than this are read in this process: starting workers may take half a second."""
 
 
-Watch = Callable[[NDArray[np.uint8], NDArray[np.int64]], None]
-"""Is called with the pixels of all pictures (N, H, W, C) and the positions of those that have just been read."""
+class Watch(Protocol):
+    """Sees pixels as they are read; a context that is left before the pixels get their final place."""
+
+    def __enter__(self) -> object: ...
+
+    def __call__(self, pixels: NDArray[np.uint8], rows: NDArray[np.int64]) -> None:
+        """Take the pixels of all pictures (N, H, W, C) and the positions of those that have just been read."""
+
+    def __exit__(self, *_: object) -> None: ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,7 +118,11 @@ def scan(
             os.utime(target)
         return found
     prune(parent, keep=target)  # what a killed process left half-made goes before room is needed
-    with _partial(target) as work, progress.task("reading pictures", total=len(dataset)):
+    with (
+        _partial(target) as work,
+        progress.task("reading pictures", total=len(dataset)),
+        watch or contextlib.nullcontext(),
+    ):
         _fill(work, images, preprocessing, jobs=jobs, watch=watch, progress=progress)
     prune(parent, keep=target)
     made = _load(target, cached=False)

@@ -100,6 +100,8 @@ def _take_padding(traced: fx.GraphModule, pad: fx.Node) -> None:
     if transposed or not cheap or tuple(dilation) != (1, 1) or tuple(own) != (0, 0):
         return
     sides: Any = given[1]
+    if len(sides) != 4:  # along other axes than height and width
+        return
     left, right, top, bottom = sides
     if min(left, right, top, bottom) < 0:
         return

@@ -173,6 +173,6 @@ def _with_plan(recipe: Recipe, pace: Pace, plan: Plan, *, seconds: float, widths
         reason = f"the widest with {counted(plan.epochs, 'epoch')} in time"
         choices.insert(0, Choice("net.options.width", recipe.net.options["width"], reason))
     if plan.steps != pace.steps:
-        reason = f"{plan.steps / pace.steps:.0%} of a pass, so that no time is left over"
+        reason = f"{plan.steps / pace.steps:.0%} of a pass, to fill the time"
         choices.append(Choice("training.steps_per_epoch", plan.steps, reason))
     return recipe.changed(training=plan.changes(pace)), choices

@@ -139,9 +139,11 @@ def keep_more(file: Path, rows: NDArray[np.int64], features: NDArray[np.float32]
 
 
 def weights_digest(net: Net, preprocessing: Preprocessing) -> str:
-    """Return a hex string that changes with the body's kind, its weights and the preprocessing, not with the head."""
+    """Return a hex string that changes with the body's kind, its weights and the preprocessing, not with the heads."""
     digest = hashlib.blake2b(f"{net.made_as} {preprocessing.model_dump_json()}".encode(), digest_size=12)
-    head = {id(tensor) for tensor in net.stages()["head"].state_dict(keep_vars=True).values()}
+    stages = net.stages()
+    heads = [stages[name] for name in ("auxiliary", "head") if name in stages]
+    head = {id(tensor) for stage in heads for tensor in stage.state_dict(keep_vars=True).values()}
     for name, tensor in sorted(net.state_dict(keep_vars=True).items()):
         if id(tensor) not in head:
             digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())

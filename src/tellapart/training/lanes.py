@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Self
 
 import numpy as np
@@ -29,6 +30,12 @@ GPU_BATCH = 64
 AHEAD = 4
 """Batches that wait for each lane."""
 
+MOST = 8
+"""Lanes on a CPU: each holds the maps of a batch. With more processors, a lane computes with several."""
+
+NICE = 10
+"""The priority of lanes that give way: still a tenth of a processor, as one that never runs may hold others up."""
+
 
 class Lanes:
     """Gives what a network's last layer sees, in several threads; a context that ends them.
@@ -36,7 +43,7 @@ class Lanes:
     Args:
         net: left as it is, and used on its device.
         preprocessing: from pixels to its input.
-        threads: CPU threads, each of which computes alone; all usable processors where None. On a GPU there is one.
+        threads: CPU threads in all; all usable processors where None. On a GPU there is one lane.
         behind: whether they take only what time of the processors all else leaves over; on Linux.
 
     Attributes:
@@ -56,7 +63,9 @@ class Lanes:
     ) -> None:
         self._net, self._preprocessing, self._behind = net, preprocessing, behind
         self._place = next(net.parameters()).device
-        self._count = (threads or usable_processors()) if self._place.type == "cpu" else 1
+        whole = (threads or usable_processors()) if self._place.type == "cpu" else 1
+        self._count = min(MOST, whole)
+        self._threads = whole // self._count
         self.batch = BATCH if self._place.type == "cpu" else GPU_BATCH
         self._embedding: Embedding | None = None
         self._making = threading.Lock()
@@ -77,14 +86,15 @@ class Lanes:
         return self._pool.submit(self._look, pixels, rows)
 
     def _look(self, pixels: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        batch = to_input(torch.from_numpy(pixels[rows]).to(self._place), self._preprocessing)
+        # Always whole batches: a picture's features must not hang on how many came with it.
+        padded = np.concatenate([rows, np.repeat(rows[-1:], self.batch - len(rows))])
+        batch = to_input(torch.from_numpy(pixels[padded]).to(self._place), self._preprocessing)
         with self._making:
             if self._embedding is None:
-                short = self.batch - len(batch)
-                example = torch.cat([batch, batch[-1:].expand(short, *batch.shape[1:])]) if short > 0 else batch
-                self._embedding = Embedding(self._net, example=example)
+                self._embedding = Embedding(self._net, example=batch)
+        self._give_way()  # not before the embedding is made, which others wait for
         features: NDArray[np.float32] = self._embedding(batch).float().cpu().numpy()
-        return features
+        return features[: len(rows)]
 
     def __enter__(self) -> Self:
         keep_large_blocks()
@@ -93,10 +103,13 @@ class Lanes:
 
     def _begin(self) -> None:
         if self._place.type == "cpu":
-            torch.set_num_threads(1)
+            torch.set_num_threads(self._threads)
             torch.set_flush_denormal(True)
-            if self._behind and sys.platform == "linux":  # where a thread has a priority of its own
-                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+
+    def _give_way(self) -> None:
+        if self._behind and self._place.type == "cpu" and sys.platform == "linux":  # where a thread has a priority
+            with suppress(OSError):  # forbidden in some sandboxes
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(cancel_futures=True)

@@ -48,7 +48,8 @@ def train_step(
 ) -> Tensor:
     """Do one step of the optimiser, which is a training's so-many-th from 0.
 
-    The losses of auxiliary heads pull with their weight, and are not in what is returned: it compares with validation.
+    In a training from scratch the losses of auxiliary heads pull with their weight; they are not in what is returned,
+    which compares with validation.
 
     Returns:
         the summed loss and the hits of the batch, or of a portion of it, (2,) of the dtype ``exact``.
@@ -60,6 +61,8 @@ def train_step(
     lower = LOWER.get(recipe.precision or "")
     with torch.autocast(pictures.device.type, lower or torch.bfloat16, enabled=lower is not None):
         heads = (state.model or state.net.all_logits)(pictures)
+    if recipe.transfer not in (None, "none"):
+        heads = heads[:1]  # the random auxiliary ones would unlearn a pretrained body
     logits, *auxiliary = (two_sided(head).float() for head in heads)
     loss, *others = (
         F.cross_entropy(head, labels, weight=class_weights, label_smoothing=recipe.label_smoothing or 0.0)

@@ -17,7 +17,7 @@ STAGE_DECAY = 0.6
 
 LAST_BLOCK = "last-block"
 
-BEHIND_BLOCKS = ("neck", "dense", "auxiliary")
+BEHIND_BLOCKS = ("neck", "dense")
 """Stages between the last block and the head."""
 
 
@@ -43,6 +43,7 @@ def moving_stages(net: Net, *, transfer: str, unfreeze: str | None) -> dict[str,
     names = [name for name, stage in net.stages().items() if list(stage.parameters())]
     if transfer == "none":
         return dict.fromkeys(names, 1.0)
+    names = [name for name in names if name != "auxiliary"]
     first = len(names) - 1
     if transfer == "finetune":
         first = _first_moving(names, unfreeze or LAST_BLOCK)

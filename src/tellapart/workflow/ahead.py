@@ -13,8 +13,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..images.cache import Watch
+from ..progress import SILENT, Progress
 from ..recipe import Recipe
+from ..training.choose import PRETRAINED
 from ..training.devices import on_device
 from ..training.features import features_file, keep_more, weights_digest
 from ..training.lanes import Lanes
@@ -26,31 +27,36 @@ WAITING = 1000
 
 
 class Ahead:
-    """Looks at pictures as they are read, where the recipe asks for a pretrained network's features.
+    """Looks at pictures as they are read, where the recipe asks for a pretrained network's features; see ``scan``.
 
-    A context that ends it: what has not been seen by then is left for later.
+    What has not been seen when all is read is left for later.
 
     Args:
         recipe: with net and data decided.
         known: positions of pictures whose features are there already.
-
-    Attributes:
-        watch: for ``scan``; None where the recipe wants no features, or they depend on all pixels.
+        progress: is told of weights that are fetched.
     """
 
-    def __init__(self, recipe: Recipe, *, known: NDArray[np.int64] | None = None) -> None:
-        self._recipe = recipe
+    def __init__(self, recipe: Recipe, *, known: NDArray[np.int64] | None = None, progress: Progress = SILENT) -> None:
+        self._recipe, self._progress = recipe, progress
         self._known = np.zeros(0, dtype=np.int64) if known is None else known
-        # Weights of a person's own may want the pixels' mean, which is not known before all are read.
-        wanted = recipe.training.transfer in ("features", "finetune") and recipe.net.weights == "imagenet"
-        self.watch: Watch | None = self._watch if wanted else None
         self._lanes: Lanes | None = None
         self._digest = ""
         self._looked: list[tuple[NDArray[np.int64], Future[NDArray[np.float32]]]] = []
         self._waiting: list[Future[NDArray[np.float32]]] = []
         self._open = ExitStack()
 
-    def _watch(self, pixels: NDArray[np.uint8], rows: NDArray[np.int64]) -> None:
+    @property
+    def wanted(self) -> bool:
+        """Whether the recipe wants features, and they depend on no picture but their own."""
+        # Weights of a person's own may want the pixels' mean, which is not known before all are read.
+        return self._recipe.training.transfer in PRETRAINED and self._recipe.net.weights == "imagenet"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __call__(self, pixels: NDArray[np.uint8], rows: NDArray[np.int64]) -> None:
+        """Let the network look at some rows of the pixels."""
         lanes = self._lanes or self._begin()
         self._waiting = [future for future in self._waiting if not future.done()]
         if len(self._waiting) >= WAITING:
@@ -64,27 +70,25 @@ class Ahead:
     def _begin(self) -> Lanes:
         """Load the network and start: not before there is something to see, when all readers have been forked."""
         training = self._recipe.training
-        net, spec = pretrained(self._recipe)
+        net, spec = pretrained(self._recipe, progress=self._progress)
         self._digest = weights_digest(net, spec)
         self._open.enter_context(on_device(net.eval(), choose_device(training.device)))
         self._lanes = self._open.enter_context(Lanes(net, spec, threads=training.threads, behind=True))
         return self._lanes
 
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
     def keep(self, folder: Path, *, pictures: int) -> None:
-        """Stop, and put what was seen where the training will look for the features of all.
+        """Put what was seen where the training will look for the features of all.
 
         Args:
             folder: of the pixels.
             pictures: how many there are in all.
         """
-        self._open.close()
-        seen = [(rows, future.result()) for rows, future in self._looked if not future.cancelled()]
+        done = [(rows, future) for rows, future in self._looked if not future.cancelled()]
+        # What failed is tried again by the training, which says so.
+        seen = [(rows, future.result()) for rows, future in done if future.exception() is None]
         if seen:
             rows, features = (np.concatenate(parts) for parts in zip(*seen, strict=True))
             keep_more(features_file(folder, self._digest), rows, features, pictures=pictures)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._open.close()

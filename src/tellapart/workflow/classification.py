@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..classifier import Answer, Classifier, Description, as_pixels
-from ..errors import RecipeError, SourceNotFoundError
+from ..classifier import Classifier, Description, as_pixels
+from ..errors import DataError, RecipeError, SourceNotFoundError
 from ..images.preprocessing import Preprocessing
 from ..nets import nets
 from ..nets.weights import imagenet_classes, load_weights
 from ..progress import SILENT, Progress
 from ..training.machine import tuned
 from ..version import __version__
+from .prediction import BATCH, Prediction, files_of
 
 SAMPLES = (
     "astronaut", "brick", "camera", "cat", "cell", "chelsea", "clock", "coffee", "coins", "grass", "gravel", "horse",
@@ -69,44 +70,51 @@ def classify_pictures(
     top: int = 3,
     offline: bool | None = None,
     progress: Progress = SILENT,
-) -> Iterator[tuple[str, str, Answer]]:
-    """Name what ImageNet networks see in some pictures, network by network.
+) -> Iterator[tuple[str, Prediction]]:
+    """Name what ImageNet networks see in some pictures, network by network; one that cannot be read is passed on.
 
     Args:
-        pictures: files, or the name of a picture that comes with scikit-image: ``"chelsea"``.
-        names: registered networks with published weights.
+        pictures: files, folders, or the name of a picture that comes with scikit-image: ``"chelsea"``.
+        names: registered networks with published weights; all are there before any is asked.
         top: classes in each answer.
         offline: whether downloads are forbidden.
         progress: is told of downloads.
 
     Yields:
-        the picture, the network, and its answer.
+        the network, and what it says of a picture.
 
     Raises:
         SourceNotFoundError: a picture is neither.
 
     Example:
-        >>> ((_, _, answer),) = classify_pictures(["chelsea"], offline=True)
-        >>> any("cat" in name for name, _ in answer.ranking)
+        >>> ((_, found),) = classify_pictures(["chelsea"], offline=True)
+        >>> any("cat" in name for name, _ in found.answer.ranking)
         True
     """
-    loaded = [as_pixels(_bytes_of(picture)) for picture in pictures]
-    for name in names:
-        classifier = imagenet_classifier(name, offline=offline, progress=progress)
-        with tuned():
-            answers = classifier.classify_all(loaded, top=top)
-        for picture, answer in zip(pictures, answers, strict=True):
-            yield str(picture), name, answer
-
-
-def _bytes_of(picture: str | Path) -> object:
-    if Path(picture).is_file():
-        return Path(picture)
-    if str(picture) in SAMPLES:
-        return sample(str(picture))
-    raise SourceNotFoundError(
-        f"there is no picture at {str(picture)!r}: give a file, or one of scikit-image's: {', '.join(SAMPLES)}"
-    )
+    asked = [str(name) for name in pictures]
+    for name in asked:
+        if name not in SAMPLES and not Path(name).exists():
+            raise SourceNotFoundError(
+                f"there is no picture at {name!r}: give a file, a folder, or one of scikit-image's: "
+                f"{', '.join(SAMPLES)}"
+            )
+    nets_asked = dict.fromkeys(names)
+    classifiers = {name: imagenet_classifier(name, offline=offline, progress=progress) for name in nets_asked}
+    files = list(files_of(asked))
+    for start in range(0, len(files), BATCH):
+        some = files[start : start + BATCH]
+        read: dict[str, NDArray[np.uint8]] = {}
+        problems: dict[str, str] = {}
+        for file in some:
+            try:
+                read[file] = as_pixels(Path(file) if Path(file).is_file() else sample(file))
+            except DataError as error:
+                problems[file] = str(error)
+        for name, classifier in classifiers.items():
+            with tuned():
+                answers = dict(zip(read, classifier.classify_all(list(read.values()), top=top), strict=True))
+            for file in some:
+                yield name, Prediction(file, answers.get(file), problems.get(file, ""))
 
 
 def sample(name: str) -> NDArray[np.uint8]:

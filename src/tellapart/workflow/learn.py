@@ -258,7 +258,7 @@ def _learn_head(
     """Learn the last layer; what it says comes from the features, so that no picture is seen twice."""
     started = time.perf_counter()
     kept = kept_features(_features_file(net, prepared), len(prepared.pixels))
-    cached = kept is not None and not np.isnan(kept[:, 0]).any()
+    there = 0.0 if kept is None else float((~np.isnan(kept[:, 0])).mean())
     features = _set_learnt_head(net, prepared, progress=progress)
     with torch.inference_mode():
         predictions = predict_splits(
@@ -266,7 +266,7 @@ def _learn_head(
         )
     seconds = round(time.perf_counter() - started, 3)
     outcome = {"best_epoch": 0, "epochs": 0, "stopped": "last layer learnt", "seconds": seconds, "findings": []}
-    return {**outcome, "features_cached": cached}, predictions, features
+    return {**outcome, "features_there": round(there, 4)}, predictions, features
 
 
 def _features_file(net: Net, prepared: Prepared) -> Path:

@@ -104,6 +104,7 @@ def check_nets(recipe: Recipe, *, progress: Progress = SILENT) -> None:
     """
     from ..nets import nets
     from ..nets.base import check_net
+    from ..nets.weights.load import check_published
     from ..nets.weights.places import find_weights
     from ..training.machine import choose_device
 
@@ -115,6 +116,8 @@ def check_nets(recipe: Recipe, *, progress: Progress = SILENT) -> None:
         wanted = recipe.net.weights
         if wanted is None and recipe.training.transfer != "none" and nets.get(recipe.net.name).published is not None:
             wanted = "imagenet"
+        if wanted == "imagenet":
+            check_published(recipe.net.name, variant=recipe.net.options.get("variant"))
         if wanted is not None:
             find_weights(recipe.net.name, where=wanted, progress=progress)
 

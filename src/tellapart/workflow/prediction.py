@@ -76,7 +76,7 @@ def predict(
         if str(given) != "-" and not os.path.exists(given):  # noqa: PTH110 (a name that no system takes is none)
             raise SourceNotFoundError(f"there is no file or folder {str(given)!r}: give pictures, folders, or -")
     waiting: list[tuple[str, object]] = []
-    for file in _files(inputs):
+    for file in files_of(inputs):
         try:
             data = sys.stdin.buffer.read() if file == "-" else read_whole(file, limit=MAX_BYTES)
             waiting.append((file, as_pixels(data, classifier.preprocessing.background)))
@@ -99,7 +99,8 @@ def _answers(
         yield Prediction(file, answer, sure=None if threshold is None else answer.probability >= threshold)
 
 
-def _files(inputs: Iterable[str | Path]) -> Iterator[str]:
+def files_of(inputs: Iterable[str | Path]) -> Iterator[str]:
+    """Yield the files, and the pictures in the folders; raises DataError where a folder has none."""
     for given in inputs:
         path = Path(given)
         if str(given) == "-" or not path.is_dir():

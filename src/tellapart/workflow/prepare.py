@@ -93,7 +93,7 @@ def prepare(run: Run, dataset: Dataset, *, progress: Progress = SILENT) -> Prepa
 
     start = begin(run.recipe, dataset, facts)
     data = start.recipe.data
-    scanned = start.scan(dataset, progress=progress)
+    scanned = start.scan(dataset, look=not run.has("training.json"), progress=progress)
     check_same_pictures(run, dataset, scanned)
     readable = readable_pictures(dataset, scanned, strict=data.strict)
     repeats = repeats_of(dataset, scanned, progress=progress)

@@ -41,17 +41,26 @@ class Start:
         """Whether a probe has to decide."""
         return self.leaning.start == "doubtful" and is_open(self.given)
 
-    def scan(self, dataset: Dataset, *, known: NDArray[np.int64] | None = None, progress: Progress = SILENT) -> Scan:
+    def scan(
+        self,
+        dataset: Dataset,
+        *,
+        known: NDArray[np.int64] | None = None,
+        look: bool = True,
+        progress: Progress = SILENT,
+    ) -> Scan:
         """Read the pictures at this size; a pretrained network looks at some while others are decoded.
 
         Args:
             dataset: all pictures.
             known: positions of those whose features are there already.
+            look: whether features are needed at all.
             progress: is told of the pictures.
         """
-        with Ahead(self.recipe, known=known) as ahead:
-            found = scan(dataset, preprocessing_of(self.recipe.data), watch=ahead.watch, progress=progress)
-            ahead.keep(found.folder, pictures=len(dataset))
+        ahead = Ahead(self.recipe, known=known, progress=progress)
+        watch = ahead if look and ahead.wanted else None
+        found = scan(dataset, preprocessing_of(self.recipe.data), watch=watch, progress=progress)
+        ahead.keep(found.folder, pictures=len(dataset))
         return found
 
 

@@ -34,7 +34,7 @@ def _handler(shelf: Shelf) -> type[BaseHTTPRequestHandler]:
             shelf.ranges.append(asked)
             shelf.paths.append(self.path)
             if shelf.wait is not None:
-                shelf.wait.wait()
+                shelf.wait.wait(timeout=20)
             if shelf.location and self.path != "/moved":
                 self.send_response(302)
                 self.send_header("Location", shelf.location)

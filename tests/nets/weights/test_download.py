@@ -8,6 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from filelock import FileLock, Timeout
 
 from tellapart.errors import ModelFileError
 from tellapart.nets.weights.download import ATTEMPTS, _read, download
@@ -33,6 +34,13 @@ class Counted(Progress):
 
 def fetch(shelf, target, **more):
     return download(f"{shelf.address}/weights.pth", target, pause=0.0, timeout=5.0, **more)
+
+
+def until(happened):
+    ends = time.monotonic() + 20
+    while not happened():
+        assert time.monotonic() < ends
+        time.sleep(0.01)
 
 
 def left_beside(target):
@@ -95,8 +103,7 @@ def test_of_several_that_want_one_file_one_fetches_it(shelf, tmp_path):
     heard = [Counted() for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         fetched = [pool.submit(fetch, shelf, target, sha256=SHA, progress=each) for each in heard]
-        while sum(len(each.said) for each in heard) < 3:
-            time.sleep(0.01)
+        until(lambda: sum(len(each.said) for each in heard) == 3)
         shelf.wait.set()
         assert {each.result() for each in fetched} == {target}
     assert target.read_bytes() == CONTENT
@@ -111,8 +118,7 @@ def test_who_waits_takes_up_what_another_has_given_up(shelf, tmp_path):
     heard = [Counted(), Counted()]
     with ThreadPoolExecutor(2) as pool:
         fetched = [pool.submit(fetch, shelf, target, sha256=SHA, progress=each) for each in heard]
-        while not any(each.said for each in heard):
-            time.sleep(0.01)
+        until(lambda: any(each.said for each in heard))
         shelf.wait.set()
         assert sorted(each.exception() is None for each in fetched) == [False, True]
     assert target.read_bytes() == CONTENT
@@ -120,11 +126,23 @@ def test_who_waits_takes_up_what_another_has_given_up(shelf, tmp_path):
 
 
 def test_a_killed_process_leaves_the_way_free(shelf, tmp_path):
-    held = "import sys, time; from filelock import FileLock; FileLock(sys.argv[1]).acquire(); print(); time.sleep(60)"
-    command = [sys.executable, "-c", held, str(tmp_path / "weights.pth.lock")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as holder:
+    place = tmp_path / "weights.pth.lock"
+    held = "import sys, time, filelock; lock = filelock.FileLock(sys.argv[1]); "
+    held += "lock.acquire(); print(flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", held, str(place)], stdout=subprocess.PIPE) as holder:
         holder.stdout.readline()
+        with pytest.raises(Timeout):
+            FileLock(place).acquire(timeout=0)
         holder.kill()
+    shelf.content = CONTENT
+    assert fetch(shelf, tmp_path / "weights.pth", sha256=SHA).read_bytes() == CONTENT
+
+
+def test_a_file_system_without_locks_is_no_reason_to_stop(shelf, tmp_path, monkeypatch):
+    def none(*_, **__):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(FileLock, "acquire", none)
     shelf.content = CONTENT
     assert fetch(shelf, tmp_path / "weights.pth", sha256=SHA).read_bytes() == CONTENT
 

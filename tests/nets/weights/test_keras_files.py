@@ -1,4 +1,5 @@
 import zipfile
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -9,7 +10,7 @@ from torch import nn
 from tellapart.errors import ModelFileError
 from tellapart.nets import build_net
 from tellapart.nets.weights import load_weights
-from tellapart.nets.weights.keras_files import keras_pixels, read_keras
+from tellapart.nets.weights.keras_files import converted, keras_pixels, read_keras
 from tellapart.nets.weights.keras_names import VARIANTS, keras_layers, numbered
 
 
@@ -104,6 +105,16 @@ def test_all_layouts(tmp_path, layout):
     result = load_weights(other, "mobilenet_v2", where=str(path), exact=True)
     assert (result.fresh, result.unused) == ((), ())
     assert same(net, other)
+
+
+@pytest.mark.parametrize(("name", "layer"), [("resnet50", "conv4_block7_1_conv"), ("vgg16", "block3_conv4")])
+def test_a_deeper_network_is_not_taken_in_part(name, layer):
+    with torch.device("meta"):
+        own = build_net(name, outputs=2, image_size=(32, 32)).state_dict()
+    stored = {"conv1_conv": [], layer: [], "dense": []}
+    words = f"of another or a deeper network than '{name}', which has no layer '{layer}'"
+    with pytest.raises(ModelFileError, match=words):
+        converted(own, stored, name=name, path=Path("deeper.h5"))
 
 
 def test_mobilenets_head_is_a_convolution(tmp_path):

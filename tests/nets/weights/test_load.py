@@ -9,6 +9,7 @@ from torch import nn
 from tellapart.errors import ModelFileError, UnknownNameError
 from tellapart.nets import build_net, nets
 from tellapart.nets.weights import LoadedWeights, find_weights, imagenet_classes, load_weights
+from tellapart.nets.weights.load import fit_weights
 
 
 def build(outputs=1000, channels=3):
@@ -99,7 +100,7 @@ def test_a_cut_file_is_damaged(tmp_path, kind):
     state = {"a": torch.zeros(1000), "b": torch.zeros(1000)}
     save_file(state, path) if kind == "safetensors" else torch.save(state, path)
     path.write_bytes(path.read_bytes()[:-2000])
-    with pytest.raises(ModelFileError, match="damaged"):
+    with pytest.raises(ModelFileError, match=r"damaged.*: delete it and fetch it again; what was downloaded"):
         load(build(), where=str(path))
 
 
@@ -127,6 +128,35 @@ def test_a_shallower_sibling_is_not_whole():
     deeper = build_net("efficientnet_lite1", outputs=1000, image_size=(64, 64))
     with pytest.raises(ModelFileError, match="are not whole for 'efficientnet_lite1'"):
         load_weights(deeper, "efficientnet_lite1", where=str(path))
+
+
+@pytest.mark.parametrize(("deeper", "shallower"), [("resnet34", "resnet18"), ("resnet101", "resnet50")])
+def test_a_deeper_sibling_is_not_taken_in_part(deeper, shallower):
+    with torch.device("meta"):
+        found = build_net(deeper, outputs=1000, image_size=(64, 64)).state_dict()
+        net = build_net(shallower, outputs=1000, image_size=(64, 64))
+    with pytest.raises(ModelFileError, match=rf"are of a deeper network than '{shallower}', which has no layer\d\.\d"):
+        fit_weights(net, shallower, found=found, source=Path("deeper.pth"))
+
+
+def test_auxiliary_heads_and_what_tellapart_keeps_beside_are_no_depth():
+    with torch.device("meta"):
+        found = build_net("googlenet", outputs=1000, image_size=(64, 64), options={"auxiliary": True}).state_dict()
+        net = build_net("googlenet", outputs=1000, image_size=(64, 64))
+    found["novelty.mean"] = torch.zeros(3)
+    result = fit_weights(net, "googlenet", found=found, source=Path("googlenet.pth"))
+    assert {key.split(".")[0] for key in result.unused} == {"aux1", "aux2", "novelty"}
+
+
+@pytest.mark.parametrize(
+    ("name", "variant"),
+    [("resnet50", "paper"), ("inception_v3", "keras"), ("mobilenet", "keras"), ("alexnet", "plain")],
+)
+def test_a_variant_that_computes_otherwise_gets_no_published_weights(name, variant):
+    with torch.device("meta"):
+        net = build_net(name, outputs=2, image_size=(128, 128), options={"variant": variant})
+    with pytest.raises(ModelFileError, match=rf"weights of '{name}' are of its variant \w+, .* in variant {variant}"):
+        load_weights(net, name, offline=True)
 
 
 def test_other_shapes_leave_the_network_untouched(tmp_path, published):
@@ -190,6 +220,8 @@ def test_addresses_and_hugging_face_are_cached_each_in_its_place(shelf, tmp_path
     other = find_weights("efficientnet_lite0", where=f"{shelf.address}/b/model.bin")
     assert path != other
     assert path.name.endswith("-model.bin")
+    with pytest.raises(ModelFileError, match="not with 00abcdef"):  # PyTorch's files have their checksum in the name
+        find_weights("efficientnet_lite0", where=f"{shelf.address}/net-00abcdef.pth")
     monkeypatch.setenv("HF_ENDPOINT", shelf.address)
     whole = find_weights("efficientnet_lite0", where="hf:timm/net")
     assert whole == tmp_path / "cache" / "weights" / "hf" / "timm" / "net" / "model.safetensors"

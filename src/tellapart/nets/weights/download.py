@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import http.client
 import time
@@ -21,6 +22,7 @@ ATTEMPTS = 5
 """How often a broken connection is taken up again before giving up; what has arrived is kept."""
 
 _CHUNK = 1 << 18
+_NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP)  # some network file systems have none
 _BROKEN = (http.client.HTTPException, ConnectionError, TimeoutError, urllib.error.URLError)
 
 
@@ -86,6 +88,9 @@ def _alone(target: Path, *, progress: Progress) -> Iterator[None]:
     except Timeout:
         progress.say(f"another process is fetching {target.name}: waiting for it")
         lock.acquire()
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
     try:
         yield
     finally:
@@ -127,7 +132,8 @@ def _fetch(url: str, part: Path, *, progress: Progress, timeout: float) -> str:
         tag.write_text(name, encoding="utf-8") if name and not name.startswith("W/") else tag.unlink(missing_ok=True)
         length = reply.headers.get("Content-Length")
         total = have + int(length) if length is not None else 0
-        with part.open("ab" if have else "wb") as file, progress.task("fetching weights", total=total, unit="bytes"):
+        task = progress.task(f"fetching {part.stem}", total=total, unit="bytes")
+        with part.open("ab" if have else "wb") as file, task:
             progress.advance(have)
             while chunk := _read(reply):
                 file.write(chunk)

@@ -15,6 +15,9 @@ from torch import Tensor
 
 from ...errors import ModelFileError
 
+ADVICE = "delete it and fetch it again; what was downloaded to the cache is fetched at the next use"
+"""What to do about a damaged weight file."""
+
 _WRAPPERS = ("state_dict", "model", "model_state_dict", "state_dict_ema")
 
 
@@ -49,16 +52,18 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
         return load_file(path)
     except SafetensorError as error:
         raise ModelFileError(
-            f"the weight file {str(path)!r} is a damaged or cut safetensors file ({error}): fetch it again"
+            f"the weight file {str(path)!r} is a damaged or cut safetensors file ({error}): {ADVICE}"
         ) from error
 
 
 def _read_pickle(path: Path, start: bytes) -> Mapping[str, Any]:
     # PyTorch writes a zip since 1.6 and a bare pickle (protocol 2) before; torch.load would warn of other things.
     if not (zipfile.is_zipfile(path) or start[:1] == b"\x80"):
-        kind = "it is damaged or cut off" if start[:2] == b"PK" else f"it begins with {start[:8]!r}"
+        if start[:2] == b"PK":
+            raise ModelFileError(f"the weight file {str(path)!r} is damaged or cut off: {ADVICE}")
         raise ModelFileError(
-            f"{str(path)!r} is no weight file: {kind}; a safetensors file or a PyTorch state dict is needed"
+            f"{str(path)!r} is no weight file: it begins with {start[:8]!r}; a safetensors file or a PyTorch state "
+            "dict is needed"
         )
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
@@ -68,7 +73,7 @@ def _read_pickle(path: Path, start: bytes) -> Mapping[str, Any]:
             "save its state_dict alone, or as safetensors"
         ) from error
     except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        raise ModelFileError(f"the weight file {str(path)!r} is damaged: {error}: fetch it again") from error
+        raise ModelFileError(f"the weight file {str(path)!r} is damaged: {error}: {ADVICE}") from error
     if not isinstance(found, Mapping):
         raise ModelFileError(
             f"the weight file {str(path)!r} holds a {type(found).__name__}, not a state dict: save net.state_dict()"

@@ -14,7 +14,7 @@ import io
 import itertools
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from torch import Tensor
 
 from ...errors import ModelFileError
 from ..base import Net
+from .files import ADVICE
 from .keras_names import NETS, VARIANTS, keras_layers, numbered
 
 Array = NDArray[np.float32]
@@ -121,7 +122,7 @@ def keras_arrays(path: Path) -> dict[str, list[Array]]:
         with h5py.File(source, "r") as file:
             layers = layer_arrays(file)
     except (OSError, KeyError, RuntimeError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise ModelFileError(f"the Keras file {str(path)!r} is damaged or cut off: {error}: fetch it again") from error
+        raise ModelFileError(f"the Keras file {str(path)!r} is damaged or cut off: {error}: {ADVICE}") from error
     if not layers:
         raise ModelFileError(f"the HDF5 file {str(path)!r} holds no layers with weights: save the model with Keras")
     return layers
@@ -192,7 +193,9 @@ def _found(own: Mapping[str, Tensor], stored: Mapping[str, list[Array]], *, name
     modules = list(dict.fromkeys(key.rsplit(".", 1)[0] for key in own))
     real = numbered(list(stored))
     found: dict[str, Array] = {}
-    for module, layer in keras_layers(name, modules).items():
+    layers = keras_layers(name, modules)
+    _check_depth(stored, set(layers.values()), name=name, path=path)
+    for module, layer in layers.items():
         arrays = stored.get(real.get(layer, layer))
         if arrays is None:
             continue
@@ -203,6 +206,17 @@ def _found(own: Mapping[str, Tensor], stored: Mapping[str, list[Array]], *, name
     if name.startswith("resnet"):
         _fold(found, own)
     return found
+
+
+def _check_depth(stored: Iterable[str], known: set[str], *, name: str, path: Path) -> None:
+    """Refuse a file with further layers in the network's own blocks: Keras has VGG and ResNet in several depths."""
+    blocks = {layer.split("_")[0] for layer in known if "_" in layer}
+    further = [layer for layer in stored if layer not in known and layer.split("_")[0] in blocks]
+    if further and name.startswith(("vgg", "resnet")):
+        raise ModelFileError(
+            f"the Keras file {str(path)!r} is of another or a deeper network than {name!r}, which has no layer "
+            f"{further[0]!r}: choose the network it was made for with --net"
+        )
 
 
 def _norm(module: str, arrays: list[Array], *, path: Path) -> dict[str, Array]:

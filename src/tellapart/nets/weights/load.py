@@ -71,7 +71,7 @@ def load_weights(
 
     Where the file has another number of classes, the head stays as it is and ``fresh`` says so. A network for grey
     pictures gets the stem's weights summed over the colours, which is what a grey picture shown as red, green and
-    blue would meet.
+    blue would meet, but for what the published means and deviations of the three differ in.
 
     Args:
         net: made by ``build_net``.
@@ -86,7 +86,8 @@ def load_weights(
         what was loaded, and what was not.
 
     Raises:
-        ModelFileError: no such file, damaged, of another network, of other shapes, or of another number of classes.
+        ModelFileError: no such file, damaged, of another network, of another variant, of other shapes, or of another
+            number of classes.
 
     Example:
         >>> from tellapart.nets import build_net
@@ -95,6 +96,8 @@ def load_weights(
         >>> load_weights(net, "efficientnet_lite0", offline=True).fresh
         ('_fc.weight', '_fc.bias')
     """
+    if where == "imagenet":
+        check_published(name, variant=getattr(net, "variant", None))
     path = find_weights(name, where=where, offline=offline, progress=progress)
     if path is None:
         return LoadedWeights(None)
@@ -107,6 +110,21 @@ def load_weights(
         result = dataclasses.replace(result, mean=pixels[0], std=pixels[1])
     progress.say(str(result))
     return result
+
+
+def check_published(name: str, *, variant: object) -> None:
+    """Raise ModelFileError where a network of this variant computes otherwise than the one whose weights are published.
+
+    Args:
+        name: the network's.
+        variant: its option; None for the usual one.
+    """
+    usual = nets.get(name).options.get("variant")
+    if usual is not None and variant not in (None, usual):
+        raise ModelFileError(
+            f"the published weights of {name!r} are of its variant {usual}, and would give other answers in variant "
+            f"{variant}: drop the option variant, give a file with --weights, or --weights none"
+        )
 
 
 def expected_pixels(
@@ -178,6 +196,7 @@ def fit_weights(
     own = net.state_dict()
     classes = _class_names(net, found)
     _check_names(own, found, name=name, source=source, classes=classes)
+    _check_depth(own, found, name=name, source=source, classes=classes)
     taken: dict[str, Tensor] = {}
     fresh: list[str] = []
     wrong: list[str] = []
@@ -238,6 +257,19 @@ def _check_names(
         f"the weights in {str(source)!r} are not whole for {name!r}: {len(missing)} of {len(needed)} names are "
         f"missing, the first {missing[0]}: choose the network it was made for with --net"
     )
+
+
+def _check_depth(
+    own: Mapping[str, Tensor], found: Mapping[str, Tensor], *, name: str, source: Path, classes: set[str]
+) -> None:
+    """Refuse a file with further layers in the network's own stages, of which it would take a part without a word."""
+    stages = {key.split(".")[0] for key in own if key not in classes and "." in key}
+    further = [key for key in found if key not in own and key.split(".")[0] in stages]
+    if further:
+        raise ModelFileError(
+            f"the weights in {str(source)!r} are of a deeper network than {name!r}, which has no {further[0]}: choose "
+            "the network it was made for with --net"
+        )
 
 
 def _refuse_classes(

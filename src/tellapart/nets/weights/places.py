@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import re
 import urllib.parse
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from ...offline import is_offline
 from ...progress import SILENT, Progress
 from ..base import Published, nets
 from .download import download
+
+_NAMED = re.compile(r"-([0-9a-f]{8,64})\.")
 
 HUGGING_FACE = "https://huggingface.co"
 """Where ``hf:owner/name`` leads; the environment variable HF_ENDPOINT names a mirror."""
@@ -55,7 +58,8 @@ def find_weights(
     if "://" in where:
         base = Path(urllib.parse.unquote(urllib.parse.urlsplit(where).path)).name or "weights"
         place = Path("url") / f"{hashlib.sha256(where.encode()).hexdigest()[:12]}-{base}"
-        return _cached(where, place, name=name, offline=offline, progress=progress)
+        named = _NAMED.search(base)  # as PyTorch names its files: resnet18-f37072fd.pth
+        return _cached(where, place, name=name, offline=offline, progress=progress, sha256=named[1] if named else "")
     path = Path(where).expanduser()
     if not path.is_file():
         raise ModelFileError(

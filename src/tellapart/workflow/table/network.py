@@ -116,8 +116,8 @@ def costs_of(run: Run, prepared: Prepared) -> Mapping[str, Any]:
     training = run.load("training")
     spent = training["seconds"]
     notes: tuple[str, ...] = ()
-    if training.get("features_cached"):
-        spent += seconds * len(prepared.splits.train)
-        notes = ("its features lay in the cache: the time to compute them is taken from the time to predict",)
+    if there := training.get("features_there"):
+        spent += seconds * there * len(prepared.splits.train)
+        notes = (f"{there:.0%} of its features were there before: their time is taken from the time to predict",)
     size = (run.path / "model.safetensors").stat().st_size
     return {"train_seconds": spent, "predict_ms": 1000 * seconds, "size_bytes": size, "notes": notes}
