@@ -1,0 +1,1 @@
+"""Where the time of a training step goes, operation by operation, against what this machine can do."""

@@ -1,0 +1,105 @@
+"""One network's training step as tellapart does it, profiled; and what the machine can do at most."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from importlib.metadata import version
+
+import numpy as np
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from benchmarks.harness.result import say
+from benchmarks.layers.work import BACKWARD, Operation, moved_bytes, multiplications
+from benchmarks.step.shapes import SHAPES
+from tellapart.nets import build_net
+from tellapart.recipe import Recipe
+from tellapart.training.loop import new_state
+from tellapart.training.machine import tuned
+from tellapart.training.step import train_step
+
+STEPS = 20
+SIDE, COPIED = 2048, 2**28
+"""Of the matrix product, and the bytes of the copy, that are the machine's peaks."""
+
+
+def fastest(work: object, *, times: int = 9) -> float:
+    """Return the seconds of the median call, after three that are not timed."""
+    seconds = []
+    for number in range(times + 3):
+        started = time.perf_counter()
+        work()  # type: ignore[operator]
+        if number >= 3:
+            seconds.append(time.perf_counter() - started)
+    return statistics.median(seconds)
+
+
+def peaks() -> tuple[float, float]:
+    """Return multiply-adds a second of a matrix product, and bytes a second, read and written, of a copy."""
+    left, right = torch.rand(SIDE, SIDE), torch.rand(SIDE, SIDE)
+    out = torch.empty(SIDE, SIDE)
+    product = fastest(lambda: torch.mm(left, right, out=out))
+    source = torch.rand(COPIED // 4)
+    target = torch.empty_like(source)
+    return SIDE**3 / product, 2 * COPIED / fastest(lambda: target.copy_(source))
+
+
+def stepper(name: str, *, batch: int | None = None) -> tuple[object, tuple[int, ...]]:
+    """Return a function that does one step, and the sizes of the kernel that sees the pictures."""
+    shape = SHAPES[name]
+    size = (shape.height, shape.width)
+    net = build_net(name, outputs=shape.classes, channels=shape.channels, image_size=size)
+    plain = {
+        "transfer": "none", "epochs": 1, "batch_size": shape.batch, "label_smoothing": 0.0, "averaging": 0.0,
+        "augment": {}, "precision": "float32", "optimizer": {"name": "adam", "learning_rate": 1e-3},
+    }  # fmt: skip
+    recipe = Recipe.make(training=plain).training
+    state = new_state(net.train(), recipe, device=torch.device("cpu"))
+    rng, count = np.random.default_rng(0), batch or shape.batch
+    pictures = torch.from_numpy(rng.standard_normal((count, *size, shape.channels), dtype=np.float32))
+    labels = torch.from_numpy(rng.integers(0, max(2, shape.classes), count))
+    given = pictures.permute(0, 3, 1, 2)
+    kernel = next(tuple(layer.weight.shape) for layer in net.modules() if isinstance(layer, torch.nn.Conv2d))
+    return lambda: train_step(state, given, labels, recipe=recipe, factor=1.0, class_weights=None), kernel
+
+
+def operations(step: object, *, steps: int = STEPS) -> list[Operation]:
+    """Return what a step consists of, the seconds of each operation without those that it calls."""
+    for _ in range(3):
+        step()  # type: ignore[operator]
+    with profile(activities=[ProfilerActivity.CPU], record_shapes=True) as profiled:
+        for _ in range(steps):
+            step()  # type: ignore[operator]
+    return [
+        Operation(row.key, tuple(tuple(sizes) for sizes in row.input_shapes), row.self_cpu_time_total / 1e6 / steps)
+        for row in profiled.key_averages(group_by_input_shape=True)
+    ]
+
+
+def main() -> None:
+    """Say the peaks, the step's seconds with and without the profiler, and each operation that takes a hundredth."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--net", choices=SHAPES, required=True)
+    name = parser.parse_args().net
+    with tuned() as threads:
+        product, copied = peaks()
+        step, kernel = stepper(name)
+        seconds = fastest(step, times=STEPS)
+        found = operations(step)
+    maps = {(one.shapes[1], one.shapes[2]): one.shapes[0] for one in found if one.name == BACKWARD}
+    whole = sum(one.seconds for one in found)
+    rows = []
+    for one in sorted(found, key=lambda one: -one.seconds):
+        if one.seconds >= whole / 100:
+            done = multiplications(one, maps=maps, first=kernel)
+            rows.append((one.name, one.shapes, one.seconds, done, moved_bytes(one)))
+    print(json.dumps({"product": product, "copied": copied, "seconds": seconds, "profiled": whole, "rows": rows}))
+    notes = f"{threads} threads, batch {SHAPES[name].batch}, float32, Adam"
+    say(figures={"step_ms": 1000 * seconds}, versions={"torch": version("torch")}, notes=notes)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""What an operation computes and moves, from the shapes of what it is given."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+
+Sizes = Sequence[int]
+
+FORWARD, BACKWARD = "aten::mkldnn_convolution", "aten::convolution_backward"
+PRODUCTS = ("aten::addmm", "aten::mm")
+
+
+@dataclasses.dataclass(frozen=True)
+class Operation:
+    """All calls of one operation with the same shapes, in one step.
+
+    Attributes:
+        name: PyTorch's.
+        shapes: of its arguments; empty for those that are no tensors.
+        seconds: of one step.
+    """
+
+    name: str
+    shapes: tuple[Sizes, ...]
+    seconds: float
+
+
+def multiplications(operation: Operation, *, maps: Mapping[tuple[Sizes, Sizes], Sizes], first: Sizes) -> float:
+    """Return the multiply-adds of a convolution or a matrix product; 0 of anything else.
+
+    Args:
+        operation: with the shapes of one call.
+        maps: the sizes of what a convolution gives, by those of its input and its kernel.
+        first: the sizes of the kernel that sees the pictures: no gradient goes further down.
+
+    Example:
+        >>> conv = Operation(FORWARD, ((8, 3, 6, 6), (4, 3, 3, 3)), 0.001)
+        >>> multiplications(conv, maps={((8, 3, 6, 6), (4, 3, 3, 3)): (8, 4, 6, 6)}, first=(4, 3, 3, 3))
+        31104.0
+    """
+    if operation.name == FORWARD:
+        pictures, kernel = operation.shapes[:2]
+        return math.prod(maps[tuple(pictures), tuple(kernel)]) * float(math.prod(kernel[1:]))
+    if operation.name == BACKWARD:
+        out, _, kernel = operation.shapes[:3]
+        both = 1.0 if tuple(kernel) == tuple(first) else 2.0
+        return both * math.prod(out) * math.prod(kernel[1:])
+    if operation.name in PRODUCTS:
+        left, right = operation.shapes[-2:] if operation.name == "aten::mm" else operation.shapes[1:3]
+        return float(math.prod(left) * right[1])
+    return 0.0
+
+
+def moved_bytes(operation: Operation) -> float:
+    """Return the bytes of an operation's tensors of float32: what it reads, and as much as the largest that it writes.
+
+    Example:
+        >>> moved_bytes(Operation("aten::clamp_min", ((2, 8, 10, 10), ()), 0.001))
+        12800.0
+    """
+    sizes = [math.prod(shape) for shape in operation.shapes if shape]
+    return 4.0 * (sum(sizes) + max(sizes, default=0))
