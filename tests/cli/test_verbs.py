@@ -131,6 +131,11 @@ def test_nets_lists_all_of_them(call):
     called = call("nets", columns=160)
     for name in nets.names():
         assert name in called.out
+    rows = {line.split()[0]: line for line in called.out.splitlines() if line.split()}
+    assert "% here" in rows["efficientnet_lite0"]
+    assert "69.8%" in rows["resnet18"]
+    assert "% here" not in rows["resnet18"]
+    assert "%" not in rows["lenet5"]
 
 
 def test_a_plugin_s_net_is_a_net(call, tmp_path):

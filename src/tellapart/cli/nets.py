@@ -10,11 +10,11 @@ NAME = "nets"
 
 
 def command() -> None:
-    """List the networks."""
+    """List the networks, with ImageNet's top-1 accuracy of published weights; "here" if they need no download."""
     from ..nets import nets
 
     table = Table(box=SIMPLE_HEAD)
-    for heading in ("net", "made for", "at least"):
+    for heading in ("net", "made for", "at least", "top-1"):
         table.add_column(heading, no_wrap=True)
     table.add_column("what it is, and its options")
     for name, spec in nets:
@@ -24,6 +24,22 @@ def command() -> None:
             name,
             f"{height}×{width} {'grey' if channels == 1 else 'colour'}",
             f"{spec.min_size[0]}×{spec.min_size[1]}",
+            _accuracy(name),
             f"{spec.summary}\n[dim]{options}[/]" if options else spec.summary,
         )
     Console().print(table)
+
+
+def _accuracy(name: str) -> str:
+    from ..errors import ModelFileError
+    from ..nets import nets
+    from ..nets.weights import find_weights
+
+    published = nets.get(name).published
+    if published is None:
+        return ""
+    try:
+        find_weights(name, offline=True)
+    except ModelFileError:
+        return f"{published.top1:.1f}%"
+    return f"{published.top1:.1f}% here"
