@@ -53,12 +53,17 @@ def multiplications(operation: Operation, *, maps: Mapping[tuple[Sizes, Sizes], 
     return 0.0
 
 
-def moved_bytes(operation: Operation) -> float:
-    """Return the bytes of an operation's tensors of float32: what it reads, and as much as the largest that it writes.
+def moved_bytes(operation: Operation, *, maps: Mapping[tuple[Sizes, Sizes], Sizes]) -> float:
+    """Return the bytes of an operation's tensors of float32: what it is given, once, and what it gives.
+
+    What it gives is as large as the largest that it is given, but for a convolution's maps; a fill is given nothing.
 
     Example:
-        >>> moved_bytes(Operation("aten::clamp_min", ((2, 8, 10, 10), ()), 0.001))
+        >>> moved_bytes(Operation("aten::clamp_min", ((2, 8, 10, 10), ()), 0.001), maps={})
         12800.0
     """
     sizes = [math.prod(shape) for shape in operation.shapes if shape]
-    return 4.0 * (sum(sizes) + max(sizes, default=0))
+    given, largest = sum(sizes), max(sizes, default=0)
+    if operation.name == FORWARD:
+        largest = math.prod(maps[tuple(operation.shapes[0]), tuple(operation.shapes[1])])
+    return 4.0 * (largest if operation.name == "aten::fill_" else given + largest)

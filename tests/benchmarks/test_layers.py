@@ -3,7 +3,7 @@ import json
 from benchmarks.harness.process import Measured
 from benchmarks.layers import __main__ as question
 from benchmarks.layers.peer import operations, peaks, stepper
-from benchmarks.layers.work import BACKWARD, FORWARD, Operation, multiplications
+from benchmarks.layers.work import BACKWARD, FORWARD, Operation, moved_bytes, multiplications
 
 
 def test_multiply_adds_by_hand():
@@ -18,9 +18,17 @@ def test_multiply_adds_by_hand():
     assert multiplications(Operation("aten::relu", ((3, 5),), 1.0), maps={}, first=()) == 0
 
 
+def test_bytes_by_hand():
+    kernel, pictures, out = (16, 8, 3, 3), (4, 8, 10, 12), (4, 16, 8, 10)
+    conv = Operation(FORWARD, (pictures, kernel, (16,)), 1.0)
+    assert moved_bytes(conv, maps={(pictures, kernel): out}) == 4 * (3840 + 1152 + 16 + 5120)
+    assert moved_bytes(Operation("aten::fill_", ((3, 5), ()), 1.0), maps={}) == 4 * 15
+    assert moved_bytes(Operation("aten::threshold_backward", ((3, 5), (3, 5)), 1.0), maps={}) == 4 * 45
+
+
 def test_a_step_s_operations_do_the_network_s_arithmetic():
     step, kernel = stepper("convnet16", batch=2)
-    found = operations(step, steps=1)
+    found = operations(step, steps=2)
     maps = {(one.shapes[1], one.shapes[2]): one.shapes[0] for one in found if one.name == BACKWARD}
     done = sum(multiplications(one, maps=maps, first=kernel) for one in found)
     # Worked by hand: conv1 80·60·16·9, conv2 40·30·32·16·9, conv3 20·15·64·32·9, dense 960·64, head 64·55.
