@@ -22,7 +22,8 @@ SETTINGS: dict[str, tuple[str, ...]] = {
 
 HEAD = (
     "| pictures | told | trainings | parameters | epochs | validation, % | test, % | calibration error, % | "
-    "process start to end, s | the longest, s | CPU used by others, % |\n|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
+    "process start to end, s | the longest, s | CPU used by others, % |\n"
+    "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
 )
 
 
@@ -53,11 +54,11 @@ def _row(name: str, setting: str, figures: Sequence[dict[str, float]]) -> str:
     def mean(key: str, *, digits: int = 2, scale: float = 100.0) -> str:
         return mean_and_deviation([scale * one[key] for one in figures], digits=digits)
 
+    longest = f"{max(one['wall_s'] for one in figures):.0f}"
     whole = {key: mean(key, digits=0, scale=1.0) for key in ("parameters", "epochs", "wall_s")}
     told = "nothing" if setting == "default" else "small.toml" if setting == "small" else f"--time {setting}"
     cells = (
         name, told, str(len(figures)), whole["parameters"], whole["epochs"], mean("validation_accuracy"),
-        mean("test_accuracy"), mean("calibration_error"), whole["wall_s"], f"{max(one['wall_s'] for one in figures):.0f}",
-        mean("others_share", digits=0),
+        mean("test_accuracy"), mean("calibration_error"), whole["wall_s"], longest, mean("others_share", digits=0),
     )  # fmt: skip
     return f"| {' | '.join(cells)} |"
