@@ -38,7 +38,7 @@ from collections.abc import Mapping
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .base import Net, Published, net
+from .base import Net, Published, check_dropout, net
 from .layers import average, check_variant, initialise
 
 VARIANTS = ("torchvision", "paper")
@@ -53,6 +53,7 @@ class ResNet(Net):
         depths: units in each of the four blocks.
         bottleneck: whether the units are bottlenecks.
         variant: "torchvision" or "paper"; the same for basic units.
+        dropout: share of the embedding that is dropped before the last layer in training; the paper has none.
 
     Example:
         >>> import torch
@@ -69,7 +70,9 @@ class ResNet(Net):
         depths: tuple[int, int, int, int],
         bottleneck: bool,
         variant: str = "torchvision",
+        dropout: float = 0.0,
     ) -> None:
+        check_dropout(dropout)
         super().__init__()
         check_variant("resnet", variant, allowed=VARIANTS)
         self.variant = variant
@@ -87,6 +90,7 @@ class ResNet(Net):
                     units.append(_Basic(inputs, width, stride=stride))
                 inputs = 4 * width if bottleneck else width
             self.add_module(f"layer{number}", nn.Sequential(*units))
+        self._dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(inputs, outputs)
         initialise(self)
 
@@ -104,7 +108,7 @@ class ResNet(Net):
 
     def classify(self, embedding: Tensor) -> Tensor:
         """Return (N, outputs)."""
-        logits: Tensor = self.fc(embedding)
+        logits: Tensor = self.fc(self._dropout(embedding))
         return logits
 
     def stages(self) -> Mapping[str, nn.Module]:
@@ -171,9 +175,9 @@ def _published(parameters: int, top1: float, top5: float, *, file: str) -> Publi
     min_size=(32, 32),
     published=_published(11_689_512, 69.758, 89.078, file="resnet18-f37072fd.pth"),
 )
-def resnet18(*, outputs: int, channels: int, image_size: tuple[int, int]) -> ResNet:
+def resnet18(*, outputs: int, channels: int, image_size: tuple[int, int], dropout: float = 0.0) -> ResNet:
     """Build ResNet-18."""
-    return ResNet(outputs=outputs, channels=channels, depths=(2, 2, 2, 2), bottleneck=False)
+    return ResNet(outputs=outputs, channels=channels, depths=(2, 2, 2, 2), bottleneck=False, dropout=dropout)
 
 
 @net(
@@ -183,9 +187,9 @@ def resnet18(*, outputs: int, channels: int, image_size: tuple[int, int]) -> Res
     min_size=(32, 32),
     published=_published(21_797_672, 73.314, 91.42, file="resnet34-b627a593.pth"),
 )
-def resnet34(*, outputs: int, channels: int, image_size: tuple[int, int]) -> ResNet:
+def resnet34(*, outputs: int, channels: int, image_size: tuple[int, int], dropout: float = 0.0) -> ResNet:
     """Build ResNet-34."""
-    return ResNet(outputs=outputs, channels=channels, depths=(3, 4, 6, 3), bottleneck=False)
+    return ResNet(outputs=outputs, channels=channels, depths=(3, 4, 6, 3), bottleneck=False, dropout=dropout)
 
 
 @net(
@@ -195,9 +199,13 @@ def resnet34(*, outputs: int, channels: int, image_size: tuple[int, int]) -> Res
     min_size=(32, 32),
     published=_published(25_557_032, 76.13, 92.862, file="resnet50-0676ba61.pth"),
 )
-def resnet50(*, outputs: int, channels: int, image_size: tuple[int, int], variant: str = "torchvision") -> ResNet:
+def resnet50(
+    *, outputs: int, channels: int, image_size: tuple[int, int], variant: str = "torchvision", dropout: float = 0.0
+) -> ResNet:
     """Build ResNet-50."""
-    return ResNet(outputs=outputs, channels=channels, depths=(3, 4, 6, 3), bottleneck=True, variant=variant)
+    return ResNet(
+        outputs=outputs, channels=channels, depths=(3, 4, 6, 3), bottleneck=True, variant=variant, dropout=dropout
+    )
 
 
 @net(
@@ -207,9 +215,13 @@ def resnet50(*, outputs: int, channels: int, image_size: tuple[int, int], varian
     min_size=(32, 32),
     published=_published(44_549_160, 77.374, 93.546, file="resnet101-63fe2227.pth"),
 )
-def resnet101(*, outputs: int, channels: int, image_size: tuple[int, int], variant: str = "torchvision") -> ResNet:
+def resnet101(
+    *, outputs: int, channels: int, image_size: tuple[int, int], variant: str = "torchvision", dropout: float = 0.0
+) -> ResNet:
     """Build ResNet-101."""
-    return ResNet(outputs=outputs, channels=channels, depths=(3, 4, 23, 3), bottleneck=True, variant=variant)
+    return ResNet(
+        outputs=outputs, channels=channels, depths=(3, 4, 23, 3), bottleneck=True, variant=variant, dropout=dropout
+    )
 
 
 @net(
@@ -219,6 +231,10 @@ def resnet101(*, outputs: int, channels: int, image_size: tuple[int, int], varia
     min_size=(32, 32),
     published=_published(60_192_808, 78.312, 94.046, file="resnet152-394f9c45.pth"),
 )
-def resnet152(*, outputs: int, channels: int, image_size: tuple[int, int], variant: str = "torchvision") -> ResNet:
+def resnet152(
+    *, outputs: int, channels: int, image_size: tuple[int, int], variant: str = "torchvision", dropout: float = 0.0
+) -> ResNet:
     """Build ResNet-152."""
-    return ResNet(outputs=outputs, channels=channels, depths=(3, 8, 36, 3), bottleneck=True, variant=variant)
+    return ResNet(
+        outputs=outputs, channels=channels, depths=(3, 8, 36, 3), bottleneck=True, variant=variant, dropout=dropout
+    )

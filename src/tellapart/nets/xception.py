@@ -33,7 +33,7 @@ from collections.abc import Mapping
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .base import Net, Published, net
+from .base import Net, Published, check_dropout, net
 from .layers import average, check_variant, initialise, same_padding
 
 VARIANTS = ("timm", "keras")
@@ -64,6 +64,7 @@ class Xception(Net):
         channels: 1 or 3.
         image_size: (height, width), at least 32×32.
         variant: "timm" or "keras".
+        dropout: share of the embedding that is dropped before the last layer in training; the paper's is 0.5.
 
     Example:
         >>> import torch
@@ -74,7 +75,16 @@ class Xception(Net):
         torch.Size([1, 2048, 5, 5])
     """
 
-    def __init__(self, *, outputs: int, channels: int, image_size: tuple[int, int], variant: str = "timm") -> None:
+    def __init__(
+        self,
+        *,
+        outputs: int,
+        channels: int,
+        image_size: tuple[int, int],
+        variant: str = "timm",
+        dropout: float = 0.0,
+    ) -> None:
+        check_dropout(dropout)
         super().__init__()
         check_variant("xception", variant, allowed=VARIANTS)
         self.variant = variant
@@ -94,6 +104,7 @@ class Xception(Net):
         self.bn3 = nn.BatchNorm2d(1536, eps=eps)
         self.conv4 = _Separable(1536, 2048)
         self.bn4 = nn.BatchNorm2d(2048, eps=eps)
+        self._dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(2048, outputs)
         initialise(self)
 
@@ -112,7 +123,7 @@ class Xception(Net):
 
     def classify(self, embedding: Tensor) -> Tensor:
         """Return (N, outputs)."""
-        logits: Tensor = self.fc(embedding)
+        logits: Tensor = self.fc(self._dropout(embedding))
         return logits
 
     def stages(self) -> Mapping[str, nn.Module]:
