@@ -56,10 +56,11 @@ def table(cells: Sequence[Mapping[str, Any]]) -> str:
 
 def _of_net(cell: Mapping[str, Any]) -> str:
     figures, shape = cell["figures"], SHAPES[cell["net"]]
+    alone = f"{1000 * figures['profiled']:.1f} ms"
     lines = [
         f"### {cell['net']}, {shape.height}×{shape.width}, batch {shape.batch}",
         "",
-        f"A step takes {1000 * figures['seconds']:.1f} ms ({1000 * figures['profiled']:.1f} ms while it is profiled): "
+        f"A step takes {1000 * figures['seconds']:.1f} ms (its operations alone, profiled, {alone}): "
         f"{shape.batch / figures['seconds']:,.0f} pictures/s. Peaks: {2 * figures['product'] / 1e9:,.0f} GFLOP/s, "
         f"{figures['copied'] / 1e9:.1f} GB/s. Other processes used {figures['others_share']:.0%} of the machine.",
         "",

@@ -48,15 +48,22 @@ def multiplications(operation: Operation, *, maps: Mapping[tuple[Sizes, Sizes], 
         both = 1.0 if tuple(kernel) == tuple(first) else 2.0
         return both * math.prod(out) * math.prod(kernel[1:])
     if operation.name in PRODUCTS:
-        left, right = operation.shapes[-2:] if operation.name == "aten::mm" else operation.shapes[1:3]
+        left, right = _factors(operation)
         return float(math.prod(left) * right[1])
     return 0.0
+
+
+def _factors(operation: Operation) -> tuple[Sizes, Sizes]:
+    """Return the sizes of the two matrices that are multiplied."""
+    first = 0 if operation.name == "aten::mm" else 1
+    return operation.shapes[first], operation.shapes[first + 1]
 
 
 def moved_bytes(operation: Operation, *, maps: Mapping[tuple[Sizes, Sizes], Sizes]) -> float:
     """Return the bytes of an operation's tensors of float32: what it is given, once, and what it gives.
 
-    What it gives is as large as the largest that it is given, but for a convolution's maps; a fill is given nothing.
+    What it gives is as large as the largest that it is given, but for a convolution's maps
+    and a matrix product; a fill is given nothing.
 
     Example:
         >>> moved_bytes(Operation("aten::clamp_min", ((2, 8, 10, 10), ()), 0.001), maps={})
@@ -66,4 +73,7 @@ def moved_bytes(operation: Operation, *, maps: Mapping[tuple[Sizes, Sizes], Size
     given, largest = sum(sizes), max(sizes, default=0)
     if operation.name == FORWARD:
         largest = math.prod(maps[tuple(operation.shapes[0]), tuple(operation.shapes[1])])
+    if operation.name in PRODUCTS:
+        left, right = _factors(operation)
+        largest = left[0] * right[1]
     return 4.0 * (largest if operation.name == "aten::fill_" else given + largest)

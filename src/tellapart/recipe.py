@@ -223,6 +223,11 @@ class Recipe(_Section):
     def _check(self) -> Self:
         if self.folds is not None and not 2 <= self.folds <= 100:
             raise ValueError(f"folds must be 2 to 100, got {self.folds}: each fold is held out while the others train")
+        if self.training.transfer == "features" and self.net.options.get("dropout"):
+            raise ValueError(
+                "net.options.dropout would be ignored with transfer = 'features', where the pictures are seen once: "
+                "drop it, or use transfer = 'frozen' or 'finetune'"
+            )
         if self.training.transfer == "features" and self.net.weights == "none":
             raise ValueError(
                 "training.transfer = 'features' contradicts net.weights = 'none': a network with random weights has no "

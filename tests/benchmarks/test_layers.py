@@ -22,6 +22,8 @@ def test_bytes_by_hand():
     kernel, pictures, out = (16, 8, 3, 3), (4, 8, 10, 12), (4, 16, 8, 10)
     conv = Operation(FORWARD, (pictures, kernel, (16,)), 1.0)
     assert moved_bytes(conv, maps={(pictures, kernel): out}) == 4 * (3840 + 1152 + 16 + 5120)
+    assert moved_bytes(Operation("aten::mm", ((3, 5), (5, 7)), 1.0), maps={}) == 4 * (15 + 35 + 21)
+    assert moved_bytes(Operation("aten::addmm", ((7,), (3, 5), (5, 7)), 1.0), maps={}) == 4 * (7 + 15 + 35 + 21)
     assert moved_bytes(Operation("aten::fill_", ((3, 5), ()), 1.0), maps={}) == 4 * 15
     assert moved_bytes(Operation("aten::threshold_backward", ((3, 5), (3, 5)), 1.0), maps={}) == 4 * 45
 

@@ -210,3 +210,21 @@ def test_a_second_look_decides_nothing_more(leaning):
     once, _ = choose_start(Recipe(), leaning=leaning)
     assert choose_start(once, leaning=SEEN) == (once, [])
     assert not is_open(once)
+
+
+@pytest.mark.parametrize(
+    ("net", "options", "transfer"),
+    [("googlenet", {"auxiliary": True}, None), ("googlenet", {"auxiliary": True}, "frozen")],
+)
+def test_auxiliary_heads_are_not_ignored_without_a_word(net, options, transfer):
+    recipe = Recipe.make(net={"name": net, "options": options}, training={"transfer": transfer})
+    with pytest.raises(RecipeError, match=r"net.options.auxiliary would be ignored: .* or give --transfer none"):
+        choose_start(recipe, leaning=Leaning("pretrained", ""))
+
+
+def test_dropout_is_for_a_training_in_epochs():
+    recipe = Recipe.make(net={"name": "resnet50", "options": {"dropout": 0.3}})
+    chosen, _ = choose_start(recipe, leaning=Leaning("pretrained", ""))
+    assert chosen.training.transfer == "finetune"
+    with pytest.raises(RecipeError, match=r"net.options.dropout would be ignored with transfer = 'features'"):
+        Recipe.make(net={"name": "resnet50", "options": {"dropout": 0.3}}, training={"transfer": "features"})

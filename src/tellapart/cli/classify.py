@@ -26,24 +26,29 @@ def command(
     top: Annotated[int, typer.Option("--top", min=1, max=1000, help="Names to show for each picture.")] = 3,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object for each picture and network.")] = False,
 ) -> None:
-    """Name what networks trained on ImageNet see: no training, no labels, offline with the default network."""
+    """Name what networks trained on ImageNet see: no training, no labels, offline with the default network.
+
+    A picture that cannot be read is said, and the exit status is then 1.
+    """
     from ..workflow import classify_pictures
     from .progress import TerminalProgress
 
     names = list(dict.fromkeys(net or ["efficientnet_lite0"]))
     found: dict[str, dict[str, Prediction]] = {}
+    bad = False
     for name, seen in classify_pictures(pictures, names=names, top=top, progress=TerminalProgress()):
-        if seen.problem and seen.file not in found:
+        if seen.problem and name == names[0]:
+            bad = True
             typer.echo(f"{seen.file}: {seen.problem}", err=True)
-        found.setdefault(seen.file, {})[name] = seen
         if as_json:
             ranking = dict(seen.answer.ranking) if seen.answer else {}
             record = {"file": seen.file, "net": name, "ranking": ranking, "problem": seen.problem or None}
             typer.echo(json.dumps(record, ensure_ascii=False))
-    read = {file: answers for file, answers in found.items() if answers[names[0]].answer}
-    if not as_json and read:
-        Console(highlight=False).print(_table(read, names))
-    if len(read) < len(found):
+        elif seen.answer:
+            found.setdefault(seen.file, {})[name] = seen
+    if found:
+        Console(highlight=False).print(_table(found, names))
+    if bad:
         raise typer.Exit(1)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -120,22 +121,21 @@ def keep_features(file: Path, features: NDArray[np.float32]) -> None:
             np.save(opened, features)
 
 
-def keep_more(file: Path, rows: NDArray[np.int64], features: NDArray[np.float32], *, pictures: int) -> None:
-    """Put the features (n, D) of some pictures into a file, beside those that it keeps of the others.
+def keep_more(file: Path, parts: Iterable[tuple[NDArray[np.int64], NDArray[np.float32]]], *, pictures: int) -> None:
+    """Put the features of some pictures into a file, beside those that it keeps of the others.
 
     Args:
         file: it need not be there.
-        rows: (n,) which pictures.
-        features: of them.
+        parts: which pictures (n,), and the features of them (n, D); taken one by one.
         pictures: how many there are in all.
     """
-    if not len(rows):
-        return
-    kept = kept_features(file, pictures)
-    if kept is None:
-        kept = np.full((pictures, features.shape[1]), np.nan, dtype=np.float32)
-    kept[rows] = features
-    keep_features(file, kept)
+    kept, more = kept_features(file, pictures), False
+    for rows, features in parts:
+        if kept is None:
+            kept = np.full((pictures, features.shape[1]), np.nan, dtype=np.float32)
+        kept[rows], more = features, True
+    if kept is not None and more:
+        keep_features(file, kept)
 
 
 def weights_digest(net: Net, preprocessing: Preprocessing) -> str:

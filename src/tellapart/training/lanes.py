@@ -34,7 +34,7 @@ MOST = 8
 """Lanes on a CPU: each holds the maps of a batch. With more processors, a lane computes with several."""
 
 NICE = 10
-"""The priority of lanes that give way: still a tenth of a processor, as one that never runs may hold others up."""
+"""How far lanes give way: they still get a tenth of a processor, as one that never runs may hold others up."""
 
 
 class Lanes:
@@ -64,12 +64,13 @@ class Lanes:
         self._net, self._preprocessing, self._behind = net, preprocessing, behind
         self._place = next(net.parameters()).device
         whole = (threads or usable_processors()) if self._place.type == "cpu" else 1
-        self._count = min(MOST, whole)
-        self._threads = whole // self._count
+        self._threads = -(-whole // MOST)
+        self._count = whole // self._threads
         self.batch = BATCH if self._place.type == "cpu" else GPU_BATCH
         self._embedding: Embedding | None = None
         self._making = threading.Lock()
         self._before = torch.get_num_threads()
+        self._priority = os.getpriority(os.PRIO_PROCESS, 0) if sys.platform == "linux" else 0
 
     def over(self, pixels: NDArray[np.uint8], rows: NDArray[np.int64]) -> Iterator[NDArray[np.float32]]:
         """Yield the features of some of the pixels (N, H, W, C), a batch at a time, in the order of the rows."""
@@ -109,7 +110,7 @@ class Lanes:
     def _give_way(self) -> None:
         if self._behind and self._place.type == "cpu" and sys.platform == "linux":  # where a thread has a priority
             with suppress(OSError):  # forbidden in some sandboxes
-                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), min(19, self._priority + NICE))
 
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(cancel_futures=True)

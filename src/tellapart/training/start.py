@@ -196,7 +196,8 @@ def asks_for_epochs(recipe: Recipe) -> list[str]:
         ['training.epochs']
     """
     fields, training = TrainingRecipe.model_fields, recipe.training
-    return [f"training.{name}" for name in LOOP_SETTINGS if getattr(training, name) != fields[name].default]
+    asked = [f"training.{name}" for name in LOOP_SETTINGS if getattr(training, name) != fields[name].default]
+    return [*asked, *(["net.options.dropout"] if recipe.net.options.get("dropout") else [])]
 
 
 def choose_start(recipe: Recipe, *, leaning: Leaning) -> tuple[Recipe, list[Choice]]:
@@ -224,6 +225,11 @@ def choose_start(recipe: Recipe, *, leaning: Leaning) -> tuple[Recipe, list[Choi
         transfer, reason = _transfer(recipe, name)
         if transfer != "none":
             choices.append(Choice("training.transfer", transfer, reason))
+    if recipe.net.options.get("auxiliary") and transfer in PRETRAINED:
+        raise RecipeError(
+            f"net.options.auxiliary would be ignored: auxiliary heads are trained from scratch alone, and transfer = "
+            f"{transfer!r}: drop the option, or give --transfer none"
+        )
     if weights == "none" and transfer in PRETRAINED:
         raise RecipeError(f"weights = 'none' contradicts transfer = {transfer!r}: drop one of them")
     if weights is None:

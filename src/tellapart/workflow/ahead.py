@@ -1,10 +1,11 @@
 """Features of pictures that are still being read: the network looks at some while others are decoded.
 
-On a CPU it takes only the time that reading leaves over, as while a disk or a network is waited for.
+On a CPU it takes little but the time that reading leaves over, as while a disk or a network is waited for.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack
 from pathlib import Path
@@ -86,9 +87,13 @@ class Ahead:
             folder: of the pixels.
             pictures: how many there are in all.
         """
-        done = [(rows, future) for rows, future in self._looked if not future.cancelled()]
-        # What failed is tried again by the training, which says so.
-        seen = [(rows, future.result()) for rows, future in done if future.exception() is None]
-        if seen:
-            rows, features = (np.concatenate(parts) for parts in zip(*seen, strict=True))
-            keep_more(features_file(folder, self._digest), rows, features, pictures=pictures)
+        if self._looked:
+            keep_more(features_file(folder, self._digest), self._seen(), pictures=pictures)
+
+    def _seen(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Yield what was seen, and forget it."""
+        while self._looked:
+            rows, future = self._looked.pop()
+            # What failed is tried again by the training, which says so.
+            if not future.cancelled() and future.exception() is None:
+                yield rows, future.result()

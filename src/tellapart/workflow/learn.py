@@ -259,6 +259,7 @@ def _learn_head(
     started = time.perf_counter()
     kept = kept_features(_features_file(net, prepared), len(prepared.pixels))
     there = 0.0 if kept is None else float((~np.isnan(kept[:, 0])).mean())
+    del kept  # of a million pictures it has gigabytes
     features = _set_learnt_head(net, prepared, progress=progress)
     with torch.inference_mode():
         predictions = predict_splits(

@@ -71,7 +71,8 @@ class Probe:
             folder: of the pixels at the pretrained network's size.
             pictures: how many the data set has.
         """
-        keep_more(features_file(folder, self.digest), self.rows, self.features, pictures=pictures)
+        if len(self.rows):
+            keep_more(features_file(folder, self.digest), [(self.rows, self.features)], pictures=pictures)
 
 
 def probe(

@@ -10,6 +10,7 @@ from tellapart.errors import ModelFileError, UnknownNameError
 from tellapart.nets import build_net, nets
 from tellapart.nets.weights import LoadedWeights, find_weights, imagenet_classes, load_weights
 from tellapart.nets.weights.load import fit_weights
+from tellapart.nets.weights.places import weights_folder
 
 
 def build(outputs=1000, channels=3):
@@ -100,8 +101,16 @@ def test_a_cut_file_is_damaged(tmp_path, kind):
     state = {"a": torch.zeros(1000), "b": torch.zeros(1000)}
     save_file(state, path) if kind == "safetensors" else torch.save(state, path)
     path.write_bytes(path.read_bytes()[:-2000])
-    with pytest.raises(ModelFileError, match=r"damaged.*: delete it and fetch it again; what was downloaded"):
+    with pytest.raises(ModelFileError, match=r"damaged.*: give another copy of it, or another file"):
         load(build(), where=str(path))
+
+
+def test_a_damaged_file_of_the_cache_may_be_deleted():
+    path = weights_folder() / "resnet18-f37072fd.pth"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"PK\x03\x04 and no more")
+    with pytest.raises(ModelFileError, match=r"cut off: delete it, and it is fetched again at the next use"):
+        load_weights(build_net("resnet18", outputs=2, image_size=(32, 32)), "resnet18", offline=True)
 
 
 def test_a_file_that_would_run_code_is_not_read(tmp_path):
@@ -135,7 +144,9 @@ def test_a_deeper_sibling_is_not_taken_in_part(deeper, shallower):
     with torch.device("meta"):
         found = build_net(deeper, outputs=1000, image_size=(64, 64)).state_dict()
         net = build_net(shallower, outputs=1000, image_size=(64, 64))
-    with pytest.raises(ModelFileError, match=rf"are of a deeper network than '{shallower}', which has no layer\d\.\d"):
+    with pytest.raises(
+        ModelFileError, match=rf"are of a deeper or another network than '{shallower}', which has no layer\d\.\d"
+    ):
         fit_weights(net, shallower, found=found, source=Path("deeper.pth"))
 
 
@@ -146,6 +157,26 @@ def test_auxiliary_heads_and_what_tellapart_keeps_beside_are_no_depth():
     found["novelty.mean"] = torch.zeros(3)
     result = fit_weights(net, "googlenet", found=found, source=Path("googlenet.pth"))
     assert {key.split(".")[0] for key in result.unused} == {"aux1", "aux2", "novelty"}
+
+
+def test_another_head_below_the_neck_s_name_and_counts_beside_a_layer_are_no_depth():
+    with torch.device("meta"):
+        net = build_net("vgg16", outputs=3, image_size=(32, 32))
+        found = net.state_dict()
+        found["classifier.6.0.weight"] = found.pop("classifier.6.weight")
+        found["classifier.6.0.bias"] = found.pop("classifier.6.bias")
+        found["features.0.total_ops"] = torch.zeros(1)
+    result = fit_weights(net, "vgg16", found=found, source=Path("own.pth"))
+    assert result.fresh == ("classifier.6.weight", "classifier.6.bias")
+
+
+def test_a_file_without_auxiliary_heads_leaves_them_fresh():
+    with torch.device("meta"):
+        found = build_net("googlenet", outputs=5, image_size=(64, 64)).state_dict()
+        net = build_net("googlenet", outputs=5, image_size=(64, 64), options={"auxiliary": True})
+    result = fit_weights(net, "googlenet", found=found, source=Path("googlenet.pth"))
+    assert {key.split(".")[0] for key in result.fresh} == {"aux1", "aux2"}
+    assert not any("running" in key for key in result.fresh)
 
 
 @pytest.mark.parametrize(
@@ -222,6 +253,8 @@ def test_addresses_and_hugging_face_are_cached_each_in_its_place(shelf, tmp_path
     assert path.name.endswith("-model.bin")
     with pytest.raises(ModelFileError, match="not with 00abcdef"):  # PyTorch's files have their checksum in the name
         find_weights("efficientnet_lite0", where=f"{shelf.address}/net-00abcdef.pth")
+    for name in ("net-20240115.pth", "net-00010000.pth", "net-0a1b2c3d4e5f.pth"):  # a date, a step, something else
+        assert find_weights("efficientnet_lite0", where=f"{shelf.address}/{name}").read_bytes() == b"weights"
     monkeypatch.setenv("HF_ENDPOINT", shelf.address)
     whole = find_weights("efficientnet_lite0", where="hf:timm/net")
     assert whole == tmp_path / "cache" / "weights" / "hf" / "timm" / "net" / "model.safetensors"

@@ -14,9 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from ...errors import ModelFileError
-
-ADVICE = "delete it and fetch it again; what was downloaded to the cache is fetched at the next use"
-"""What to do about a damaged weight file."""
+from .places import weights_folder
 
 _WRAPPERS = ("state_dict", "model", "model_state_dict", "state_dict_ema")
 
@@ -47,12 +45,19 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     return _plain(found, path)
 
 
+def advice(path: Path) -> str:
+    """Return what to do about a file that is damaged: what was fetched is fetched again, a person's own is not lost."""
+    if weights_folder() in path.parents:
+        return "delete it, and it is fetched again at the next use"
+    return "give another copy of it, or another file"
+
+
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except SafetensorError as error:
         raise ModelFileError(
-            f"the weight file {str(path)!r} is a damaged or cut safetensors file ({error}): {ADVICE}"
+            f"the weight file {str(path)!r} is a damaged or cut safetensors file ({error}): {advice(path)}"
         ) from error
 
 
@@ -60,7 +65,7 @@ def _read_pickle(path: Path, start: bytes) -> Mapping[str, Any]:
     # PyTorch writes a zip since 1.6 and a bare pickle (protocol 2) before; torch.load would warn of other things.
     if not (zipfile.is_zipfile(path) or start[:1] == b"\x80"):
         if start[:2] == b"PK":
-            raise ModelFileError(f"the weight file {str(path)!r} is damaged or cut off: {ADVICE}")
+            raise ModelFileError(f"the weight file {str(path)!r} is damaged or cut off: {advice(path)}")
         raise ModelFileError(
             f"{str(path)!r} is no weight file: it begins with {start[:8]!r}; a safetensors file or a PyTorch state "
             "dict is needed"
@@ -73,7 +78,7 @@ def _read_pickle(path: Path, start: bytes) -> Mapping[str, Any]:
             "save its state_dict alone, or as safetensors"
         ) from error
     except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        raise ModelFileError(f"the weight file {str(path)!r} is damaged: {error}: {ADVICE}") from error
+        raise ModelFileError(f"the weight file {str(path)!r} cannot be read: {error}: {advice(path)}") from error
     if not isinstance(found, Mapping):
         raise ModelFileError(
             f"the weight file {str(path)!r} holds a {type(found).__name__}, not a state dict: save net.state_dict()"

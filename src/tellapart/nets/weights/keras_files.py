@@ -25,7 +25,7 @@ from torch import Tensor
 
 from ...errors import ModelFileError
 from ..base import Net
-from .files import ADVICE
+from .files import advice
 from .keras_names import NETS, VARIANTS, keras_layers, numbered
 
 Array = NDArray[np.float32]
@@ -122,7 +122,9 @@ def keras_arrays(path: Path) -> dict[str, list[Array]]:
         with h5py.File(source, "r") as file:
             layers = layer_arrays(file)
     except (OSError, KeyError, RuntimeError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise ModelFileError(f"the Keras file {str(path)!r} is damaged or cut off: {error}: {ADVICE}") from error
+        raise ModelFileError(
+            f"the Keras file {str(path)!r} cannot be read, as a damaged or cut one: {error}: {advice(path)}"
+        ) from error
     if not layers:
         raise ModelFileError(f"the HDF5 file {str(path)!r} holds no layers with weights: save the model with Keras")
     return layers

@@ -194,6 +194,7 @@ def fit_weights(
         ModelFileError: they do not fit.
     """
     own = net.state_dict()
+    parameters = {key for key, _ in net.named_parameters()}
     classes = _class_names(net, found)
     _check_names(own, found, name=name, source=source, classes=classes)
     _check_depth(own, found, name=name, source=source, classes=classes)
@@ -204,7 +205,7 @@ def fit_weights(
     for key, tensor in own.items():
         given = found.get(key)
         if given is None:
-            fresh += [key] if key in classes else []
+            fresh += [key] if key in classes & parameters else []
         elif given.shape == tensor.shape:
             taken[key] = given
         elif key in classes and given.shape[1:] == tensor.shape[1:]:
@@ -226,12 +227,13 @@ def fit_weights(
 
 
 def _class_names(net: Net, found: Mapping[str, Tensor]) -> set[str]:
-    """Return the names of the parameters that may stay fresh: of the head, of an auxiliary one, and of a dense neck
-    that the file leaves out whole, as Keras' files without a top do.
+    """Return the names of what may stay fresh: of the head, of an auxiliary one, and of a dense neck that the file
+    leaves out whole, as Keras' files without a top do.
     """
     stages = net.stages()
-    names = {id(parameter): key for key, parameter in net.named_parameters()}
-    own = [{names[id(p)] for p in stages[stage].parameters()} for stage in ("head", "auxiliary") if stage in stages]
+    names = {id(tensor): key for key, tensor in net.state_dict(keep_vars=True).items()}
+    heads = [stages[stage].state_dict(keep_vars=True) for stage in ("head", "auxiliary") if stage in stages]
+    own = [{names[id(tensor)] for tensor in head.values()} for head in heads]
     neck = stages.get("neck")
     if neck is not None and any(isinstance(layer, nn.Linear) for layer in neck.modules()):
         dense = {names[id(parameter)] for parameter in neck.parameters()}
@@ -264,11 +266,17 @@ def _check_depth(
 ) -> None:
     """Refuse a file with further layers in the network's own stages, of which it would take a part without a word."""
     stages = {key.split(".")[0] for key in own if key not in classes and "." in key}
-    further = [key for key in found if key not in own and key.split(".")[0] in stages]
+    modules = {key.rpartition(".")[0] for key in own}  # other tools keep counts beside a layer's weights
+    heads = tuple(f"{key.rpartition('.')[0]}." for key in classes)
+    further = [
+        key
+        for key in found
+        if key.split(".")[0] in stages and key.rpartition(".")[0] not in modules and not key.startswith(heads)
+    ]
     if further:
         raise ModelFileError(
-            f"the weights in {str(source)!r} are of a deeper network than {name!r}, which has no {further[0]}: choose "
-            "the network it was made for with --net"
+            f"the weights in {str(source)!r} are of a deeper or another network than {name!r}, which has no "
+            f"{further[0]}: choose the network it was made for with --net"
         )
 
 

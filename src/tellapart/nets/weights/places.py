@@ -16,7 +16,7 @@ from ...progress import SILENT, Progress
 from ..base import Published, nets
 from .download import download
 
-_NAMED = re.compile(r"-([0-9a-f]{8,64})\.")
+_NAMED = re.compile(r"-((?=[0-9]*[a-f])(?:[0-9a-f]{8}|[0-9a-f]{64}))\.")  # with a letter: 20240115 is a date
 
 HUGGING_FACE = "https://huggingface.co"
 """Where ``hf:owner/name`` leads; the environment variable HF_ENDPOINT names a mirror."""
