@@ -200,6 +200,15 @@ def asks_for_epochs(recipe: Recipe) -> list[str]:
     return [*asked, *(["net.options.dropout"] if recipe.net.options.get("dropout") else [])]
 
 
+def check_auxiliary(recipe: Recipe, *, transfer: str | None) -> None:
+    """Raise RecipeError where a recipe asks for auxiliary heads that its way of transfer would not train."""
+    if recipe.net.options.get("auxiliary") and transfer != "none":
+        raise RecipeError(
+            "net.options.auxiliary would be ignored: auxiliary heads are trained from scratch alone, or with "
+            "transfer = 'none': drop the option, or give --transfer none"
+        )
+
+
 def choose_start(recipe: Recipe, *, leaning: Leaning) -> tuple[Recipe, list[Choice]]:
     """Decide the network and whether it starts from published weights.
 
@@ -225,11 +234,7 @@ def choose_start(recipe: Recipe, *, leaning: Leaning) -> tuple[Recipe, list[Choi
         transfer, reason = _transfer(recipe, name)
         if transfer != "none":
             choices.append(Choice("training.transfer", transfer, reason))
-    if recipe.net.options.get("auxiliary") and transfer in PRETRAINED:
-        raise RecipeError(
-            f"net.options.auxiliary would be ignored: auxiliary heads are trained from scratch alone, and transfer = "
-            f"{transfer!r}: drop the option, or give --transfer none"
-        )
+    check_auxiliary(recipe, transfer=transfer)
     if weights == "none" and transfer in PRETRAINED:
         raise RecipeError(f"weights = 'none' contradicts transfer = {transfer!r}: drop one of them")
     if weights is None:

@@ -107,12 +107,15 @@ def check_nets(recipe: Recipe, *, progress: Progress = SILENT) -> None:
     from ..nets.weights.load import check_published
     from ..nets.weights.places import find_weights
     from ..training.machine import choose_device
+    from ..training.start import check_auxiliary
 
     choose_device(recipe.training.device)
     for name in recipe.baselines:
         nets.get(name)
     if recipe.net.name != "auto":
         check_net(recipe.net.name, options=recipe.net.options, image_size=recipe.data.image_size)
+        if recipe.net.weights != "none":
+            check_auxiliary(recipe, transfer=recipe.training.transfer)
         wanted = recipe.net.weights
         if wanted is None and recipe.training.transfer != "none" and nets.get(recipe.net.name).published is not None:
             wanted = "imagenet"

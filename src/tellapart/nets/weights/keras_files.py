@@ -123,7 +123,7 @@ def keras_arrays(path: Path) -> dict[str, list[Array]]:
             layers = layer_arrays(file)
     except (OSError, KeyError, RuntimeError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ModelFileError(
-            f"the Keras file {str(path)!r} cannot be read, as a damaged or cut one: {error}: {advice(path)}"
+            f"the Keras file {str(path)!r} is damaged or cut off, or of another kind: {error}: {advice(path)}"
         ) from error
     if not layers:
         raise ModelFileError(f"the HDF5 file {str(path)!r} holds no layers with weights: save the model with Keras")
