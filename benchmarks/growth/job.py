@@ -19,7 +19,7 @@ PHASES = {
     "scan": ["workflow.start:scan", "workflow.inspection:scan"],
     "audit": ["workflow.prepare:repeats_of", "workflow.prepare:audit", "workflow.inspection:repeats_of",
               "workflow.inspection:audit"],
-    "split": ["workflow.prepare:load_or_make_splits", "workflow.inspection:split", "workflow.prepare:write_ids"],
+    "split": ["workflow.prepare:load_or_make_splits", "workflow.inspection:given_splits", "workflow.prepare:write_ids"],
     "baseline": ["workflow.main_job:_learn_baselines"],
     "training": ["workflow.learn:fit"],
     "prediction": ["workflow.learn:predict_splits", "workflow.learn:fit_temperature"],

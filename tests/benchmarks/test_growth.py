@@ -1,11 +1,14 @@
 """The growth benchmark's own parts: its pictures, and what it sees of a process."""
 
+import importlib
 import io
 import os
 import sys
 import zipfile
 
 import numpy as np
+import pytest
+from benchmarks.growth import job
 from benchmarks.growth.pictures import block, make_zip, png
 from benchmarks.growth.tellapart_peer import figures
 from benchmarks.growth.watch import Sample, cpu_seconds, descendants, watched
@@ -50,3 +53,9 @@ def test_phases_are_added_up():
     assert (found["scan_s"], found["scan_cpu_us"], found["scan_mb"]) == (3.0, 4000.0, 70.0)
     assert (found["own_mb"], found["mapped_mb"], found["job_s"]) == (90.0, 9.0, 6.0)
     assert found["report_s"] == 0.0
+
+
+@pytest.mark.parametrize("place", [place for places in job.PHASES.values() for place in places])
+def test_each_phase_names_a_function_that_the_main_job_calls(place):
+    name, function = place.split(":")
+    assert callable(getattr(importlib.import_module(f"tellapart.{name}"), function))
