@@ -219,6 +219,16 @@ def test_a_run_inside_a_run(run):
     run.discard()
 
 
+def test_what_came_with_a_discarded_run_goes_with_it_and_nothing_else(tmp_path):
+    (tmp_path / "own").mkdir()
+    run = Run.create(tmp_path / "own" / "new" / "runs" / "first", Recipe())
+    run.discard()
+    assert list((tmp_path / "own").iterdir()) == []
+    first, second = (Run.create(tmp_path / "runs" / name, Recipe()) for name in ("first", "second"))
+    first.discard()
+    assert second.path.exists()
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [

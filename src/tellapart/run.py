@@ -75,6 +75,7 @@ class Run:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._made: list[Path] = []  # the folders above it that came with it, the lowest first
 
     @classmethod
     def create(cls, path: Path | str, recipe: Recipe) -> Run:
@@ -92,6 +93,7 @@ class Run:
                 )
             if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
                 raise RunExistsError(f"{str(path)!r} exists and is not an empty folder: choose another --out")
+            run._made = [folder for folder in run.path.parents if not folder.exists()]
             run.path.mkdir(parents=True, exist_ok=True)
         try:
             run.save_recipe(recipe)
@@ -256,6 +258,9 @@ class Run:
     def discard(self) -> None:
         """Remove the folder of a run that never began: what stopped it was said, and nothing in it is of use."""
         shutil.rmtree(self.path, ignore_errors=True)
+        with contextlib.suppress(OSError):  # another run may lie there by now
+            for folder in self._made:
+                folder.rmdir()
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, {self.status['state']}, {len(self.history)} epochs)"

@@ -11,6 +11,20 @@ if ROOT not in sys.path:
 
 
 @pytest.fixture
+def own_page(tmp_path, monkeypatch):
+    """Return a function that gives a question a folder of its own, and returns an archive to ask about."""
+
+    def begin(question):
+        (tmp_path / "README.md").write_text("# q\n<!-- measured: begin -->\nformer\n<!-- measured: end -->\n")
+        monkeypatch.setattr(question, "FOLDER", tmp_path)
+        archive = tmp_path / "pictures.zip"
+        archive.touch()
+        return str(archive)
+
+    return begin
+
+
+@pytest.fixture
 def results(tmp_path, monkeypatch):
     """Send logs and raw results to a temporary folder."""
     from benchmarks.harness import question

@@ -14,12 +14,8 @@ FIGURES = {
 
 
 @pytest.fixture
-def data(tmp_path, monkeypatch):
-    (tmp_path / "README.md").write_text("# q\n<!-- measured: begin -->\nformer\n<!-- measured: end -->\n")
-    monkeypatch.setattr(question, "FOLDER", tmp_path)
-    archive = tmp_path / "pictures.zip"
-    archive.touch()
-    return str(archive)
+def data(own_page):
+    return own_page(question)
 
 
 def test_rungs_are_climbed_seed_by_seed_and_none_twice(data, tmp_path, monkeypatch, capsys):

@@ -8,12 +8,8 @@ ONE = {
 
 
 @pytest.fixture
-def data(tmp_path, monkeypatch):
-    (tmp_path / "README.md").write_text("# q\n<!-- measured: begin -->\nformer\n<!-- measured: end -->\n")
-    monkeypatch.setattr(question, "FOLDER", tmp_path)
-    archive = tmp_path / "pictures.zip"
-    archive.touch()
-    return str(archive)
+def data(own_page):
+    return own_page(question)
 
 
 def test_each_seed_is_trained_twice_and_kept(data, tmp_path, monkeypatch, capsys):

@@ -16,6 +16,7 @@ class _Done(ProgressColumn):
     """What is done of how much: "3/12 epochs", or "12.6/102.5 MB, 4.1 MB/s"."""
 
     def render(self, task: Task) -> Text:
+        """Return it as text."""
         unit = str(task.fields["unit"])
         if unit != "bytes":
             return Text(f"{int(task.completed):,}/{int(task.total or 0):,} {unit}")
