@@ -104,7 +104,7 @@ OUT_OF_RANGE = [
     ("training.device", "tpu", "'auto', 'cpu', 'cuda' or 'mps'"),
     ("training.seed", -1, "greater than or equal to 0"),
     ("training.transfer", "all", "must be 'none', 'features'"),
-    ("training.optimizer.name", "lion", "'adam', 'adamw', 'sgd' or 'rmsprop'"),
+    ("training.optimizer.name", "lion", "'adam', 'adamw', 'muon', 'sgd' or 'rmsprop'"),
     ("training.optimizer.learning_rate", 0.0, "greater than 0"),
     ("training.optimizer.learning_rate", math.inf, "finite"),
     ("training.optimizer.learning_rate", math.nan, "must be"),
@@ -145,7 +145,10 @@ def test_several_faults_are_all_said_and_long_values_are_cut():
 
 IGNORED = [
     ({"training": {"optimizer": {"name": "adam", "momentum": 0.9}}}, "momentum = 0.9 would be ignored by adam"),
-    ({"training": {"optimizer": {"momentum": 0.9}}}, "would be ignored by adamw"),
+    ({"training": {"optimizer": {"name": "adamw", "momentum": 0.9}}}, "would be ignored by adamw"),
+    ({"training": {"optimizer": {"momentum": 0.9}}}, "name one of them, too"),
+    ({"training": {"epochs": 3, "steps_per_epoch": [5, 5]}}, "names 2 epochs, and epochs = 3"),
+    ({"training": {"steps_per_epoch": [5, 5]}}, "names 2 epochs, and epochs = None"),
     ({"training": {"optimizer": {"name": "adam", "weight_decay": 0.1}}}, "weight_decay = 0.1 is not for adam"),
     ({"training": {"unfreeze": "all"}}, "unfreeze = 'all' would be ignored without transfer = 'finetune'"),
     ({"training": {"transfer": "features"}, "net": {"weights": "none"}}, "contradicts net.weights = 'none'"),

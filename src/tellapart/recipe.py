@@ -21,6 +21,7 @@ from .errors import RecipeError
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Grey = Annotated[int, Field(ge=0, le=255)]
 Positive = Annotated[float, Field(gt=0.0)]
+Steps = Annotated[int, Field(ge=1)]
 
 
 class _Section(BaseModel):
@@ -70,11 +71,15 @@ class NetRecipe(_Section):
 class OptimizerRecipe(_Section):
     """Which optimiser."""
 
-    name: Literal["adam", "adamw", "sgd", "rmsprop"] = Field("adamw", description="sgd has Nesterov momentum")
+    name: Literal["adam", "adamw", "muon", "sgd", "rmsprop"] | None = Field(
+        None, description="muon orthogonalises the steps of hidden layers; sgd has Nesterov momentum"
+    )
     learning_rate: Positive | None = Field(None, description="the highest one of the schedule")
     find_learning_rate: bool = Field(False, description="find it by a range test, seconds before the training")
-    weight_decay: float | None = Field(None, ge=0.0, description="decoupled for adamw; not for adam")
-    momentum: float | None = Field(None, ge=0.0, lt=1.0, description="of sgd, default 0.9, and rmsprop, default 0")
+    weight_decay: float | None = Field(None, ge=0.0, description="decoupled for adamw and muon; not for adam")
+    momentum: float | None = Field(
+        None, ge=0.0, lt=1.0, description="of sgd, default 0.9, muon, default 0.95, and rmsprop, default 0"
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -84,7 +89,9 @@ class OptimizerRecipe(_Section):
                 "give one of them"
             )
         if self.momentum is not None and self.name in ("adam", "adamw"):
-            raise ValueError(f"momentum = {self.momentum} would be ignored by {self.name}: use sgd or rmsprop")
+            raise ValueError(f"momentum = {self.momentum} would be ignored by {self.name}: use sgd, muon or rmsprop")
+        if self.momentum is not None and self.name is None:
+            raise ValueError(f"momentum = {self.momentum} is for sgd, muon or rmsprop: name one of them, too")
         if self.weight_decay and self.name == "adam":
             raise ValueError(f"weight_decay = {self.weight_decay} is not for adam: use adamw, which decouples it")
         return self
@@ -138,8 +145,10 @@ class TrainingRecipe(_Section):
     )
     unfreeze: str | None = Field(None, description="of finetune: a stage's name, last-block or all")
     epochs: int | None = Field(None, ge=1, le=1_000_000, description="at most so many")
-    steps_per_epoch: int | None = Field(
-        None, ge=1, description="the next epoch goes on where one ends; None: all training pictures once"
+    steps_per_epoch: Steps | tuple[Steps, ...] | None = Field(
+        None,
+        description="the next epoch goes on where one ends; a list has one number an epoch; None: all training "
+        "pictures once",
     )
     batch_size: int | None = Field(None, ge=1, description="pictures a step")
     optimizer: OptimizerRecipe = OptimizerRecipe()
@@ -160,6 +169,11 @@ class TrainingRecipe(_Section):
     def _check(self) -> Self:
         if self.unfreeze is not None and self.transfer != "finetune":
             raise ValueError(f"unfreeze = {self.unfreeze!r} would be ignored without transfer = 'finetune': give both")
+        if isinstance(self.steps_per_epoch, tuple) and len(self.steps_per_epoch) != self.epochs:
+            raise ValueError(
+                f"steps_per_epoch names {len(self.steps_per_epoch)} epochs, and epochs = {self.epochs}: give as many "
+                "numbers as epochs, or one number for all"
+            )
         if self.transfer == "features":
             ignored = [name for name in LOOP_SETTINGS if getattr(self, name) != type(self).model_fields[name].default]
             if ignored:

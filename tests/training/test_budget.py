@@ -28,30 +28,34 @@ def fitted(digits, task_of, monkeypatch):
             training={"transfer": "none", "batch_size": 10, **training},
         )
         task = task_of(*digits, train=1000, validation=50)
-        made, choices = fit_to_time(recipe, task, seconds=seconds, looks=looks, spare_looks=spare_looks, widths=widths)
-        return made, {choice.field: choice.value for choice in choices}, timed
+        fit = fit_to_time(recipe, task, seconds=seconds, looks=looks, spare_looks=spare_looks, widths=widths)
+        return fit.recipe, {choice.field: choice.value for choice in fit.choices}, timed
 
     return fit
 
 
 def test_the_widest_with_ten_epochs_in_time_is_taken(fitted):
-    recipe, choices, timed = fitted(25)  # 22 s are planned for: 22 epochs at width 8, 11 at 16, 7 at 24
-    assert (recipe.net.options["width"], recipe.training.epochs) == (16, 11)
-    assert choices == {"net.options.width": 16, "training.epochs": 11}
+    recipe, choices, timed = fitted(
+        25
+    )  # a tenth of the last epoch is kept back: 24 epochs at width 8, 12 at 16, 8 at 24
+    assert (recipe.net.options["width"], recipe.training.epochs) == (16, 12)
+    assert choices == {"net.options.width": 16, "training.epochs": 12}
     assert timed == [8, 16, 24]
 
 
 def test_where_time_is_short_wide_ones_are_not_even_timed(fitted):
     recipe, _, timed = fitted(5)
-    assert (recipe.net.options["width"], recipe.training.epochs, timed) == (8, 4, [8])
+    assert (recipe.net.options["width"], recipe.training.epochs, timed) == (8, 5, [8])
 
 
 def test_few_epochs_are_stretched_or_cut_so_that_no_time_is_left_over(fitted):
-    recipe, choices, _ = fitted(4.1)  # 3.69 s are planned for: 369 steps of a hundredth of a second
-    assert (recipe.training.epochs, recipe.training.steps_per_epoch) == (4, 92)
-    assert choices["training.steps_per_epoch"] == 92
-    assert fitted(0.9)[0].training.steps_per_epoch == 81
-    assert fitted(25)[0].training.steps_per_epoch is None, "11 whole epochs leave little over"
+    recipe, choices, _ = fitted(
+        4.1
+    )  # four epochs, of the last a tenth is kept back: 399 steps of a hundredth of a second
+    assert (recipe.training.epochs, recipe.training.steps_per_epoch) == (4, 99)
+    assert choices["training.steps_per_epoch"] == 99
+    assert fitted(0.9)[0].training.steps_per_epoch == 81, "where there is one epoch, it is the last"
+    assert fitted(25)[0].training.steps_per_epoch is None, "12 whole epochs leave little over"
 
 
 def test_epochs_of_few_steps_are_counted_as_parts_of_a_pass(fitted):
@@ -96,31 +100,31 @@ def test_an_epoch_more_is_not_planned_where_each_would_have_too_few_steps(pace, 
 
 def test_a_width_that_was_asked_for_stays(fitted):
     recipe, choices, timed = fitted(25, widths=False)
-    assert (recipe.net.options["width"], recipe.training.epochs, timed) == (16, 11, [16])
+    assert (recipe.net.options["width"], recipe.training.epochs, timed) == (16, 12, [16])
     assert "net.options.width" not in choices
 
 
 def test_more_time_than_is_of_use_is_not_taken(fitted):
     recipe, _, _ = fitted(100_000)
     assert (recipe.net.options["width"], recipe.training.epochs) == (32, budget.MOST_PASSES)
-    assert fitted(5, net="convnet16")[0].training.epochs == 4
+    assert fitted(5, net="convnet16")[0].training.epochs == 5
 
 
 def test_a_range_test_takes_its_part_of_the_time(fitted):
     recipe, _, _ = fitted(5, optimizer={"find_learning_rate": True})
     planned = recipe.training.epochs * recipe.training.steps_per_epoch
-    assert 345 <= planned <= 350, "4.5 s are planned for, 450 steps, and 100 of them are the test's"
+    assert planned == 4 * 97, "of 500 steps 100 are the test's, and a tenth of the last epoch is kept back"
 
 
 def test_what_the_network_looks_at_afterwards_takes_its_part(fitted):
-    assert fitted(25, looks=2000)[0].net.options["width"] == 8, "10 epochs of 2 s at width 16 and 4 s: more than 22.5 s"
+    assert fitted(25, looks=3000)[0].net.options["width"] == 8, "10 epochs of 2 s at width 16 and 6 s: more than 25 s"
     recipe, _, _ = fitted(25, widths=False, looks=2000)
-    assert (recipe.net.options["width"], recipe.training.epochs) == (16, 9)
+    assert (recipe.net.options["width"], recipe.training.epochs) == (16, 10)
 
 
 def test_what_would_be_good_to_have_is_planned_for_where_it_takes_a_small_share(fitted):
-    assert fitted(25, widths=False, spare_looks=1000)[0].training.epochs == 10, "2 s of 25 are a small share"
-    assert fitted(25, widths=False, spare_looks=1500)[0].training.epochs == 11, "3 s are not: they are left out"
+    assert fitted(25, widths=False, spare_looks=1000)[0].training.epochs == 11, "2 s of 25 are a small share"
+    assert fitted(25, widths=False, spare_looks=1500)[0].training.epochs == 12, "3 s are not: they are left out"
 
 
 def test_too_little_time_says_what_an_epoch_takes(fitted):

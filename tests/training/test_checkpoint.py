@@ -26,13 +26,16 @@ def state(make_net):
     return make
 
 
-@pytest.mark.parametrize("name", ["adam", "adamw", "sgd", "rmsprop"])
-def test_a_state_comes_back_bit_for_bit(state, make_run, same_weights, name):
-    first = state(name)
+@pytest.mark.parametrize(
+    ("name", "net"),
+    [("adam", "softmax"), ("adamw", "softmax"), ("muon", "compact"), ("sgd", "softmax"), ("rmsprop", "softmax")],
+)
+def test_a_state_comes_back_bit_for_bit(state, make_run, same_weights, name, net):
+    first = state(name, net=net)
     first.epoch, first.best_epoch, first.best_figure, first.best_loss, first.seconds = 7, 4, 0.1 + 0.2, 0.7, 12.5
     first.best_weights = {"a": torch.rand(3)}
     save_checkpoint(make_run(), first)
-    second = state(name, seed=9)
+    second = state(name, seed=9, net=net)
     load_checkpoint(make_run(), second)
     assert same_weights(first.net.state_dict(), second.net.state_dict())
     assert same_weights(first.averaged.state_dict(), second.averaged.state_dict())

@@ -136,7 +136,7 @@ def test_nothing_is_open_afterwards_and_a_second_look_changes_nothing():
     for name in ("epochs", "batch_size", "label_smoothing", "averaging", "augment", "precision", "threads", "transfer"):
         assert getattr(loop, name) is not None
     assert loop.optimizer.learning_rate
-    assert loop.optimizer.weight_decay == 0.05
+    assert (loop.optimizer.name, loop.optimizer.weight_decay) == ("muon", 0.01)
     again, choices = choose_training(recipe, kind="writing", pictures=5000, classes=10)
     assert again == recipe
     assert choices == []
@@ -188,7 +188,7 @@ def test_normalised_networks_get_a_higher_rate():
     rates = {
         name: training(net={"name": name})[0].training.optimizer.learning_rate for name in ("compact", "convnet16")
     }
-    assert rates == {"compact": 1e-2, "convnet16": 1e-3}
+    assert rates == {"compact": 5e-2, "convnet16": 1e-3}
 
 
 def test_a_sigmoid_over_more_than_two_classes_is_refused():
@@ -237,3 +237,13 @@ def test_a_rate_that_is_to_be_found_is_not_decided():
     recipe, choices = choose_training(given, kind="writing", pictures=100, classes=3)
     assert recipe.training.optimizer.learning_rate is None
     assert "training.optimizer.learning_rate" not in decided(choices)
+
+
+def test_the_default_network_gets_muon_and_what_was_not_measured_with_it_adamw():
+    def name(**settings):
+        return training(**settings)[0].training.optimizer.name
+
+    assert name(net={"name": "compact"}) == "muon"
+    assert name(net={"name": "convnet16"}) == "adamw"
+    assert name(net={"name": "compact"}, training={"optimizer": {"learning_rate": 0.01}}) == "adamw", "on its scale"
+    assert name(net={"name": "compact"}, training={"optimizer": {"name": "sgd"}}) == "sgd"

@@ -57,8 +57,8 @@ def numbered(n):
 def test_epochs_of_any_length_go_through_all_pictures_pass_after_pass(n, batch_size, steps):
     pictures = numbered(n)
     epochs = [
-        [batch.tolist() for batch in epoch_positions(pictures, batch_size, seed=3, epoch=epoch, steps=steps)]
-        for epoch in range(1, 13)
+        [batch.tolist() for batch in epoch_positions(pictures, batch_size, seed=3, before=before, steps=steps)]
+        for before in range(0, 12 * steps, steps)
     ]
     assert [len(epoch) for epoch in epochs] == [steps] * 12
     shown = [position for epoch in epochs for batch in epoch for position in batch]
@@ -67,7 +67,7 @@ def test_epochs_of_any_length_go_through_all_pictures_pass_after_pass(n, batch_s
 
 
 def test_an_epoch_of_one_pass_is_its_order():
-    found = list(epoch_positions(numbered(33), 8, seed=0, epoch=4, steps=4))
+    found = list(epoch_positions(numbered(33), 8, seed=0, before=12, steps=4))
     assert np.concatenate(found).tolist() == pass_order(33, seed=0, number=4).tolist()
 
 

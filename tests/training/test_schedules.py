@@ -5,11 +5,11 @@ import math
 
 import pytest
 
-from tellapart.training.schedules import WARMUP, learning_rate_factor
+from tellapart.training.schedules import WARMUP, learning_rate_factor, share_done
 
 
 def course(schedule: str, steps: int) -> list[float]:
-    return [learning_rate_factor(schedule, step=step, steps=steps) for step in range(steps)]
+    return [learning_rate_factor(schedule, share=step / max(1, steps - 1)) for step in range(steps)]
 
 
 def test_constant_stays():
@@ -42,3 +42,12 @@ def test_it_stays_between_nought_and_one_for_any_length(schedule, steps):
     found = course(schedule, steps)
     assert all(0 <= factor <= 1 for factor in found)
     assert max(found) > 0
+
+
+def test_each_epoch_takes_the_same_share_of_a_training_however_many_steps_it_has():
+    found = [
+        share_done(epoch=epoch, epochs=2, step=step, steps=steps)
+        for epoch, steps in ((1, 4), (2, 2))
+        for step in range(steps)
+    ]
+    assert found == pytest.approx([1 / 16, 3 / 16, 5 / 16, 7 / 16, 5 / 8, 7 / 8])

@@ -9,6 +9,7 @@ from tellapart.errors import RecipeError
 from tellapart.progress import Progress
 from tellapart.recipe import Recipe
 from tellapart.training import budget
+from tellapart.training.budget import Fit
 from tellapart.workflow import main_job, time_plan
 from tellapart.workflow.label_errors import label_search_seconds
 from tellapart.workflow.near_training import looks_to_explain, pairing_seconds
@@ -69,21 +70,23 @@ def test_the_training_has_what_is_left_then(prepared, told, tmp_path, monkeypatc
 
     def fit_to_time(recipe, task, **given):
         asked.update(given)
-        return recipe.changed(training={"epochs": 3}), []
+        return Fit(recipe.changed(training={"epochs": 3}), [], afterwards=2.5, most_steps=77)
 
     monkeypatch.setattr(time_plan, "fit_to_time", fit_to_time)
     run = Run.create(tmp_path / "run", RECIPE)
     run.save("choices", [])
-    assert in_time(run, prepared, deadline=Deadline()) is prepared, "no time was given"
+    assert in_time(run, prepared, deadline=Deadline()) == (prepared, None), "no time was given"
     run.save("time", {"seconds": 100.0, "fitted": False})
     monkeypatch.setattr(time_plan.time, "monotonic", lambda: 1030.0)
-    made = in_time(run, prepared, deadline=Deadline.of(run, started=1000.0))
+    made, pacer = in_time(run, prepared, deadline=Deadline.of(run, started=1000.0))
+    assert pacer.end == pytest.approx(1100 - 2.5 - time_plan.seconds_afterwards(prepared, left=70, explain=True))
+    assert pacer.most_steps == 77
     assert made.recipe.training.epochs == run.recipe.training.epochs == 3
     assert asked["seconds"] == pytest.approx(70 - time_plan.seconds_afterwards(prepared, left=70, explain=True))
-    assert asked["looks"] == time_plan.looks_afterwards(prepared)
+    assert (asked["looks_before"], asked["looks"]) == (0, time_plan.looks_afterwards(prepared))
     assert asked["spare_looks"] == looks_to_explain(prepared.splits)
     assert not asked["widths"], "the person chose it"
-    assert in_time(run, made, deadline=Deadline(0.0)) is made, "a resumed run is not fitted again"
+    assert in_time(run, made, deadline=Deadline(0.0)) == (made, None), "a resumed run is not fitted again"
 
 
 def test_a_run_without_a_time_has_no_end(tmp_path):

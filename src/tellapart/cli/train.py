@@ -107,8 +107,8 @@ def command(
     ] = None,
     batch_size: Annotated[int | None, option("--batch-size", "Pictures in each step.", TRAINING)] = None,
     optimizer: Annotated[
-        Literal["adam", "adamw", "sgd", "rmsprop"] | None,
-        option("--optimizer", "What moves the weights [adamw].", TRAINING),
+        Literal["adam", "adamw", "muon", "sgd", "rmsprop"] | None,
+        option("--optimizer", "What moves the weights [muon for compact, else adamw].", TRAINING),
     ] = None,
     learning_rate: Annotated[
         float | None, option("--learning-rate", "Highest learning rate of the schedule.", TRAINING)
@@ -119,7 +119,7 @@ def command(
     weight_decay: Annotated[
         float | None, option("--weight-decay", "Pull weights, not biases, towards 0 by so much.", TRAINING)
     ] = None,
-    momentum: Annotated[float | None, option("--momentum", "Momentum of sgd or rmsprop.", TRAINING)] = None,
+    momentum: Annotated[float | None, option("--momentum", "Momentum of sgd, muon or rmsprop.", TRAINING)] = None,
     schedule: Annotated[
         Literal["constant", "cosine", "one-cycle"] | None,
         option("--schedule", "Course of the learning rate [one-cycle].", TRAINING),

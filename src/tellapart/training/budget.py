@@ -12,6 +12,7 @@ from .choose import WIDTHS, Choice
 from .devices import Devices
 from .estimate import Pace, in_words, measure_pace
 from .loop import seeded_net
+from .pacing import MARGIN
 from .rate_test import STEPS
 from .task import Task
 
@@ -24,13 +25,27 @@ FEWEST_STEPS = 50
 MOST_PASSES = 150
 """Passes beyond which more time brings nothing."""
 
-SAFETY = 0.9
-"""The share of the time that is planned for: timed steps are never quite the truth."""
-
 SPARE = 0.1
 """The share of the time that what is good to have may take, for it to be planned for."""
 
 UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600}
+
+
+@dataclasses.dataclass(frozen=True)
+class Fit:
+    """A recipe that fits a time.
+
+    Attributes:
+        recipe: with its epochs, and the default network's width.
+        choices: what was decided.
+        afterwards: seconds that the network will look at pictures after the training.
+        most_steps: of the training; more bring nothing.
+    """
+
+    recipe: Recipe
+    choices: list[Choice]
+    afterwards: float
+    most_steps: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,18 +86,20 @@ def fit_to_time(
     task: Task,
     *,
     seconds: float,
+    looks_before: int = 0,
     looks: int = 0,
     spare_looks: int = 0,
     widths: bool,
     devices: Devices | None = None,
-) -> tuple[Recipe, list[Choice]]:
+) -> Fit:
     """Decide the epochs, and the default network's width, so that a training ends in time.
 
     Args:
         recipe: resolved; its epochs are replaced, and the steps of an epoch where it leaves them open.
         task: the pictures.
-        seconds: what is left for the training, and for what the network looks at after it.
-        looks: pictures that it looks at after the training.
+        seconds: what is left for the training, and for what the network looks at before and after it.
+        looks_before: pictures that it looks at before its epochs.
+        looks: pictures that it looks at after them.
         spare_looks: further ones, which are left out where they would take more than a small share of the time.
         widths: whether the width may be chosen, too.
         devices: that share the work; the recipe's one where None.
@@ -91,23 +108,34 @@ def fit_to_time(
         RecipeError: the time does not suffice for the fewest steps of the smallest network.
     """
     candidates = sorted(WIDTHS) if widths and recipe.net.name == "compact" else [None]
-    fitting: list[tuple[Recipe, Pace, Plan]] = []
+    fitting: list[tuple[Recipe, Pace, Plan, float]] = []
     for width in candidates:  # narrow ones first: where time is short, wide ones are not even timed
         options = {**recipe.net.options, **({} if width is None else {"width": width})}
         wider = recipe.changed(net={"options": options})
         pace = measure_pace(seeded_net(wider, task), task, wider.training, devices=devices)
-        beside = looks * pace.look + (STEPS * pace.step if wider.training.optimizer.find_learning_rate else 0.0)
+        rate_test = STEPS * pace.step if wider.training.optimizer.find_learning_rate else 0.0
+        least = seconds - looks_before * pace.look - rate_test - looks * pace.look
         spare = spare_looks * pace.look
-        left = SAFETY * seconds - beside - (spare if spare <= SPARE * seconds else 0.0)
-        plan = plan_epochs(left, pace, whole=recipe.training.steps_per_epoch is not None)
+        left = least - (spare if spare <= SPARE * seconds else 0.0)
+        plan = _with_margin(left, pace, whole=recipe.training.steps_per_epoch is not None)
         few = plan is None or plan.epochs * plan.steps < ENOUGH_PASSES * pace.a_pass
         if not fitting:
-            fitting.append((wider, pace, plan or _fewest(seconds - beside, wider, pace)))
+            fitting.append((wider, pace, plan or _fewest(least, wider, pace), least - left))
         elif plan is not None and not few:
-            fitting.append((wider, pace, plan))
+            fitting.append((wider, pace, plan, least - left))
         if few:
             break
-    return _with_plan(*fitting[-1], seconds=seconds, widths=candidates != [None])
+    chosen, pace, plan, spare = fitting[-1]
+    made, choices = _with_plan(chosen, pace, plan, seconds=seconds, widths=candidates != [None])
+    return Fit(made, choices, looks * pace.look + spare, MOST_PASSES * pace.a_pass)
+
+
+def _with_margin(seconds: float, pace: Pace, *, whole: bool) -> Plan | None:
+    """Plan for what the last epoch may take longer; where each is to have the steps asked for, for all of them."""
+    plan = plan_epochs((1 - MARGIN) * seconds, pace, whole=whole)
+    if plan is None or whole:
+        return plan
+    return plan_epochs((1 - MARGIN / plan.epochs) * seconds, pace)
 
 
 def plan_epochs(seconds: float, pace: Pace, *, whole: bool = False) -> Plan | None:

@@ -55,11 +55,11 @@ class Choice:
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.field} = {_shown(self.value)}: {self.reason}"
+        return f"{self.field} = {_shown(self.value, field=self.field)}: {self.reason}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return it for JSON."""
-        return {"field": self.field, "value": _shown(self.value), "reason": self.reason}
+        return {"field": self.field, "value": _shown(self.value, field=self.field), "reason": self.reason}
 
 
 def choose_data(recipe: Recipe, facts: NDArray[np.void], *, kind: str) -> tuple[DataRecipe, list[Choice]]:
@@ -214,17 +214,33 @@ def choose_training(recipe: Recipe, *, kind: str, pictures: int, classes: int) -
 
 
 def _choose_optimizer(recipe: Recipe, classes: int) -> tuple[dict[str, Any], list[Choice]]:
-    training, optimizer = recipe.training, recipe.training.optimizer
     changes: dict[str, Any] = {}
     choices = []
+    name = recipe.training.optimizer.name
+    if name is None:
+        changes["name"], reason = _optimizer_name(recipe)
+        if reason:
+            choices.append(Choice("training.optimizer.name", changes["name"], reason))
+        recipe = recipe.changed(training={"optimizer": {"name": changes["name"]}})
+    training, optimizer = recipe.training, recipe.training.optimizer
     if optimizer.learning_rate is None and not optimizer.find_learning_rate:
         low = training.transfer in TRANSFER_RATE
         reason = "low, so that nothing is unlearnt" if low else "suits the network and optimiser"
         changes["learning_rate"] = usual_learning_rate(training, _twin(recipe, classes))
         choices.append(Choice("training.optimizer.learning_rate", changes["learning_rate"], reason))
     if optimizer.weight_decay is None:
-        changes["weight_decay"] = DEFAULT_WEIGHT_DECAY[optimizer.name]
+        changes["weight_decay"] = DEFAULT_WEIGHT_DECAY[optimizer.name or "adamw"]
     return changes, choices
+
+
+def _optimizer_name(recipe: Recipe) -> tuple[str, str]:
+    """Return muon for the default network from scratch, and adamw for what was not measured with it; and why."""
+    training = recipe.training
+    if recipe.net.name != "compact" or training.transfer != "none":
+        return "adamw", ""
+    if training.optimizer.learning_rate is not None:
+        return "adamw", "the learning rate that was given is on its scale"
+    return "muon", "gets this network further in as many epochs"
 
 
 def _check_classes(recipe: Recipe, classes: int) -> None:
@@ -263,7 +279,9 @@ def _pictures_an_epoch(recipe: Recipe, pictures: int) -> int:
     training = recipe.training
     if training.steps_per_epoch is None:
         return pictures
-    return training.steps_per_epoch * min(pictures, training.batch_size or _batch_size(recipe, pictures))
+    steps = training.steps_per_epoch
+    mean = sum(steps) // len(steps) if isinstance(steps, tuple) else steps
+    return mean * min(pictures, training.batch_size or _batch_size(recipe, pictures))
 
 
 def _epochs(pictures: int) -> int:
@@ -293,7 +311,9 @@ def _twin(recipe: Recipe, classes: int) -> Net:
         )
 
 
-def _shown(value: Any) -> Any:
+def _shown(value: Any, *, field: str) -> Any:
+    if field == "training.steps_per_epoch" and isinstance(value, tuple):
+        return ", ".join(map(str, value))
     if isinstance(value, tuple) and len(value) == 2:
         return f"{value[0]}x{value[1]}"
     if isinstance(value, dict):

@@ -74,7 +74,7 @@ def derived_seed(seed: int, *, epoch: int, purpose: str) -> int:
 
 
 def epoch_positions(
-    pictures: Pictures, batch_size: int, *, seed: int, epoch: int, steps: int
+    pictures: Pictures, batch_size: int, *, seed: int, before: int, steps: int
 ) -> Iterator[NDArray[np.int64]]:
     """Yield the positions of each batch of one epoch.
 
@@ -85,21 +85,21 @@ def epoch_positions(
         pictures: at whose positions.
         batch_size: of them.
         seed: of the run.
-        epoch: from 1.
-        steps: of each epoch.
+        before: steps that all epochs before this one have.
+        steps: of this epoch.
 
     Example:
         >>> some = Pictures(np.zeros((4, 1, 1, 1), np.uint8), np.arange(4), np.arange(4))
-        >>> epochs = [list(epoch_positions(some, 1, seed=0, epoch=epoch, steps=2)) for epoch in (1, 2)]
+        >>> epochs = [list(epoch_positions(some, 1, seed=0, before=before, steps=2)) for before in (0, 2)]
         >>> sorted(int(position[0]) for epoch in epochs for position in epoch)
         [0, 1, 2, 3]
     """
     a_pass = pictures.steps(batch_size)
-    first, stop = (epoch - 1) * steps, epoch * steps
-    for number in range(first // a_pass, -(-stop // a_pass)):
+    stop = before + steps
+    for number in range(before // a_pass, -(-stop // a_pass)):
         batches = pictures.positions(batch_size, order=pass_order(len(pictures), seed=seed, number=number + 1))
         behind = number * a_pass
-        yield from itertools.islice(batches, max(0, first - behind), stop - behind)
+        yield from itertools.islice(batches, max(0, before - behind), stop - behind)
 
 
 def pass_order(n: int, *, seed: int, number: int) -> NDArray[np.int64]:

@@ -25,7 +25,8 @@ from .diagnosis import diagnose
 from .interrupt import graceful_interrupt
 from .machine import tuned
 from .optimizers import build_optimizer, usual_learning_rate
-from .schedules import learning_rate_factor
+from .pacing import Pacer
+from .schedules import learning_rate_factor, share_done
 from .step import exact, to_batch, train_step
 from .task import Task
 from .transfer import freeze, moving_stages, training_mode
@@ -67,6 +68,7 @@ def fit(
     run: Run | None,
     progress: Progress = SILENT,
     devices: Devices | None = None,
+    pacer: Pacer | None = None,
 ) -> Fitted:
     """Train a network, or go on where the run's checkpoint stands.
 
@@ -81,6 +83,7 @@ def fit(
         run: its history and checkpoint are written after each epoch; None in a process that does not write.
         progress: is told of each epoch.
         devices: to compute on; the one that the recipe names where None.
+        pacer: fits the epochs to a time on the way, and the run's recipe with them.
 
     Raises:
         DivergedError: the loss became infinite before any epoch was good.
@@ -103,7 +106,7 @@ def fit(
     ):
         progress.advance(state.epoch)
         stopped, findings = _epochs(
-            state, task, recipe, run=run, devices=devices, progress=progress, interrupted=interrupted
+            state, task, recipe, run=run, devices=devices, pacer=pacer, progress=progress, interrupted=interrupted
         )
     best = state.judged()
     best.load_state_dict(state.best_weights)
@@ -144,6 +147,7 @@ def _epochs(
     *,
     run: Run | None,
     devices: Devices,
+    pacer: Pacer | None,
     progress: Progress,
     interrupted: Callable[[], bool],
 ) -> tuple[str, list[tuple[str, str]]]:
@@ -151,6 +155,8 @@ def _epochs(
     stopping = recipe.early_stopping
     usual_rate = usual_learning_rate(recipe, state.net)
     found = _diagnosis(run, task, recipe, usual_rate=usual_rate)
+    if pacer is not None:
+        pacer.start()
     while True:
         if reason := _reason_to_stop(state, recipe, any(devices.gather(interrupted()))):
             return reason, found
@@ -168,6 +174,25 @@ def _epochs(
             if code not in said:
                 progress.warn(sentence)
             said.add(code)
+        recipe = devices.share(_paced(recipe, task, record, run=run, pacer=pacer))
+
+
+def _paced(
+    recipe: TrainingRecipe, task: Task, record: dict[str, Any], *, run: Run | None, pacer: Pacer | None
+) -> TrainingRecipe:
+    """Return the recipe with the epochs still to come fitted to the time; the run keeps it, to be repeated by."""
+    if pacer is None:
+        return recipe
+    epochs = recipe.epochs or 1
+    planned = tuple(task.steps(recipe, epoch=epoch) for epoch in range(1, epochs + 1))
+    pictures = min(recipe.batch_size or 1, len(task.train))
+    step = pictures / record["train_pictures_per_second"]
+    steps = pacer.replanned(planned, epoch=record["epoch"], step=step)
+    if steps == planned:
+        return recipe
+    if run is not None:
+        run.save_recipe(run.recipe.changed(training={"steps_per_epoch": steps}))
+    return recipe.model_copy(update={"steps_per_epoch": steps})
 
 
 def _diagnosis(run: Run | None, task: Task, recipe: TrainingRecipe, *, usual_rate: float) -> list[tuple[str, str]]:
@@ -211,8 +236,8 @@ def _diverged(state: State, record: dict[str, Any], recipe: TrainingRecipe, prog
 def _one_epoch(state: State, task: Task, recipe: TrainingRecipe, *, devices: Devices) -> dict[str, Any]:
     started = time.perf_counter()
     epoch = state.epoch + 1
-    per_epoch = task.steps(recipe)
-    batches = epoch_positions(task.train, recipe.batch_size or 1, seed=recipe.seed, epoch=epoch, steps=per_epoch)
+    steps, before = task.steps(recipe, epoch=epoch), task.steps_before(recipe, epoch=epoch)
+    batches = epoch_positions(task.train, recipe.batch_size or 1, seed=recipe.seed, before=before, steps=steps)
     device = devices.device
     weights = task.class_weights(recipe)
     class_weights = None if weights is None else weights.to(device)
@@ -224,17 +249,16 @@ def _one_epoch(state: State, task: Task, recipe: TrainingRecipe, *, devices: Dev
             seen += len(positions)
             portion = devices.portion(task.train.labels[positions], weights)
             pixels, labels = task.train.batch(positions[portion.part])
-            number = (epoch - 1) * per_epoch + step
-            factor = learning_rate_factor(recipe.schedule, step=number, steps=per_epoch * (recipe.epochs or 1))
+            share = share_done(epoch=epoch, epochs=recipe.epochs or 1, step=step, steps=steps)
             sums += train_step(
                 state,
                 to_batch(pixels, task, recipe, generator=generator, device=device, portion=portion),
                 moved(labels, device),
                 recipe=recipe,
-                factor=factor,
+                factor=learning_rate_factor(recipe.schedule, share=share),
                 class_weights=class_weights,
                 portion=portion,
-                number=number,
+                number=before + step,
             )
     sums = sums.cpu()  # waits for a GPU to be done
     trained = time.perf_counter()

@@ -13,9 +13,19 @@ from torch import nn
 from ..nets import Net
 from ..nets.compact import Compact
 from ..recipe import OptimizerRecipe, TrainingRecipe
+from .muon import Muon
 from .transfer import stage_of
 
-DEFAULT_WEIGHT_DECAY = {"adam": 0.0, "adamw": 0.05, "sgd": 5e-4, "rmsprop": 0.0}
+DEFAULT_WEIGHT_DECAY = {"adam": 0.0, "adamw": 0.05, "muon": 0.01, "sgd": 5e-4, "rmsprop": 0.0}
+
+ADAMW_SHARE = 0.2
+"""The part of muon's learning rate that the weights have which AdamW moves beside it."""
+
+ADAMW_DECAY = 5.0
+"""Times muon's weight decay, which those weights have: each step takes the same share of both."""
+
+LEAST_INPUTS = 16
+"""Of each output, for muon to orthogonalise a layer's steps: depthwise kernels, or first layers on grey, have fewer."""
 
 TRANSFER_RATE = {"frozen": 0.2, "finetune": 0.02}
 """The part of the usual learning rate that a pretrained network is trained with, so that nothing is unlearnt."""
@@ -27,16 +37,17 @@ def default_learning_rate(name: str, net: nn.Module) -> float:
     Networks with batch normalisation bear a higher one; so does a schedule that ends low. That of the default network
     was chosen on validation pictures: docs/experiments.md has the figures.
     """
-    if isinstance(net, Compact) and name == "adamw":
-        return 1e-2
+    if isinstance(net, Compact) and name in ("adamw", "muon"):
+        return {"adamw": 1e-2, "muon": 5e-2}[name]
     normalised = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in net.modules())
-    plain = {"adam": 1e-3, "adamw": 1e-3, "sgd": 0.02, "rmsprop": 5e-4}
-    return {"adam": 5e-3, "adamw": 5e-3, "sgd": 0.1, "rmsprop": 2e-3}[name] if normalised else plain[name]
+    plain = {"adam": 1e-3, "adamw": 1e-3, "muon": 5e-3, "sgd": 0.02, "rmsprop": 5e-4}
+    high = {"adam": 5e-3, "adamw": 5e-3, "muon": 2.5e-2, "sgd": 0.1, "rmsprop": 2e-3}
+    return high[name] if normalised else plain[name]
 
 
 def usual_learning_rate(recipe: TrainingRecipe, net: nn.Module) -> float:
     """Return the learning rate that suits a training: the default of its optimiser and network, less in transfer."""
-    return default_learning_rate(recipe.optimizer.name, net) * TRANSFER_RATE.get(recipe.transfer or "", 1.0)
+    return default_learning_rate(recipe.optimizer.name or "adamw", net) * TRANSFER_RATE.get(recipe.transfer or "", 1.0)
 
 
 def build_optimizer(
@@ -49,16 +60,19 @@ def build_optimizer(
         recipe: with a learning rate.
         rates: a factor of the learning rate by stage; 1 where a stage is not named.
     """
-    decay = recipe.weight_decay if recipe.weight_decay is not None else DEFAULT_WEIGHT_DECAY[recipe.name]
+    name = recipe.name or "adamw"
+    decay = recipe.weight_decay if recipe.weight_decay is not None else DEFAULT_WEIGHT_DECAY[name]
     rate = recipe.learning_rate
     if rate is None:
-        rate = default_learning_rate(recipe.name, net)
-    groups = _groups(net, rate=rate, decay=decay, rates=rates or {})
-    if recipe.name == "adam":
+        rate = default_learning_rate(name, net)
+    if name == "muon":
+        return _muon(net, recipe, rate=rate, decay=decay, rates=rates or {})
+    groups = _groups(net, list(net.parameters()), rate=rate, decay=decay, rates=rates or {})
+    if name == "adam":
         return uncompiled(torch.optim.Adam)(groups, lr=rate, fused=True)
-    if recipe.name == "adamw":
+    if name == "adamw":
         return uncompiled(torch.optim.AdamW)(groups, lr=rate, fused=True)
-    if recipe.name == "sgd":
+    if name == "sgd":
         momentum = 0.9 if recipe.momentum is None else recipe.momentum
         return uncompiled(torch.optim.SGD)(groups, lr=rate, momentum=momentum, nesterov=momentum > 0, fused=True)
     momentum = recipe.momentum or 0.0
@@ -77,11 +91,32 @@ def uncompiled(kind: type[torch.optim.Optimizer]) -> Callable[..., torch.optim.O
     return type(f"Uncompiled{kind.__name__}", (kind,), plain)
 
 
-def _groups(net: Net, *, rate: float, decay: float, rates: Mapping[str, float]) -> list[dict[str, Any]]:
-    """Return one group for each learning rate and weight decay that occurs."""
+def _muon(
+    net: Net, recipe: OptimizerRecipe, *, rate: float, decay: float, rates: Mapping[str, float]
+) -> torch.optim.Optimizer:
+    stages = stage_of(net)
+    matrices: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
+    for parameter in net.parameters():
+        hidden = parameter.ndim > 1 and stages.get(id(parameter)) != "head"
+        large = hidden and len(parameter) > 1 and parameter[0].numel() >= LEAST_INPUTS
+        (matrices if large else others).append(parameter)
+    kind: Callable[..., torch.optim.Optimizer] = uncompiled(Muon)
+    return kind(
+        _groups(net, matrices, rate=rate, decay=decay, rates=rates),
+        _groups(net, others, rate=rate * ADAMW_SHARE, decay=decay * ADAMW_DECAY, rates=rates),
+        momentum=0.95 if recipe.momentum is None else recipe.momentum,
+        adamw=uncompiled(torch.optim.AdamW),
+    )
+
+
+def _groups(
+    net: Net, parameters: list[nn.Parameter], *, rate: float, decay: float, rates: Mapping[str, float]
+) -> list[dict[str, Any]]:
+    """Return one group of some parameters for each learning rate and weight decay that occurs."""
     stages = stage_of(net)
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
-    for parameter in net.parameters():
+    for parameter in parameters:
         if parameter.requires_grad:
             key = (rate * rates.get(stages.get(id(parameter), ""), 1.0), decay if parameter.ndim > 1 else 0.0)
             groups.setdefault(key, []).append(parameter)

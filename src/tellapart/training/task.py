@@ -43,9 +43,16 @@ class Task:
         weights = len(self.train) / (max(1, np.count_nonzero(counts)) * np.maximum(counts, 1))
         return torch.from_numpy(weights.astype(np.float32))
 
-    def steps(self, recipe: TrainingRecipe) -> int:
+    def steps(self, recipe: TrainingRecipe, *, epoch: int = 1) -> int:
         """Return how many steps an epoch has: one pass over the training pictures, where nothing else was said."""
-        return recipe.steps_per_epoch or self.train.steps(recipe.batch_size or 1)
+        steps = recipe.steps_per_epoch
+        if isinstance(steps, tuple):
+            return steps[epoch - 1]
+        return steps or self.train.steps(recipe.batch_size or 1)
+
+    def steps_before(self, recipe: TrainingRecipe, *, epoch: int) -> int:
+        """Return how many steps all epochs before one have, which is counted from 1."""
+        return sum(self.steps(recipe, epoch=earlier) for earlier in range(1, epoch))
 
     def majority(self) -> float:
         """Return the share of the largest class among the validation pictures, 0 to 1."""

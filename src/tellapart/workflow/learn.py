@@ -29,6 +29,7 @@ from ..training.estimate import in_words, measure_pace
 from ..training.features import embed_pixels, features_file, fit_head, kept_features, set_head, weights_digest
 from ..training.loop import finish, seeded_net
 from ..training.machine import available_memory, choose_device, tuned
+from ..training.pacing import Pacer
 from ..training.transfer import stage_of
 from ..version import __version__
 from .learning_rate import with_found_rate
@@ -62,7 +63,13 @@ class Learned:
 
 
 def learn(
-    run: Run, prepared: Prepared, *, novelty: bool = True, team: Team | None = None, progress: Progress = SILENT
+    run: Run,
+    prepared: Prepared,
+    *,
+    novelty: bool = True,
+    team: Team | None = None,
+    pacer: Pacer | None = None,
+    progress: Progress = SILENT,
 ) -> Learned:
     """Train the recipe's network and predict, or take up what the run folder has of it already.
 
@@ -70,6 +77,8 @@ def learn(
         run: where history, checkpoint, model and predictions go.
         prepared: its recipe, preprocessing and pixels are used.
         novelty: whether the model learns to tell pictures unlike anything in training; a baseline need not.
+        team: that trains together, where there are several processes.
+        pacer: fits the epochs to a time on the way.
         progress: is told of everything.
     """
     if run.has("training.json") and run.load("training")["stopped"] != "interrupted":
@@ -86,7 +95,7 @@ def learn(
             outcome, predictions, features = _learn_head(net, prepared, progress=progress)
         else:
             features = None
-            outcome = _learn_in_epochs(run, net, prepared, team=team, progress=progress)
+            outcome = _learn_in_epochs(run, net, prepared, team=team, pacer=pacer, progress=progress)
             # The test pictures are looked at once, when every choice is made: never in an interrupted training.
             wanted = PREDICTED[:1] if outcome["stopped"] == "interrupted" else PREDICTED
             with on_device(net, device):
@@ -226,7 +235,7 @@ def _finished(run: Run) -> Learned:
 
 
 def _learn_in_epochs(
-    run: Run, net: Net, prepared: Prepared, *, team: Team | None, progress: Progress
+    run: Run, net: Net, prepared: Prepared, *, team: Team | None, pacer: Pacer | None, progress: Progress
 ) -> dict[str, object]:
     task, recipe = task_of(prepared), prepared.recipe
     _check_memory(prepared)
@@ -240,7 +249,8 @@ def _learn_in_epochs(
         seconds = measure_pace(net, task, recipe.training, devices=devices).epoch
         epochs = "1 epoch" if left == 1 else f"{left} epochs"
         progress.say(f"estimated time: {in_words(seconds)} an epoch, at most {in_words(seconds * left)} for {epochs}")
-    return fit(net, task, recipe.training, run=run, devices=devices, progress=progress).to_dict()
+    fitted = fit(net, task, recipe.training, run=run, devices=devices, pacer=pacer, progress=progress)
+    return fitted.to_dict()
 
 
 def looks_before(prepared: Prepared) -> int:

@@ -26,7 +26,7 @@ from .own_pictures import OwnPictures
 from .pictures import keep_thumbnails
 from .prepare import LABELS, Prepared, open_run_source, open_source, prepare
 from .statistics import keep_statistics
-from .time_plan import Deadline, baseline_in_time, in_time, page_seconds
+from .time_plan import Deadline, baseline_in_time, in_time, keep_pacing, page_seconds
 from .together import Team, take_part
 
 
@@ -164,8 +164,9 @@ def _main_job(
         _save_environment(run, prepared, team)
         baselines = _learn_baselines(run, prepared, deadline=deadline, progress=progress)
         devices = team.plan(prepared.recipe)
-        prepared = in_time(run, prepared, deadline=deadline, explain=explain, devices=devices, progress=progress)
-        learned = learn(run, prepared, team=team, progress=progress)
+        prepared, pacer = in_time(run, prepared, deadline=deadline, explain=explain, devices=devices, progress=progress)
+        learned = learn(run, prepared, team=team, pacer=pacer, progress=progress)
+        keep_pacing(run)
         prepared = dataclasses.replace(prepared, recipe=run.recipe)  # with the learning rate, where one was found
         if folds and not learned.interrupted:
             cross_validate(run, prepared, folds, progress=progress)

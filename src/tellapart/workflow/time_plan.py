@@ -16,7 +16,9 @@ from ..novelty import REFERENCES
 from ..progress import SILENT, Progress
 from ..run import Run
 from ..training.budget import SPARE, fit_to_time, shorten_to_time
+from ..training.choose import Choice
 from ..training.devices import Devices
+from ..training.pacing import Pacer
 from .label_errors import label_search_seconds, looks_for_labels
 from .learn import looks_before, task_of
 from .near_training import looks_to_explain, pairing_seconds
@@ -89,41 +91,57 @@ def in_time(
     explain: bool = True,
     devices: Devices | None = None,
     progress: Progress = SILENT,
-) -> Prepared:
-    """Return the recipe fitted to the time, where the run has one and was not fitted yet.
+) -> tuple[Prepared, Pacer | None]:
+    """Return the recipe fitted to the time, where the run has one and was not fitted yet, and what keeps it so.
 
     The network's width is chosen, too, where the person did not name it. Nothing is fitted where pictures are seen
-    once.
+    once; nothing is kept where the person said how many steps an epoch has.
     """
     if not run.has("time.json") or run.load("time")["fitted"]:
-        return prepared
+        return prepared, None
     if prepared.recipe.training.transfer == "features":
         progress.say("the time is not needed: each picture is seen once")
-        return prepared
+        return prepared, None
     chosen = any(choice["field"] == "net.options.width" for choice in run.load("choices"))  # by us, not by the person
-    recipe, choices = fit_to_time(
+    before, afterwards = _seconds_before(prepared), seconds_afterwards(prepared, left=deadline.left, explain=explain)
+    fit = fit_to_time(
         prepared.recipe,
         task_of(prepared),
-        seconds=deadline.left - _seconds_beside(prepared, left=deadline.left, explain=explain),
-        looks=looks_before(prepared) + looks_afterwards(prepared),
+        seconds=deadline.left - before - afterwards,
+        looks_before=looks_before(prepared),
+        looks=looks_afterwards(prepared),
         spare_looks=looks_to_explain(prepared.splits) if explain else 0,
         widths=chosen,
         devices=devices,
     )
-    for choice in choices:
+    for choice in fit.choices:
         progress.say(str(choice))
+    _keep_choices(run, fit.choices)
+    run.save_recipe(fit.recipe)
+    run.save("time", {**run.load("time"), "fitted": True})
+    asked = prepared.recipe.training.steps_per_epoch is not None
+    pacer = None if asked else Pacer(deadline.end - afterwards - fit.afterwards, fit.most_steps)
+    return dataclasses.replace(prepared, recipe=fit.recipe), pacer
+
+
+def keep_pacing(run: Run) -> None:
+    """Say among the run's choices where its epochs were made shorter or longer on the way."""
+    steps = run.recipe.training.steps_per_epoch
+    if isinstance(steps, tuple):
+        reason = "fitted to the time that was left after each epoch"
+        _keep_choices(run, [Choice("training.steps_per_epoch", steps, reason)])
+
+
+def _keep_choices(run: Run, choices: list[Choice]) -> None:
+    """Put choices in the place of former ones of the same settings."""
     fitted = {choice.field: choice.to_dict() for choice in choices}
     run.save("choices", [fitted.pop(old["field"], old) for old in run.load("choices")] + list(fitted.values()))
-    run.save_recipe(recipe)
-    run.save("time", {**run.load("time"), "fitted": True})
-    return dataclasses.replace(prepared, recipe=recipe)
 
 
-def _seconds_beside(prepared: Prepared, *, left: float, explain: bool) -> float:
-    """Return about how long all takes before and after the epochs in which the network looks at nothing."""
+def _seconds_before(prepared: Prepared) -> float:
+    """Return about how long all takes before the epochs in which the network looks at nothing."""
     head = prepared.recipe.training.transfer in ("frozen", "finetune")
-    before = HEAD_PICTURE * len(prepared.splits.train) if head else 0.0
-    return before + seconds_afterwards(prepared, left=left, explain=explain)
+    return HEAD_PICTURE * len(prepared.splits.train) if head else 0.0
 
 
 def looks_afterwards(prepared: Prepared) -> int:

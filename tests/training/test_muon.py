@@ -1,0 +1,100 @@
+"""Muon against the iteration as it is published, singular values, and PyTorch's own for matrices."""
+
+import numpy as np
+import pytest
+import torch
+
+from tellapart.nets import build_net
+from tellapart.recipe import OptimizerRecipe
+from tellapart.training.muon import COEFFICIENTS, Muon, orthogonalized
+from tellapart.training.optimizers import ADAMW_DECAY, ADAMW_SHARE, build_optimizer
+
+
+def published(matrix):
+    """The iteration of K. Jordan's post, on one matrix in float64."""
+    a, b, c = COEFFICIENTS
+    x = matrix.astype(np.float64)
+    x = x / (np.linalg.norm(x) + 1e-7)
+    x = x.T if len(matrix) > matrix.shape[1] else x
+    for _ in range(5):
+        square = x @ x.T
+        x = a * x + (b * square + c * square @ square) @ x
+    return x.T if len(matrix) > matrix.shape[1] else x
+
+
+def random(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(16, 144), (128, 1152), (64, 64), (100, 7), (1, 30)])
+def test_it_is_the_published_iteration(rows, columns):
+    matrices = random(3, rows, columns)
+    found = orthogonalized(matrices).numpy()
+    for matrix, made in zip(matrices.numpy(), found, strict=True):
+        assert made == pytest.approx(published(matrix), abs=2e-4)
+
+
+def test_singular_values_come_close_to_one_and_vectors_stay():
+    left, _ = torch.linalg.qr(random(32, 32))
+    right, _ = torch.linalg.qr(random(200, 32, seed=1))
+    values = torch.logspace(0, -2, 32)
+    made = orthogonalized(((left * values) @ right.T)[None])[0]
+    inside = left.T @ made @ right
+    assert (inside - torch.diag(inside.diagonal())).abs().max() < 1e-3
+    assert 0.6 < float(inside.diagonal().min()) <= float(inside.diagonal().max()) < 1.25
+
+
+def test_a_matrix_without_a_gradient_is_no_trouble():
+    assert orthogonalized(torch.zeros(1, 4, 9)).abs().max() == 0
+
+
+def test_matrices_move_as_with_pytorchs_own():
+    """torch.optim.Muon is for matrices alone, and computes in bfloat16: the same but for its rounding."""
+    first, second = (torch.nn.Parameter(random(24, 60)) for _ in range(2))
+    settings = {"lr": 0.02, "weight_decay": 0.1, "momentum": 0.95}
+    theirs = torch.optim.Muon([first], nesterov=True, adjust_lr_fn="original", **settings)
+    ours = Muon(
+        [{"params": [second], "lr": 0.02, "weight_decay": 0.1}],
+        [{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 0.1, "weight_decay": 0.0}],
+        momentum=0.95, adamw=torch.optim.AdamW,
+    )  # fmt: skip
+    for step in range(4):
+        for parameter, optimizer in ((first, theirs), (second, ours)):
+            parameter.grad = random(24, 60, seed=10 + step)
+            optimizer.step()
+    moved = (second - random(24, 60)).norm()
+    assert (first - second).norm() / moved < 0.02
+
+
+def test_a_convolution_moves_as_its_matrix_whatever_its_memory_format():
+    weights = random(8, 4, 3, 3)
+    gradient = random(8, 4, 3, 3, seed=1)
+    made = []
+    for layout in (torch.contiguous_format, torch.channels_last):
+        parameter = torch.nn.Parameter(weights.clone(memory_format=layout))
+        parameter.grad = gradient.clone(memory_format=layout)
+        groups = [{"params": [parameter], "lr": 0.1, "weight_decay": 0.0}]
+        other = [{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 0.1, "weight_decay": 0.0}]
+        Muon(groups, other, momentum=0.0, adamw=torch.optim.AdamW).step()
+        made.append(parameter.detach())
+    expected = weights - 0.1 * torch.from_numpy(published(gradient.flatten(1).numpy())).float().view(8, 4, 3, 3)
+    assert torch.allclose(made[0], expected, atol=1e-4)
+    assert torch.allclose(made[0], made[1], atol=1e-5)
+
+
+def test_the_first_and_the_last_layer_and_vectors_are_adamws():
+    net = build_net("compact", outputs=10, channels=1, image_size=(28, 28), options={"width": 8})
+    optimizer = build_optimizer(net, OptimizerRecipe(name="muon", learning_rate=0.05, weight_decay=0.01))
+    names = {id(parameter): name for name, parameter in net.named_parameters()}
+    matrices = {names[id(one)] for group in optimizer.param_groups if "momentum" in group for one in group["params"]}
+    assert matrices == {name for name, one in net.named_parameters() if one.ndim == 4 and not name.startswith("stem")}
+    others = [group for group in optimizer.param_groups if "momentum" not in group]
+    assert {group["lr"] for group in others} == {0.05 * ADAMW_SHARE}
+    assert {group["weight_decay"] for group in others} == {0.0, 0.01 * ADAMW_DECAY}
+    assert sum(len(group["params"]) for group in optimizer.param_groups) == len(list(net.parameters()))
+
+
+def test_a_closure_is_refused():
+    optimizer = build_optimizer(build_net("compact", outputs=2, image_size=(8, 8)), OptimizerRecipe(name="muon"))
+    with pytest.raises(TypeError, match="closure must be None"):
+        optimizer.step(lambda: 0.0)

@@ -1,0 +1,96 @@
+"""Epochs that are made shorter or longer so that a training ends in time, by a clock that the test moves."""
+
+import pytest
+import torch
+
+from tellapart.recipe import Recipe
+from tellapart.training.loop import fit
+from tellapart.training.pacing import MARGIN, Pacer
+
+
+class Clock:
+    """Tells the seconds that the test has let go by."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+def run_through(pacer, clock, *, steps, pace, beside=0.0):
+    """Go through a training whose step takes `pace(epoch)` seconds; return the steps that each epoch had."""
+    plan = tuple(steps)
+    pacer.start()
+    for epoch in range(1, len(plan) + 1):
+        step = pace(epoch)
+        clock.now += plan[epoch - 1] * step + beside
+        plan = pacer.replanned(plan, epoch=epoch, step=step)
+    return plan
+
+
+@pytest.mark.parametrize("factor", [0.5, 0.9, 1.0, 1.1, 2.0, 5.0])
+@pytest.mark.parametrize("beside", [0.0, 0.5])
+def test_a_machine_that_is_faster_or_slower_than_it_seemed_still_ends_in_time(clock, factor, beside):
+    pacer = Pacer(end=61.0, most_steps=10**6, clock=clock)
+    plan = run_through(pacer, clock, steps=(100,) * 6, pace=lambda epoch: 0.1 * factor, beside=beside)
+    assert len(plan) == 6
+    last = plan[-1] * 0.1 * factor + beside
+    assert clock.now <= 61.0
+    assert clock.now >= 0.93 * 61.0 - MARGIN * last, "no time is left over"
+
+
+def test_a_machine_that_is_busy_for_a_while_makes_up_for_it(clock):
+    pacer = Pacer(end=61.0, most_steps=10**6, clock=clock)
+    plan = run_through(pacer, clock, steps=(100,) * 6, pace=lambda epoch: 0.3 if epoch == 2 else 0.1)
+    assert plan[:2] == (100, 100)
+    assert plan[2] < 20 < plan[-1], "shorter while it seems slow, longer when it is not"
+    assert clock.now <= 61.0
+
+
+def test_a_plan_that_holds_is_left_as_it_is(clock):
+    pacer = Pacer(end=61.2, most_steps=10**6, clock=clock)
+    assert run_through(pacer, clock, steps=(100,) * 6, pace=lambda epoch: 0.1) == (100,) * 6
+
+
+def test_more_steps_than_are_of_use_are_not_made(clock):
+    pacer = Pacer(end=1000.0, most_steps=330, clock=clock)
+    assert run_through(pacer, clock, steps=(100,) * 3, pace=lambda epoch: 0.1) == (100, 115, 115)
+
+
+def test_each_epoch_keeps_a_step_where_the_time_is_over(clock):
+    pacer = Pacer(end=5.0, most_steps=10**6, clock=clock)
+    assert run_through(pacer, clock, steps=(100,) * 3, pace=lambda epoch: 0.1) == (100, 1, 1)
+
+
+def test_a_paced_training_is_repeated_by_the_recipe_that_its_run_keeps(
+    small, make_net, make_run, training, same_weights, weights_of, monkeypatch
+):
+    class Steps(Pacer):
+        def replanned(self, steps, *, epoch, step):
+            assert step > 0
+            return (*steps[:epoch], *[2] * (len(steps) - epoch))
+
+    recipe = training(epochs=3, augment={"rotation": 10.0})
+    run = make_run()
+    run.save_recipe(Recipe(training=recipe))
+    paced = fit(make_net(), small, recipe, run=run, pacer=Steps(0.0, 0))
+    assert run.recipe.training.steps_per_epoch == (3, 2, 2)
+    again = fit(make_net(), small, run.recipe.training, run=make_run("again"))
+    assert same_weights(weights_of(paced.net), weights_of(again.net))
+    assert [record["epoch"] for record in run.history] == [1, 2, 3]
+
+
+def test_the_learning_rate_comes_to_its_end_in_shortened_epochs(small, make_net, make_run, training):
+    recipe = training(epochs=2, steps_per_epoch=[3, 1], schedule="cosine")
+    run = make_run()
+    fit(make_net(), small, recipe, run=run)
+    rates = [record["learning_rate"] for record in run.history]
+    assert rates == pytest.approx(
+        [1e-3 * (1 + torch.cos(torch.tensor(torch.pi * at)).item()) / 2 for at in (5 / 12, 3 / 4)]
+    )
