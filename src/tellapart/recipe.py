@@ -121,6 +121,7 @@ class AugmentRecipe(_Section):
 
 AUGMENTATIONS: Mapping[str, AugmentRecipe] = {
     "none": AugmentRecipe(),
+    "light": AugmentRecipe(shift=0.05, erase=0.3),
     "writing": AugmentRecipe(rotation=8, shift=0.06, shear=8, zoom=0.1, stretch=0.1, elastic=0.02),
     "photo": AugmentRecipe(flip_horizontal=True, rotation=10, shift=0.08, zoom=0.15, brightness=0.15, contrast=0.2),
 }

@@ -7,7 +7,7 @@ from tellapart.errors import RecipeError
 from tellapart.images.facts import FACTS
 from tellapart.recipe import AUGMENTATIONS, DataRecipe, NetRecipe, Recipe
 from tellapart.training import choose
-from tellapart.training.choose import Choice, choose_data, choose_training, preprocessing_of
+from tellapart.training.choose import LONG, Choice, choose_data, choose_training, preprocessing_of
 from tellapart.training.start import BACKBONE, Leaning, choose_start
 
 
@@ -161,9 +161,18 @@ def test_the_network_grows_with_the_pictures_as_far_as_minutes_allow():
     assert training(net={"name": "convnet16"})[0].net.options == {}
 
 
-@pytest.mark.parametrize(("kind", "name"), [("writing", "writing"), ("mixed", "none"), ("photographs", "photo")])
-def test_random_changes_suit_the_pictures_and_are_said(kind, name):
-    recipe, choices = training(kind, training={"transfer": "none"})
+@pytest.mark.parametrize(
+    ("kind", "epochs", "name"),
+    [
+        ("writing", 2, "writing"),
+        ("photographs", 2, "photo"),
+        ("mixed", LONG - 1, "none"),
+        ("mixed", LONG, "light"),
+        ("mixed", None, "light"),
+    ],
+)
+def test_random_changes_suit_the_pictures_and_are_said(kind, epochs, name):
+    recipe, choices = training(kind, training={"transfer": "none", "epochs": epochs})
     assert recipe.training.augment == AUGMENTATIONS[name]
     assert any(choice.field == "training.augment" for choice in choices)
 

@@ -1,15 +1,19 @@
 """What a run's time is planned for: the counts and the sums, with what each part takes told."""
 
+import dataclasses
 import math
 
 import pytest
 
 from tellapart import Run, train
 from tellapart.errors import RecipeError
+from tellapart.images.audit.kind import Kind
 from tellapart.progress import Progress
-from tellapart.recipe import Recipe
+from tellapart.recipe import AUGMENTATIONS, Recipe
 from tellapart.training import budget
 from tellapart.training.budget import Fit
+from tellapart.training.choose import LONG, Choice
+from tellapart.training.pacing import Pacer
 from tellapart.workflow import main_job, time_plan
 from tellapart.workflow.label_errors import label_search_seconds
 from tellapart.workflow.near_training import looks_to_explain, pairing_seconds
@@ -70,7 +74,7 @@ def test_the_training_has_what_is_left_then(prepared, told, tmp_path, monkeypatc
 
     def fit_to_time(recipe, task, **given):
         asked.update(given)
-        return Fit(recipe.changed(training={"epochs": 3}), [], afterwards=2.5, most_steps=77)
+        return Fit(recipe.changed(training={"epochs": 3}), [], afterwards=2.5, passes=3, most_steps=77)
 
     monkeypatch.setattr(time_plan, "fit_to_time", fit_to_time)
     run = Run.create(tmp_path / "run", RECIPE)
@@ -87,6 +91,34 @@ def test_the_training_has_what_is_left_then(prepared, told, tmp_path, monkeypatc
     assert asked["spare_looks"] == looks_to_explain(prepared.splits)
     assert not asked["widths"], "the person chose it"
     assert in_time(run, made, deadline=Deadline(0.0)) == (made, None), "a resumed run is not fitted again"
+
+
+@pytest.mark.parametrize(("passes", "name"), [(LONG - 0.1, "none"), (LONG, "light")])
+@pytest.mark.parametrize("ours", [True, False])
+def test_random_changes_suit_the_passes_that_the_time_allows(prepared, told, tmp_path, monkeypatch, passes, name, ours):
+    fit = Fit(prepared.recipe, [], afterwards=0.0, passes=passes, most_steps=77)
+    monkeypatch.setattr(time_plan, "fit_to_time", lambda recipe, task, **given: fit)
+    mixed = dataclasses.replace(prepared.audit, kind=Kind("mixed", "told"))
+    run = Run.create(tmp_path / "run", RECIPE)
+    run.save("choices", [Choice("training.augment", "", "").to_dict()] if ours else [])
+    run.save("time", {"seconds": 100.0, "fitted": False})
+    made, _ = in_time(run, dataclasses.replace(prepared, audit=mixed), deadline=Deadline.of(run, started=0.0))
+    assert made.recipe.training.augment == (AUGMENTATIONS[name] if ours else prepared.recipe.training.augment)
+    assert run.recipe == made.recipe
+    assert len(run.load("choices")) == ours
+
+
+def test_epochs_that_were_fitted_on_the_way_are_a_choice(tmp_path):
+    heard, run = Heard(), Run.create(tmp_path / "run", RECIPE)
+    run.save("choices", [])
+    time_plan.keep_pacing(run, Pacer(0.0, 1), progress=heard)
+    run.save_recipe(RECIPE.changed(training={"epochs": 2, "steps_per_epoch": (7, 5)}))
+    time_plan.keep_pacing(run, None, progress=heard)
+    assert heard.said == run.load("choices") == []
+    time_plan.keep_pacing(run, Pacer(0.0, 1), progress=heard)
+    said = "training.steps_per_epoch = 7, 5: fitted to the time that was left after each epoch"
+    assert heard.said == [said]
+    assert run.load("choices")[0]["value"] == "7, 5"
 
 
 def test_a_run_without_a_time_has_no_end(tmp_path):

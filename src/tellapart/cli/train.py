@@ -151,7 +151,7 @@ def command(
         int | None, option("--devices", "Devices of this machine that train together [1].", TRAINING)
     ] = None,
     augment: Annotated[
-        Literal["none", "writing", "photo"] | None,
+        Literal["none", "light", "writing", "photo"] | None,
         option("--augment", "A set of random changes; single ones go on top.", CHANGES),
     ] = None,
     flip_horizontal: Annotated[

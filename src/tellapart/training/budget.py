@@ -39,12 +39,14 @@ class Fit:
         recipe: with its epochs, and the default network's width.
         choices: what was decided.
         afterwards: seconds that the network will look at pictures after the training.
+        passes: over the training pictures.
         most_steps: of the training; more bring nothing.
     """
 
     recipe: Recipe
     choices: list[Choice]
     afterwards: float
+    passes: float
     most_steps: int
 
 
@@ -127,7 +129,8 @@ def fit_to_time(
             break
     chosen, pace, plan, spare = fitting[-1]
     made, choices = _with_plan(chosen, pace, plan, seconds=seconds, widths=candidates != [None])
-    return Fit(made, choices, looks * pace.look + spare, MOST_PASSES * pace.a_pass)
+    passes = plan.epochs * plan.steps / pace.a_pass
+    return Fit(made, choices, looks * pace.look + spare, passes, MOST_PASSES * pace.a_pass)
 
 
 def _with_margin(seconds: float, pace: Pace, *, whole: bool) -> Plan | None:

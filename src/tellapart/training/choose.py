@@ -13,7 +13,7 @@ from ..images.parallel import usable_processors
 from ..images.preprocessing import Preprocessing
 from ..nets import Net, build_net, nets
 from ..nets.weights import expected_pixels
-from ..recipe import AUGMENTATIONS, AugmentRecipe, DataRecipe, NetRecipe, Recipe
+from ..recipe import AUGMENTATIONS, DataRecipe, NetRecipe, Recipe
 from .machine import choose_device, fast_precision
 from .optimizers import DEFAULT_WEIGHT_DECAY, TRANSFER_RATE, usual_learning_rate
 
@@ -35,6 +35,9 @@ AFFORDED = 8e13
 
 PATIENCE = 3
 """Epochs without a new best after which a fine-tuning stops."""
+
+LONG = 12
+"""Passes over the pictures from which on random changes pay that the pictures do not ask for: docs/experiments.md."""
 
 TRANSFER_EPOCHS = {"frozen": 8, "finetune": 6}
 """Of each way of training further."""
@@ -201,8 +204,9 @@ def choose_training(recipe: Recipe, *, kind: str, pictures: int, classes: int) -
             reason = "at a constant learning rate the average is better than any one step's weights"
             choices.append(Choice("training.averaging", changes["averaging"], reason))
     if training.augment is None:
-        changes["augment"], reason = _augmentation(kind)
-        choices.append(Choice("training.augment", changes["augment"].parts() or "none", reason))
+        choice = choose_augmentation(kind, passes=changes.get("epochs") or training.epochs or 1)
+        changes["augment"] = AUGMENTATIONS[choice.value]
+        choices.append(shown_augmentation(choice))
     if training.precision is None:
         changes["precision"] = fast_precision(choose_device(training.device)) if height * width >= TINY else "float32"
         if changes["precision"] != "float32":
@@ -289,12 +293,27 @@ def _epochs(pictures: int) -> int:
     return int(np.clip(round(400_000 / max(1, pictures)), 8, 60))
 
 
-def _augmentation(kind: str) -> tuple[AugmentRecipe, str]:
+def choose_augmentation(kind: str, *, passes: float) -> Choice:
+    """Return the name of the random changes that suit some pictures.
+
+    Args:
+        kind: "photographs", "writing" or "mixed".
+        passes: over the training pictures; in few of them, what is not needed costs more than it brings.
+    """
+    field = "training.augment"
     if kind == "photographs":
-        return AUGMENTATIONS["photo"], "photographs may be mirrored, and never stand quite straight"
+        return Choice(field, "photo", "photographs may be mirrored, and never stand quite straight")
     if kind == "writing":
-        return AUGMENTATIONS["writing"], "writing may lean and stretch, but is never mirrored or turned over"
-    return AUGMENTATIONS["none"], "the pictures are neither clearly photographs nor writing: choose with --augment"
+        return Choice(field, "writing", "writing may lean and stretch, but is never mirrored or turned over")
+    neither = "the pictures are neither clearly photographs nor writing"
+    if passes < LONG:
+        return Choice(field, "none", f"{neither}, and in few epochs random changes do not pay: choose with --augment")
+    return Choice(field, "light", f"{neither}: nothing that could change a class; choose more with --augment")
+
+
+def shown_augmentation(choice: Choice) -> Choice:
+    """Return the same choice with what the named changes are in place of their name."""
+    return dataclasses.replace(choice, value=AUGMENTATIONS[choice.value].parts() or "none")
 
 
 def _twin(recipe: Recipe, classes: int) -> Net:

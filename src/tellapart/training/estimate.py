@@ -30,8 +30,8 @@ class Pace:
         step: seconds of one step.
         steps: of an epoch.
         a_pass: steps of one pass over the training pictures.
-        validation: seconds after each epoch.
-        look: seconds a picture that it looks at without learning, in one process.
+        validation: seconds after each epoch, in the training's precision.
+        look: seconds a picture that it looks at after the training, in float32 and one process.
     """
 
     step: float
@@ -74,15 +74,23 @@ def measure_pace(net: Net, task: Task, recipe: TrainingRecipe, *, devices: Devic
             done = train_step(state, pictures, moved(labels, device), recipe=recipe, factor=0.0, class_weights=None)
             done.cpu()  # waits for a GPU to be done
             times.append(time.perf_counter() - started)
-        some = task.train.some(slice(EVALUATION_BATCH))
-        looks = []
-        for _ in range(2):  # the first warms up
-            started = time.perf_counter()
-            score(state.net, some, task.preprocessing, devices=alone)
-            looks.append((time.perf_counter() - started) / len(some))
-    step, look = min(times[1:]), min(looks)  # what else the machine does can only make them longer
+        look = _look(state.net, task, devices=alone, precision=None)
+        quick = (
+            look if recipe.precision == "float32" else _look(state.net, task, devices=alone, precision=recipe.precision)
+        )
+    step = min(times[1:])  # what else the machine does can only make it longer
     a_pass = task.train.steps(batch_size)
-    return Pace(step, task.steps(recipe), a_pass, look * len(task.validation) / devices.count, look)
+    return Pace(step, task.steps(recipe), a_pass, quick * len(task.validation) / devices.count, look)
+
+
+def _look(net: Net, task: Task, *, devices: Devices, precision: str | None) -> float:
+    """Return the seconds a picture that a network looks at in some precision."""
+    some, taken = task.train.some(slice(EVALUATION_BATCH)), []
+    for _ in range(2):  # the first warms up
+        started = time.perf_counter()
+        score(net, some, task.preprocessing, devices=devices, precision=precision)
+        taken.append((time.perf_counter() - started) / len(some))
+    return min(taken)
 
 
 def in_words(seconds: float) -> str:

@@ -263,7 +263,8 @@ def _one_epoch(state: State, task: Task, recipe: TrainingRecipe, *, devices: Dev
     sums = sums.cpu()  # waits for a GPU to be done
     trained = time.perf_counter()
     state.epoch = epoch
-    scores = score(state.judged(), task.validation, task.preprocessing, devices=devices)
+    judged = state.judged()
+    scores = score(judged, task.validation, task.preprocessing, devices=devices, precision=recipe.precision)
     train_loss, train_accuracy = (torch.stack(devices.gather(sums)).sum(dim=0) / seen).tolist()
     ended = time.perf_counter()
     state.seconds += ended - started

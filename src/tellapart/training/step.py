@@ -11,11 +11,8 @@ from ..recipe import TrainingRecipe
 from .augment import augment
 from .averaging import move_average
 from .checkpoint import State
-from .devices import Portion, moved
+from .devices import Portion, arithmetic, moved
 from .task import Task
-
-LOWER = {"bfloat16": torch.bfloat16, "float16": torch.float16}
-"""What autocast computes in, by the recipe's precision."""
 
 
 def to_batch(
@@ -58,8 +55,7 @@ def train_step(
     for group in state.optimizer.param_groups:
         group.setdefault("initial_lr", group["lr"])
         group["lr"] = group["initial_lr"] * factor
-    lower = LOWER.get(recipe.precision or "")
-    with torch.autocast(pictures.device.type, lower or torch.bfloat16, enabled=lower is not None):
+    with arithmetic(pictures.device, recipe.precision):
         heads = (state.model or state.net.all_logits)(pictures)
     if recipe.transfer not in (None, "none"):
         heads = heads[:1]  # the random auxiliary ones would unlearn a pretrained body

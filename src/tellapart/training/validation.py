@@ -12,7 +12,7 @@ from ..classifier import to_input, two_sided
 from ..images.preprocessing import Preprocessing
 from ..nets import Net
 from .data import Pictures
-from .devices import Devices, moved
+from .devices import Devices, arithmetic, moved
 
 EVALUATION_BATCH = 256
 
@@ -38,8 +38,10 @@ class _Tally:
     high: Tensor | None
 
 
-def score(net: Net, pictures: Pictures, preprocessing: Preprocessing, *, devices: Devices) -> Scores:
-    """Return the figures of a network, in evaluation mode and float32, on some pictures.
+def score(
+    net: Net, pictures: Pictures, preprocessing: Preprocessing, *, devices: Devices, precision: str | None = None
+) -> Scores:
+    """Return the figures of a network, in evaluation mode and a precision, float32 where None, on some pictures.
 
     Each process looks at a part of the pictures; all get the same figures. A top-5 share with five classes or fewer
     is 1.
@@ -47,7 +49,9 @@ def score(net: Net, pictures: Pictures, preprocessing: Preprocessing, *, devices
     was_training = net.training
     net.eval()
     mine = pictures.some(devices.rows(len(pictures)))
-    tallies = devices.gather(_tally(net, mine, preprocessing, device=devices.device))
+    with arithmetic(devices.device, precision):
+        tally = _tally(net, mine, preprocessing, device=devices.device)
+    tallies = devices.gather(tally)
     net.train(was_training)
     n = len(pictures)
     return Scores(
@@ -70,7 +74,7 @@ def _tally(net: Net, pictures: Pictures, preprocessing: Preprocessing, *, device
             best = logits.topk(min(5, logits.shape[1]), dim=1).indices == labels[:, None]
             hits += int(best[:, 0].sum())
             hits5 += int(best.any(dim=1).sum())
-            least, most = embedding.amin(dim=0), embedding.amax(dim=0)
+            least, most = embedding.float().amin(dim=0), embedding.float().amax(dim=0)
             low = least if low is None else torch.minimum(low, least)
             high = most if high is None else torch.maximum(high, most)
     return _Tally(loss, hits, hits5, None if low is None else low.cpu(), None if high is None else high.cpu())

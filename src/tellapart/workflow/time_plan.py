@@ -14,9 +14,10 @@ from ..errors import UnreadableImageError
 from ..images.dataset import Dataset
 from ..novelty import REFERENCES
 from ..progress import SILENT, Progress
+from ..recipe import AUGMENTATIONS
 from ..run import Run
 from ..training.budget import SPARE, fit_to_time, shorten_to_time
-from ..training.choose import Choice
+from ..training.choose import Choice, choose_augmentation, shown_augmentation
 from ..training.devices import Devices
 from ..training.pacing import Pacer
 from .label_errors import label_search_seconds, looks_for_labels
@@ -102,7 +103,7 @@ def in_time(
     if prepared.recipe.training.transfer == "features":
         progress.say("the time is not needed: each picture is seen once")
         return prepared, None
-    chosen = any(choice["field"] == "net.options.width" for choice in run.load("choices"))  # by us, not by the person
+    ours = {choice["field"] for choice in run.load("choices")}  # what we chose, not the person
     before, afterwards = _seconds_before(prepared), seconds_afterwards(prepared, left=deadline.left, explain=explain)
     fit = fit_to_time(
         prepared.recipe,
@@ -111,25 +112,32 @@ def in_time(
         looks_before=looks_before(prepared),
         looks=looks_afterwards(prepared),
         spare_looks=looks_to_explain(prepared.splits) if explain else 0,
-        widths=chosen,
+        widths="net.options.width" in ours,
         devices=devices,
     )
-    for choice in fit.choices:
+    recipe, choices = fit.recipe, fit.choices
+    if "training.augment" in ours:
+        choice = choose_augmentation(prepared.audit.kind.name, passes=fit.passes)
+        if recipe.training.augment != AUGMENTATIONS[choice.value]:
+            recipe = recipe.changed(training={"augment": AUGMENTATIONS[choice.value].model_dump()})
+            choices = [*choices, shown_augmentation(choice)]
+    for choice in choices:
         progress.say(str(choice))
-    _keep_choices(run, fit.choices)
-    run.save_recipe(fit.recipe)
+    _keep_choices(run, choices)
+    run.save_recipe(recipe)
     run.save("time", {**run.load("time"), "fitted": True})
     asked = prepared.recipe.training.steps_per_epoch is not None
     pacer = None if asked else Pacer(deadline.end - afterwards - fit.afterwards, fit.most_steps)
-    return dataclasses.replace(prepared, recipe=fit.recipe), pacer
+    return dataclasses.replace(prepared, recipe=recipe), pacer
 
 
-def keep_pacing(run: Run) -> None:
-    """Say among the run's choices where its epochs were made shorter or longer on the way."""
+def keep_pacing(run: Run, pacer: Pacer | None, *, progress: Progress = SILENT) -> None:
+    """Say, and keep among the run's choices, where its epochs were made shorter or longer on the way."""
     steps = run.recipe.training.steps_per_epoch
-    if isinstance(steps, tuple):
-        reason = "fitted to the time that was left after each epoch"
-        _keep_choices(run, [Choice("training.steps_per_epoch", steps, reason)])
+    if pacer is not None and isinstance(steps, tuple):
+        choice = Choice("training.steps_per_epoch", steps, "fitted to the time that was left after each epoch")
+        progress.say(str(choice))
+        _keep_choices(run, [choice])
 
 
 def _keep_choices(run: Run, choices: list[Choice]) -> None:
