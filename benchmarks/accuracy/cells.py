@@ -22,8 +22,8 @@ SETTINGS: dict[str, tuple[str, ...]] = {
 
 HEAD = (
     "| pictures | told | trainings | parameters | epochs | validation, % | test, % | calibration error, % | "
-    "process start to end, s | the longest, s | CPU used by others, % |\n"
-    "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
+    "process start to end, s | the longest, s | CPU used by others, % | measured |\n"
+    "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|"
 )
 
 
@@ -44,13 +44,17 @@ def table(cells: Sequence[Mapping[str, Any]]) -> str:
     rows = []
     for name in NAMES:
         for setting in SETTINGS:
-            found = [one["figures"] for one in cells if (one["name"], one["setting"]) == (name, setting)]
+            found = [one for one in cells if (one["name"], one["setting"]) == (name, setting)]
             if found:
                 rows.append(_row(name, setting, found))
     return "\n".join([HEAD, *rows])
 
 
-def _row(name: str, setting: str, figures: Sequence[dict[str, float]]) -> str:
+def _row(name: str, setting: str, trainings: Sequence[Mapping[str, Any]]) -> str:
+    figures = [one["figures"] for one in trainings]
+    # "2026-11-22, AMD EPYC, 2 cores, ...": the day and the processor; the whole sentence stands below the table
+    measured = sorted({", ".join(str(one["where"]).split(", ")[:2]) for one in trainings})
+
     def mean(key: str, *, digits: int = 2, scale: float = 100.0) -> str:
         return mean_and_deviation([scale * one[key] for one in figures], digits=digits)
 
@@ -60,5 +64,6 @@ def _row(name: str, setting: str, figures: Sequence[dict[str, float]]) -> str:
     cells = (
         name, told, str(len(figures)), whole["parameters"], whole["epochs"], mean("validation_accuracy"),
         mean("test_accuracy"), mean("calibration_error"), whole["wall_s"], longest, mean("others_share", digits=0),
+        "; ".join(measured),
     )  # fmt: skip
     return f"| {' | '.join(cells)} |"
