@@ -161,6 +161,14 @@ def test_the_network_grows_with_the_pictures_as_far_as_minutes_allow():
     assert training(net={"name": "convnet16"})[0].net.options == {}
 
 
+@pytest.mark.parametrize(("classes", "width"), [(10, 8), (128, 8), (129, 16), (257, 24), (513, 32), (5000, 32)])
+def test_many_classes_ask_for_as_many_features(classes, width):
+    recipe, choices = training(pictures=10**7, classes=classes)  # too many pictures for more than width 8
+    assert recipe.net.options["width"] == width
+    reason = next(choice.reason for choice in choices if choice.field == "net.options.width")
+    assert reason.startswith(f"{classes:,} classes ask for" if width > 8 else "as wide as a few minutes allow")
+
+
 @pytest.mark.parametrize(
     ("kind", "epochs", "name"),
     [

@@ -181,7 +181,7 @@ def choose_training(recipe: Recipe, *, kind: str, pictures: int, classes: int) -
     threads = recipe.training.threads or (1 if height * width < TINY else usable_processors())
     if recipe.training.transfer == "features":
         return recipe.changed(training={"threads": threads}), choices
-    recipe, more = _choose_width(recipe, pictures=pictures)
+    recipe, more = _choose_width(recipe, pictures=pictures, classes=classes)
     choices += more
     changes: dict[str, Any]
     training, changes = recipe.training, {"threads": threads}
@@ -258,8 +258,8 @@ def _check_classes(recipe: Recipe, classes: int) -> None:
         )
 
 
-def _choose_width(recipe: Recipe, *, pictures: int) -> tuple[Recipe, list[Choice]]:
-    """Decide how wide the default network is: as wide as some minutes of two CPU cores allow."""
+def _choose_width(recipe: Recipe, *, pictures: int, classes: int) -> tuple[Recipe, list[Choice]]:
+    """Decide how wide the default network is: as wide as some minutes of two CPU cores allow, or many classes ask."""
     if recipe.net.name != "compact" or "width" in recipe.net.options:
         return recipe, []
     height, width = recipe.data.image_size or (64, 64)
@@ -271,8 +271,24 @@ def _choose_width(recipe: Recipe, *, pictures: int) -> tuple[Recipe, list[Choice
     # Each of a compact network's stages costs 36 places × width² multiply-adds; training takes 6 operations for each.
     affordable = [w for w in widths if seen * 6 * 9 * places * w * (channels + 12 * w) <= AFFORDED]
     chosen = max(affordable, default=min(widths))
-    choice = Choice("net.options.width", chosen, f"as wide as a few minutes allow for {pictures:,} pictures")
-    return recipe.changed(net={"options": {**recipe.net.options, "width": chosen}}), [choice]
+    reason = f"as wide as a few minutes allow for {pictures:,} pictures"
+    if (needed := _narrowest(recipe, classes)) > chosen:
+        chosen, reason = needed, f"{classes:,} classes ask for as many features before the last layer"
+    recipe = recipe.changed(net={"options": {**recipe.net.options, "width": chosen}})
+    return recipe, [Choice("net.options.width", chosen, reason)]
+
+
+def _narrowest(recipe: Recipe, classes: int) -> int:
+    """Return the least width whose last layer sees as many features as there are classes; the largest where none does.
+
+    With fewer, the logits of all pictures lie in a space of so few dimensions (Z. Yang et al., "Breaking the Softmax
+    Bottleneck", 2018).
+    """
+    for width in WIDTHS:
+        twin = _twin(recipe.changed(net={"options": {**recipe.net.options, "width": width}}), classes)
+        if int(twin.get_parameter("head.weight").shape[1]) >= classes:
+            return width
+    return WIDTHS[-1]
 
 
 def _batch_size(recipe: Recipe, pictures: int) -> int:
