@@ -142,10 +142,13 @@ def test_nothing_is_open_afterwards_and_a_second_look_changes_nothing():
     assert choices == []
 
 
-@pytest.mark.parametrize(("pictures", "epochs"), [(10, 60), (10_000, 40), (20_000, 20), (10**6, 8)])
-def test_few_pictures_get_more_epochs(pictures, epochs):
+@pytest.mark.parametrize(
+    ("pictures", "epochs", "with_others"), [(10, 60, 60), (10_000, 26, 40), (20_000, 13, 20), (10**6, 6, 8)]
+)
+def test_few_pictures_get_more_epochs_and_muon_fewer(pictures, epochs, with_others):
     recipe, choices = training(pictures=pictures)
     assert recipe.training.epochs == epochs
+    assert training(pictures=pictures, training={"optimizer": {"name": "sgd"}})[0].training.epochs == with_others
     assert f"training.epochs = {epochs}: {pictures:,} pictures train" in [str(choice) for choice in choices]
 
 
