@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from .errors import RecipeError
 
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Grey = Annotated[int, Field(ge=0, le=255)]
 Positive = Annotated[float, Field(gt=0.0)]
-Steps = Annotated[int, Field(ge=1)]
 
 
 class _Section(BaseModel):
@@ -146,10 +145,10 @@ class TrainingRecipe(_Section):
     )
     unfreeze: str | None = Field(None, description="of finetune: a stage's name, last-block or all")
     epochs: int | None = Field(None, ge=1, le=1_000_000, description="at most so many")
-    steps_per_epoch: Steps | tuple[Steps, ...] | None = Field(
+    steps_per_epoch: int | tuple[int, ...] | None = Field(
         None,
-        description="the next epoch goes on where one ends; a list has one number an epoch; None: all training "
-        "pictures once",
+        description="at least 1; the next epoch goes on where one ends. A list has a number for each epoch, 0 where it "
+        "is left out. None: all training pictures once",
     )
     batch_size: int | None = Field(None, ge=1, description="pictures a step")
     optimizer: OptimizerRecipe = OptimizerRecipe()
@@ -166,6 +165,19 @@ class TrainingRecipe(_Section):
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="where to compute")
     seed: int = Field(0, ge=0, description="initial weights, order of the pictures, augmentation, dropout")
 
+    @field_validator("steps_per_epoch", mode="before")
+    @classmethod
+    def _check_steps(cls, value: Any) -> Any:
+        if value is None:
+            return value
+        each = value if isinstance(value, (list, tuple)) else [value]
+        whole = all(isinstance(one, int) and not isinstance(one, bool) and one >= 0 for one in each)
+        if not whole or not any(each):
+            raise ValueError(
+                f"training.steps_per_epoch must be a whole number of at least 1, or a list of them, got {_short(value)}"
+            )
+        return value
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.unfreeze is not None and self.transfer != "finetune":
@@ -173,7 +185,7 @@ class TrainingRecipe(_Section):
         if isinstance(self.steps_per_epoch, tuple) and len(self.steps_per_epoch) != self.epochs:
             raise ValueError(
                 f"steps_per_epoch names {len(self.steps_per_epoch)} epochs, and epochs = {self.epochs}: give as many "
-                "numbers as epochs, or one number for all"
+                "numbers as epochs, or one number for all, as --steps-per-epoch does"
             )
         if self.transfer == "features":
             ignored = [name for name in LOOP_SETTINGS if getattr(self, name) != type(self).model_fields[name].default]

@@ -98,7 +98,7 @@ def equal(first: dict[str, np.ndarray], second: dict[str, np.ndarray]) -> bool:
 
 
 def history(run: Path) -> list[dict[str, float]]:
-    timing = {"seconds", "train_pictures_per_second"}
+    timing = {"seconds", "train_seconds", "train_pictures_per_second"}
     lines = (run / "history.jsonl").read_text().splitlines()
     return [{k: v for k, v in json.loads(line).items() if k not in timing} for line in lines]
 

@@ -266,4 +266,12 @@ def test_the_default_network_gets_muon_and_what_was_not_measured_with_it_adamw()
     assert name(net={"name": "compact"}) == "muon"
     assert name(net={"name": "convnet16"}) == "adamw"
     assert name(net={"name": "compact"}, training={"optimizer": {"learning_rate": 0.01}}) == "adamw", "on its scale"
+    assert name(net={"name": "compact"}, training={"optimizer": {"weight_decay": 0.1}}) == "adamw", "on its scale"
+    assert name(net={"name": "compact"}, training={"optimizer": {"find_learning_rate": True}}) == "adamw"
     assert name(net={"name": "compact"}, training={"optimizer": {"name": "sgd"}}) == "sgd"
+
+
+def test_what_is_few_epochs_for_random_changes_counts_passes():
+    long, short = ({"transfer": "none", "epochs": 24, "steps_per_epoch": steps} for steps in (1000, 10))
+    found = [training("mixed", pictures=20_000, training=settings)[0].training.augment for settings in (long, short)]
+    assert found == [AUGMENTATIONS["light"], AUGMENTATIONS["none"]]

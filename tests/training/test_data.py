@@ -85,3 +85,15 @@ def test_scores_are_those_of_numpy(small, make_net):
     assert found.accuracy == (z.argmax(axis=1) == labels).mean()
     assert found.top5 == np.mean([labels[i] in np.argsort(-z[i])[:5] for i in range(40)])
     assert small.majority() == np.bincount(labels).max() / 40
+
+
+def test_the_validation_of_an_epoch_has_the_training_s_precision(small, make_net, training, make_run):
+    asked = {}
+    for precision in ("float32", "bfloat16"):
+        recipe = training(epochs=1, precision=precision, optimizer={"name": "adam", "learning_rate": 1e-9})
+        run = make_run(precision)
+        done = fit(make_net(), small, recipe, run=run)
+        scores = score(done.net, small.validation, small.preprocessing, devices=Devices(torch.device("cpu")))
+        asked[precision] = abs(run.history[0]["validation_loss"] - scores.loss)
+    assert asked["float32"] < 1e-6
+    assert 1e-6 < asked["bfloat16"] < 0.05

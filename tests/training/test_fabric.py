@@ -43,7 +43,7 @@ def together(tmp_path_factory):
 
 
 def figures(run):
-    timing = {"seconds", "train_pictures_per_second"}
+    timing = {"seconds", "train_seconds", "train_pictures_per_second"}
     lines = (run / "history.jsonl").read_text().splitlines()
     return [{k: v for k, v in json.loads(line).items() if k not in timing} for line in lines]
 

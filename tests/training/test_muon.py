@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from tellapart.errors import RecipeError
 from tellapart.nets import build_net
 from tellapart.recipe import OptimizerRecipe
 from tellapart.training.muon import COEFFICIENTS, Muon, orthogonalized
-from tellapart.training.optimizers import ADAMW_DECAY, ADAMW_SHARE, build_optimizer
+from tellapart.training.optimizers import ADAMW_DECAY, ADAMW_SHARE, build_optimizer, hidden_matrices
 
 
 def published(matrix):
@@ -98,3 +99,19 @@ def test_a_closure_is_refused():
     optimizer = build_optimizer(build_net("compact", outputs=2, image_size=(8, 8)), OptimizerRecipe(name="muon"))
     with pytest.raises(TypeError, match="closure must be None"):
         optimizer.step(lambda: 0.0)
+
+
+def test_what_muon_does_not_suit_is_adamws():
+    net = build_net("mobilenet_v2", outputs=10, channels=3, image_size=(32, 32))
+    layers = [module for module in net.modules() if isinstance(module, torch.nn.Conv2d | torch.nn.Linear)]
+    found = [layer for layer in layers if id(layer.weight) in hidden_matrices(net)]
+    assert {layer.kernel_size for layer in found} == {(1, 1)}, (
+        "neither the first layer, nor depthwise ones, nor the head"
+    )
+    assert len(found) == sum(layer.kernel_size == (1, 1) for layer in layers[:-1])
+
+
+def test_muon_without_a_hidden_layer_is_refused():
+    net = build_net("softmax", outputs=3, channels=1, image_size=(8, 8))
+    with pytest.raises(RecipeError, match="use optimizer adamw"):
+        build_optimizer(net, OptimizerRecipe(name="muon"))

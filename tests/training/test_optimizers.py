@@ -22,7 +22,7 @@ def test_no_optimiser_waits_for_torch_s_compiler():
         "from tellapart.nets import build_net\n"
         "from tellapart.recipe import OptimizerRecipe\n"
         "from tellapart.training.optimizers import build_optimizer\n"
-        "net = build_net('softmax', outputs=2, channels=1, image_size=(2, 2))\n"
+        "net = build_net('dense', outputs=2, channels=1, image_size=(2, 2))\n"
         "for name in ('adam', 'adamw', 'muon', 'sgd', 'rmsprop'):\n"
         "    optimizer = build_optimizer(net, OptimizerRecipe(name=name, learning_rate=0.1))\n"
         "    net(torch.zeros(3, 1, 2, 2)).sum().backward()\n"

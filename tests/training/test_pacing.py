@@ -28,9 +28,11 @@ def run_through(pacer, clock, *, steps, pace, beside=0.0):
     plan = tuple(steps)
     pacer.start()
     for epoch in range(1, len(plan) + 1):
+        if not plan[epoch - 1]:
+            continue  # left out
         step = pace(epoch)
         clock.now += plan[epoch - 1] * step + beside
-        plan = pacer.replanned(plan, epoch=epoch, step=step)
+        plan = pacer.replanned(plan, epoch=epoch, training=plan[epoch - 1] * step)
     return plan
 
 
@@ -43,13 +45,14 @@ def test_a_machine_that_is_faster_or_slower_than_it_seemed_still_ends_in_time(cl
     last = plan[-1] * 0.1 * factor + beside
     assert clock.now <= 61.0
     assert clock.now >= 0.93 * 61.0 - MARGIN * last, "no time is left over"
+    assert min(steps for steps in plan if steps) >= (25 if factor < 5 else 1), "no epoch has too few steps"
 
 
 def test_a_machine_that_is_busy_for_a_while_makes_up_for_it(clock):
     pacer = Pacer(end=61.0, most_steps=10**6, clock=clock)
     plan = run_through(pacer, clock, steps=(100,) * 6, pace=lambda epoch: 0.3 if epoch == 2 else 0.1)
     assert plan[:2] == (100, 100)
-    assert plan[2] < 20 < plan[-1], "shorter while it seems slow, longer when it is not"
+    assert plan[2] < 100 < plan[-1], "shorter while it seems slow, longer when it is not"
     assert clock.now <= 61.0
 
 
@@ -63,27 +66,42 @@ def test_more_steps_than_are_of_use_are_not_made(clock):
     assert run_through(pacer, clock, steps=(100,) * 3, pace=lambda epoch: 0.1) == (100, 115, 115)
 
 
-def test_each_epoch_keeps_a_step_where_the_time_is_over(clock):
+def test_where_the_time_is_over_no_epoch_follows(clock):
     pacer = Pacer(end=5.0, most_steps=10**6, clock=clock)
-    assert run_through(pacer, clock, steps=(100,) * 3, pace=lambda epoch: 0.1) == (100, 1, 1)
+    assert run_through(pacer, clock, steps=(100,) * 3, pace=lambda epoch: 0.1, beside=2.0) == (100, 0, 0)
+
+
+def test_epochs_that_would_be_too_short_are_left_out_and_the_last_ones_stay(clock):
+    pacer = Pacer(end=30.0, most_steps=10**6, clock=clock)  # 12 s an epoch: 18 s are left
+    plan = run_through(pacer, clock, steps=(100,) * 6, pace=lambda epoch: 0.1, beside=2.0)
+    assert plan[:4] == (100, 0, 0, 38), "three epochs of at least 25 steps and 2 s, 4.5 s, and a tenth, but not four"
+    assert 28.0 <= clock.now <= 30.0
+
+
+@pytest.mark.parametrize("seconds", [20.0, 40.0])
+def test_epochs_of_one_step_are_left_out_where_validation_takes_the_time(clock, seconds):
+    pacer = Pacer(end=seconds, most_steps=10**6, clock=clock)
+    plan = run_through(pacer, clock, steps=(1,) * 30, pace=lambda epoch: 0.5, beside=1.5)
+    assert 0.8 * seconds <= clock.now <= seconds
+    assert plan[-1] >= 1, "the learning rate comes to its end"
 
 
 def test_a_paced_training_is_repeated_by_the_recipe_that_its_run_keeps(
     small, make_net, make_run, training, same_weights, weights_of, monkeypatch
 ):
     class Steps(Pacer):
-        def replanned(self, steps, *, epoch, step):
-            assert step > 0
-            return (*steps[:epoch], *[2] * (len(steps) - epoch))
+        def replanned(self, steps, *, epoch, training):
+            assert training > 0
+            return (steps[0], 0, 2, 1)
 
-    recipe = training(epochs=3, augment={"rotation": 10.0})
+    recipe = training(epochs=4, augment={"rotation": 10.0})
     run = make_run()
     run.save_recipe(Recipe(training=recipe))
     paced = fit(make_net(), small, recipe, run=run, pacer=Steps(0.0, 0))
-    assert run.recipe.training.steps_per_epoch == (3, 2, 2)
+    assert run.recipe.training.steps_per_epoch == (3, 0, 2, 1)
     again = fit(make_net(), small, run.recipe.training, run=make_run("again"))
     assert same_weights(weights_of(paced.net), weights_of(again.net))
-    assert [record["epoch"] for record in run.history] == [1, 2, 3]
+    assert [record["epoch"] for record in run.history] == [1, 3, 4]
 
 
 def test_the_learning_rate_comes_to_its_end_in_shortened_epochs(small, make_net, make_run, training):

@@ -12,6 +12,7 @@ from tellapart.evaluation import NearTraining, Predictions, find_mistakes
 from tellapart.recipe import Recipe
 from tellapart.run import Run
 from tellapart.workflow import find_run_label_errors, resume, train
+from tellapart.workflow.label_errors import half_as_long
 from tellapart.workflow.near_training import surest_mistakes
 from tellapart.workflow.own_pictures import OwnPictures, train_embeddings
 
@@ -145,3 +146,9 @@ def test_of_too_many_mistakes_the_surest_are_looked_at():
     said = Predictions(list("abcde"), logits, [1, 1, 1, 1, -1], class_names=("x", "y"))
     assert surest_mistakes(said, most=5).tolist() == [0, 1, 2]
     assert surest_mistakes(said, most=2).tolist() == [0, 2]
+
+
+def test_half_as_long_a_training_that_was_fitted_to_a_time_has_the_mean_of_its_steps():
+    training = {"transfer": "none", "epochs": 5, "steps_per_epoch": (90, 0, 92, 88, 90)}
+    half = half_as_long(Recipe.make(training=training)).training
+    assert (half.epochs, half.steps_per_epoch) == (2, 72)

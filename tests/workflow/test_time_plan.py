@@ -13,7 +13,6 @@ from tellapart.recipe import AUGMENTATIONS, Recipe
 from tellapart.training import budget
 from tellapart.training.budget import Fit
 from tellapart.training.choose import LONG, Choice
-from tellapart.training.pacing import Pacer
 from tellapart.workflow import main_job, time_plan
 from tellapart.workflow.label_errors import label_search_seconds
 from tellapart.workflow.near_training import looks_to_explain, pairing_seconds
@@ -111,11 +110,11 @@ def test_random_changes_suit_the_passes_that_the_time_allows(prepared, told, tmp
 def test_epochs_that_were_fitted_on_the_way_are_a_choice(tmp_path):
     heard, run = Heard(), Run.create(tmp_path / "run", RECIPE)
     run.save("choices", [])
-    time_plan.keep_pacing(run, Pacer(0.0, 1), progress=heard)
     run.save_recipe(RECIPE.changed(training={"epochs": 2, "steps_per_epoch": (7, 5)}))
-    time_plan.keep_pacing(run, None, progress=heard)
-    assert heard.said == run.load("choices") == []
-    time_plan.keep_pacing(run, Pacer(0.0, 1), progress=heard)
+    time_plan.keep_pacing(run, progress=heard)
+    assert heard.said == run.load("choices") == [], "it was asked for"
+    run.save("time", {"seconds": 30.0, "fitted": True})
+    time_plan.keep_pacing(run, progress=heard)
     said = "training.steps_per_epoch = 7, 5: fitted to the time that was left after each epoch"
     assert heard.said == [said]
     assert run.load("choices")[0]["value"] == "7, 5"

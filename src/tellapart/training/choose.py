@@ -204,7 +204,8 @@ def choose_training(recipe: Recipe, *, kind: str, pictures: int, classes: int) -
             reason = "at a constant learning rate the average is better than any one step's weights"
             choices.append(Choice("training.averaging", changes["averaging"], reason))
     if training.augment is None:
-        choice = choose_augmentation(kind, passes=changes.get("epochs") or training.epochs or 1)
+        passes = (changes.get("epochs") or training.epochs or 1) * _pictures_an_epoch(recipe, pictures) / pictures
+        choice = choose_augmentation(kind, passes=passes)
         changes["augment"] = AUGMENTATIONS[choice.value]
         choices.append(shown_augmentation(choice))
     if training.precision is None:
@@ -245,8 +246,11 @@ def _optimizer_name(recipe: Recipe) -> tuple[str, str]:
         return training.optimizer.name, ""
     if recipe.net.name != "compact" or training.transfer != "none":
         return "adamw", ""
-    if training.optimizer.learning_rate is not None:
-        return "adamw", "the learning rate that was given is on its scale"
+    for given in ("learning_rate", "weight_decay"):
+        if getattr(training.optimizer, given) is not None:
+            return "adamw", f"the {given.replace('_', ' ')} that was given is on its scale"
+    if training.optimizer.find_learning_rate:
+        return "adamw", "the range test was tried with it"
     return "muon", "gets this network further in as many epochs"
 
 
@@ -352,7 +356,7 @@ def _twin(recipe: Recipe, classes: int) -> Net:
 
 def _shown(value: Any, *, field: str) -> Any:
     if field == "training.steps_per_epoch" and isinstance(value, tuple):
-        return ", ".join(map(str, value))
+        return ", ".join(map(str, value)) if len(value) <= 10 else f"{min(value)} to {max(value)}"
     if isinstance(value, tuple) and len(value) == 2:
         return f"{value[0]}x{value[1]}"
     if isinstance(value, dict):

@@ -160,6 +160,10 @@ def _epochs(
     while True:
         if reason := _reason_to_stop(state, recipe, any(devices.gather(interrupted()))):
             return reason, found
+        if not task.steps(recipe, epoch=state.epoch + 1):  # left out, to end in time
+            state.epoch += 1
+            progress.advance()
+            continue
         record = _one_epoch(state, task, recipe, devices=devices)
         if not math.isfinite(record["train_loss"]) or not math.isfinite(record["validation_loss"]):
             state.epoch -= 1
@@ -185,9 +189,7 @@ def _paced(
         return recipe
     epochs = recipe.epochs or 1
     planned = tuple(task.steps(recipe, epoch=epoch) for epoch in range(1, epochs + 1))
-    pictures = min(recipe.batch_size or 1, len(task.train))
-    step = pictures / record["train_pictures_per_second"]
-    steps = pacer.replanned(planned, epoch=record["epoch"], step=step)
+    steps = pacer.replanned(planned, epoch=record["epoch"], training=record["train_seconds"])
     if steps == planned:
         return recipe
     if run is not None:
@@ -276,6 +278,7 @@ def _one_epoch(state: State, task: Task, recipe: TrainingRecipe, *, devices: Dev
         "still_units": scores.still_units,
         "learning_rate": state.optimizer.param_groups[0]["lr"],
         "seconds": round(ended - started, 4),
+        "train_seconds": round(trained - started, 4),
         "train_pictures_per_second": round(seen / (trained - started), 1),
     }
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..errors import RecipeError
 from ..nets import Net
 from ..nets.compact import Compact
 from ..recipe import OptimizerRecipe, TrainingRecipe
@@ -24,8 +25,8 @@ ADAMW_SHARE = 0.2
 ADAMW_DECAY = 5.0
 """Times muon's weight decay, which those weights have: each step takes the same share of both."""
 
-LEAST_INPUTS = 16
-"""Of each output, for muon to orthogonalise a layer's steps: depthwise kernels, or first layers on grey, have fewer."""
+COLOURS = 3
+"""Channels of a picture at most: a convolution of so few is a network's first."""
 
 TRANSFER_RATE = {"frozen": 0.2, "finetune": 0.02}
 """The part of the usual learning rate that a pretrained network is trained with, so that nothing is unlearnt."""
@@ -94,13 +95,11 @@ def uncompiled(kind: type[torch.optim.Optimizer]) -> Callable[..., torch.optim.O
 def _muon(
     net: Net, recipe: OptimizerRecipe, *, rate: float, decay: float, rates: Mapping[str, float]
 ) -> torch.optim.Optimizer:
-    stages = stage_of(net)
-    matrices: list[nn.Parameter] = []
-    others: list[nn.Parameter] = []
-    for parameter in net.parameters():
-        hidden = parameter.ndim > 1 and stages.get(id(parameter)) != "head"
-        large = hidden and len(parameter) > 1 and parameter[0].numel() >= LEAST_INPUTS
-        (matrices if large else others).append(parameter)
+    found = hidden_matrices(net)
+    matrices = [parameter for parameter in net.parameters() if id(parameter) in found]
+    others = [parameter for parameter in net.parameters() if id(parameter) not in found]
+    if not any(parameter.requires_grad for parameter in matrices):
+        raise RecipeError("muon moves hidden layers, and here only the last one is trained: use optimizer adamw")
     kind: Callable[..., torch.optim.Optimizer] = uncompiled(Muon)
     return kind(
         _groups(net, matrices, rate=rate, decay=decay, rates=rates),
@@ -108,6 +107,21 @@ def _muon(
         momentum=0.95 if recipe.momentum is None else recipe.momentum,
         adamw=uncompiled(torch.optim.AdamW),
     )
+
+
+def hidden_matrices(net: Net) -> set[int]:
+    """Return the ``id`` of each weight that muon's own steps suit: of hidden layers in which all inputs meet.
+
+    So neither the first convolution, nor those of single channels or groups, nor what stands in the head.
+    """
+    stages = stage_of(net)
+    layers = [
+        module
+        for module in net.modules()
+        if isinstance(module, nn.Linear)
+        or (isinstance(module, nn.Conv2d) and module.groups == 1 and module.in_channels > COLOURS)
+    ]
+    return {id(layer.weight) for layer in layers if stages.get(id(layer.weight)) != "head"}
 
 
 def _groups(

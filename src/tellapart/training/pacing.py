@@ -12,6 +12,9 @@ MARGIN = 0.1
 TOLERANCE = 0.05
 """The share of the time left that may stay unused before the epochs are made longer."""
 
+SHORTEST = 0.25
+"""Of its planned steps an epoch keeps at least that share; where even that is too long, epochs are left out."""
+
 
 @dataclasses.dataclass
 class Pacer:
@@ -26,8 +29,8 @@ class Pacer:
         >>> seconds = iter([0.0, 20.0])  # an epoch of 100 steps of 0.1 s takes twice as long as planned
         >>> pacer = Pacer(end=40.0, most_steps=10_000, clock=lambda: next(seconds))
         >>> pacer.start()
-        >>> pacer.replanned((100, 100, 100), epoch=1, step=0.2)
-        (100, 45, 45)
+        >>> pacer.replanned((100, 100, 100), epoch=1, training=20.0)
+        (100, 47, 47)
     """
 
     end: float
@@ -39,23 +42,30 @@ class Pacer:
         """Begin to time an epoch."""
         self._since = self.clock()
 
-    def replanned(self, steps: Sequence[int], *, epoch: int, step: float) -> tuple[int, ...]:
+    def replanned(self, steps: Sequence[int], *, epoch: int, training: float) -> tuple[int, ...]:
         """Return the steps of each epoch, those still to come fitted to the time; the next epoch begins with this.
+
+        Epochs that are left out have none. They are the first of those still to come, so that the learning rate, of
+        which each epoch has its part, comes to its low end.
 
         Args:
             steps: of each epoch, as planned until now.
             epoch: that was just done, from 1.
-            step: seconds that a step of it took.
+            training: seconds that its steps took, of all that it took.
         """
         now = self.clock()
         taken, self._since = now - self._since, now
         done, planned = tuple(steps[:epoch]), tuple(steps[epoch:])
-        if not planned:
-            return done
-        beside = max(0.0, taken - done[-1] * step)  # validation and files
-        free = self.end - MARGIN * taken - now
-        fit = (free / len(planned) - beside) / step
-        if planned[0] <= fit <= planned[0] * (1 + TOLERANCE):
+        if not any(planned):
             return (*done, *planned)
-        most = (self.most_steps - sum(done)) // len(planned)
-        return (*done, *[max(1, min(int(fit), most))] * len(planned))
+        step = max(training / done[-1], 1e-9)
+        beside = max(0.0, taken - training)  # validation and files
+        left = self.end - now
+        longest, kept = max(planned), len(planned) - planned.count(0)
+        if longest <= (left / (kept + MARGIN) - beside) / step <= longest * (1 + TOLERANCE):
+            return (*done, *planned)
+        least = max(1, round(SHORTEST * done[0]))
+        kept = max(1, min(len(planned), int(left / (least * step + beside) - MARGIN)))
+        most = max(1, (self.most_steps - sum(done)) // kept)
+        fit = max(0, min(int((left / (kept + MARGIN) - beside) / step), most))
+        return (*done, *[0] * (len(planned) - kept), *[fit] * kept)

@@ -178,4 +178,7 @@ def half_as_long(recipe: Recipe) -> Recipe:
     """Return a recipe with half of the epochs: enough to name what is clear, too few to learn labels by heart."""
     if recipe.training.epochs is None or recipe.training.transfer == "features":
         return recipe
-    return recipe.changed(training={"epochs": max(1, round(recipe.training.epochs / 2))})
+    epochs, steps = max(1, round(recipe.training.epochs / 2)), recipe.training.steps_per_epoch
+    if isinstance(steps, tuple):  # fitted to a time: of each epoch the mean
+        steps = max(1, round(sum(steps) / len(steps)))
+    return recipe.changed(training={"epochs": epochs, "steps_per_epoch": steps})

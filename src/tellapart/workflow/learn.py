@@ -246,9 +246,13 @@ def _learn_in_epochs(
     devices = team.assign(run, dataclasses.replace(prepared, recipe=recipe), task) if team else None
     left = (recipe.training.epochs or 1) - len(run.history)
     if left > 0:
-        seconds = measure_pace(net, task, recipe.training, devices=devices).epoch
+        pace = measure_pace(net, task, recipe.training, devices=devices)
+        total = sum(
+            task.steps(recipe.training, epoch=len(run.history) + 1 + later) * pace.step + pace.validation
+            for later in range(left)
+        )
         epochs = "1 epoch" if left == 1 else f"{left} epochs"
-        progress.say(f"estimated time: {in_words(seconds)} an epoch, at most {in_words(seconds * left)} for {epochs}")
+        progress.say(f"estimated time: {in_words(total / left)} an epoch, at most {in_words(total)} for {epochs}")
     fitted = fit(net, task, recipe.training, run=run, devices=devices, pacer=pacer, progress=progress)
     return fitted.to_dict()
 

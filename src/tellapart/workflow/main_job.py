@@ -166,7 +166,7 @@ def _main_job(
         devices = team.plan(prepared.recipe)
         prepared, pacer = in_time(run, prepared, deadline=deadline, explain=explain, devices=devices, progress=progress)
         learned = learn(run, prepared, team=team, pacer=pacer, progress=progress)
-        keep_pacing(run, pacer, progress=progress)
+        keep_pacing(run, progress=progress)
         prepared = dataclasses.replace(prepared, recipe=run.recipe)  # with the learning rate, where one was found
         if folds and not learned.interrupted:
             cross_validate(run, prepared, folds, progress=progress)

@@ -131,10 +131,10 @@ def in_time(
     return dataclasses.replace(prepared, recipe=recipe), pacer
 
 
-def keep_pacing(run: Run, pacer: Pacer | None, *, progress: Progress = SILENT) -> None:
+def keep_pacing(run: Run, *, progress: Progress = SILENT) -> None:
     """Say, and keep among the run's choices, where its epochs were made shorter or longer on the way."""
     steps = run.recipe.training.steps_per_epoch
-    if pacer is not None and isinstance(steps, tuple):
+    if run.has("time.json") and isinstance(steps, tuple):
         choice = Choice("training.steps_per_epoch", steps, "fitted to the time that was left after each epoch")
         progress.say(str(choice))
         _keep_choices(run, [choice])

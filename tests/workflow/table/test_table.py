@@ -22,7 +22,7 @@ from tellapart.workflow.table import fill as filling
 
 HOG = "hog:orientations=6+pca/svm-linear"
 ROWS = ("majority-class", "pixels/nearest-neighbours", HOG, "softmax")
-BASE = {"net": {"name": "softmax"}, "training": {"epochs": 3, "threads": 1, "seed": 4}}
+BASE = {"net": {"name": "softmax"}, "training": {"epochs": 20, "threads": 1, "seed": 4}}
 
 
 @pytest.fixture(scope="module", autouse=True)
