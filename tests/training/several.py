@@ -15,6 +15,7 @@ def cases():
         "plain": ("convnet16", {}, {"augment": augment}, 97, 40),  # batches of 32, 32 and 33
         "uneven": ("convnet16", {}, {"batch_size": 33, "class_weights": "balanced", "label_smoothing": 0.1}, 95, 41),
         "normalised": ("compact", {"width": 4}, {"augment": augment, "averaging": 0.8}, 95, 40),
+        "muon": ("compact", {"width": 4}, {"optimizer": {"name": "muon", "learning_rate": 0.004}}, 95, 40),
         "dropout": ("compact", {"width": 4, "dropout": 0.4}, {}, 64, 40),
         "auxiliary": ("auxiliary", {}, {}, 64, 40),
         "dropped maps": ("convnet64", {}, {"epochs": 2, "optimizer": {"name": "sgd", "learning_rate": 0.2}}, 64, 3),

@@ -6,7 +6,7 @@ AdamW: I. Loshchilov and F. Hutter, "Decoupled Weight Decay Regularization", 201
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, overload
 
 import torch
@@ -20,36 +20,49 @@ PASSES = 5
 Groups = list[dict[str, Any]]
 
 
-def orthogonalized(matrices: Tensor) -> Tensor:
-    """Return the matrices with nearly the same singular vectors, and singular values close to 1 (0.7 to 1.2).
+def orthogonalized(matrices: Sequence[Tensor]) -> list[Tensor]:
+    """Return matrices with nearly the same singular vectors, and singular values close to 1 (0.7 to 1.2).
 
     Each pass is X ← a X + b (X Xᵀ) X + c (X Xᵀ)² X. All of them are polynomials in X Xᵀ, so that the passes work on
-    that square alone: two to four times as fast where a convolution has nine inputs for each output.
+    that square alone, and on all squares of one size at once.
 
     Args:
-        matrices: float32 (k, rows, columns).
+        matrices: float32 (rows, columns), of any sizes.
 
     Returns:
-        float32 (k, rows, columns).
+        float32, as many of the same sizes.
 
     Example:
         >>> import torch
-        >>> made = orthogonalized(torch.diag(torch.tensor([1.0, 0.1])).expand(1, 2, 2))
-        >>> bool(((made[0].diagonal() > 0.7) & (made[0].diagonal() < 1.2)).all())
+        >>> (made,) = orthogonalized([torch.diag(torch.tensor([1.0, 0.1]))])
+        >>> bool(((made.diagonal() > 0.7) & (made.diagonal() < 1.2)).all())
         True
     """
-    if matrices.shape[1] > matrices.shape[2]:
-        return orthogonalized(matrices.mT).mT
-    scaled = matrices / (torch.linalg.matrix_norm(matrices, keepdim=True) + 1e-7)
-    square = scaled @ scaled.mT
-    one = torch.eye(square.shape[1], dtype=square.dtype, device=square.device)
-    whole: Tensor = one.expand_as(square)
+    wide = [one if one.shape[0] <= one.shape[1] else one.mT for one in matrices]
+    scaled = [one / (torch.linalg.vector_norm(one) + 1e-7) for one in wide]
+    sizes: dict[int, list[int]] = {}
+    for number, one in enumerate(scaled):
+        sizes.setdefault(one.shape[0], []).append(number)
+    out = list(scaled)
+    for numbers in sizes.values():
+        squares = torch.stack([torch.mm(scaled[number], scaled[number].mT) for number in numbers])
+        for number, whole in zip(numbers, _all_passes(squares), strict=True):
+            out[number] = torch.mm(whole, scaled[number])
+    return [one if one.shape == given.shape else one.mT for one, given in zip(out, matrices, strict=True)]
+
+
+def _all_passes(squares: Tensor) -> Tensor:
+    """Return the product of all passes' polynomials, (k, n, n), of X Xᵀ, (k, n, n), which commute with it."""
     a, b, c = COEFFICIENTS
-    for _ in range(PASSES):
-        polynomial = torch.baddbmm(b * square, square, square, alpha=c) + a * one
-        whole = polynomial @ whole
-        square = polynomial @ square @ polynomial
-    return torch.bmm(whole, scaled)
+    whole = None
+    for number in range(PASSES):
+        polynomial = torch.baddbmm(squares, squares, squares, beta=b, alpha=c)
+        polynomial.diagonal(dim1=1, dim2=2).add_(a)
+        whole = polynomial if whole is None else torch.bmm(polynomial, whole)
+        if number < PASSES - 1:
+            squares = torch.bmm(torch.bmm(polynomial, squares), polynomial)
+    assert whole is not None
+    return whole
 
 
 class Muon(torch.optim.Optimizer):
@@ -95,18 +108,13 @@ class Muon(torch.optim.Optimizer):
         return None
 
     def _step_matrices(self, group: dict[str, Any]) -> None:
-        """Move a group's matrices; those of one shape are orthogonalised together."""
-        shapes: dict[tuple[int, int], list[tuple[Tensor, Tensor]]] = {}
-        for weights in group["params"]:
-            if weights.grad is not None:
-                matrix = self._pushed(weights, group["momentum"])
-                shapes.setdefault((matrix.shape[0], matrix.shape[1]), []).append((weights, matrix))
-        for (rows, columns), found in shapes.items():
-            steps = orthogonalized(torch.stack([matrix for _, matrix in found]))
-            rate = group["lr"] * max(1.0, rows / columns) ** 0.5
-            for (weights, _), step in zip(found, steps, strict=True):
-                weights.mul_(1 - group["lr"] * group["weight_decay"])
-                weights.add_(_as_weights(step, weights), alpha=-rate)
+        """Move a group's matrices."""
+        moving = [weights for weights in group["params"] if weights.grad is not None]
+        matrices = [self._pushed(weights, group["momentum"]) for weights in moving]
+        for weights, step in zip(moving, orthogonalized(matrices), strict=True):
+            rate = group["lr"] * max(1.0, step.shape[0] / step.shape[1]) ** 0.5
+            weights.mul_(1 - group["lr"] * group["weight_decay"])
+            weights.add_(_as_weights(step, weights), alpha=-rate)
 
     def _pushed(self, weights: Tensor, momentum: float) -> Tensor:
         """Return the gradient with its momentum, as a matrix (outputs, inputs × height × width)."""
@@ -124,6 +132,6 @@ class Muon(torch.optim.Optimizer):
 def _as_weights(matrix: Tensor, weights: Tensor) -> Tensor:
     """Return a matrix in the shape of the weights that it was made from."""
     if weights.ndim != 4:
-        return matrix.view(weights.shape)
+        return matrix.reshape(weights.shape)
     outputs, inputs, height, width = weights.shape
-    return matrix.view(outputs, height, width, inputs).permute(0, 3, 1, 2)
+    return matrix.reshape(outputs, height, width, inputs).permute(0, 3, 1, 2)
