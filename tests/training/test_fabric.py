@@ -48,8 +48,8 @@ def figures(run):
     return [{k: v for k, v in json.loads(line).items() if k not in timing} for line in lines]
 
 
-ROUNDING = {"muon": 2e-4}
-"""How far weights may differ, 5e-6 for others: AdamW's first steps are as long where a gradient is all but nothing."""
+ROUNDING = {"muon": 2e-3}
+"""How far weights may differ, 5e-6 for others: muon's steps are as long in directions with hardly any gradient."""
 
 
 @pytest.mark.parametrize("name", several.cases())
@@ -61,7 +61,7 @@ def test_two_processes_give_what_one_gives(together, tmp_path, name):
         assert ours[tensor] == pytest.approx(theirs[tensor], abs=ROUNDING.get(name, 5e-6)), tensor
     start_weights = {k: v.numpy() for k, v in several.prepare(name)[0].state_dict().items()}
     moved = max(np.abs(ours[k] - start_weights[k]).max() for k in ours if ours[k].dtype == np.float32)
-    assert moved > 5e-4, "nothing was learnt, so that nothing was compared"
+    assert moved > max(5e-4, 5 * ROUNDING.get(name, 0)), "nothing was learnt, so that nothing was compared"
     mine, its = figures(tmp_path / name), figures(together / name)
     assert len(mine) == len(its)
     for one, other in zip(mine, its, strict=True):
