@@ -107,6 +107,32 @@ def test_random_changes_suit_the_passes_that_the_time_allows(prepared, told, tmp
     assert len(run.load("choices")) == ours
 
 
+@pytest.mark.parametrize(("passes", "name", "rate"), [(LONG - 0.1, "muon", 0.05), (LONG, "adamw", 0.01)])
+@pytest.mark.parametrize("ours", [True, False])
+def test_the_optimiser_suits_the_passes_that_the_time_allows(
+    prepared, told, tmp_path, monkeypatch, passes, name, rate, ours
+):
+    planned = []
+
+    def fit_to_time(recipe, task, **given):
+        planned.append(recipe.training.optimizer.name)
+        return Fit(recipe, [], afterwards=0.0, passes=passes, most_steps=77)
+
+    monkeypatch.setattr(time_plan, "fit_to_time", fit_to_time)
+    run = Run.create(tmp_path / "run", RECIPE)
+    run.save("choices", [Choice("training.optimizer.name", "", "").to_dict()] if ours else [])
+    run.save("time", {"seconds": 100.0, "fitted": False})
+    made, _ = in_time(run, prepared, deadline=Deadline.of(run, started=0.0))
+    before = prepared.recipe.training.optimizer
+    assert before.name == "adamw", "60 epochs of few pictures"
+    assert planned == ["muon" if ours else "adamw"], "the slower one, so that the plan holds with either"
+    optimizer = made.recipe.training.optimizer
+    assert (optimizer.name, optimizer.learning_rate) == ((name, rate) if ours else ("adamw", before.learning_rate))
+    assert {choice["field"] for choice in run.load("choices")} == (
+        {"training.optimizer.name", "training.optimizer.learning_rate"} if ours else set()
+    )
+
+
 def test_epochs_that_were_fitted_on_the_way_are_a_choice(tmp_path):
     heard, run = Heard(), Run.create(tmp_path / "run", RECIPE)
     run.save("choices", [])

@@ -37,7 +37,8 @@ PATIENCE = 3
 """Epochs without a new best after which a fine-tuning stops."""
 
 LONG = 12
-"""Passes over the pictures from which on random changes pay that the pictures do not ask for: docs/experiments.md."""
+"""Passes over the pictures from which on random changes pay that the pictures do not ask for, and muon's work no more:
+docs/experiments.md."""
 
 TRANSFER_EPOCHS = {"frozen": 8, "finetune": 6}
 """Of each way of training further."""
@@ -187,9 +188,10 @@ def choose_training(recipe: Recipe, *, kind: str, pictures: int, classes: int) -
     training, changes = recipe.training, {"threads": threads}
     if training.epochs is None:
         an_epoch = _pictures_an_epoch(recipe, pictures)
-        changes["epochs"] = TRANSFER_EPOCHS.get(training.transfer or "", 0) or _epochs(recipe, an_epoch)
+        changes["epochs"] = TRANSFER_EPOCHS.get(training.transfer or "", 0) or _epochs(an_epoch)
         each = " in each" if training.steps_per_epoch else ""
         choices.append(Choice("training.epochs", changes["epochs"], f"{an_epoch:,} pictures train{each}"))
+    passes = (changes.get("epochs") or training.epochs or 1) * _pictures_an_epoch(recipe, pictures) / pictures
     if training.transfer == "finetune" and training.early_stopping is None:
         changes["early_stopping"] = {"patience": PATIENCE}
         reason = "fine-tuning soon learns by heart; the best epoch is kept"
@@ -204,7 +206,6 @@ def choose_training(recipe: Recipe, *, kind: str, pictures: int, classes: int) -
             reason = "at a constant learning rate the average is better than any one step's weights"
             choices.append(Choice("training.averaging", changes["averaging"], reason))
     if training.augment is None:
-        passes = (changes.get("epochs") or training.epochs or 1) * _pictures_an_epoch(recipe, pictures) / pictures
         choice = choose_augmentation(kind, passes=passes)
         changes["augment"] = AUGMENTATIONS[choice.value]
         choices.append(shown_augmentation(choice))
@@ -214,15 +215,15 @@ def choose_training(recipe: Recipe, *, kind: str, pictures: int, classes: int) -
             choices.append(Choice("training.precision", changes["precision"], "this processor multiplies it natively"))
     elif training.precision == "float16" and choose_device(training.device).type != "cuda":
         raise RecipeError("precision = 'float16' is for cuda: use bfloat16 or float32 on other devices")
-    changes["optimizer"], more = _choose_optimizer(recipe, classes)
+    changes["optimizer"], more = _choose_optimizer(recipe, passes=passes, classes=classes)
     return recipe.changed(training=changes), [*choices, *more]
 
 
-def _choose_optimizer(recipe: Recipe, classes: int) -> tuple[dict[str, Any], list[Choice]]:
+def _choose_optimizer(recipe: Recipe, *, passes: float, classes: int) -> tuple[dict[str, Any], list[Choice]]:
     changes: dict[str, Any] = {}
     choices = []
     if recipe.training.optimizer.name is None:
-        changes["name"], reason = _optimizer_name(recipe)
+        changes["name"], reason = _optimizer_name(recipe, passes=passes)
         if reason:
             choices.append(Choice("training.optimizer.name", changes["name"], reason))
         recipe = recipe.changed(training={"optimizer": {"name": changes["name"]}})
@@ -237,21 +238,24 @@ def _choose_optimizer(recipe: Recipe, classes: int) -> tuple[dict[str, Any], lis
     return changes, choices
 
 
-def _optimizer_name(recipe: Recipe) -> tuple[str, str]:
-    """Return what was asked for; else muon for the default network from scratch, and adamw, with which it was not
-    measured, for all others; and why.
-    """
-    training = recipe.training
-    if training.optimizer.name is not None:
-        return training.optimizer.name, ""
-    if recipe.net.name != "compact" or training.transfer != "none":
+def _optimizer_name(recipe: Recipe, *, passes: float) -> tuple[str, str]:
+    """Return what was asked for, or what suits the default network from scratch, and why; adamw for all else."""
+    training, asked = recipe.training, recipe.training.optimizer
+    if asked.name is not None:
+        return asked.name, ""
+    scaled = asked.learning_rate is not None or asked.weight_decay is not None or asked.find_learning_rate
+    if recipe.net.name != "compact" or training.transfer != "none" or scaled:
         return "adamw", ""
-    for given in ("learning_rate", "weight_decay"):
-        if getattr(training.optimizer, given) is not None:
-            return "adamw", f"the {given.replace('_', ' ')} that was given is on its scale"
-    if training.optimizer.find_learning_rate:
-        return "adamw", "the range test was tried with it"
-    return "muon", "gets this network further in as many epochs"
+    if passes < LONG:
+        return "muon", "gets this network further in few passes over the pictures"
+    return "adamw", "in so many passes as good as muon, and quicker"
+
+
+def optimizer_for(recipe: Recipe, *, passes: float, classes: int) -> tuple[Recipe, list[Choice]]:
+    """Return a recipe whose optimiser, with its rate and decay, is chosen anew for so many passes; and the choices."""
+    blank = {"name": None, "learning_rate": None, "weight_decay": None}
+    changes, choices = _choose_optimizer(recipe.changed(training={"optimizer": blank}), passes=passes, classes=classes)
+    return recipe.changed(training={"optimizer": changes}), choices
 
 
 def _check_classes(recipe: Recipe, classes: int) -> None:
@@ -273,7 +277,7 @@ def _choose_width(recipe: Recipe, *, pictures: int, classes: int) -> tuple[Recip
     stride = 2 if min(height, width) > 48 else 1
     places, channels = height * width / stride**2, recipe.data.channels or 3
     an_epoch = _pictures_an_epoch(recipe, pictures)
-    seen = an_epoch * (recipe.training.epochs or _epochs(recipe, an_epoch))
+    seen = an_epoch * (recipe.training.epochs or _epochs(an_epoch))
     widths = [w for w in WIDTHS if w <= (16 if pictures < 10_000 else 32)]
     # Each of a compact network's stages costs 36 places × width² multiply-adds; training takes 6 operations for each.
     affordable = [w for w in widths if seen * 6 * 9 * places * w * (channels + 12 * w) <= AFFORDED]
@@ -311,10 +315,9 @@ def _pictures_an_epoch(recipe: Recipe, pictures: int) -> int:
     return mean * min(pictures, training.batch_size or _batch_size(recipe, pictures))
 
 
-def _epochs(recipe: Recipe, pictures: int) -> int:
-    """Return epochs for so many pictures seen in all: fewer with muon, which gets as far with them."""
-    seen, fewest = (260_000, 6) if _optimizer_name(recipe)[0] == "muon" else (400_000, 8)
-    return int(np.clip(round(seen / max(1, pictures)), fewest, 60))
+def _epochs(pictures: int) -> int:
+    """Return epochs for about 400,000 pictures seen in all, between 8 and 60."""
+    return int(np.clip(round(400_000 / max(1, pictures)), 8, 60))
 
 
 def choose_augmentation(kind: str, *, passes: float) -> Choice:

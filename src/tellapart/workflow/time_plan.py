@@ -17,7 +17,7 @@ from ..progress import SILENT, Progress
 from ..recipe import AUGMENTATIONS
 from ..run import Run
 from ..training.budget import SPARE, fit_to_time, shorten_to_time
-from ..training.choose import Choice, choose_augmentation, shown_augmentation
+from ..training.choose import Choice, choose_augmentation, optimizer_for, shown_augmentation
 from ..training.devices import Devices
 from ..training.pacing import Pacer
 from .label_errors import label_search_seconds, looks_for_labels
@@ -105,8 +105,12 @@ def in_time(
         return prepared, None
     ours = {choice["field"] for choice in run.load("choices")}  # what we chose, not the person
     before, afterwards = _seconds_before(prepared), seconds_afterwards(prepared, left=deadline.left, explain=explain)
+    planned, classes = prepared.recipe, len(prepared.dataset.class_names)
+    optimizer_is_ours = "training.optimizer.name" in ours
+    if optimizer_is_ours:  # the plan is made with the slower one, that of few passes
+        planned, _ = optimizer_for(planned, passes=0, classes=classes)
     fit = fit_to_time(
-        prepared.recipe,
+        planned,
         task_of(prepared),
         seconds=deadline.left - before - afterwards,
         looks_before=looks_before(prepared),
@@ -116,6 +120,9 @@ def in_time(
         devices=devices,
     )
     recipe, choices = fit.recipe, fit.choices
+    if optimizer_is_ours:
+        recipe, more = optimizer_for(recipe, passes=fit.passes, classes=classes)
+        choices = [*choices, *more]
     if "training.augment" in ours:
         choice = choose_augmentation(prepared.audit.kind.name, passes=fit.passes)
         if recipe.training.augment != AUGMENTATIONS[choice.value]:
