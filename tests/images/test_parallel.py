@@ -62,6 +62,20 @@ def test_a_task_that_fails_fails_the_whole():
         list(shared_out(fail, tasks(40), jobs=2))
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux alone")
+def test_a_worker_that_has_not_begun_yet_is_stopped_and_not_killed(monkeypatch):
+    begin = parallel._begin
+
+    def late():
+        time.sleep(0.3)
+        begin()
+
+    monkeypatch.setattr(parallel, "_may_fork", lambda: True)
+    monkeypatch.setattr(parallel, "_begin", late)
+    with pytest.raises(ValueError, match="task"):  # and no broken pool, of which its thread would complain
+        list(shared_out(fail, tasks(40), jobs=2))
+
+
 def test_nothing_is_forked_beside_another_thread():
     stop = threading.Event()
     thread = threading.Thread(target=stop.wait)

@@ -89,13 +89,24 @@ def _pool(workers: int) -> Iterator[Executor]:
             with warnings.catch_warnings():
                 # Python 3.12 warns of OpenMP's threads, too: reading needs nothing that they may hold.
                 warnings.simplefilter("ignore", DeprecationWarning)
-                forked.submit(usable_processors)  # the first task forks all workers
+                with _held_back(signal.SIGUSR1):
+                    forked.submit(usable_processors)  # the first task forks all workers
             yield forked
     else:
         # loky's workers do not run the caller's main module again, as the standard library's do.
         from joblib.externals.loky import get_reusable_executor
 
         yield get_reusable_executor(max_workers=workers)
+
+
+@contextmanager
+def _held_back(number: int) -> Iterator[None]:
+    """Hold a signal back in here, and in what is forked in here until it asks for it: by itself it would end that."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
@@ -124,6 +135,7 @@ def _begin() -> None:
     """Prepare a forked worker: Ctrl-C is answered by the process that forked it, with whose death it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGUSR1, _stop)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
