@@ -63,17 +63,14 @@ def test_a_task_that_fails_fails_the_whole():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux alone")
-def test_a_worker_that_has_not_begun_yet_is_stopped_and_not_killed(monkeypatch):
-    begin = parallel._begin
-
-    def late():
-        time.sleep(0.3)
-        begin()
-
+def test_a_worker_that_has_hardly_begun_is_stopped_and_not_killed(monkeypatch):
+    broken = []
+    monkeypatch.setattr(threading, "excepthook", lambda told: broken.append(told.exc_value))
     monkeypatch.setattr(parallel, "_may_fork", lambda: True)
-    monkeypatch.setattr(parallel, "_begin", late)
-    with pytest.raises(ValueError, match="task"):  # and no broken pool, of which its thread would complain
-        list(shared_out(fail, tasks(40), jobs=2))
+    for _ in range(100):  # one in twenty broke its pool, of which the pool's thread complained
+        with pytest.raises(ValueError, match="task"):
+            list(shared_out(fail, tasks(40), jobs=2))
+    assert broken == []
 
 
 def test_nothing_is_forked_beside_another_thread():
