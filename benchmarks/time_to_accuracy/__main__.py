@@ -16,8 +16,8 @@ FOLDER = Path(__file__).resolve().parent
 EPOCHS = {"hwdb55": 100, "mnist": 5, "fashion-mnist": 10}
 """Of the course's scripts; hwdb55 stops early."""
 
-SKORCH_EPOCHS = {**EPOCHS, "hwdb55": 10, "fashion-mnist": 5}
-"""skorch's, whose epochs take up to three times as long as the script's."""
+SKORCH_EPOCHS = {"hwdb55": 20, "mnist": 5}
+"""skorch's, whose epochs on hwdb55 take three times as long as the script's; on Fashion-MNIST it is not run."""
 
 BUDGETS = {"hwdb55": "18s", "mnist": "36s", "fashion-mnist": "60s"}
 """What ours is given, unless the command line says otherwise."""
@@ -41,7 +41,7 @@ def comparisons(options: argparse.Namespace) -> list[Comparison]:
 
 
 def _comparison(name: str, source: str, options: argparse.Namespace) -> Comparison:
-    budget, epochs, fewer = dict(options.budget).get(name, BUDGETS[name]), str(EPOCHS[name]), SKORCH_EPOCHS[name]
+    budget, epochs = dict(options.budget).get(name, BUDGETS[name]), str(EPOCHS[name])
     pictures = str(unpacked(Path(source), name="hwdb55")) if name == "hwdb55" else source
     keras = Peer(
         "Keras on TensorFlow, the course's script",
@@ -52,14 +52,18 @@ def _comparison(name: str, source: str, options: argparse.Namespace) -> Comparis
         {"KERAS_BACKEND": "tensorflow", "TF_ENABLE_ONEDNN_OPTS": "1"},
         once=True,
     )
-    skorch = Peer(
-        "skorch, the same network",
-        "skorch",
-        ("-m", "benchmarks.time_to_accuracy.skorch_peer", pictures, "--set", name, "--epochs", str(fewer)),
-        once=True,
-    )
+    skorch = [
+        Peer(
+            "skorch, the same network",
+            "skorch",
+            ("-m", "benchmarks.time_to_accuracy.skorch_peer", pictures, "--set", name, "--epochs", str(fewer)),
+            once=True,
+        )
+        for fewer in [SKORCH_EPOCHS.get(name)]
+        if fewer is not None
+    ]
     ours = ("-m", "benchmarks.accuracy.tellapart_peer", pictures, "--seed", "{round}", "--", "--time", budget)
-    peers = (keras, skorch, Peer(f"tellapart --time {budget}", "tellapart", ours))
+    peers = (keras, *skorch, Peer(f"tellapart --time {budget}", "tellapart", ours))
     return Comparison(f"{name}: to the end of the course's script", peers, keras.name, COLUMNS)
 
 
