@@ -95,8 +95,11 @@ def test_the_training_has_what_is_left_then(prepared, told, tmp_path, monkeypatc
 @pytest.mark.parametrize(("passes", "name"), [(LONG - 0.1, "none"), (LONG, "light")])
 @pytest.mark.parametrize("ours", [True, False])
 def test_random_changes_suit_the_passes_that_the_time_allows(prepared, told, tmp_path, monkeypatch, passes, name, ours):
-    fit = Fit(prepared.recipe, [], afterwards=0.0, passes=passes, most_steps=77)
-    monkeypatch.setattr(time_plan, "fit_to_time", lambda recipe, task, **given: fit)
+
+    def fit_to_time(recipe, task, **given):
+        return Fit(recipe, [], afterwards=0.0, passes=passes, most_steps=77)
+
+    monkeypatch.setattr(time_plan, "fit_to_time", fit_to_time)
     mixed = dataclasses.replace(prepared.audit, kind=Kind("mixed", "told"))
     run = Run.create(tmp_path / "run", RECIPE)
     run.save("choices", [Choice("training.augment", "", "").to_dict()] if ours else [])

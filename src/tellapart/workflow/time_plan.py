@@ -14,7 +14,7 @@ from ..errors import UnreadableImageError
 from ..images.dataset import Dataset
 from ..novelty import REFERENCES
 from ..progress import SILENT, Progress
-from ..recipe import AUGMENTATIONS
+from ..recipe import AUGMENTATIONS, Recipe
 from ..run import Run
 from ..training.budget import SPARE, fit_to_time, shorten_to_time
 from ..training.choose import Choice, choose_augmentation, optimizer_for, shown_augmentation
@@ -105,10 +105,7 @@ def in_time(
         return prepared, None
     ours = {choice["field"] for choice in run.load("choices")}  # what we chose, not the person
     before, afterwards = _seconds_before(prepared), seconds_afterwards(prepared, left=deadline.left, explain=explain)
-    planned, classes = prepared.recipe, len(prepared.dataset.class_names)
-    optimizer_is_ours = "training.optimizer.name" in ours
-    if optimizer_is_ours:  # the plan is made with the slower one, that of few passes
-        planned, _ = optimizer_for(planned, passes=0, classes=classes)
+    planned, _ = _suited(prepared, prepared.recipe, passes=0, ours=ours)  # few passes have the slower optimiser
     fit = fit_to_time(
         planned,
         task_of(prepared),
@@ -119,15 +116,8 @@ def in_time(
         widths="net.options.width" in ours,
         devices=devices,
     )
-    recipe, choices = fit.recipe, fit.choices
-    if optimizer_is_ours:
-        recipe, more = optimizer_for(recipe, passes=fit.passes, classes=classes)
-        choices = [*choices, *more]
-    if "training.augment" in ours:
-        choice = choose_augmentation(prepared.audit.kind.name, passes=fit.passes)
-        if recipe.training.augment != AUGMENTATIONS[choice.value]:
-            recipe = recipe.changed(training={"augment": AUGMENTATIONS[choice.value].model_dump()})
-            choices = [*choices, shown_augmentation(choice)]
+    recipe, more = _suited(prepared, fit.recipe, passes=fit.passes, ours=ours)
+    choices = [*fit.choices, *more]
     for choice in choices:
         progress.say(str(choice))
     _keep_choices(run, choices)
@@ -136,6 +126,19 @@ def in_time(
     asked = prepared.recipe.training.steps_per_epoch is not None
     pacer = None if asked else Pacer(deadline.end - afterwards - fit.afterwards, fit.most_steps)
     return dataclasses.replace(prepared, recipe=recipe), pacer
+
+
+def _suited(prepared: Prepared, recipe: Recipe, *, passes: float, ours: set[str]) -> tuple[Recipe, list[Choice]]:
+    """Return a recipe whose optimiser and random changes suit the passes over the pictures, where we chose them."""
+    choices: list[Choice] = []
+    if "training.optimizer.name" in ours:
+        recipe, choices = optimizer_for(recipe, passes=passes, classes=len(prepared.dataset.class_names))
+    if "training.augment" in ours:
+        choice = choose_augmentation(prepared.audit.kind.name, passes=passes)
+        recipe = recipe.changed(training={"augment": AUGMENTATIONS[choice.value].model_dump()})
+        if recipe.training.augment != prepared.recipe.training.augment:
+            choices = [*choices, shown_augmentation(choice)]
+    return recipe, choices
 
 
 def keep_pacing(run: Run, *, progress: Progress = SILENT) -> None:
