@@ -108,7 +108,7 @@ def command(
     batch_size: Annotated[int | None, option("--batch-size", "Pictures in each step.", TRAINING)] = None,
     optimizer: Annotated[
         Literal["adam", "adamw", "muon", "sgd", "rmsprop"] | None,
-        option("--optimizer", "What moves the weights [muon for compact, else adamw].", TRAINING),
+        option("--optimizer", "What moves the weights [adamw; muon for compact in few epochs].", TRAINING),
     ] = None,
     learning_rate: Annotated[
         float | None, option("--learning-rate", "Highest learning rate of the schedule.", TRAINING)
