@@ -113,5 +113,5 @@ def test_what_muon_does_not_suit_is_adamws():
 
 def test_muon_without_a_hidden_layer_is_refused():
     net = build_net("softmax", outputs=3, channels=1, image_size=(8, 8))
-    with pytest.raises(RecipeError, match="use optimizer adamw"):
+    with pytest.raises(RecipeError, match="use --optimizer adamw"):
         build_optimizer(net, OptimizerRecipe(name="muon"))

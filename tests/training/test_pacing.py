@@ -112,3 +112,11 @@ def test_the_learning_rate_comes_to_its_end_in_shortened_epochs(small, make_net,
     assert rates == pytest.approx(
         [1e-3 * (1 + torch.cos(torch.tensor(torch.pi * at)).item()) / 2 for at in (5 / 12, 3 / 4)]
     )
+
+
+def test_epochs_that_are_left_out_use_up_no_patience(small, make_net, make_run, training):
+    still = {"optimizer": {"name": "adam", "learning_rate": 1e-12}, "schedule": "constant"}  # no epoch is a new best
+    run = make_run()
+    recipe = training(epochs=7, steps_per_epoch=[2, 0, 0, 0, 2, 2, 2], early_stopping={"patience": 2}, **still)
+    done = fit(make_net(), small, recipe, run=run)
+    assert (done.stopped, [record["epoch"] for record in run.history][:2]) == ("early stopping", [1, 5])

@@ -215,9 +215,15 @@ def _reason_to_stop(state: State, recipe: TrainingRecipe, interrupted: bool) -> 
     stopping = recipe.early_stopping
     if state.epoch >= (recipe.epochs or 1):
         return "all epochs done"
-    if stopping and state.epoch - state.best_epoch >= stopping.patience:
+    if stopping and _epochs_done(recipe, after=state.best_epoch, until=state.epoch) >= stopping.patience:
         return "early stopping"
     return "interrupted" if interrupted and state.epoch else ""
+
+
+def _epochs_done(recipe: TrainingRecipe, *, after: int, until: int) -> int:
+    """Return how many epochs after one, until another, were not left out to end in time."""
+    steps = recipe.steps_per_epoch
+    return sum(map(bool, steps[after:until])) if isinstance(steps, tuple) else until - after
 
 
 def _diverged(state: State, record: dict[str, Any], recipe: TrainingRecipe, progress: Progress) -> tuple[str, str]:

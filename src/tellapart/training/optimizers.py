@@ -99,7 +99,7 @@ def _muon(
     matrices = [parameter for parameter in net.parameters() if id(parameter) in found]
     others = [parameter for parameter in net.parameters() if id(parameter) not in found]
     if not any(parameter.requires_grad for parameter in matrices):
-        raise RecipeError("muon moves hidden layers, and here only the last one is trained: use optimizer adamw")
+        raise RecipeError("muon moves hidden layers, and here only the last one is trained: use --optimizer adamw")
     kind: Callable[..., torch.optim.Optimizer] = uncompiled(Muon)
     return kind(
         _groups(net, matrices, rate=rate, decay=decay, rates=rates),
