@@ -6,7 +6,7 @@ import pytest
 from tellapart.errors import RecipeError
 from tellapart.images.facts import FACTS
 from tellapart.recipe import DataRecipe, Recipe
-from tellapart.training.start import BACKBONE, WORTH, Leaning, Probed, choose_start, decide, is_open, lean
+from tellapart.training.start import BACKBONE, WORTH, Leaning, Probed, check_moving, choose_start, decide, is_open, lean
 
 SEEN = Leaning("pretrained", "the pictures are photographs")
 UNSEEN = Leaning("scratch", "the pictures are writing")
@@ -220,6 +220,31 @@ def test_auxiliary_heads_are_not_ignored_without_a_word(net, options, transfer):
     recipe = Recipe.make(net={"name": net, "options": options}, training={"transfer": transfer})
     with pytest.raises(RecipeError, match=r"net.options.auxiliary would be ignored: .* or give --transfer none"):
         choose_start(recipe, leaning=Leaning("pretrained", ""))
+
+
+@pytest.mark.parametrize(
+    ("net", "training", "sentence"),
+    [
+        ("softmax", {"optimizer": {"name": "muon"}}, "muon moves hidden layers"),
+        ("auto", {"optimizer": {"name": "muon"}, "transfer": "frozen"}, "muon moves hidden layers"),
+        ("auto", {"transfer": "finetune", "unfreeze": "block9"}, "no stage 'block9' to unfreeze from: give all,"),
+    ],
+)
+def test_what_cannot_move_is_refused_before_any_picture_is_read(net, training, sentence):
+    with pytest.raises(RecipeError, match=sentence):
+        check_moving(Recipe.make(net={"name": net}, training=training))
+
+
+@pytest.mark.parametrize(
+    ("net", "training"),
+    [
+        ("auto", {"optimizer": {"name": "muon"}}),
+        ("auto", {"transfer": "finetune", "unfreeze": "block6", "optimizer": {"name": "muon"}}),
+        ("convnet128", {"optimizer": {"name": "muon"}}),
+    ],
+)
+def test_what_can_move_is_not_refused(net, training):
+    check_moving(Recipe.make(net={"name": net}, training=training))
 
 
 def test_dropout_is_for_a_training_in_epochs():

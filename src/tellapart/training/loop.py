@@ -42,7 +42,7 @@ class Fitted:
     Attributes:
         net: with the best weights, in evaluation mode, on the CPU.
         best_epoch: counted from 1.
-        epochs: done.
+        epochs: done, those that were left out to end in time not counted.
         stopped: why it ended: "all epochs done", "early stopping", "interrupted", "diverged".
         seconds: spent on training.
         findings: (code, sentence) of what was wrong.
@@ -105,12 +105,13 @@ def fit(
         devices.parallel(net) as state.model,
     ):
         progress.advance(state.epoch)
-        stopped, findings = _epochs(
+        recipe, stopped, findings = _epochs(
             state, task, recipe, run=run, devices=devices, pacer=pacer, progress=progress, interrupted=interrupted
         )
     best = state.judged()
     best.load_state_dict(state.best_weights)
-    return Fitted(best.cpu().eval(), state.best_epoch, state.epoch, stopped, round(state.seconds, 3), findings)
+    done = _epochs_done(recipe, after=0, until=state.epoch)
+    return Fitted(best.cpu().eval(), state.best_epoch, done, stopped, round(state.seconds, 3), findings)
 
 
 def seeded_net(recipe: Recipe, task: Task) -> Net:
@@ -150,7 +151,8 @@ def _epochs(
     pacer: Pacer | None,
     progress: Progress,
     interrupted: Callable[[], bool],
-) -> tuple[str, list[tuple[str, str]]]:
+) -> tuple[TrainingRecipe, str, list[tuple[str, str]]]:
+    """Train until there is a reason to stop; return the recipe as fitted to the time, the reason, and findings."""
     said: set[str] = set()
     stopping = recipe.early_stopping
     usual_rate = usual_learning_rate(recipe, state.net)
@@ -159,7 +161,7 @@ def _epochs(
         pacer.start()
     while True:
         if reason := _reason_to_stop(state, recipe, any(devices.gather(interrupted()))):
-            return reason, found
+            return recipe, reason, found
         if not task.steps(recipe, epoch=state.epoch + 1):  # left out, to end in time
             state.epoch += 1
             progress.advance()
@@ -167,7 +169,7 @@ def _epochs(
         record = _one_epoch(state, task, recipe, devices=devices)
         if not math.isfinite(record["train_loss"]) or not math.isfinite(record["validation_loss"]):
             state.epoch -= 1
-            return "diverged", [*found, _diverged(state, record, recipe, progress)]
+            return recipe, "diverged", [*found, _diverged(state, record, recipe, progress)]
         _remember_best(state, record, monitor=stopping.monitor if stopping else "accuracy", recipe=recipe)
         if run is not None:
             run.append_history(record)

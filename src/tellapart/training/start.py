@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import RecipeError
-from ..nets import nets
+from ..nets import build_net, nets
 from ..recipe import LOOP_SETTINGS, DataRecipe, Recipe, TrainingRecipe
 from .choose import GREY_BELOW, PRETRAINED, Choice
+from .optimizers import build_optimizer
+from .transfer import freeze, moving_stages
 
 BACKBONE = "efficientnet_lite0"
 """The network whose ImageNet weights come with the installation."""
@@ -207,6 +209,32 @@ def check_auxiliary(recipe: Recipe, *, transfer: str | None) -> None:
             "net.options.auxiliary would be ignored: auxiliary heads are trained from scratch alone, or with "
             "transfer = 'none': drop the option, or give --transfer none"
         )
+
+
+def check_moving(recipe: Recipe) -> None:
+    """Try which stages of a recipe's network move, and by which optimiser, before any picture is read.
+
+    Raises:
+        RecipeError: there is no such stage, or nothing that this optimiser could move.
+
+    Example:
+        >>> check_moving(Recipe.make(net={"name": "softmax"}, training={"optimizer": {"name": "muon"}}))
+        Traceback (most recent call last):
+        tellapart.errors.RecipeError: muon moves hidden layers, and here only the last one is trained: use ...
+    """
+    import torch
+
+    training, name, options = recipe.training, recipe.net.name, recipe.net.options
+    if training.transfer == "features" or (training.unfreeze is None and training.optimizer.name != "muon"):
+        return
+    if name == "auto":
+        name, options = BACKBONE if training.transfer in PRETRAINED else "compact", {}
+    height, width, channels = nets.get(name).made_for
+    with torch.device("meta"):  # without memory
+        net = build_net(name, outputs=2, channels=channels, image_size=(height, width), options=options)
+    moving = moving_stages(net, transfer=training.transfer or "none", unfreeze=training.unfreeze)
+    freeze(net, moving)
+    build_optimizer(net, training.optimizer, rates=moving)
 
 
 def choose_start(recipe: Recipe, *, leaning: Leaning) -> tuple[Recipe, list[Choice]]:

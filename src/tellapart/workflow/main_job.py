@@ -98,7 +98,7 @@ def check_nets(recipe: Recipe, *, progress: Progress = SILENT) -> None:
     """Find the recipe's device, networks and weights before anything is read.
 
     Raises:
-        RecipeError: there is no such device, or a network has no such option.
+        RecipeError: there is no such device, or a network has no such option or stage.
         UnknownNameError: there is no network of a name.
         ModelFileError: there are no such weights.
     """
@@ -107,7 +107,7 @@ def check_nets(recipe: Recipe, *, progress: Progress = SILENT) -> None:
     from ..nets.weights.load import check_published
     from ..nets.weights.places import find_weights
     from ..training.machine import choose_device
-    from ..training.start import check_auxiliary
+    from ..training.start import check_auxiliary, check_moving
 
     choose_device(recipe.training.device)
     for name in recipe.baselines:
@@ -123,6 +123,7 @@ def check_nets(recipe: Recipe, *, progress: Progress = SILENT) -> None:
             check_published(recipe.net.name, variant=recipe.net.options.get("variant"))
         if wanted is not None:
             find_weights(recipe.net.name, where=wanted, progress=progress)
+    check_moving(recipe)
 
 
 def resume(path: str | Path, *, devices: int | None = None, explain: bool = True, progress: Progress = SILENT) -> Run:
