@@ -167,6 +167,21 @@ def test_a_training_in_progress_has_a_page(tmp_path):
         write_report(run)
 
 
+def test_the_best_epoch_is_found_where_others_were_left_out(tmp_path):
+    run = Run.create(tmp_path / "run", Recipe.make())
+    for epoch, train_accuracy in ((1, 0.5), (5, 0.9)):
+        run.append_history(
+            {"epoch": epoch, "train_loss": 1, "validation_loss": 2, "validation_accuracy": 0.4}
+            | {"train_accuracy": train_accuracy}
+        )
+    run.save("training", {"best_epoch": 5, "epochs": 2, "stopped": "all epochs done", "seconds": 1.0, "findings": []})
+    text = " ".join(Tags(write_report(run).read_text(encoding="utf-8")).text)
+    assert "trained for 2 epochs" in text
+    assert "the weights of epoch 5 are kept" in text
+    assert "best: epoch 5" in text
+    assert "right 50 points more often on its training pictures" in text
+
+
 def test_a_damaged_file_is_named(digits_copy):
     run = digits_copy
     run.write_text("choices.json", '{"not": "a list"}')

@@ -5,7 +5,7 @@ import pytest
 
 from tellapart.errors import RecipeError
 from tellapart.images.facts import FACTS
-from tellapart.recipe import AUGMENTATIONS, DataRecipe, NetRecipe, Recipe
+from tellapart.recipe import AUGMENTATIONS, AugmentRecipe, DataRecipe, NetRecipe, Recipe
 from tellapart.training import choose
 from tellapart.training.choose import LONG, Choice, choose_data, choose_training, preprocessing_of
 from tellapart.training.start import BACKBONE, Leaning, choose_start
@@ -172,14 +172,16 @@ def test_many_classes_ask_for_as_many_features(classes, width):
 @pytest.mark.parametrize(
     ("kind", "epochs", "name"),
     [
-        ("writing", 2, "writing"),
-        ("photographs", 2, "photo"),
+        ("writing", LONG - 1, "writing"),
+        ("writing", LONG, "writing"),
+        ("photographs", LONG - 1, "photo"),
+        ("photographs", LONG, "photo"),
         ("mixed", LONG - 1, "none"),
         ("mixed", LONG, "light"),
         ("mixed", None, "light"),
     ],
 )
-def test_random_changes_suit_the_pictures_and_are_said(kind, epochs, name):
+def test_random_changes_suit_the_pictures_and_the_passes_over_them_and_are_said(kind, epochs, name):
     recipe, choices = training(kind, training={"transfer": "none", "epochs": epochs})
     assert recipe.training.augment == AUGMENTATIONS[name]
     assert any(choice.field == "training.augment" for choice in choices)
@@ -230,9 +232,10 @@ def test_the_last_layer_alone_needs_threads_alone():
 
 def test_a_choice_goes_into_json():
     assert Choice("data.image_size", (80, 60), "x").to_dict()["value"] == "80x60"
-    assert Choice("training.augment", {"flip_horizontal": True, "zoom": 0.1}, "x").to_dict() == {
+    assert Choice("training.augment", AugmentRecipe(flip_horizontal=True, zoom=0.1), "x").to_dict() == {
         "field": "training.augment", "value": "flip_horizontal, zoom 0.1", "reason": "x",
     }  # fmt: skip
+    assert str(Choice("training.augment", AugmentRecipe(), "x")) == "training.augment = none: x"
 
 
 @pytest.mark.parametrize(("schedule", "averaging"), [("constant", 0.99), ("one-cycle", 0.0), ("cosine", 0.0)])

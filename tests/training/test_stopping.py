@@ -53,7 +53,7 @@ def test_early_stopping_and_the_best_weights(
 
 def test_of_two_epochs_with_the_same_accuracy_the_lower_loss_counts(small, make_net, make_run, training, scripted):
     scripted(accuracy=[0.5, 1.0, 1.0, 1.0, 0.9], loss=[1.0, 0.9, 0.2, 0.3, 0.1])
-    assert fit(make_net(), small, training(epochs=5), run=make_run()).best_epoch == 3
+    assert fit(make_net(), small, training(epochs=5, schedule="constant"), run=make_run()).best_epoch == 3
 
 
 def test_a_new_best_must_be_better_by_the_least_difference(small, make_net, make_run, training, scripted):

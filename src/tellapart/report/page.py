@@ -129,7 +129,7 @@ def _curves(contents: Contents) -> list[Markup]:
     if not history:
         return []
     epoch = int(contents.training.get("best_epoch") or 0)
-    best = (float(epoch), f"best: epoch {epoch}") if 1 <= epoch <= len(history) else None
+    best = (float(epoch), f"best: epoch {epoch}") if epoch in {record["epoch"] for record in history} else None
     last = history[-1]
     out = []
     for key, form, top in (("loss", lambda v: f"{v:.3g}", None), ("accuracy", percent, 1.0)):

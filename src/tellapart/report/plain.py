@@ -244,7 +244,7 @@ def _trained(contents: Contents) -> Iterator[Markup]:
             name(net), taken
         )
     else:
-        yield Markup("The network {} was trained for {} in {}; {} was the best on the validation pictures.").format(
+        yield Markup("The network {} was trained for {} in {}; the weights of {} are kept.").format(
             name(net), counted(training.get("epochs", 0), "epoch"), taken, f"epoch {training.get('best_epoch', '–')}"
         )
     reasons = {
@@ -253,9 +253,8 @@ def _trained(contents: Contents) -> Iterator[Markup]:
     }
     if training.get("stopped") in reasons:
         yield Markup("{}").format(reasons[training["stopped"]])
-    if contents.history and np.isfinite(contents.history[-1].get("train_accuracy", np.nan)):
-        best = max(1, int(training.get("best_epoch", 1)))
-        record = contents.history[min(best, len(contents.history)) - 1]
+    record = next((record for record in contents.history if record["epoch"] == training.get("best_epoch")), {})
+    if np.isfinite(record.get("train_accuracy", np.nan)):
         gap = 100 * (record["train_accuracy"] - record["validation_accuracy"])
         if gap >= 5:
             yield Markup("It was right {} points more often on its training pictures than on validation: more pictures "

@@ -13,7 +13,7 @@ from ..images.parallel import usable_processors
 from ..images.preprocessing import Preprocessing
 from ..nets import Net, build_net, nets
 from ..nets.weights import expected_pixels
-from ..recipe import AUGMENTATIONS, DataRecipe, NetRecipe, Recipe
+from ..recipe import AUGMENTATIONS, AugmentRecipe, DataRecipe, NetRecipe, Recipe
 from .machine import choose_device, fast_precision
 from .optimizers import DEFAULT_WEIGHT_DECAY, TRANSFER_RATE, usual_learning_rate
 
@@ -207,8 +207,8 @@ def choose_training(recipe: Recipe, *, kind: str, pictures: int, classes: int) -
             choices.append(Choice("training.averaging", changes["averaging"], reason))
     if training.augment is None:
         choice = choose_augmentation(kind, passes=passes)
-        changes["augment"] = AUGMENTATIONS[choice.value]
-        choices.append(shown_augmentation(choice))
+        changes["augment"] = choice.value
+        choices.append(choice)
     if training.precision is None:
         changes["precision"] = fast_precision(choose_device(training.device)) if height * width >= TINY else "float32"
         if changes["precision"] != "float32":
@@ -321,7 +321,7 @@ def _epochs(pictures: int) -> int:
 
 
 def choose_augmentation(kind: str, *, passes: float) -> Choice:
-    """Return the name of the random changes that suit some pictures.
+    """Return the random changes that suit some pictures.
 
     Args:
         kind: "photographs", "writing" or "mixed".
@@ -329,18 +329,16 @@ def choose_augmentation(kind: str, *, passes: float) -> Choice:
     """
     field = "training.augment"
     if kind == "photographs":
-        return Choice(field, "photo", "photographs may be mirrored, and never stand quite straight")
+        return Choice(field, AUGMENTATIONS["photo"], "photographs may be mirrored, and never stand quite straight")
     if kind == "writing":
-        return Choice(field, "writing", "writing may lean and stretch, but is never mirrored or turned over")
+        reason = "writing may lean and stretch, but is never mirrored or turned over"
+        return Choice(field, AUGMENTATIONS["writing"], reason)
     neither = "the pictures are neither clearly photographs nor writing"
-    if passes < LONG:
-        return Choice(field, "none", f"{neither}, and in few epochs random changes do not pay: choose with --augment")
-    return Choice(field, "light", f"{neither}: nothing that could change a class; choose more with --augment")
-
-
-def shown_augmentation(choice: Choice) -> Choice:
-    """Return the same choice with what the named changes are in place of their name."""
-    return dataclasses.replace(choice, value=AUGMENTATIONS[choice.value].parts() or "none")
+    if passes >= LONG:
+        reason = f"{neither}: nothing that could change a class; choose more with --augment"
+        return Choice(field, AUGMENTATIONS["light"], reason)
+    reason = f"{neither}, and in few epochs random changes do not pay: choose with --augment"
+    return Choice(field, AUGMENTATIONS["none"], reason)
 
 
 def _twin(recipe: Recipe, classes: int) -> Net:
@@ -362,6 +360,7 @@ def _shown(value: Any, *, field: str) -> Any:
         return ", ".join(map(str, value)) if len(value) <= 10 else f"{min(value)} to {max(value)}"
     if isinstance(value, tuple) and len(value) == 2:
         return f"{value[0]}x{value[1]}"
-    if isinstance(value, dict):
-        return ", ".join(name if part is True else f"{name} {part:g}" for name, part in value.items())
+    if isinstance(value, AugmentRecipe):
+        parts = value.parts().items()
+        return ", ".join(name if part is True else f"{name} {part:g}" for name, part in parts) or "none"
     return value

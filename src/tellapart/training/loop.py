@@ -27,12 +27,11 @@ from .machine import tuned
 from .optimizers import build_optimizer, usual_learning_rate
 from .pacing import Pacer
 from .schedules import learning_rate_factor, share_done
+from .selection import keep_best
 from .step import exact, to_batch, train_step
 from .task import Task
 from .transfer import freeze, moving_stages, training_mode
 from .validation import score
-
-BETTER = {"accuracy": 1, "top5": 1, "loss": -1}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,7 +153,6 @@ def _epochs(
 ) -> tuple[TrainingRecipe, str, list[tuple[str, str]]]:
     """Train until there is a reason to stop; return the recipe as fitted to the time, the reason, and findings."""
     said: set[str] = set()
-    stopping = recipe.early_stopping
     usual_rate = usual_learning_rate(recipe, state.net)
     found = _diagnosis(run, task, recipe, usual_rate=usual_rate)
     if pacer is not None:
@@ -170,7 +168,7 @@ def _epochs(
         if not math.isfinite(record["train_loss"]) or not math.isfinite(record["validation_loss"]):
             state.epoch -= 1
             return recipe, "diverged", [*found, _diverged(state, record, recipe, progress)]
-        _remember_best(state, record, monitor=stopping.monitor if stopping else "accuracy", recipe=recipe)
+        keep_best(state, record, recipe, pictures=len(task.validation))
         if run is not None:
             run.append_history(record)
             save_checkpoint(run, state)
@@ -289,16 +287,6 @@ def _one_epoch(state: State, task: Task, recipe: TrainingRecipe, *, devices: Dev
         "train_seconds": round(trained - started, 4),
         "train_pictures_per_second": round(seen / (trained - started), 1),
     }
-
-
-def _remember_best(state: State, record: dict[str, Any], *, monitor: str, recipe: TrainingRecipe) -> None:
-    figure = BETTER[monitor] * record[f"validation_{monitor}"]
-    least = recipe.early_stopping.min_delta if recipe.early_stopping else 0.0
-    loss = record["validation_loss"]
-    if figure > state.best_figure + least or (figure == state.best_figure and loss < state.best_loss):
-        state.best_figure, state.best_loss, state.best_epoch = figure, loss, state.epoch
-        weights = state.judged().state_dict()
-        state.best_weights = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
 
 
 def _live(record: dict[str, Any], state: State) -> str:

@@ -14,10 +14,10 @@ from ..errors import UnreadableImageError
 from ..images.dataset import Dataset
 from ..novelty import REFERENCES
 from ..progress import SILENT, Progress
-from ..recipe import AUGMENTATIONS, Recipe
+from ..recipe import Recipe
 from ..run import Run
 from ..training.budget import SPARE, fit_to_time, shorten_to_time
-from ..training.choose import Choice, choose_augmentation, optimizer_for, shown_augmentation
+from ..training.choose import Choice, choose_augmentation, optimizer_for
 from ..training.devices import Devices
 from ..training.pacing import Pacer
 from .label_errors import label_search_seconds, looks_for_labels
@@ -135,9 +135,9 @@ def _suited(prepared: Prepared, recipe: Recipe, *, passes: float, ours: set[str]
         recipe, choices = optimizer_for(recipe, passes=passes, classes=len(prepared.dataset.class_names))
     if "training.augment" in ours:
         choice = choose_augmentation(prepared.audit.kind.name, passes=passes)
-        recipe = recipe.changed(training={"augment": AUGMENTATIONS[choice.value].model_dump()})
+        recipe = recipe.changed(training={"augment": choice.value.model_dump()})
         if recipe.training.augment != prepared.recipe.training.augment:
-            choices = [*choices, shown_augmentation(choice)]
+            choices = [*choices, choice]
     return recipe, choices
 
 
