@@ -98,6 +98,13 @@ def test_options_lie_over_a_recipe_file(recipe_of, tmp_path):
     assert (changed.data.source, changed.training.epochs, changed.training.seed) == ("photos", 9, 4)
 
 
+def test_monitor_goes_with_the_patience_of_a_recipe_file(recipe_of, tmp_path):
+    file = tmp_path / "own.toml"
+    file.write_text("[training.early_stopping]\npatience = 5\n", encoding="utf-8")
+    stopping = recipe_of("photos", "--recipe", file, "--monitor", "loss").training.early_stopping
+    assert (stopping.patience, stopping.monitor) == (5, "loss")
+
+
 def test_a_named_set_of_changes_replaces_that_of_a_recipe_file(recipe_of, tmp_path):
     file = tmp_path / "own.toml"
     file.write_text("[training.augment]\nflip_horizontal = true\nrotation = 10\n", encoding="utf-8")

@@ -48,6 +48,15 @@ def test_the_run_s_page_explains_it(measured):
     assert section.count("<td>yes</td>") == 2  # one class and one statistic
 
 
+def test_as_good_elsewhere_is_neither_more_nor_fewer(measured):
+    document = measured.load("evaluation")
+    document["splits"]["scan <b>"] = document["splits"]["test"]
+    measured.save("evaluation", document)
+    page = write_report(measured).read_text(encoding="utf-8")
+    assert ": as on its own." in page
+    assert "than on its own" not in page
+
+
 def test_a_page_of_its_own_is_about_it(measured):
     path = write_report(measured, about="scan <b>")
     assert path.name == "report-scan <b>.html"

@@ -151,8 +151,19 @@ def test_validation_stands_in_for_a_missing_test_split(digits_copy):
     document = run.load("evaluation")
     del document["splits"]["test"], document["baselines"]["softmax"]["test"]
     run.save("evaluation", document)
-    text = " ".join(Tags(write_report(run).read_text(encoding="utf-8")).text)
-    assert "There is no test split" in text
+
+    def text():
+        return " ".join(Tags(write_report(run).read_text(encoding="utf-8")).text)
+
+    assert "The test pictures have not been looked at yet" in text()
+    assert "though they chose the epoch and how sure it is" in text()
+    run.save("splits", {**run.load("splits"), "test": []})
+    assert (
+        "There is no test split. The figures are those of the validation pictures, which also chose the best" in text()
+    )
+    run.save("recipe", Recipe.make(training={"transfer": "features"}).model_dump(mode="json"))
+    assert "which also chose how sure its answers are" in text()
+    assert "though they chose how sure it is" in text()
 
 
 def test_a_training_in_progress_has_a_page(tmp_path):

@@ -33,6 +33,7 @@ def state(make_net):
 def test_a_state_comes_back_bit_for_bit(state, make_run, same_weights, name, net):
     first = state(name, net=net)
     first.epoch, first.best_epoch, first.best_figure, first.best_loss, first.seconds = 7, 4, 0.1 + 0.2, 0.7, 12.5
+    first.improved_epoch, first.improved_figure = 3, 0.2
     first.best_weights = {"a": torch.rand(3)}
     save_checkpoint(make_run(), first)
     second = state(name, seed=9, net=net)
@@ -46,7 +47,7 @@ def test_a_state_comes_back_bit_for_bit(state, make_run, same_weights, name, net
             {k: torch.as_tensor(v) for k, v in mine.items() if v is not None},
             {k: torch.as_tensor(v) for k, v in its.items() if v is not None},
         )
-    for field in ("epoch", "best_epoch", "best_figure", "best_loss", "seconds"):
+    for field in ("epoch", "best_epoch", "best_figure", "best_loss", "improved_epoch", "improved_figure", "seconds"):
         assert getattr(first, field) == getattr(second, field)
     assert torch.equal(first.best_weights["a"], second.best_weights["a"])
 

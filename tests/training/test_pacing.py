@@ -105,6 +105,11 @@ def test_a_paced_training_is_repeated_by_the_recipe_that_its_run_keeps(
     assert (paced.epochs, again.epochs) == (3, 3), "what was left out was not done"
 
 
+@pytest.mark.parametrize(("after", "left"), [(0, [3, 2, 1]), (1, [2, 1]), (2, [2, 1]), (3, [1]), (4, [])])
+def test_what_is_left_of_a_training_leaves_out_what_was_left_out(small, training, after, left):
+    assert small.steps_left(training(epochs=4, steps_per_epoch=[3, 0, 2, 1]), after=after) == left
+
+
 def test_the_learning_rate_comes_to_its_end_in_shortened_epochs(small, make_net, make_run, training):
     recipe = training(epochs=2, steps_per_epoch=[3, 1], schedule="cosine")
     run = make_run()

@@ -57,7 +57,7 @@ def command(
     source_option: Annotated[list[str] | None, option("--source-option", "As in train.", PICTURES)] = None,
     drop_leaks: Annotated[bool, option("--drop-leaks", "Take copies out of train.", PICTURES)] = False,
     allow_leaks: Annotated[bool, option("--allow-leaks", "Keep copies.", PICTURES)] = False,
-    epochs: Annotated[int | None, option("--epochs", "Of networks from scratch, at most.", ROWS)] = None,
+    epochs: Annotated[int | None, option("--epochs", "Of networks that train in epochs, at most.", ROWS)] = None,
     seed: Annotated[int | None, option("--seed", "Of everything random [0].", ROWS)] = None,
     threads: Annotated[int | None, option("--threads", "CPU threads.", ROWS)] = None,
     out: Annotated[Path | None, option("--out", "[default: a new one below runs/]", FOLDER)] = None,

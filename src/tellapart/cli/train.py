@@ -188,8 +188,6 @@ def command(
         raise RecipeError("--drop-leaks and --allow-leaks contradict each other: give one of them")
     if no_baselines and baseline:
         raise RecipeError("--no-baselines and --baseline contradict each other: give one of them")
-    if monitor and patience is None:
-        raise RecipeError("--monitor would be ignored without --patience: give both")
     changes = given(
         flip_horizontal=flip_horizontal, flip_vertical=flip_vertical, rotation=rotation, shift=shift, shear=shear,
         zoom=zoom, stretch=stretch, elastic=elastic, stroke=stroke, brightness=brightness, contrast=contrast,
@@ -258,6 +256,9 @@ def _run(
     from ..recipe import Recipe
 
     base = Recipe.load(recipe) if recipe else Recipe()
+    stopping = sections.get("training", {}).get("early_stopping") or {}
+    if "monitor" in stopping and "patience" not in stopping and base.training.early_stopping is None:
+        raise RecipeError("--monitor would be ignored without --patience: give both")
     full = base.changed(**sections)
     if not full.data.source:
         raise RecipeError("say which pictures: tellapart train photos/ (or digits, faces, fashion-mnist)")

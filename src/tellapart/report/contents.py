@@ -98,6 +98,11 @@ class Contents:
         return next(iter(self.evaluations), None)
 
     @property
+    def by_features(self) -> bool:
+        """Whether the network saw each picture once, so that there were no epochs."""
+        return bool(self.recipe.get("training", {}).get("transfer") == "features")
+
+    @property
     def main_evaluation(self) -> Evaluation | None:
         """The main split's figures."""
         return None if self.main is None else self.evaluations[self.main]
@@ -226,17 +231,22 @@ def _baselines(document: Mapping[str, Any]) -> dict[str, dict[str, Evaluation]]:
 
 def _choice(record: Mapping[str, Any]) -> Choice:
     try:
-        return Choice(str(record["field"]), as_text(record["value"]), str(record["reason"]))
+        field = str(record["field"])
+        return Choice(field, as_text(record["value"], key=field), str(record["reason"]))
     except (KeyError, TypeError) as error:
         raise RunCorruptError(f"choices.json does not hold what it should: {error!r}: train again") from error
 
 
-def as_text(value: Any) -> str:
+def as_text(value: Any, *, key: str = "") -> str:
     """Return a value of a JSON document as a person would write it.
 
+    Args:
+        value: anything that JSON holds.
+        key: what it is a value of: a picture's size is written as such.
+
     Example:
-        >>> as_text([28, 28]), as_text(None), as_text(True), as_text({"shift": 0.1})
-        ('28 × 28', '–', 'yes', 'shift 0.1')
+        >>> as_text([28, 28], key="image_size"), as_text([100, 47], key="steps_per_epoch"), as_text({"shift": 0.1})
+        ('28 × 28', '100, 47', 'shift 0.1')
     """
     if value is None:
         return "–"
@@ -248,8 +258,8 @@ def as_text(value: Any) -> str:
         parts = {key: part for key, part in value.items() if part not in (None, False, 0)}
         return ", ".join(f"{key} {as_text(part)}" for key, part in parts.items()) or "none"
     if isinstance(value, list | tuple):
-        numbers = len(value) == 2 and all(isinstance(one, int) for one in value)
-        return (" × " if numbers else ", ").join(as_text(one) for one in value) or "none"
+        between = " × " if key.endswith("image_size") else ", "
+        return between.join(as_text(one) for one in value) or "none"
     return str(value)
 
 

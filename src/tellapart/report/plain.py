@@ -36,16 +36,18 @@ def headline(contents: Contents) -> Markup:
         len(evaluation.classes),
         evaluation["accuracy"].short(),
         counted(evaluation.count, "picture"),
-        _how_new(contents.main),
+        _how_new(contents),
     )
 
 
-def _how_new(split: str) -> str:
-    """Return how far the training kept away from a split."""
-    if split not in OWN_SPLITS:
+def _how_new(contents: Contents) -> str:
+    """Return how far the training kept away from the main pictures."""
+    if contents.main not in OWN_SPLITS:
         return "from elsewhere"
-    chosen = "it was not trained on, though they chose the epoch and how sure it is"
-    return chosen if split == "validation" else "it had never seen"
+    if contents.main != "validation":
+        return "it had never seen"
+    chosen = "how sure it is" if contents.by_features else "the epoch and how sure it is"
+    return f"it was not trained on, though they chose {chosen}"
 
 
 def passages(contents: Contents) -> list[Passage]:
@@ -70,7 +72,7 @@ def _can(contents: Contents) -> Iterator[Markup]:
     accuracy = evaluation["accuracy"]
     right = int(evaluation.confusion.trace())
     yield Markup("Of {} {} pictures {}, {:,} get the right name: {}.").format(
-        f"{evaluation.count:,}", contents.main, _how_new(contents.main), right, measured(accuracy)
+        f"{evaluation.count:,}", contents.main, _how_new(contents), right, measured(accuracy)
     )
     top = next((figure for key, figure in evaluation.figures.items() if key.startswith("top_")), None)
     if top is not None:
@@ -82,7 +84,7 @@ def _can(contents: Contents) -> Iterator[Markup]:
         yield Markup("If every class counted alike, it would be {}.").format(measured(balanced))
     if contents.main == "test" and "validation" in contents.evaluations:
         other = contents.evaluations["validation"]
-        part = "" if _by_features(contents) else " that chose its best epoch"
+        part = "" if contents.by_features else " that chose its best epoch"
         yield Markup("On the {}{} it has {}.").format(
             counted(other.count, "validation picture"), part, measured(other["accuracy"])
         )
@@ -208,11 +210,11 @@ def _elsewhere(contents: Contents) -> Iterator[Markup]:
         if external == contents.main:
             continue
         evaluation = contents.evaluations[external]
-        change = 100 * ((evaluation["accuracy"].value or 0.0) - (own.value or 0.0))
-        yield Markup("On {} from {} it has {}: {} points {} than on its own.").format(
-            counted(evaluation.count, "picture"), name(external), measured(evaluation["accuracy"]),
-            f"{abs(change):.1f}", "more" if change > 0 else "fewer",
-        )  # fmt: skip
+        change = round(100 * ((evaluation["accuracy"].value or 0.0) - (own.value or 0.0)), 1)
+        beside = f"{abs(change):.1f} points {'more' if change > 0 else 'fewer'} than" if change else "as"
+        yield Markup("On {} from {} it has {}: {} on its own.").format(
+            counted(evaluation.count, "picture"), name(external), measured(evaluation["accuracy"]), beside
+        )
 
 
 def _data(contents: Contents) -> Iterator[Markup]:
@@ -228,18 +230,13 @@ def _data(contents: Contents) -> Iterator[Markup]:
         yield Markup("No picture stands in more than one split.")
 
 
-def _by_features(contents: Contents) -> bool:
-    """Say whether the network saw each picture once, so that there were no epochs."""
-    return bool(contents.recipe.get("training", {}).get("transfer") == "features")
-
-
 def _trained(contents: Contents) -> Iterator[Markup]:
     training = contents.training
     if not training:
         return
     net = contents.recipe.get("net", {}).get("name", "")
     taken = duration(float(training.get("seconds", 0.0)))
-    if _by_features(contents):
+    if contents.by_features:
         yield Markup("The network {} had its weights already; its last layer was learnt in {}.").format(
             name(net), taken
         )

@@ -123,7 +123,7 @@ def recipe_rows(contents: Contents) -> list[tuple[str, list[tuple[str, str]]]]:
     sections: dict[str, list[tuple[str, str]]] = {}
     for section, values in contents.recipe.items():
         if isinstance(values, Mapping):
-            sections[section] = [(key, as_text(value)) for key, value in values.items()]
+            sections[section] = [(key, as_text(value, key=key)) for key, value in values.items()]
         else:
             sections.setdefault("beside it", []).append((section, as_text(values)))
     return list(sections.items())

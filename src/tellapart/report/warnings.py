@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from ..evaluation import Evaluation, compare
 from ..wording import counted
-from .contents import Contents
+from .contents import OWN_SPLITS, Contents
 from .words import name, names
 
 FEW_PICTURES = 200
@@ -30,10 +30,12 @@ def _state(contents: Contents) -> Iterator[Markup]:
     elif state == "running" and not contents.evaluations:
         yield Markup("This run is not finished: there are no figures yet.")
     if contents.main == "validation":
+        waiting = len(contents.splits.get("test", ())) > 0
+        why = "The test pictures have not been looked at yet" if waiting else "There is no test split"
+        chose = "how sure its answers are" if contents.by_features else "the best epoch"
         yield Markup(
-            "There is no test split. The figures are those of the validation pictures, which also chose the best "
-            "epoch: they are a little too good."
-        )
+            "{}. The figures are those of the validation pictures, which also chose {}: they are a little too good."
+        ).format(why, chose)
 
 
 def _learning(contents: Contents) -> Iterator[Markup]:
@@ -63,16 +65,17 @@ def _little(contents: Contents) -> Iterator[Markup]:
         yield Markup(
             "Only <strong>{}</strong> measured it, so the true accuracy may lie anywhere from {}%."
         ).format(counted(evaluation.count, "picture"), accuracy.interval().replace(" to ", "% to "))  # fmt: skip
+    of = f"{contents.main} " if contents.main in OWN_SPLITS else ""
     few = [one.name for one in evaluation.classes if 0 < one.count < FEW_A_CLASS]
     if few:
         be = "has" if len(few) == 1 else "have"
-        yield Markup("{} {} fewer than {} test pictures: the figures of such classes say little.").format(
-            names(few), be, FEW_A_CLASS
+        yield Markup("{} {} fewer than {} {}pictures: the figures of such classes say little.").format(
+            names(few), be, FEW_A_CLASS, of
         )
     absent = [one.name for one in evaluation.classes if not one.count]
     if absent:
-        yield Markup("There is no test picture of {}: nothing is known of how well they are recognised.").format(
-            names(absent)
+        yield Markup("There is no {}picture of {}: nothing is known of how well they are recognised.").format(
+            of, names(absent)
         )
     yield from _never(evaluation)
 

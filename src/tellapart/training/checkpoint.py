@@ -17,7 +17,9 @@ from ..run import Run
 
 FILE = "checkpoint.pt"
 
-PLAIN = ("epoch", "best_epoch", "best_figure", "best_loss", "best_weights", "seconds")
+PLAIN = (
+    "epoch", "best_epoch", "best_figure", "best_loss", "best_weights", "improved_epoch", "improved_figure", "seconds",
+)  # fmt: skip
 """What is kept of a state as it stands."""
 
 DAMAGE = (OSError, RuntimeError, LookupError, ValueError, TypeError, EOFError, pickle.UnpicklingError, AttributeError)
@@ -33,10 +35,12 @@ class State:
         averaged: its running average, where there is one.
         optimizer: with its moments.
         epoch: epochs done.
-        best_epoch: the one with the best monitored figure, 0 before the first.
-        best_figure: that figure.
-        best_loss: the validation loss then: of two epochs with the same figure, the lower one is better.
+        best_epoch: the one that ``keep_best`` calls the best, 0 before the first.
+        best_figure: the best monitored figure so far.
+        best_loss: the best epoch's validation loss: of two epochs with the same figure, the lower one is better.
         best_weights: the weights then.
+        improved_epoch: the last whose figure was a new best by more than the least difference, 0 before the first.
+        improved_figure: that figure.
         seconds: spent on training so far.
         scaler: of the loss, where 16-bit gradients need it.
         model: what a step calls for all logits, where that is not the network's own: it averages gradients over
@@ -51,6 +55,8 @@ class State:
     best_figure: float = float("-inf")
     best_loss: float = float("inf")
     best_weights: dict[str, Tensor] = dataclasses.field(default_factory=dict)
+    improved_epoch: int = 0
+    improved_figure: float = float("-inf")
     seconds: float = 0.0
     scaler: torch.amp.GradScaler | None = None
     model: Callable[[Tensor], tuple[Tensor, ...]] | None = None

@@ -215,7 +215,7 @@ def _reason_to_stop(state: State, recipe: TrainingRecipe, interrupted: bool) -> 
     stopping = recipe.early_stopping
     if state.epoch >= (recipe.epochs or 1):
         return "all epochs done"
-    if stopping and _epochs_done(recipe, after=state.best_epoch, until=state.epoch) >= stopping.patience:
+    if stopping and _epochs_done(recipe, after=state.improved_epoch, until=state.epoch) >= stopping.patience:
         return "early stopping"
     return "interrupted" if interrupted and state.epoch else ""
 

@@ -13,7 +13,8 @@ TOLERANCE = 0.05
 """The share of the time left that may stay unused before the epochs are made longer."""
 
 SHORTEST = 0.25
-"""Of its planned steps an epoch keeps at least that share; where even that is too long, epochs are left out."""
+"""Of its planned steps an epoch keeps at least that share; where even that is too long, epochs are left out. The last
+one alone may become shorter still."""
 
 
 @dataclasses.dataclass
@@ -46,7 +47,7 @@ class Pacer:
         """Return the steps of each epoch, those still to come fitted to the time; the next epoch begins with this.
 
         Epochs that are left out have none. They are the first of those still to come, so that the learning rate, of
-        which each epoch has its part, comes to its low end.
+        which each epoch has its part, comes to its low end. Where no time is left at all, none follows.
 
         Args:
             steps: of each epoch, as planned until now.

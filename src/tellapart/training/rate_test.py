@@ -32,7 +32,7 @@ SMOOTHED_OVER = 5
 """Steps either side that a loss is averaged with: single batches differ."""
 
 GIVEN_WAY = 2.0
-"""Times its least value: where the loss stands so high, the test ends."""
+"""Times its first value: where the loss stands so high, the test ends."""
 
 BELOW = 8.0
 """What the rate of the least loss is divided by: there the loss stops falling, and a training needs it to fall."""
@@ -99,7 +99,7 @@ def find_rate(net: Net, task: Task, recipe: TrainingRecipe) -> RateTest:
                 state, pictures, moved(labels, device), recipe=recipe, factor=float(rate), class_weights=None
             )
             losses.append(float(summed[0]) / batch_size)
-            if not math.isfinite(losses[-1]) or losses[-1] > GIVEN_WAY * max(losses[0], min(losses)):
+            if not math.isfinite(losses[-1]) or losses[-1] > GIVEN_WAY * losses[0]:
                 losses.pop()
                 break
     found = propose(rates[: len(losses)], losses)

@@ -1,4 +1,4 @@
-"""Which epoch's weights are kept: the best one's, as far as the validation pictures can tell."""
+"""Which epoch's weights are kept, the best one's as far as validation can tell, and which was the last to be better."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ def keep_best(state: State, record: dict[str, Any], recipe: TrainingRecipe, *, p
     Where the learning rate ends low, the last epochs are better than those before them, whose accuracy on a few
     hundred validation pictures may yet be higher by chance. So of all epochs whose accuracy is within two standard
     errors of the highest the latest is the best (like the rule of one standard error, L. Breiman et al.,
-    "Classification and Regression Trees", 1984, for the highest of many). Where a person asked for early stopping, or
-    for a constant learning rate, it is the epoch with the best figure, and of several the one with the lowest loss.
+    "Classification and Regression Trees", 1984, for the highest of many). With early stopping, or at a
+    constant learning rate, it is the epoch with the best figure, and of several the one with the lowest loss.
+
+    Early stopping counts from the last epoch whose figure was better by more than its least difference.
 
     Args:
         state: after the epoch.
@@ -34,12 +36,13 @@ def keep_best(state: State, record: dict[str, Any], recipe: TrainingRecipe, *, p
     stopping = recipe.early_stopping
     monitor = stopping.monitor if stopping else "accuracy"
     figure, loss = BETTER[monitor] * record[f"validation_{monitor}"], record["validation_loss"]
+    if figure > state.improved_figure + (stopping.min_delta if stopping else 0.0):
+        state.improved_figure, state.improved_epoch = figure, state.epoch
     if stopping is None and recipe.schedule != "constant":
         highest = max(figure, state.best_figure)
         best = figure >= highest - ERRORS * standard_error(highest, of=pictures)
     else:
-        better = figure > state.best_figure + (stopping.min_delta if stopping else 0.0)
-        best = better or (figure == state.best_figure and loss < state.best_loss)
+        best = figure > state.best_figure or (figure == state.best_figure and loss < state.best_loss)
     if best:
         state.best_figure, state.best_loss, state.best_epoch = max(figure, state.best_figure), loss, state.epoch
         weights = state.judged().state_dict()

@@ -54,6 +54,11 @@ class Task:
         """Return how many steps all epochs before one have, which is counted from 1."""
         return sum(self.steps(recipe, epoch=earlier) for earlier in range(1, epoch))
 
+    def steps_left(self, recipe: TrainingRecipe, *, after: int) -> list[int]:
+        """Return the steps of each epoch that follows one, but for those that are left out to end in time."""
+        every = [self.steps(recipe, epoch=epoch) for epoch in range(after + 1, (recipe.epochs or 1) + 1)]
+        return [steps for steps in every if steps]
+
     def majority(self) -> float:
         """Return the share of the largest class among the validation pictures, 0 to 1."""
         return float(np.bincount(self.validation.labels).max() / len(self.validation))

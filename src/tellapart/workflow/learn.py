@@ -32,6 +32,7 @@ from ..training.machine import available_memory, choose_device, tuned
 from ..training.pacing import Pacer
 from ..training.transfer import stage_of
 from ..version import __version__
+from ..wording import counted
 from .learning_rate import with_found_rate
 from .novelty import learn_novelty
 from .prepare import Prepared
@@ -244,15 +245,11 @@ def _learn_in_epochs(
     if recipe.training.optimizer.find_learning_rate:
         recipe = with_found_rate(run, net, task, recipe, progress=progress)
     devices = team.assign(run, dataclasses.replace(prepared, recipe=recipe), task) if team else None
-    left = (recipe.training.epochs or 1) - len(run.history)
-    if left > 0:
+    left = task.steps_left(recipe.training, after=run.history[-1]["epoch"] if run.history else 0)
+    if left:
         pace = measure_pace(net, task, recipe.training, devices=devices)
-        total = sum(
-            task.steps(recipe.training, epoch=len(run.history) + 1 + later) * pace.step + pace.validation
-            for later in range(left)
-        )
-        epochs = "1 epoch" if left == 1 else f"{left} epochs"
-        progress.say(f"estimated time: {in_words(total / left)} an epoch, at most {in_words(total)} for {epochs}")
+        total, epochs = sum(left) * pace.step + len(left) * pace.validation, counted(len(left), "epoch")
+        progress.say(f"estimated time: {in_words(total / len(left))} an epoch, at most {in_words(total)} for {epochs}")
     fitted = fit(net, task, recipe.training, run=run, devices=devices, pacer=pacer, progress=progress)
     return fitted.to_dict()
 

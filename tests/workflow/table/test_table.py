@@ -177,6 +177,23 @@ def test_a_row_that_cannot_be_made_is_said_and_the_others_are_made(good, tmp_pat
     assert "left out: too small" in (folder / "table.html").read_text(encoding="utf-8")
 
 
+def test_a_network_that_cannot_be_made_ends_neither_the_table_nor_its_own_variants(good, tmp_path):
+    plan = TablePlan(recipe(good), ("convnet128", "pixels/nearest-neighbours"), noise=0.1)
+    table, folder = make_table(plan, out=tmp_path / "table")
+    failed = {row.title: row.failed for row in table.rows if row.failed}
+    assert list(failed) == ["convnet128", "convnet128, noise 0.1"]
+    assert "at least" in failed["convnet128"]
+    assert failed["convnet128, noise 0.1"].startswith("the row on the pictures as they are could not be made: ")
+    assert len(table.rows) == 4
+    assert resume_table(folder)[0] == table
+
+
+def test_two_classes_have_one_sigmoid_output_in_a_table_too(good, tmp_path):
+    plan = TablePlan(recipe(good, net={"name": "softmax", "sigmoid": True}), ("softmax",))
+    _, folder = make_table(plan, out=tmp_path / "table")
+    assert Run.open(folder / "rows" / "softmax").recipe.net.sigmoid
+
+
 def test_what_is_wrong_with_the_pictures_leaves_nothing_behind(good, pictures, tmp_path):
     import shutil
 

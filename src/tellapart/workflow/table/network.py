@@ -40,7 +40,7 @@ def network_recipe(method: Method, recipe: Recipe) -> Recipe:
     sections: dict[str, Any] = recipe.model_dump()
     own = recipe.net.name == method.net
     weights = "none" if method.transfer == "none" else "imagenet"
-    sections["net"] = {"name": method.net, "weights": weights, "options": recipe.net.options if own else {}}
+    sections["net"] |= {"name": method.net, "weights": weights, "options": recipe.net.options if own else {}}
     sections["training"]["transfer"] = method.transfer
     if method.transfer != "none":
         sections["data"] |= {"image_size": None, "channels": None}

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import RunCorruptError
+from ...errors import RecipeError, RunCorruptError
 from ...evaluation import Evaluation, Predictions, TableRow, evaluate, macro_f1_gap
 from ...images.dataset import Dataset
 from ...images.preprocessing import Preprocessing
@@ -184,7 +184,10 @@ def _network(
 ) -> tuple[dict[str, Predictions], dict[str, Any]]:
     external, recipe = plan.external, network_recipe(job.method, plan.recipe)
     if job.variant.kind != "plain":
-        resolved = Run.open(table / RowJob(job.method, Variant()).folder).recipe
+        plain = table / RowJob(job.method, Variant()).folder
+        if (row := kept_row(plain)) is not None and row.failed:
+            raise RecipeError(f"the row on the pictures as they are could not be made: {row.failed}")
+        resolved = Run.open(plain).recipe
         file, elsewhere = _varied_files(job, choose.preprocessing_of(resolved.data), setting=setting, table=table)
         recipe, external = varied_recipe(resolved, job.variant, file=file), elsewhere or external
     run = learn_network(table / job.folder, recipe, progress=progress)
