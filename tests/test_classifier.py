@@ -149,7 +149,9 @@ def test_a_truncated_pil_image_is_named(tmp_path, colour):
         make().classify(image)
 
 
-@pytest.mark.parametrize("one", [np.zeros((20, 20, 3), np.uint8), "one.png", b"\x89PNG"])
+@pytest.mark.parametrize(
+    "one", [np.zeros((20, 20, 3), np.uint8), np.zeros((20, 20, 1), np.uint8), "one.png", b"\x89PNG"]
+)
 def test_one_picture_given_to_classify_all_is_named(one):
     with pytest.raises(DataError, match=r"use classify, or \[picture\]"):
         make().classify_all(one)

@@ -24,8 +24,8 @@ tellapart [options] verb [options] ...
 
 `tellapart verb --help` shows the same. Results go to standard output, progress and warnings to standard error. The exit
 status is 0; 2 where what was asked cannot be done, with one line that says why and what to do; 1 where some pictures of
-`predict` or `classify` could not be read, or tellapart itself is at fault; 130 after Ctrl-C. Square brackets hold
-defaults.
+`predict` or `classify` could not be read, no row of `compare` could be made, or tellapart itself is at fault; 130 after
+Ctrl-C, but 0 where a training's epochs were ended by it and its report was written. Square brackets hold defaults.
 """
 
 

@@ -148,7 +148,7 @@ class Classifier:
     def classify_all(self, pictures: Iterable[Any], *, top: int | None = None) -> list[Answer]:
         """Name several pictures; see ``classify``."""
         if isinstance(pictures, str | Path | bytes) or (
-            isinstance(pictures, np.ndarray) and pictures.ndim == 3 and pictures.shape[2] in (3, 4)
+            isinstance(pictures, np.ndarray) and pictures.ndim == 3 and pictures.shape[2] in (1, 3, 4)
         ):
             raise DataError("classify_all takes several pictures, got what looks like one: use classify, or [picture]")
         if top is not None and top < 1:

@@ -24,8 +24,8 @@ def chunk(kind, body):
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
-def bare_png(width, height, depth, colour, rows, *extra):
-    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+def bare_png(width, height, depth, colour, rows, *extra, interlaced=0):
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlaced)
     chunks = [chunk(b"IHDR", header), *extra, chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
@@ -45,11 +45,33 @@ def test_lossless_formats_give_the_pixels_that_were_stored(shape, kind):
     assert picture.digest == hashlib.blake2b(data, digest_size=16).digest()
 
 
-def test_every_png_row_filter_and_interlacing_agrees_with_pillow():
-    smooth = (np.add.outer(np.arange(40) * 3, np.arange(30) * 5) % 256).astype(np.uint8)
-    for level in (0, 9):
-        data = stored(Image.fromarray(smooth), "PNG", compress_level=level)
-        np.testing.assert_array_equal(decode_image(data).pixels[..., 0], smooth)
+def paeth(left, up, corner):
+    near = left + up - corner
+    return min((left, up, corner), key=lambda value: abs(near - value))
+
+
+@pytest.mark.parametrize("kind", range(5))
+def test_every_png_row_filter_is_undone(kind):
+    pixels, predict = noise((6, 7)).astype(int), (
+        lambda a, b, c: 0, lambda a, b, c: a, lambda a, b, c: b, lambda a, b, c: (a + b) // 2, paeth
+    )[kind]  # fmt: skip
+    padded = np.pad(pixels, ((1, 0), (1, 0)))  # PNG 1.2, section 6: what lies outside counts as 0
+    rows = b"".join(
+        bytes([kind, *((int(padded[y + 1, x + 1]) - predict(int(padded[y + 1, x]), int(padded[y, x + 1]),
+                                                            int(padded[y, x]))) % 256 for x in range(7))])
+        for y in range(6)
+    )  # fmt: skip
+    np.testing.assert_array_equal(decode_image(bare_png(7, 6, 8, 0, rows)).pixels[..., 0], pixels)
+
+
+def test_interlaced_png():
+    pixels = noise((11, 13))
+    passes = ((0, 8, 0, 8), (0, 8, 4, 8), (4, 8, 0, 4), (0, 4, 2, 4), (2, 4, 0, 2), (0, 2, 1, 2), (1, 2, 0, 1))  # Adam7
+    rows = b"".join(
+        b"\0" + row.tobytes() for y, down, x, across in passes for row in pixels[y::down, x::across] if row.size
+    )
+    found = decode_image(bare_png(13, 11, 8, 0, rows, interlaced=1))
+    np.testing.assert_array_equal(found.pixels[..., 0], pixels)
 
 
 @pytest.mark.parametrize("progressive", [False, True])
@@ -167,6 +189,16 @@ def test_dark_16_bit_is_said_and_scaled_as_its_bright_neighbours_are():
         alike = decode_image(stored(Image.fromarray(np.array([[0, brightest]], dtype=np.uint16))))
         assert alike.pixels[0, :, 0].tolist() == [0, 1]
         assert f"its largest value is {brightest} of 65535" in alike.notes[0]
+
+
+@pytest.mark.parametrize("largest", [4095, 65535])
+def test_every_16_bit_pgm_has_the_range_that_it_says(largest):
+    def decoded(*values):
+        stored = b"P5 %d 1 %d\n" % (len(values), largest) + np.array(values, dtype=">u2").tobytes()
+        return decode_image(stored).pixels[0, :, 0].tolist()
+
+    assert decoded(0, largest) == [0, 255]
+    assert decoded(0, largest // 255) == [0, 1], "dark, and not scaled by what occurs in it"
 
 
 def test_integer_and_float_tiffs():

@@ -1,3 +1,6 @@
+import errno
+import os
+
 import numpy as np
 
 from tellapart.images import Dataset
@@ -43,3 +46,14 @@ def test_the_facts_of_some_and_of_all_follow_one_another_and_leave_no_file(tmp_p
     both = joined_facts(first, second, rows=rows, folder=tmp_path)
     np.testing.assert_array_equal(both, np.concatenate([first[rows], second]))
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_facts_that_the_disk_has_no_room_for_are_joined_in_memory(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    one = np.arange(3).view([("width", "i8")])
+    found = joined_facts(one, one, rows=np.array([2]), folder=tmp_path)
+    assert found["width"].tolist() == [2, 0, 1, 2]
+    assert not isinstance(found, np.memmap)

@@ -173,6 +173,15 @@ def test_copies_stay_together_and_shares_stay_close():
     assert splits.notes[0].endswith("stratified by class, copies together, seed 0")
 
 
+def test_a_class_whose_pictures_are_copies_of_another_s_trains():
+    family = np.arange(61)
+    family[60] = 0  # the only picture of the last class is a copy of one of the first
+    data = dataset(np.append(np.repeat([0, 1], 30), 2))
+    for seed in range(20):
+        splits = split(data, seed=seed, test_fraction=0.4, together=family)
+        assert {0, 60} <= set(splits.train.tolist())
+
+
 def test_copies_join_groups():
     groups = np.repeat(np.arange(20), 5)
     family = np.arange(100)

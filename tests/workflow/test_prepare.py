@@ -75,6 +75,16 @@ def test_a_resumed_run_stops_where_labels_have_changed(pictures, tmp_path):
         resume(run.path)
 
 
+def test_a_table_that_is_a_link_names_pictures_beside_the_link(pictures, tmp_path):
+    photos = pictures(tmp_path / "photos")
+    rows = [f"{path.relative_to(tmp_path)},{path.parent.name}" for path in sorted(photos.rglob("*.png"))]
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "4f2a").write_text("\n".join(["path,label", *rows]), encoding="utf-8")
+    (tmp_path / "table.csv").symlink_to(tmp_path / "store" / "4f2a")
+    run = train(tmp_path / "table.csv", Recipe.make(**QUICK), out=tmp_path / "run")
+    assert run.recipe.data.source == str(tmp_path / "table.csv")
+
+
 def test_a_run_goes_on_with_pictures_that_were_moved_and_not_with_others(pictures, tmp_path):
     photos = pictures(tmp_path / "photos")
     run = train(photos, Recipe.make(**QUICK), out=tmp_path / "run")

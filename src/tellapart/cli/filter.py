@@ -24,6 +24,7 @@ def command(
     from PIL import Image
 
     from ..classifier import as_pixels
+    from ..evaluation.files import writing_whole
     from ..filters import draw_filters, kernels
 
     if not kernel:
@@ -34,11 +35,11 @@ def command(
     pixels = as_pixels(picture)
     drawn = draw_filters(pixels[..., 0] if pixels.shape[2] == 1 else pixels, kernel)
     folder = out or picture.parent
-    folder.mkdir(parents=True, exist_ok=True)
     targets = {name: folder / f"{picture.stem}-{name}.png" for name in drawn}
     standing = [str(path) for path in targets.values() if path.exists()]
     if standing and not overwrite:
         raise RunExistsError(f"{standing[0]!r} exists: choose another --out, or give --overwrite")
     for name, path in targets.items():
-        Image.fromarray(drawn[name]).save(path)
+        with writing_whole(path) as beside:
+            Image.fromarray(drawn[name]).save(beside, format="PNG")
         typer.echo(str(path))

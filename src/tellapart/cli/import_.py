@@ -18,12 +18,14 @@ def command(
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
 ) -> None:
     """Turn a Teachable Machine export into a model for predict, evaluate and the rest, with the same probabilities."""
+    from ..evaluation.files import writing_whole
     from ..workflow import import_model
 
     target = out or Path(export.resolve().stem + ".safetensors")
     if target.exists() and not force:
         raise ModelFileError(f"{str(target)!r} is there already: name another with --out, or replace it with --force")
     classifier = import_model(export)
-    classifier.save(target)
+    with writing_whole(target) as beside:
+        classifier.save(beside)
     names = ", ".join(classifier.class_names)
     typer.echo(f"{target}: {len(classifier.class_names)} classes ({names}); try: tellapart predict {target} photo.jpg")

@@ -7,6 +7,7 @@ import hashlib
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,17 +86,26 @@ def joined_facts(
         folder: where the file lies; where nobody may write there, the system's own folder for such files.
 
     Returns:
-        (n + M,) facts, memory-mapped.
+        (n + M,) facts, memory-mapped; in memory where the disk has no room.
 
     Example:
         >>> one = np.arange(3).view([("width", "i8")])
         >>> joined_facts(one, one, rows=np.array([2]), folder=Path("."))["width"].tolist()
         [2, 0, 1, 2]
     """
-    with tempfile.TemporaryFile(dir=folder if os.access(folder, os.W_OK) else None) as file:
-        out = np.memmap(file, dtype=first.dtype, mode="w+", shape=(len(rows) + len(second),))
+    out = _on_disk(first.dtype, len(rows) + len(second), folder)
     for start in range(0, len(rows), STEP):
         some = rows[start : start + STEP]
         out[start : start + len(some)] = first[some]
     out[len(rows) :] = second
     return out
+
+
+def _on_disk(dtype: np.dtype[Any], length: int, folder: Path) -> NDArray[Any]:
+    try:
+        with tempfile.TemporaryFile(dir=folder if os.access(folder, os.W_OK) else None) as file:
+            if hasattr(os, "posix_fallocate"):  # a memory map that meets a full disk ends the process with a signal
+                os.posix_fallocate(file.fileno(), 0, max(1, length * dtype.itemsize))
+            return np.memmap(file, dtype=dtype, mode="w+", shape=(length,))
+    except OSError:
+        return np.empty(length, dtype=dtype)

@@ -71,9 +71,11 @@ def _grey_palette(image: Image.Image) -> bool:
 def _narrowed(image: Image.Image, background: Colour) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
     """Scale 16-bit, 32-bit and float values to 8 bits."""
     stored = np.asarray(image)
-    # A 16-bit file says its range: pictures of one folder must not be scaled each by what occurs in it.
-    pixels, note = scaled_to_8(stored, ends=(0.0, 65535.0) if image.mode.startswith("I;16") else None)
-    if image.mode.startswith("I;16"):
+    # A 16-bit file says its range: pictures of one folder must not be scaled each by what occurs in it. Pillow opens
+    # those of PGM as wider integers, scaled to that range.
+    wide = image.mode.startswith("I;16") or (image.format == "PPM" and image.mode == "I")
+    pixels, note = scaled_to_8(stored, ends=(0.0, 65535.0) if wide else None)
+    if wide:
         note += _dark(float(stored.max()))
     pixels = pixels[..., None]
     notes: tuple[str, ...] = (note,) if note else ()

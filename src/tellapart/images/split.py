@@ -241,11 +241,18 @@ def _pick_families(
     rng: np.random.Generator,
     locked: NDArray[np.bool_],
 ) -> NDArray[np.bool_]:
-    """Return a mask of pictures to hold out, whole families: those are picked by the first picture of each."""
+    """Return a mask of pictures to hold out, whole families: those are picked by the first picture of each.
+
+    A family in which a class has its last pictures trains.
+    """
     _, first = np.unique(families, return_index=True)
     free = np.flatnonzero(~locked)
     chosen = np.zeros(len(first), dtype=bool)
     chosen[free] = pick(labels[first[free]], fraction, classes=classes, rng=rng)
+    left = np.bincount(labels[~chosen[families]], minlength=classes)
+    for lost in np.setdiff1d(labels, np.flatnonzero(left)).tolist():
+        if chosen[families[labels == lost]].all():  # not yet back with a family of another such class
+            chosen[families[labels == lost][0]] = False
     return chosen[families]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
+import os
 import shlex
 import shutil
 import time
@@ -284,9 +285,9 @@ def _status_kept(run: Run, *, fresh: bool, progress: Progress) -> Iterator[None]
 
 
 def absolute_source(source: str | Path) -> str:
-    """Return a path as it can be found from any folder; a bundled name stays as it is."""
+    """Return a path as it can be found from any folder, its links not followed; a bundled name stays as it is."""
     path = Path(source).expanduser()
     try:
-        return str(path.resolve()) if path.exists() else str(source)
+        return os.path.abspath(path) if path.exists() else str(source)  # noqa: PTH100  (resolve() follows links)
     except OSError:
         return str(source)

@@ -13,7 +13,7 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from ..classifier import Classifier
-from ..images.cache import scan
+from ..images.cache import reserve, scan
 from ..images.dataset import Dataset, Splits
 from ..images.split_ids import from_ids, read_ids
 from ..progress import SILENT, Progress
@@ -163,6 +163,7 @@ def train_embeddings(own: OwnPictures, classifier: Classifier, *, progress: Prog
         with whole(file) as beside:
             # Rows go to the file as they are made: a million of them would fill the memory.
             out = open_memmap(beside, "w+", dtype=np.float32, shape=(len(train), _length(classifier, own.pixels)))
+            reserve(beside)
             _embed_into(out, own, classifier, pixels=own.pixels, positions=train, progress=progress)
             out.flush()
             del out

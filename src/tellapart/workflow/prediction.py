@@ -13,7 +13,7 @@ from ..errors import DataError, RecipeError, SourceNotFoundError
 from ..evaluation import Predictions, Threshold, threshold_for_error
 from ..images.encoded import MAX_BYTES
 from ..images.sniff import PICTURE_SUFFIXES
-from ..images.sources.folder import is_clutter
+from ..images.sources.folder import files_below
 from ..images.stored import read_whole
 from ..training.machine import tuned
 
@@ -106,8 +106,7 @@ def files_of(inputs: Iterable[str | Path]) -> Iterator[str]:
         if str(given) == "-" or not path.is_dir():
             yield str(given)
         else:
-            pictures = (p for p in path.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES and p.is_file())
-            found = sorted(p for p in pictures if not any(map(is_clutter, p.relative_to(path).parts)))
+            found = [file for file in files_below(path) if file.suffix.lower() in PICTURE_SUFFIXES]
             if not found:
                 raise DataError(f"there are no pictures in the folder {str(given)!r}")
             yield from map(str, found)

@@ -103,8 +103,8 @@ def prepare(run: Run, dataset: Dataset, *, progress: Progress = SILENT) -> Prepa
     dropped = sum(len(splits[name]) - len(kept[name]) for name in splits)
     leaks: dict[str, int | str] = {"found": len(found.leaks), "answer": data.leaks, "dropped": dropped}
     splits = kept
-    check_all_train(dataset, splits)
     say_findings(dataset, found, progress=progress)
+    check_all_train(dataset, splits)
 
     start, scanned = settle(start, dataset, splits.train, scanned, together=repeats.family, progress=progress)
     recipe, more = choose.choose_training(

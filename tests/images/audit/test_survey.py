@@ -41,6 +41,13 @@ def test_clean_pictures_leak_nothing():
     assert found.counts["test"] == {"x": 5, "y": 5}
 
 
+def test_what_the_source_left_out_is_a_finding():
+    found = audit(dataset(noise(60), [0, 1] * 30, notes=("1 folder holds no pictures: c",)))
+    assert [(finding.code, finding.sentence) for finding in found.findings] == [
+        ("source", "1 folder holds no pictures: c")
+    ]
+
+
 def test_leaks_name_both_sides_and_test_stays_whole():
     pixels = noise(60)
     pixels[1] = pixels[55]  # train and test

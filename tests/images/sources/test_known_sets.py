@@ -235,6 +235,17 @@ def test_gnt_in_split_folders(tmp_path):
     assert data.given_split.tolist() == ["train", "train", "test", "test"]
 
 
+def test_gnt_in_split_folders_that_are_links(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "disk" / "7.gnt").write_bytes(record("汉", np.zeros((2, 2), np.uint8)) * 2
+                                              + record("字", np.zeros((2, 2), np.uint8)))  # fmt: skip
+    folder = tmp_path / "both"
+    folder.mkdir()
+    for split in ("train", "test"):
+        (folder / split).symlink_to(tmp_path / "disk")
+    assert open_dataset(folder).given_split.tolist() == ["test"] * 3 + ["train"] * 3
+
+
 def test_damaged_gnt(tmp_path):
     whole = record("汉", np.zeros((3, 5), np.uint8)) + record("字", np.zeros((3, 5), np.uint8))
     for data, says in ((whole[:-1], "damaged or cut"), (whole + b"abc", "ends inside a record"),

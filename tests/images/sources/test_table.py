@@ -65,6 +65,29 @@ def test_encodings(write, encoding):
     assert set(data.class_names) == {"汉", "字"}
 
 
+@pytest.mark.parametrize(
+    ("encoding", "classes", "named"),
+    [
+        ("cp1252", ("Bär", "Löwe"), "Windows-1252"),
+        ("shift_jis", ("イヌ", "ネコ"), "Shift-JIS"),
+        ("gb18030", ("汉", "字"), "GB 18030"),
+        ("gb18030", ("汉", "\U00020000"), "GB 18030"),  # of four bytes, which GBK has not
+    ],
+)
+def test_an_encoding_is_guessed_by_what_people_write_and_said(write, encoding, classes, named):
+    first, second = classes
+    data = open_dataset(write(f"path,label\nimg/1.png,{first}\nimg/2.png,{second}\n", encoding=encoding))
+    assert set(data.class_names) == set(classes)
+    assert data.notes == (f"the table does not say how it is encoded: read as {named}",)
+
+
+def test_a_table_that_is_cut_inside_a_sign_is_damaged(write):
+    path = write("path,label\nimg/1.png,a\nimg/2.png,b\n", encoding="utf-16")
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(SourceError, match="is a damaged table"):
+        open_dataset(path)
+
+
 def test_quotes_blank_lines_and_windows_paths(write):
     data = open_dataset(write('path,label\r\nimg\\1.png,"a, ""b"""\r\n\r\n ./img/2.png , c \r\n'))
     assert data.class_names == ('a, "b"', "c")
@@ -102,3 +125,15 @@ def test_no_text(write):
 def test_a_rule_overrides_the_column_and_stays_within_splits(write):
     path = write("path,label,split\nimg/1.png,a,train\nimg/2.png,b,test\n")
     assert open_dataset(path, group_by=r"(\d)").groups.tolist() == ["train/1", "test/2"]
+
+
+def test_pictures_without_a_split_belong_to_their_group_s(write):
+    def groups(first, second, third):
+        text = f"path,label,split\nimg/1.png,a,{first}\nimg/2.png,b,{second}\nimg/猫.png,b,{third}\n"
+        return open_dataset(write(text), group_by="(g)").groups.tolist()
+
+    assert groups("", "", "") == ["g"] * 3
+    assert groups("test", "", "test") == ["test/g"] * 3
+    assert groups("test", "train", "") == ["test/g", "train/g", "train/g"]
+    with pytest.raises(SourceError, match=r"the group 'g' stands in test and validation, .* give them a split"):
+        groups("test", "validation", "")

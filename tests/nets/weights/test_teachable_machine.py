@@ -197,3 +197,9 @@ def test_the_command_writes_a_model_file(tmp_path, monkeypatch, capsys):
         main(["import", str(path)])
     assert caught.value.code == 2
     assert "is there already" in capsys.readouterr().err
+    main(["import", str(path), "--out", "models/pets.safetensors"])
+    assert Classifier.load("models/pets.safetensors").class_names == ("cat", "guinea pig", "Hündin")
+    with pytest.raises(SystemExit) as caught:
+        main(["import", str(path), "--out", "pets.zip/pets.safetensors"])
+    assert caught.value.code == 2
+    assert "choose another folder" in capsys.readouterr().err

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,8 @@ TINY_CLASS = 20
 KEPT = 1000
 """Groups of positions that a finding holds."""
 
+NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+
 ORDER: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
 
 
@@ -34,6 +37,7 @@ def find_all(
     make = _Maker(dataset)
     found = [
         *_about_leaks(make, leaks),
+        *(make("note", "source", note) for note in dataset.notes),
         *_about_files(make, scan),
         *_about_repeats(make, repeats),
         *_about_classes(make, splits),
@@ -87,7 +91,7 @@ def _about_files(make: _Maker, scan: Scan) -> list[Finding]:
     if len(constant):
         sentence = f"{counted(len(constant), 'picture shows', plural='pictures show')} one tone and nothing else"
         found.append(make("warning", "constant", sentence, constant[:, None]))
-    for note, positions in scan.notes.items():
+    for note, positions in alike(scan.notes):
         count = counted(len(positions), "picture") + (" or more" if len(positions) >= 1000 else "")
         found.append(make("note", "decoding", f"{note}: {count}", [(position,) for position in positions]))
     names = np.unique(facts["channels"][facts["readable"]])
@@ -96,6 +100,28 @@ def _about_files(make: _Maker, scan: Scan) -> list[Finding]:
         sentence = f"{grey:,} grey and {int(facts['readable'].sum()) - grey:,} in colour"
         found.append(make("note", "channels", sentence))
     return found
+
+
+def alike(notes: Mapping[str, Sequence[int]]) -> Iterator[tuple[str, list[int]]]:
+    """Yield notes with the positions of their pictures; those that differ in numbers alone as one, with their ranges.
+
+    Example:
+        >>> list(alike({"first of 2 frames": [0], "transposed": [1], "first of 30 frames": [2, 3]}))
+        [('first of 2 to 30 frames', [0, 2, 3]), ('transposed', [1])]
+    """
+    by_words: dict[str, list[str]] = {}
+    for note in notes:
+        by_words.setdefault(NUMBER.sub("#", note), []).append(note)
+    for several in by_words.values():
+        columns = zip(*(NUMBER.findall(note) for note in several), strict=True)
+        ranges = iter([_range(set(column)) for column in columns])
+        sentence = NUMBER.sub(lambda _, ranges=ranges: next(ranges), several[0])  # type: ignore[misc]
+        yield sentence, [position for note in several for position in notes[note]]
+
+
+def _range(numbers: set[str]) -> str:
+    low, high = min(numbers, key=float), max(numbers, key=float)
+    return low if len(numbers) == 1 else f"{low} to {high}"
 
 
 def _about_repeats(make: _Maker, repeats: Repeats) -> list[Finding]:

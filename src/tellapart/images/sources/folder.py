@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,25 @@ def folder(place: Place) -> Dataset:
 def is_clutter(name: str) -> bool:
     """Return whether a file or folder is hidden, or left behind by a system."""
     return name.startswith(".") or name.lower() in CLUTTER
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """Yield the files of a folder and its subfolders, sorted; links are followed, and clutter is left out."""
+    yield from _files_below(str(folder), frozenset())
+
+
+def _files_below(folder: str, trail: frozenset[tuple[int, int]]) -> Iterator[Path]:
+    found = os.stat(folder)  # noqa: PTH116
+    here = (found.st_dev, found.st_ino)
+    if here in trail:  # a link to a folder above
+        return
+    with os.scandir(folder) as entries:
+        kept = sorted((entry for entry in entries if not is_clutter(entry.name)), key=lambda entry: entry.name)
+    for entry in kept:
+        if entry.is_dir():
+            yield from _files_below(entry.path, trail | {here})
+        elif entry.is_file():
+            yield Path(entry.path)
 
 
 def suffix_of(name: str) -> str:

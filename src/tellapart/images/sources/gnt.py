@@ -21,7 +21,7 @@ from ..encoded import BITMAP, BitmapImages
 from ..stored import FileRanges
 from .base import Place, source
 from .classes import sort_classes
-from .folder import is_clutter
+from .folder import files_below, is_clutter
 from .tree import split_in
 
 _HEAD = struct.Struct("<I2sHH")
@@ -73,8 +73,10 @@ def gnt(place: Place) -> Dataset:
 
 
 def _files(place: Place) -> list[Path]:
-    found = [path for path in place.path.rglob("*") if path.suffix.lower() == ".gnt" and path.is_file()]
-    return sorted(path for path in found if not any(map(is_clutter, path.relative_to(place.path).parts)))
+    found = [path for path in files_below(place.path) if path.suffix.lower() == ".gnt"]
+    if not found:
+        raise SourceError(f"{str(place.path)!r} has no .gnt files that could be read")
+    return found
 
 
 def _writer(name: str) -> str:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from typing import Any
+
+from numpy.typing import NDArray
 
 from ...errors import RecipeError, SourceError
-from ..dataset import Dataset
+from ..dataset import BLOCK, Dataset
 from .columns import Column
 
 
 def with_groups(dataset: Dataset, rule: str) -> Dataset:
     r"""Return the data set with the group that ``rule`` finds in each id.
+
+    The same group in two given splits is two: else the given splits could not be kept. Pictures without a split belong
+    to their group's, to the one that trains where it is in several.
 
     Args:
         dataset: N pictures.
@@ -19,7 +25,7 @@ def with_groups(dataset: Dataset, rule: str) -> Dataset:
 
     Raises:
         RecipeError: the rule is no regular expression, or has no group.
-        SourceError: it does not match some ids.
+        SourceError: it does not match some ids, or it cannot be told where pictures without a split belong.
 
     Example:
         >>> import numpy as np
@@ -37,21 +43,49 @@ def with_groups(dataset: Dataset, rule: str) -> Dataset:
         raise RecipeError(f"group_by must have a part in parentheses, which is the group, got {rule!r}: try '({rule})'")
     groups = Column()
     misses: list[str] = []
-    splits = dataset.given_split
-    for start in range(0, len(dataset), 65536):
-        some = slice(start, start + 65536)
-        prefixes = splits[some].tolist() if splits is not None else None
-        for i, id_ in enumerate(dataset.ids[some].tolist()):
+    for start in range(0, len(dataset), BLOCK):
+        for id_ in dataset.ids[start : start + BLOCK].tolist():
             found = pattern.search(id_)
             group = found.group(1) if found else None
-            if not group:
-                misses.append(id_) if len(misses) < 3 else None
-                continue
-            # The same number in two given splits is another writer: else the given splits could not be kept.
-            groups.append(f"{prefixes[i]}/{group}" if prefixes and prefixes[i] else group)
+            if group:
+                groups.append(group)
+            elif len(misses) < 3:
+                misses.append(id_)
     if len(groups) < len(dataset):
         raise SourceError(
             f"group_by {rule!r} finds no group in {len(dataset) - len(groups)} of {len(dataset)} ids, such as "
             f"{', '.join(repr(m) for m in misses)}: change the rule so that it matches each id"
         )
-    return dataclasses.replace(dataset, groups=groups.array())
+    names = groups.array()
+    if dataset.given_split is not None:
+        names = _by_split(names, dataset.given_split)
+    return dataclasses.replace(dataset, groups=names)
+
+
+def _by_split(names: NDArray[Any], splits: NDArray[Any]) -> NDArray[Any]:
+    """Return each picture's group with its split, ``"test/7"``; the group alone where none of its pictures has one."""
+    homes, out = _homes(names, splits), Column()
+    for start in range(0, len(names), BLOCK):
+        some = slice(start, start + BLOCK)
+        for name, split in zip(names[some].tolist(), splits[some].tolist(), strict=True):
+            home = split or homes.get(name)
+            out.append(f"{home}/{name}" if home else name)
+    return out.array()
+
+
+def _homes(names: NDArray[Any], splits: NDArray[Any]) -> dict[str, str]:
+    """Return the split of each group of which some pictures have one and others none."""
+    unsaid = set(names[splits == ""].tolist())
+    found: dict[str, set[str]] = {}
+    for start in range(0, len(names), BLOCK) if unsaid else ():
+        some = slice(start, start + BLOCK)
+        for name, split in zip(names[some].tolist(), splits[some].tolist(), strict=True):
+            if split and name in unsaid:
+                found.setdefault(name, set()).add(split)
+    for name, several in found.items():
+        if len(several) > 1 and "train" not in several:
+            raise SourceError(
+                f"the group {name!r} stands in {' and '.join(sorted(several))}, and some of its pictures in no split, "
+                "so that it cannot be told where they belong: give them a split"
+            )
+    return {name: "train" if "train" in several else several.pop() for name, several in found.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import os
 import re
 import unicodedata
@@ -17,6 +18,7 @@ from ..encoded import FileImages
 from .base import Place, source
 from .classes import sort_classes
 from .columns import Column
+from .text_encoding import guess_encoding
 from .tree import split_of
 
 HEADERS = {
@@ -29,8 +31,11 @@ HEADERS = {
 }
 """The usual spellings of each column's header, small letters, blanks as underscores; the first that occurs counts."""
 
-ENCODINGS = ("utf-8-sig", "gb18030")
-MAX_FIELD = 2**20
+NAMED = {"gb18030": "GB 18030", "shift_jis": "Shift-JIS", "cp1252": "Windows-1252"}
+"""Encodings of tables that are not in Unicode, as people know them."""
+
+SOME_WORDS = 10_000
+"""Words that are looked at, at most, to guess one of these."""
 
 
 @source("table", summary="a CSV or TSV table: path, label, optional split and group", order=60,
@@ -54,7 +59,8 @@ def table(
     delimiter = {"\\t": "\t", "tab": "\t"}.get(delimiter or "", delimiter)
     if delimiter is not None and len(delimiter) != 1:
         raise SourceError(f"the delimiter of {where!r} must be one character, or tab, got {delimiter!r}")
-    rows = _rows(place.path, delimiter)
+    encoding = _encoding(place.path)
+    rows = _rows(place.path, delimiter, encoding=encoding)
     header = next(rows, None)
     if header is None:
         raise SourceError(f"{where!r} is empty: its first row must name the columns, such as path,label")
@@ -62,22 +68,25 @@ def table(
     read = _Read(columns, len(header[1]), where)
     for line, row in rows:
         read.add(line, row)
-    return read.dataset(place)
+    found = read.dataset(place)
+    if encoding in NAMED:
+        note = f"the table does not say how it is encoded: read as {NAMED[encoding]}"
+        found = dataclasses.replace(found, notes=(*found.notes, note))
+    return found
 
 
-def _rows(path: Path, delimiter: str | None) -> Iterator[tuple[int, list[str]]]:
-    encoding = _encoding(path)
+def _rows(path: Path, delimiter: str | None, *, encoding: str) -> Iterator[tuple[int, list[str]]]:
     with path.open(encoding=encoding, newline="") as file:
-        first = file.readline()
-        file.seek(0)
-        if delimiter is None:
-            delimiter = max(",;\t|", key=first.count)
         try:
+            first = file.readline()
+            file.seek(0)
+            if delimiter is None:
+                delimiter = max(",;\t|", key=first.count)
             reader = csv.reader(file, delimiter=delimiter, strict=True)
             for row in reader:
                 if any(cell.strip() for cell in row):
                     yield reader.line_num, row
-        except csv.Error as error:
+        except (csv.Error, UnicodeDecodeError) as error:
             raise SourceError(f"{str(path)!r} is a damaged table: {error}") from error
 
 
@@ -85,15 +94,34 @@ def _encoding(path: Path) -> str:
     with path.open("rb") as file:
         if file.read(2) in (b"\xff\xfe", b"\xfe\xff"):  # Excel's "Unicode text"
             return "utf-16"
-    for encoding in ENCODINGS:
-        try:
-            with path.open(encoding=encoding, newline="") as text:
-                while text.read(2**20):
-                    pass
-        except UnicodeDecodeError:
-            continue
-        return encoding
-    raise SourceError(f"{str(path)!r} is no text in UTF-8 or GB 18030: save the table as UTF-8")
+    if _is_text(path, "utf-8-sig"):
+        return "utf-8-sig"
+    guessed = guess_encoding(_words(path), western="cp1252")
+    if _is_text(path, guessed):
+        return guessed
+    raise SourceError(f"{str(path)!r} is no text in UTF-8, {', '.join(NAMED.values())}: save the table as UTF-8")
+
+
+def _is_text(path: Path, encoding: str) -> bool:
+    try:
+        with path.open(encoding=encoding, newline="") as text:
+            while text.read(2**20):
+                pass
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _words(path: Path) -> set[bytes]:
+    """Return some words that are not ASCII, cut at signs that are a part of no other sign in any encoding."""
+    words: set[bytes] = set()
+    with path.open("rb") as file:
+        for line in file:
+            if not line.isascii():
+                words.update(word for word in re.split(rb"[\s,;\"/]+", line) if not word.isascii())
+            if len(words) > SOME_WORDS:
+                break
+    return words
 
 
 def _column(header: Sequence[str], kind: str, given: str | None, where: str) -> int | None:

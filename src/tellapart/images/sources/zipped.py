@@ -16,7 +16,7 @@ from ..dataset import Dataset
 from ..stored import FileRanges
 from .base import Place, source
 from .members import Members
-from .zipnames import guess_encoding
+from .text_encoding import guess_encoding
 
 _END = struct.Struct("<4s4H2IH")
 _END64 = struct.Struct("<4sQ2H2I4Q")
@@ -103,8 +103,9 @@ def _directory(files: FileRanges, size: int, where: str) -> tuple[bytes, int, in
 
 
 def _entries(table: bytes, count: int, where: str) -> Iterator[Entry]:
-    at = 0
-    for _ in range(count):
+    """Yield the members; their number may have lost what is above 16 bits: macOS writes such zips of many files."""
+    at = found = 0
+    while at < len(table) and table[at : at + 4] != b"PK\5\5":  # a signature may end the table
         if at + _ENTRY.size > len(table) or table[at : at + 4] != b"PK\1\2":
             raise SourceError(f"{where!r} is a damaged zip: its table of members ends early or is garbled")
         (_, _, _, flags, method, _, _, crc, size, length, n, m, k, _, _, attributes, offset) = _ENTRY.unpack_from(
@@ -117,6 +118,9 @@ def _entries(table: bytes, count: int, where: str) -> Iterator[Entry]:
             length, size, offset, unicode_name = _extra(extra, name, (length, size, offset))
         yield Entry(name, bool(flags & 0x800), flags, method, crc, size, length, offset, attributes, unicode_name)
         at += 46 + n + m + k
+        found += 1
+    if (found - count) % 2**16:
+        raise SourceError(f"{where!r} is a damaged zip: its table has {found:,} members and should have {count:,}")
 
 
 def _extra(extra: bytes, name: bytes, values: tuple[int, int, int]) -> tuple[int, int, int, str | None]:

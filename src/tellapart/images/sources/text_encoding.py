@@ -1,30 +1,33 @@
-"""The encoding of a zip's names that do not say theirs: UTF-8, GBK, Shift-JIS or code page 437."""
+"""The encoding of text that does not say its own: UTF-8, GB 18030, Shift-JIS or a Western code page."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 
-def guess_encoding(names: Iterable[bytes]) -> str:
+def guess_encoding(names: Iterable[bytes], *, western: str = "cp437") -> str:
     """Return the encoding in which all names are text, and the likeliest text where several are.
 
     The zip format means code page 437 where nothing is said, but Chinese and Japanese systems write their own.
 
     Args:
-        names: names with bytes above 127.
+        names: names or words with bytes above 127.
+        western: the code page of Western Europe that is meant, and returned where nothing fits.
 
     Example:
         >>> guess_encoding(["汉字".encode("gbk")]), guess_encoding(["ネコ".encode("shift_jis")])
-        ('gbk', 'shift_jis')
+        ('gb18030', 'shift_jis')
         >>> guess_encoding(["Zürich".encode("cp437")]), guess_encoding(["Zürich".encode()]), guess_encoding([])
         ('cp437', 'utf-8', 'utf-8')
+        >>> guess_encoding(["Löwe".encode("cp1252")], western="cp1252")
+        'cp1252'
     """
     # One name alone may be cut inside a character by a backslash in it, so each is tried whole.
     together = list(names)
     if all(_decoded(name, "utf-8") is not None for name in together):
         return "utf-8"
-    best, best_score = "cp437", -1.0
-    for encoding, weight in (("gbk", 1.0), ("shift_jis", 1.0), ("cp437", 0.6)):
+    best, best_score = western, -1.0
+    for encoding, weight in (("gb18030", 1.0), ("shift_jis", 1.0), (western, 0.6)):
         texts = [_decoded(name, encoding) for name in together]
         if None in texts:
             continue
@@ -38,7 +41,7 @@ def guess_encoding(names: Iterable[bytes]) -> str:
 def _likelihoods(text: str, encoding: str) -> list[bool]:
     """Return, for each letter outside ASCII, whether it is what people write."""
     # A Latin name read as Chinese or Japanese has one odd character among small letters: "Z】ich" for "Zürich".
-    alone = encoding != "cp437"
+    alone = encoding in ("gb18030", "shift_jis")
     padded = f" {text} "
     return [
         _is_common(letter, encoding) and not (alone and (_small(padded[i]) or _small(padded[i + 2])))
@@ -60,11 +63,11 @@ def _decoded(name: bytes, encoding: str) -> str | None:
 
 def _is_common(letter: str, encoding: str) -> bool:
     """Return whether a letter belongs to what people write in that encoding, not to its rare corners."""
-    if encoding == "cp437":
+    if encoding == "gb18030":
+        stored = letter.encode("gb18030")
+        return len(stored) == 2 and 0xA1 <= stored[0] <= 0xF7 and stored[1] >= 0xA1  # GB 2312, the characters in use
+    if encoding != "shift_jis":
         return letter.isalpha() and letter < "\u0250"
-    if encoding == "gbk":
-        stored = letter.encode("gbk")
-        return 0xA1 <= stored[0] <= 0xF7 and stored[1] >= 0xA1  # GB 2312, the characters in use
     stored = letter.encode("shift_jis")
     if len(stored) == 1:  # half-width katakana: what Chinese text looks like when it is read as Japanese
         return False
