@@ -94,7 +94,7 @@ class Answer:
 
     @property
     def unlike(self) -> bool:
-        """Whether the picture is unlike anything in training: so strange is one in a hundred of the known kind."""
+        """Whether the picture is unlike anything in training, as at most one in a hundred of the known kind is."""
         return self.novelty is not None and self.novelty > 1
 
 

@@ -71,6 +71,23 @@ def test_a_shift_that_goes_with_the_mistakes_is_told_from_one_that_does_not():
     assert str(brightness).endswith("it goes with the mistakes")
 
 
+def test_where_hardly_any_picture_is_usual_nothing_is_explained():
+    other = said(315, seed=5)
+    dark = np.where(np.arange(315) < 15, 200.0, 60.0)  # FEW are 20
+    answers = np.where((dark < 100) & (np.arange(315) % 2 == 0), (other.labels + 1) % 3, other.labels)
+    other = dataclasses.replace(other, logits=3 * np.eye(3)[answers])
+    own = {"brightness": np.random.default_rng(0).normal(200, 10, 600)}
+    found = explain(evaluate(said(seed=4)), evaluate(other), other, own_statistics=own, statistics={"brightness": dark})
+    assert [(one.usual.count, one.explains) for one in found.suspects] == [(15, False)]
+    assert "nothing tells whether it matters" in str(found.suspects[0])
+    assert not any("a few groups alone" in one for one in found.sentences())
+    grouped = dataclasses.replace(other, groups=[f"writer {number % 10}" for number in range(315)])
+    found = explain(
+        evaluate(said(seed=4)), evaluate(grouped), grouped, own_statistics=own, statistics={"brightness": dark}
+    )
+    assert any("a few groups alone" in one for one in found.sentences())
+
+
 def test_novelty_is_a_share_with_its_interval():
     own = said()
     found = explain(evaluate(own), evaluate(own), own, novelty=np.linspace(0.5, 1.5, 600), novelty_auroc=0.875)

@@ -103,6 +103,13 @@ def test_the_interval_is_never_narrower_than_the_count_of_pictures_allows():
     assert summarize_folds(figures(1.0, 1.0, 1.0)).low == 1.0
 
 
+def test_folds_without_a_mistake_have_no_interval_where_nothing_tells_its_width():
+    pooled = Figure(1.0, None, None, 100, "accuracy", "%")  # as of macro F1, whose resampling shows no spread
+    alike = summarize_folds(figures(1.0, 1.0, 1.0), pooled=pooled)
+    assert (alike.mean, alike.low, alike.high) == (1.0, None, None)
+    assert summarize_folds(figures(1.0, 0.9, 1.0), pooled=pooled).low is not None
+
+
 def test_one_fold_has_no_interval_and_shares_stay_shares():
     assert summarize_folds(figures(0.9)).figure.interval() == ""
     wide = summarize_folds(figures(0.2, 0.9))

@@ -35,6 +35,13 @@ def test_the_interval_is_that_of_two_independent_figures():
     assert (found.high - found.low) / 2 == pytest.approx(np.hypot(*halves), rel=0.1)
 
 
+def test_where_all_is_right_on_both_sides_nothing_tells_the_interval():
+    right = [said(count, right=1.0, seed=seed) for seed, count in enumerate((30, 10))]
+    found = macro_f1_gap(*right)
+    assert (found.value, found.low, found.high) == (0.0, None, None)
+    assert found.short() == "0.0 points"
+
+
 def test_groups_are_drawn_whole():
     own, other = said(300, right=0.9, seed=0), said(200, right=0.5, seed=1)
     alone = macro_f1_gap(own, other)

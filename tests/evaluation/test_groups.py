@@ -101,6 +101,8 @@ def test_a_comparison_by_groups_is_more_careful(make_predictions):
     by_group = compare(dataclasses.replace(said, groups=groups), better)
     assert by_group.better is None
     assert by_group.p_value > 0.4
+    other_way = compare(said, dataclasses.replace(better, groups=groups))  # the groups of either side count
+    assert (other_way.p_value, other_way.difference) == (by_group.p_value, by_group.difference)
 
 
 def test_the_sign_flip_test_is_the_exact_one_for_few_groups():

@@ -26,7 +26,7 @@ def test_a_hand_worked_joint():
     np.testing.assert_allclose(class_thresholds(probabilities, labels), [0.8, 1.6 / 3])
     found = find_label_errors(Predictions(list("abcde"), np.log(probabilities), labels, ("x", "y")))
     # a belongs to x; b reaches no threshold; c is labelled y and belongs to x at 0.8; d and e belong to y.
-    assert found.joint.tolist() in ([[1, 0], [1, 2]], [[1, 0], [0, 2]])
+    assert found.joint.tolist() == [[1, 0], [1, 2]]
     assert [one.id for one in found.candidates] == ["c"]
     assert found.candidates[0].margin == pytest.approx(-0.6)
 

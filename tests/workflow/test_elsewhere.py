@@ -81,7 +81,15 @@ def test_a_run_without_its_pictures_says_that_it_cannot_look_for_copies(call, ru
     called = call("evaluate", run, other)
     assert called.status == 0
     assert "copies of training pictures were not looked for" in called.err
+    assert "- copies of training pictures were not looked for" in called.out
     assert "darker" in called.out  # its numbers were kept
+    called = call("evaluate", run, other, "--drop-copies")
+    assert called.status == 2
+    assert "leave --drop-copies out" in called.err
+
+
+def test_pictures_of_one_size_do_not_differ_in_shape(call, run, other):
+    assert "aspect ratio" not in call("evaluate", run, other).out  # 12×10 on both sides: 10/12 is no float32
 
 
 def test_its_own_pictures_beside_it(call, run, other):
@@ -112,6 +120,12 @@ def test_a_threshold_stays_in_the_run_and_its_report(call, run):
     assert "validation: " in called.err
     assert Run.open(run).load("evaluation")["abstain"]["max_error"] == 0.1
     page = (run / "report.html").read_text(encoding="utf-8")
+    assert "“not sure”" in page or "No threshold keeps the share of wrong answers at 10.0%" in page
+
+
+def test_a_threshold_stands_on_the_page_of_the_other_pictures_too(call, run, other):
+    assert call("evaluate", run, other, "--abstain-at", "10%").status == 0
+    page = (run / "report-scanner.html").read_text(encoding="utf-8")
     assert "“not sure”" in page or "No threshold keeps the share of wrong answers at 10.0%" in page
 
 

@@ -166,8 +166,11 @@ def _say_threshold(run: Run, name: str, max_error: float, *, temperature: float,
     validation = Predictions.load(run.path / "predictions" / "validation.npz")
     threshold = threshold_for_error(validation, max_error=max_error, temperature=temperature)
     typer.echo(f"validation: {threshold}", err=quiet)
-    run.save("evaluation", run.load("evaluation") | {"abstain": threshold.to_dict()})
+    document = run.load("evaluation")
+    run.save("evaluation", document | {"abstain": threshold.to_dict()})
     write_report(run)
+    if name in document.get("elsewhere", {}):
+        write_report(run, about=name)
     if threshold.confidence is not None and name != "validation":
         predictions = Predictions.load(run.path / "predictions" / f"{name}.npz")
         coverage, error = error_at(predictions, threshold.confidence, temperature=temperature)

@@ -39,8 +39,8 @@ def _show_folds(console: Console, document: dict[str, Any]) -> None:
             one = document["figures"][key]
             mean = Figure(one["mean"], one["low"], one["high"], unit=one["unit"])
             spread = [Figure(value, unit=one["unit"]).short() for value in (min(one["values"]), max(one["values"]))]
-            said = f"{mean.short()} ({document['level']:.0%} interval {mean.interval()}), folds {' to '.join(spread)}"
-            console.print(f"  {key.replace('_', ' ')}  {said}")
+            interval = f" ({document['level']:.0%} interval {mean.interval()})" if mean.interval() else ""
+            console.print(f"  {key.replace('_', ' ')}  {mean.short()}{interval}, folds {' to '.join(spread)}")
 
 
 def figures_table(found: dict[str, Evaluation], *, title: str) -> Table:

@@ -120,10 +120,13 @@ class Explanation:
 
     def _pictures(self) -> list[str]:
         out = [str(one) for one in self.suspects] or ["no statistic of the pictures has shifted noticeably"]
+        if self.suspects and self.confusions is None:
+            out.append("shifts were tested picture by picture: with groups, one may be that of a few groups alone")
         if self.unlike is not None:
             out.append(
-                f"{self.unlike} are unlike anything in training, where 1% of its own kind would be; a picture here is "
-                f"stranger than one of its own {self.novelty_auroc or 0.0:.1%} of the time (50% would be chance)"
+                f"{self.unlike} are unlike anything in training, where at most about 1% of its own kind would be; a "
+                f"picture here is stranger than one of its own {self.novelty_auroc or 0.0:.1%} of the time (50% would "
+                "be chance)"
             )
         return out
 
@@ -250,7 +253,8 @@ def _suspects(own: Mapping[str, Floats], other: Mapping[str, Floats], prediction
     out = []
     for shift, (usual, unusual, _), p in zip(noticed, parted, chances, strict=True):
         change = difference(usual, unusual)
-        out.append(Suspect(shift, usual, unusual, change, p < LEVEL and (change.high or 0.0) < 0))
+        explains = usual.count >= FEW and p < LEVEL and (change.high or 0.0) < 0
+        out.append(Suspect(shift, usual, unusual, change, explains))
     return tuple(sorted(out, key=lambda one: not one.explains))
 
 

@@ -138,7 +138,7 @@ def summarize_folds(
     Folds share most of their training pictures, so that their figures vary less than those of trainings on pictures of
     their own would; no unbiased estimate of the mean's variance exists. The interval is Student's with the variance
     corrected for that: s² · (1/K + ratio), which is wide rather than narrow. It is never narrower than what the count
-    of pictures alone allows.
+    of pictures alone allows; where neither shows any spread there is none.
 
     Args:
         figures: one a fold, of the pictures that it held out.
@@ -162,7 +162,9 @@ def summarize_folds(
         raise DataError(f"the figures must be the same one, got {sorted({figure.name for figure in figures})}")
     values = tuple(figure.value for figure in figures if figure.value is not None)
     low, high = _interval(values, ratio=ratio, unit=figures[0].unit)
-    if pooled is not None and None not in (low, high, pooled.low, pooled.high):
+    if pooled is not None and pooled.low is None and low == high:
+        low = high = None  # as resampling shows no spread, nothing tells how wide it is
+    elif pooled is not None and None not in (low, high, pooled.low, pooled.high):
         low, high = min(low or 0.0, pooled.low or 0.0), max(high or 0.0, pooled.high or 0.0)
     return FoldSummary(
         figures[0].name,

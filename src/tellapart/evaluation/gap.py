@@ -38,9 +38,11 @@ def macro_f1_gap(
     own, other = own.labelled(), other.labelled()
     mine, theirs = (_samples(one, resamples=resamples, seed=seed + i) for i, one in enumerate((own, other)))
     low, high = percentile_interval(theirs - mine, confidence_level=confidence_level)
-    value = _value(other) - _value(own)
+    # Where resampling knows one outcome alone, all right on both sides, it does not tell how wide the interval is.
+    known = low != high
     return Figure(
-        value, float(low), float(high), len(other), "difference in macro F1", "points", confidence_level, "bootstrap"
+        _value(other) - _value(own), float(low) if known else None, float(high) if known else None, len(other),
+        "difference in macro F1", "points", confidence_level, "bootstrap",
     )  # fmt: skip
 
 

@@ -198,8 +198,8 @@ def class_thresholds(probabilities: Floats, labels: NDArray[np.int64]) -> Floats
 
 def _confident_class(probabilities: Floats, thresholds: Floats) -> NDArray[np.int64]:
     """Return (N,): the likeliest class among those at their threshold, −1 where none is (equation 1)."""
-    # The mean of equal numbers may differ from them in the last digit.
-    reached = probabilities >= thresholds - 1e-9
+    # The mean of equal numbers may differ from them in the last digits, of which logits in float32 have few.
+    reached = probabilities >= thresholds - 1e-6
     best = np.where(reached, probabilities, -1.0).argmax(axis=1)
     return np.where(reached.any(axis=1), best, -1).astype(np.int64)
 

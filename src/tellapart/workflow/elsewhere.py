@@ -85,8 +85,10 @@ class Elsewhere:
         return out
 
     def _copies(self) -> list[str]:
+        if self.copies is None:
+            return ["copies of training pictures were not looked for: its own pictures are gone, or have changed"]
         if not self.copies:
-            return [] if self.copies is None else ["none of the pictures is a copy of one that it was trained on"]
+            return ["none of the pictures is a copy of one that it was trained on"]
         kept = "are left out" if self.scoring.drop_copies else "flatter the figures: --drop-copies leaves them out"
         what = counted(len(self.copies), "picture is a copy", plural="pictures are copies")
         return [f"{what} of one that it was trained or validated on, and {kept}"]
@@ -131,7 +133,7 @@ def evaluate_elsewhere(
 
     Raises:
         ClassMismatchError: no class name is the same.
-        DataError: no picture is left to be scored.
+        DataError: no picture is left to be scored, or copies cannot be looked for that are to be left out.
     """
     run = run if isinstance(run, Run) else Run.open(run)
     scoring = scoring or Scoring()
@@ -142,6 +144,11 @@ def evaluate_elsewhere(
     if scanned.problems:
         progress.warn(f"{counted(len(scanned.problems), 'picture')} left out: unreadable")
     copied = copies_of_training(run, dataset, scanned, preprocessing=classifier.preprocessing, progress=progress)
+    if copied is None and scoring.drop_copies:
+        raise DataError(
+            "copies of training pictures cannot be left out: the run's own pictures are gone, or have changed: put "
+            "them where data.source says in recipe.json, or leave --drop-copies out"
+        )
     with tuned():
         looked = look(classifier, dataset, scanned)
     kept = scored(looked, dataset, classifier, scoring=scoring, copied=copied)

@@ -69,4 +69,5 @@ def statistics_of(dataset: Dataset, facts: NDArray[np.void], positions: NDArray[
                 continue
             widths[at] = 100 * stroke_width(pixels) / max(pixels.shape[:2])
         numbers[STROKES] = widths
-    return numbers
+    # As they are kept: a number is compared with one that was written, and must not differ from it by rounding alone.
+    return {name: values.astype(np.float32).astype(np.float64) for name, values in numbers.items()}

@@ -119,10 +119,27 @@ def test_classes_that_do_not_train_are_left_out_elsewhere(made):
 
 
 def test_the_test_pictures_are_in_no_row_s_figures(made):
-    test = set(Run.open(made[1] / "pictures").load("splits")["test"])
-    assert test
+    splits = Run.open(made[1] / "pictures").load("splits")
+    assert splits["test"]
+    counts = {row.validation.count for row in made[0].rows}
+    assert counts == {len(splits["validation"])}
+    assert len(splits["validation"]) != len(splits["test"])
     for file in (made[1] / "rows").glob("*/predictions/validation.npz"):
-        assert not test & set(Predictions.load(file).ids.tolist())
+        assert not set(splits["test"]) & set(Predictions.load(file).ids.tolist())
+
+
+def test_a_row_that_could_not_be_made_is_tried_again_by_resume(good, tmp_path, monkeypatch):
+    from tellapart.errors import DataError
+    from tellapart.workflow.table import rows
+
+    def fails(*args, **options):
+        raise DataError("not there yet")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rows, "learn_classical", fails)
+        table, folder = make_table(TablePlan(recipe(good), ROWS[1:2]), out=tmp_path / "table")
+    assert [row.failed for row in table.rows] == ["not there yet"]
+    assert [row.failed for row in resume_table(folder)[0].rows] == [""]
 
 
 KILLED = """

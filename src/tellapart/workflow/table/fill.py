@@ -103,7 +103,7 @@ def _fill(plan: TablePlan, folder: Path, *, progress: Progress) -> ExperimentTab
         with progress.task("table", total=len(jobs), unit="rows"):
             for number, job in enumerate(jobs, start=1):
                 row = kept_row(folder / job.folder)
-                if row is None:
+                if row is None or row.failed:  # what it lacked may be there by now
                     inner = Quiet(progress, name=f"row {number} of {len(jobs)}: {job.title}")
                     row = _row(job, plan, setting=setting, table=folder, progress=inner)
                     keep_row(folder / job.folder, row)
@@ -199,7 +199,8 @@ def _notes(plan: TablePlan, setting: Setting) -> tuple[str, ...]:
     notes = [
         "F1 is the mean of the classes' F1 (macro), with 95% bootstrap intervals.",
         "Networks chose their epoch on the validation pictures, which flatters them there a little.",
-        "The test pictures were not looked at: they are for the row that is chosen.",
+        "The test pictures stand in no figure here: they are for the row that is chosen. Each network's own report has "
+        "its figures on them; look at that of the chosen one alone.",
     ]
     if setting.external is not None:
         notes.append("The difference is F1 elsewhere less F1 on validation: by so much validation flatters.")
