@@ -15,6 +15,7 @@ SETTINGS: dict[str, tuple[str, ...]] = {
     "default": (),
     "1m": ("--time", "1m"),
     "5m": ("--time", "5m"),
+    "16m": ("--time", "16m"),
     "30m": ("--time", "30m"),
     "small": ("--recipe", str(FOLDER / "small.toml")),
 }
