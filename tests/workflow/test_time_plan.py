@@ -2,18 +2,20 @@
 
 import dataclasses
 import math
+import types
 
 import pytest
 
 from tellapart import Run, train
 from tellapart.errors import RecipeError
 from tellapart.images.audit.kind import Kind
+from tellapart.images.dataset import Splits
 from tellapart.progress import Progress
 from tellapart.recipe import AUGMENTATIONS, Recipe
 from tellapart.training import budget
 from tellapart.training.budget import Fit
 from tellapart.training.choose import LONG, Choice
-from tellapart.workflow import main_job, time_plan
+from tellapart.workflow import main_job, near_training, time_plan
 from tellapart.workflow.label_errors import label_search_seconds
 from tellapart.workflow.near_training import looks_to_explain, pairing_seconds
 from tellapart.workflow.own_pictures import OwnPictures
@@ -209,3 +211,12 @@ def test_the_neighbours_of_mistakes_take_time_by_the_pair(prepared):
     own = OwnPictures.of(prepared)
     asked = (305 + 30) + (305 + 27)
     assert pairing_seconds(own) == pytest.approx(11e-9 * asked * 1222)
+
+
+def test_what_takes_long_at_first_alone_is_not_taken_for_the_time_of_all(monkeypatch):
+    clock = iter([0.0, 10.0, 10.0, 11.0])  # the first look takes ten seconds, the second one
+    monkeypatch.setattr(near_training.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(near_training, "own_embeddings", lambda own, classifier, positions: None)
+    own = types.SimpleNamespace(splits=Splits(train=range(100), validation=range(100, 110), test=[]))
+    looks = near_training.looks_to_explain(own.splits)
+    assert near_training.near_training_seconds(own, None) == pytest.approx(looks / 100, rel=0.01)
