@@ -123,8 +123,8 @@ def test_what_the_network_looks_at_afterwards_takes_its_part(fitted):
 
 
 def test_what_would_be_good_to_have_is_planned_for_where_it_takes_a_small_share(fitted):
-    assert fitted(25, widths=False, spare_looks=500)[0].training.epochs == 11, "1.4 times 1 s of 25 are a small share"
-    assert fitted(25, widths=False, spare_looks=1000)[0].training.epochs == 12, "2.8 s are not: they are left out"
+    assert fitted(25, widths=False, spare_looks=1000)[0].training.epochs == 11, "2 s of 25 are a small share"
+    assert fitted(25, widths=False, spare_looks=1500)[0].training.epochs == 12, "3 s are not: they are left out"
 
 
 def test_too_little_time_says_what_an_epoch_takes(fitted):

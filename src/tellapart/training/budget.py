@@ -28,10 +28,6 @@ MOST_PASSES = 150
 SPARE = 0.1
 """The share of the time that what is good to have may take, for it to be planned for."""
 
-SURELY = 1.4
-"""Times what good-to-have things take by the plan, that is kept for them: they are timed again before they begin, and
-on a machine that is a little slower by then they would be left out."""
-
 UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600}
 
 
@@ -121,7 +117,7 @@ def fit_to_time(
         pace = measure_pace(seeded_net(wider, task), task, wider.training, devices=devices)
         rate_test = STEPS * pace.step if wider.training.optimizer.find_learning_rate else 0.0
         least = seconds - looks_before * pace.look - rate_test - looks * pace.look
-        spare = SURELY * spare_looks * pace.look
+        spare = spare_looks * pace.look
         left = least - (spare if spare <= SPARE * seconds else 0.0)
         plan = _with_margin(left, pace, whole=recipe.training.steps_per_epoch is not None)
         few = plan is None or plan.epochs * plan.steps < ENOUGH_PASSES * pace.a_pass

@@ -1,4 +1,4 @@
-"""Which epoch's weights are kept, the best one's as far as validation can tell, and which was the last to be better."""
+"""Which epoch is the best one, as far as validation can tell, and which was the last that improved on those before."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from .checkpoint import State
 BETTER = {"accuracy": 1, "top5": 1, "loss": -1}
 """Which way a figure is better."""
 
-
 ERRORS = 2
-"""Standard errors of the highest accuracy within which another epoch is as good: it is the highest of many."""
+"""Standard errors below the highest accuracy within which another epoch is as good: that one is the highest of many."""
 
 
 def keep_best(state: State, record: dict[str, Any], recipe: TrainingRecipe, *, pictures: int) -> None:

@@ -26,6 +26,7 @@ KEPT = 1000
 """Groups of positions that a finding holds."""
 
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+"""In a note of what decoding did."""
 
 ORDER: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
 
@@ -113,15 +114,16 @@ def alike(notes: Mapping[str, Sequence[int]]) -> Iterator[tuple[str, list[int]]]
     for note in notes:
         by_words.setdefault(NUMBER.sub("#", note), []).append(note)
     for several in by_words.values():
-        columns = zip(*(NUMBER.findall(note) for note in several), strict=True)
-        ranges = iter([_range(set(column)) for column in columns])
-        sentence = NUMBER.sub(lambda _, ranges=ranges: next(ranges), several[0])  # type: ignore[misc]
-        yield sentence, [position for note in several for position in notes[note]]
+        yield _as_one(several), [position for note in several for position in notes[note]]
 
 
-def _range(numbers: set[str]) -> str:
-    low, high = min(numbers, key=float), max(numbers, key=float)
-    return low if len(numbers) == 1 else f"{low} to {high}"
+def _as_one(notes: Sequence[str]) -> str:
+    """Return what notes with the same words say together: the range of each of their numbers."""
+    ranges = []
+    for column in zip(*(NUMBER.findall(note) for note in notes), strict=True):
+        low, high = min(column, key=float), max(column, key=float)
+        ranges.append(low if low == high else f"{low} to {high}")
+    return NUMBER.sub(lambda _: ranges.pop(0), notes[0])
 
 
 def _about_repeats(make: _Maker, repeats: Repeats) -> list[Finding]:
