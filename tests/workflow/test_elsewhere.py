@@ -123,6 +123,13 @@ def test_a_threshold_stays_in_the_run_and_its_report(call, run):
     assert "“not sure”" in page or "No threshold keeps the share of wrong answers at 10.0%" in page
 
 
+def test_a_share_that_is_none_is_refused_before_anything_is_evaluated(call, run, other):
+    called = call("evaluate", run, other, "--abstain-at", "200%")
+    assert (called.status, called.out) == (2, "")
+    assert "--abstain-at must be a share" in called.err
+    assert not (run / "report-scanner.html").exists()
+
+
 def test_a_threshold_stands_on_the_page_of_the_other_pictures_too(call, run, other):
     assert call("evaluate", run, other, "--abstain-at", "10%").status == 0
     page = (run / "report-scanner.html").read_text(encoding="utf-8")

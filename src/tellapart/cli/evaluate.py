@@ -89,6 +89,7 @@ def command(
     from .progress import TerminalProgress
 
     below = None if classes_below is None else share(classes_below, "--classes-below")
+    max_error = None if abstain_at is None else share(abstain_at, "--abstain-at")
     if label_folds is not None and label_errors is None:
         raise RecipeError("--label-folds would be ignored without --label-errors: give both")
     opened = Run.open(run)
@@ -114,8 +115,8 @@ def command(
         write_report(opened)
         typer.echo(f"report  {write_report(opened, about=name)}", err=True)
         typer.echo(json.dumps(beside.to_dict(), ensure_ascii=False, indent=1) if as_json else str(beside))
-    if abstain_at is not None:
-        _say_threshold(opened, name, share(abstain_at, "--abstain-at"), temperature=found.temperature, quiet=as_json)
+    if max_error is not None:
+        _say_threshold(opened, name, max_error, temperature=found.temperature, quiet=as_json)
     if below is not None:
         _say_classes(found, below=below, quiet=as_json)
     if mistakes is not None:
