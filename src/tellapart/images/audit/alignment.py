@@ -24,6 +24,9 @@ GRID = 64
 
 COARSE = 20
 
+LARGEST = 4 * GRID
+"""Larger pictures are brought below twice this first, by whole blocks: each step looks at all of their pixels."""
+
 ROUNDS = (4, 5)
 """Steps at the coarse and at the full grid."""
 
@@ -113,7 +116,9 @@ def align(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> Match:
 
 
 def _grey(pixels: NDArray[np.uint8]) -> Image.Image:
-    return Image.fromarray(pixels[..., 0]) if pixels.shape[2] == 1 else Image.fromarray(pixels).convert("L")
+    image = Image.fromarray(pixels[..., 0]) if pixels.shape[2] == 1 else Image.fromarray(pixels).convert("L")
+    factor = max(image.size) // LARGEST
+    return image.reduce(factor) if factor > 1 else image
 
 
 def _grid(a: Image.Image, b: Image.Image) -> tuple[int, int]:
@@ -138,9 +143,17 @@ def _render(image: Image.Image, box: NDArray[np.float64], size: tuple[int, int])
 
 def _blurred(pixels: Floats) -> Floats:
     """Return pixels under the 3×3 binomial kernel: evens out how sharp two copies are."""
-    padded = np.pad(pixels, 1, mode="edge")
-    rows = padded[:-2] + 2 * padded[1:-1] + padded[2:]
-    out: Floats = (rows[:, :-2] + 2 * rows[:, 1:-1] + rows[:, 2:]) / 16
+    return _weighed(_weighed(pixels).T).T
+
+
+def _weighed(pixels: Floats) -> Floats:
+    """Return pixels under the kernel 1 2 1 along the columns, edges repeated; np.pad takes as long as all of it."""
+    out = pixels * np.float32(0.5)
+    quarter = pixels * np.float32(0.25)
+    out[1:] += quarter[:-1]
+    out[:-1] += quarter[1:]
+    out[0] += quarter[0]
+    out[-1] += quarter[-1]
     return out
 
 
@@ -173,19 +186,27 @@ def _compare(
     spread = max(float((a.std() + b.std()) / 2), 1e-6)
     offset = float(b.mean() - a.mean())
     difference = b - a - offset
-    blocks = [block for rows in np.array_split(difference, 8) for block in np.array_split(rows, 8, axis=1)]
     fine_a, fine_b = a - _wide(a), b - _wide(b)
     energy = float(np.sqrt((fine_a**2).sum() * (fine_b**2).sum()))
     return Match(
         residual=float(np.sqrt((difference**2).mean())) / spread,
         detail=float((fine_a * fine_b).sum()) / energy if energy > 0 else 0.0,
-        worst=max(float(np.sqrt((block**2).mean())) for block in blocks) / spread,
+        worst=float(np.sqrt(_block_means(difference**2).max())) / spread,
         levels=float(np.sqrt((difference**2).mean())),
         colour=_colour(first, second, sought, box),
         gain=float(b.std()) / max(float(a.std()), 1e-6),
         offset=offset,
         fineness=float(np.sqrt(energy / a.size)) / spread,
     )
+
+
+def _block_means(values: Floats) -> Floats:
+    """Return (8, 8) the means of the blocks of a raster; (H, W) of 8 and more a side."""
+    rows, columns = ((np.arange(8) * side + 7) // 8 for side in values.shape)
+    sums = np.add.reduceat(np.add.reduceat(values, rows, axis=0), columns, axis=1)
+    counts = np.outer(*(np.diff(edges, append=side) for edges, side in zip((rows, columns), values.shape, strict=True)))
+    out: Floats = sums / counts
+    return out
 
 
 def _wide(pixels: Floats) -> Floats:

@@ -150,17 +150,20 @@ def _near_pairs(
 
 
 def _decide(dataset: Dataset, pairs: Positions, tiny: NDArray[np.bool_], progress: Progress) -> Iterator[bool]:
-    def one(row: int) -> bool:
-        first, second = _load(dataset, int(pairs[row, 0])), _load(dataset, int(pairs[row, 1]))
-        if first is None or second is None:
-            return False
-        return _all_but_equal(first, second) if tiny[row] else same_picture(align(first, second))
-
+    # Threads decode. To lay one over the other is many short steps, in which they would only wait for one another.
     with ThreadPoolExecutor(usable_processors()) as pool:
         for start in range(0, len(pairs), BATCH):
-            rows = range(start, min(start + BATCH, len(pairs)))
-            yield from pool.map(one, rows)
-            progress.advance(len(rows))
+            batch = pairs[start : start + BATCH]
+            loaded = pool.map(lambda position: _load(dataset, position), batch.ravel().tolist())
+            for first, second, is_tiny in zip(loaded, loaded, tiny[start : start + BATCH], strict=True):
+                yield _is_copy(first, second, tiny=is_tiny)
+            progress.advance(len(batch))
+
+
+def _is_copy(first: NDArray[np.uint8] | None, second: NDArray[np.uint8] | None, *, tiny: bool) -> bool:
+    if first is None or second is None:
+        return False
+    return _all_but_equal(first, second) if tiny else same_picture(align(first, second))
 
 
 def _all_but_equal(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> bool:

@@ -33,7 +33,7 @@ FARTHEST = 1.5
 TINY_LEVELS = (3.0, 13)
 """Root mean square and largest difference of the 16×16 versions of tiny pictures that are all but equal."""
 
-CHUNK = 1024
+CHUNK = 2048
 """Pairs that are judged at once."""
 
 REJECTED = np.float32(np.inf)
