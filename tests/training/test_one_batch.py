@@ -79,6 +79,15 @@ def test_batch_normalisation_is_torchs_own_of_the_whole_batch(n, count, momentum
         assert torch.allclose(sum(part[3][position] for part in found), parameter.grad, atol=1e-4)
 
 
+@pytest.mark.parametrize("maps", [8, 16])
+def test_statistics_of_maps_in_bfloat16_have_all_digits(maps):
+    pictures = torch.randn(8, maps, 4, 4, generator=torch.Generator().manual_seed(0)).add(5).bfloat16()
+    pictures = pictures.contiguous(memory_format=torch.channels_last)
+    exact = pictures.double().mean(dim=(0, 2, 3))
+    for *_, net in in_parts(lambda: nn.BatchNorm2d(maps, momentum=1.0), pictures, pictures, count=2):
+        assert (net.running_mean - exact).abs().max() < 1e-5  # in bfloat16 it would be off by 0.01
+
+
 @pytest.mark.parametrize("shape", [(9, 6), (9, 4, 3, 3)])
 def test_dropout_takes_its_part_of_the_whole_batchs_mask(shape):
     pictures = torch.randn(shape, generator=torch.Generator().manual_seed(0))

@@ -31,6 +31,7 @@ from torch import Tensor, nn
 
 from ..errors import RecipeError
 from .base import Net, check_dropout, net
+from .batch_norm import BatchNorm2d
 
 
 class ConvNorm(nn.Module):
@@ -39,7 +40,7 @@ class ConvNorm(nn.Module):
     def __init__(self, inputs: int, outputs: int, *, stride: int = 1, pool: int = 1) -> None:
         super().__init__()
         self.conv = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
-        self.norm = nn.BatchNorm2d(outputs)
+        self.norm = BatchNorm2d(outputs)
         self.pool = pool
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -56,7 +57,7 @@ class Residual(nn.Module):
         super().__init__()
         self.first = ConvNorm(maps, maps)
         self.conv = nn.Conv2d(maps, maps, 3, padding=1, bias=False)
-        self.norm = nn.BatchNorm2d(maps)
+        self.norm = BatchNorm2d(maps)
         nn.init.zeros_(self.norm.weight)
 
     def forward(self, maps: Tensor) -> Tensor:
