@@ -16,10 +16,10 @@ FOLDER = Path(__file__).resolve().parent
 EPOCHS = {"hwdb55": 100, "mnist": 5, "fashion-mnist": 10}
 """Of the course's scripts; hwdb55 stops early."""
 
-SKORCH_EPOCHS = {"hwdb55": 20, "mnist": 5}
-"""skorch's, whose epochs on hwdb55 take three times as long as the script's; on Fashion-MNIST it is not run."""
+SKORCH_EPOCHS = {"hwdb55": 20, "mnist": 5, "fashion-mnist": 3}
+"""skorch's: some of its epochs take longer than the script's."""
 
-BUDGETS = {"hwdb55": "18s", "mnist": "36s", "fashion-mnist": "60s"}
+BUDGETS = {"hwdb55": "22s", "mnist": "36s", "fashion-mnist": "60s"}
 """What ours is given, unless the command line says otherwise."""
 
 COLUMNS = (
