@@ -43,6 +43,9 @@ def test_it_stays_small_and_fair_to_rare_classes():
     assert wide.references.nbytes <= 8_000_000 / SHARE
     assert len(set(labels[chosen_evenly(labels, REFERENCES, seed=0)].tolist())) == 1000
     assert chosen_evenly(labels, 9999, seed=0).tolist() == list(range(3000))
+    few = labels[chosen_evenly(labels, 40, seed=0)]
+    assert len(set(few.tolist())) == 40
+    assert few.max() > 800, "chance chooses the classes, not their place in the list"
 
 
 def test_digits_tell_other_pictures(digits_embedded):

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from tellapart.errors import RunCorruptError, RunExistsError, RunNotFoundError, RunUnwritableError
+from tellapart.files import UNFINISHED
 from tellapart.recipe import Recipe
-from tellapart.run import UNFINISHED, Run, new_run_path
+from tellapart.run import Run, new_run_path
 
 
 @pytest.fixture
@@ -135,7 +136,8 @@ def test_status_is_kept_with_its_time(run):
     assert run.status["message"] == "no room"
     assert run.status["when"].endswith("+00:00")
     assert repr(run) == f"Run({str(run.path)!r}, failed, 0 epochs)"
-    assert "no room" not in run._repr_html_()
+    run.save("evaluation", {"splits": {"te<st": {"count": 1200, "figures": {"accuracy": {"value": 0.925}}}}})
+    assert "<td>te&lt;st</td><td>92.5% of 1,200 pictures right</td>" in run._repr_html_()
 
 
 def test_a_file_is_written_whole_or_not_at_all(run):

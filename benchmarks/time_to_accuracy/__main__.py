@@ -52,18 +52,15 @@ def _comparison(name: str, source: str, options: argparse.Namespace) -> Comparis
         {"KERAS_BACKEND": "tensorflow", "TF_ENABLE_ONEDNN_OPTS": "1"},
         once=True,
     )
-    skorch = [
-        Peer(
-            "skorch, the same network",
-            "skorch",
-            ("-m", "benchmarks.time_to_accuracy.skorch_peer", pictures, "--set", name, "--epochs", str(fewer)),
-            once=True,
-        )
-        for fewer in [SKORCH_EPOCHS.get(name)]
-        if fewer is not None
-    ]
+    fewer = str(SKORCH_EPOCHS[name])
+    skorch = Peer(
+        "skorch, the same network",
+        "skorch",
+        ("-m", "benchmarks.time_to_accuracy.skorch_peer", pictures, "--set", name, "--epochs", fewer),
+        once=True,
+    )
     ours = ("-m", "benchmarks.accuracy.tellapart_peer", pictures, "--seed", "{round}", "--", "--time", budget)
-    peers = (keras, *skorch, Peer(f"tellapart --time {budget}", "tellapart", ours))
+    peers = (keras, skorch, Peer(f"tellapart --time {budget}", "tellapart", ours))
     return Comparison(f"{name}: to the end of the course's script", peers, keras.name, COLUMNS)
 
 

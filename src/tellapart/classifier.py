@@ -20,10 +20,10 @@ from safetensors.torch import save as serialized
 from torch import Tensor
 
 from .errors import DataError, ModelFileError, NetError, TellapartError
+from .files import whole
 from .images.preprocessing import Preprocessing
 from .nets import Net, build_net
 from .novelty import Novelty
-from .run import whole
 
 FORMAT = 1
 MAX_CLASSES = 1_000_000

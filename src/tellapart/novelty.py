@@ -110,7 +110,11 @@ class Novelty:
 
     def relative(self, embeddings: Any) -> Floats:
         """Return (N,) scores in units of ``limit``: above 1 is unlike anything in training."""
-        out: Floats = self.scores(embeddings) / max(self.limit, 1e-6)
+        return self.in_limits(self.scores(embeddings))
+
+    def in_limits(self, scores: Floats) -> Floats:
+        """Return scores in units of ``limit``."""
+        out: Floats = scores / max(self.limit, 1e-6)
         return out
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
@@ -132,16 +136,19 @@ class Novelty:
 def chosen_evenly(labels: NDArray[Any], count: int, *, seed: int) -> NDArray[np.int64]:
     """Return positions of at most ``count`` pictures, rising, as alike in number a class as can be.
 
+    Where there are more classes than that, chance decides which of them have one.
+
     Example:
         >>> labels = np.array([0] * 90 + [1] * 5)
         >>> np.bincount(labels[chosen_evenly(labels, 20, seed=0)]).tolist()
         [15, 5]
     """
     order = np.random.default_rng(seed).permutation(len(labels))
-    order = order[np.argsort(labels[order], kind="stable")]
-    starts = np.searchsorted(labels[order], labels[order])
-    turn = np.argsort(np.arange(len(order)) - starts, kind="stable")
-    return np.sort(order[turn[:count]]).astype(np.int64)
+    by_class = np.argsort(labels[order], kind="stable")
+    ordered = labels[order][by_class]
+    turn = np.empty(len(labels), dtype=np.int64)
+    turn[by_class] = np.arange(len(labels)) - np.searchsorted(ordered, ordered)  # the so-many-th of its class
+    return np.sort(order[np.argsort(turn, kind="stable")[:count]]).astype(np.int64)
 
 
 def unit(table: Any) -> NDArray[np.float32]:

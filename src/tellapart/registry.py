@@ -13,7 +13,7 @@ import pkgutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from .errors import RecipeError, UnknownNameError
 
@@ -122,3 +122,21 @@ def decorate(add: Callable[[Callable[..., Thing]], None]) -> Callable[[Callable[
         return function
 
     return register
+
+
+def typed_value(text: str) -> Any:
+    """Return what the text of an option says: a number, true, false, or null for none; else the text itself.
+
+    Example:
+        >>> [typed_value(text) for text in ("16", "0.5", "False", "null", "paper")]
+        [16, 0.5, False, None, 'paper']
+    """
+    words = {"true": True, "false": False, "null": None}
+    if text.lower() in words:
+        return words[text.lower()]
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

@@ -21,7 +21,8 @@
       time.json              how long all of it may take, where that was asked for
       thumbnails.npz         the report's pictures
       statistics.npz         numbers of the test pictures, to compare others with
-      status.json            running, done, interrupted, or failed and why; written last
+      page.json              what its report was asked to mark
+      status.json            running, done, interrupted, or failed and why
 
 Every file is written whole or not at all: beside its place first, then renamed.
 """
@@ -30,12 +31,10 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import errno
+import functools
 import json
-import os
 import re
 import shutil
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -47,9 +46,14 @@ from .errors import (
     RunError,
     RunExistsError,
     RunNotFoundError,
-    RunUnwritableError,
 )
+from .files import UNFINISHED, said, writing_whole
 from .recipe import Recipe
+
+INSTEAD = "another --out"
+"""What may be chosen where a run folder cannot be written."""
+
+_said = functools.partial(said, instead=INSTEAD)
 
 State = Literal["running", "done", "failed", "interrupted"]
 
@@ -213,11 +217,8 @@ class Run:
 
     def write(self, file: str, writer: Callable[[Path], Any]) -> None:
         """Let ``writer(path)`` write a file beside its place, then move it there."""
-        target = self.path / file
-        with _said(target):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with whole(target) as beside:
-                writer(beside)
+        with writing_whole(self.path / file, instead=INSTEAD) as beside:
+            writer(beside)
 
     def forget(self, *files: str) -> None:
         """Remove files of the run that are to be made anew."""
@@ -268,24 +269,13 @@ class Run:
     def _repr_html_(self) -> str:
         from html import escape
 
-        figures = self.load("evaluation").get("summary", []) if self.has("evaluation.json") else []
-        rows = "".join(f"<tr><td>{escape(str(line))}</td></tr>" for line in figures)
+        splits = self.load("evaluation").get("splits", {}) if self.has("evaluation.json") else {}
+        accuracies = [(name, one["figures"]["accuracy"]["value"] or 0.0, one["count"]) for name, one in splits.items()]
+        rows = "".join(
+            f"<tr><td>{escape(name)}</td><td>{share:.1%} of {count:,} pictures right</td></tr>"
+            for name, share, count in accuracies
+        )
         return f"<b>{escape(repr(self))}</b><table>{rows}</table>"
-
-
-UNFINISHED = ".unfinished-"
-"""How the name of a file begins that is being written."""
-
-
-@contextlib.contextmanager
-def whole(target: Path) -> Iterator[Path]:
-    """Give a path beside ``target`` to write to; renamed to it at the end, removed where anything failed."""
-    beside = target.with_name(f"{UNFINISHED}{os.getpid()}-{threading.get_ident()}-{target.name}")
-    try:
-        yield beside
-        beside.replace(target)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _lock(handle: int) -> bool:
@@ -319,16 +309,3 @@ def new_run_path(parent: Path | str, name: str) -> Path:
         path = Path(parent) / f"{stem}-{number}"
         number += 1
     return path
-
-
-@contextlib.contextmanager
-def _said(path: Path) -> Iterator[None]:
-    """Turn the system's write errors into one sentence."""
-    try:
-        yield
-    except OSError as error:
-        if isinstance(error, RunError):
-            raise
-        reasons = {errno.ENOSPC: "the disk is full: make room", errno.EDQUOT: "the disk quota is used up: make room"}
-        reason = reasons.get(error.errno or 0, f"{error.strerror or error}: choose another --out")
-        raise RunUnwritableError(f"cannot write {str(path)!r}: {reason}") from error

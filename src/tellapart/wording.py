@@ -18,6 +18,19 @@ def counted(number: int, noun: str, *, plural: str | None = None) -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
+def percent(value: float) -> str:
+    """Return a share as per cent, with a decimal where it has one.
+
+    Example:
+        >>> percent(0.5), percent(0.925), percent(0.9999)
+        ('50%', '92.5%', '99.99%')
+    """
+    digits = 1
+    while digits < 4 and value not in (0.0, 1.0) and round(100 * value, digits) in (0.0, 100.0):
+        digits += 1
+    return f"{100 * value:.{digits}f}".rstrip("0").rstrip(".") + "%"
+
+
 def text_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a table for a terminal: the first column to the left, the others to the right; wide scripts align too.
 

@@ -42,7 +42,7 @@ def test_below_the_validation_s_threshold_it_is_not_sure(call, good, trained, tm
 def test_where_no_threshold_keeps_the_promise_nothing_is_sure(call, good, trained, tmp_path):
     run = replaced_validation(trained, tmp_path / "run", confident=0.0)
     called = call("predict", run, good / "a" / "0.png", "--abstain-at", "1%")
-    assert "no threshold keeps the error at 1.0%" in called.err
+    assert "no threshold keeps the error at 1%" in called.err
     assert "not sure" in called.out
 
 

@@ -15,6 +15,7 @@ from tellapart import __version__
 from tellapart.cli.app import app
 from tellapart.cli.options import given, image_size, pairs
 from tellapart.errors import ModelFileError, RecipeError
+from tellapart.run import Run
 
 VERBS = {
     "train": "Train a classifier",
@@ -226,7 +227,25 @@ def test_a_path_with_brackets_is_printed_as_it_is(call, trained, tmp_path):
     called = call("train", "--resume", run)
     assert f"report  {run / 'report.html'}\n" in called.out
     beside = shutil.copytree(run, tmp_path / "b [/] run")
-    assert all(path.name in call("compare", run, beside).out for path in (run, beside))
+    called = call("compare", run, beside)
+    assert called.status == 0
+    assert all(called.out.count(path.name) >= 2 for path in (run, beside)), "both tables and the sentence"
+
+
+def test_a_network_and_a_baseline_of_its_name_have_a_column_each(call, good, tmp_path):
+    options = ("--net", "softmax", "--image-size", "8x8", "--epochs", "1", "--threads", "1")
+    called = call("train", good, *options, "--out", tmp_path / "run", columns=120)
+    assert re.search(r"softmax +baseline softmax +majority class", called.out)
+
+
+def test_a_report_keeps_what_it_was_asked_to_mark(call, trained, tmp_path):
+    run = shutil.copytree(trained, tmp_path / "run")
+    assert call("report", run, "--classes-below", "99.6%").status == 0
+    assert call("report", run).status == 0
+    assert Run.open(run).load("page") == {"classes_below": 0.996}
+    called = call("report", run, "--about", "nowhere")
+    assert called.status == 2
+    assert "about must be one of the sets from elsewhere" in called.err
 
 
 @pytest.mark.parametrize("columns", [40, 80])

@@ -49,6 +49,8 @@ def test_the_run_folder_is_complete(first):
     found = {str(path.relative_to(first[0])) for path in first[0].rglob("*") if path.is_file()}
     assert found == FILES
     assert Run(first[0]).status["state"] == "done"
+    page = (first[0] / "report.html").read_text(encoding="utf-8")
+    assert f'<time datetime="{Run(first[0]).status["when"]}">' in page, "when it was finished, not when it began"
 
 
 def test_what_is_printed(first):

@@ -76,3 +76,11 @@ def test_a_list_as_it_is_written_changes_nothing_until_it_is_filled_in(predictio
     write(tmp_path / "labels.csv", "\n".join([lines[0], ",".join(cells), *lines[2:]]))
     first = found.candidates[0]
     assert read_label_list(tmp_path / "labels.csv") == {first.id: Mended(first.suggested, first.given)}
+
+
+def test_a_second_list_brings_the_first_ones_rows(predictions, tmp_path):
+    found = find_label_errors(predictions, limit=3)
+    first = found.candidates[0]
+    before = {first.id: Mended(first.given, "was"), "gone.png": Mended(None, "cow")}
+    found.write(tmp_path / "labels.csv", mended=before)
+    assert read_label_list(tmp_path / "labels.csv") == before

@@ -40,7 +40,7 @@ def test_everything_is_answered_where_nothing_is_wrong():
 def test_out_of_reach_is_said():
     found = threshold_for_error(sequence("0111"))
     assert (found.reached, found.confidence, found.coverage.value) == (False, None, 0.0)
-    assert "no threshold keeps the error at 1.0%" in str(found)
+    assert "no threshold keeps the error at 1%" in str(found)
     json.dumps(found.to_dict(), allow_nan=False)
 
 

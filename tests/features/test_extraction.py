@@ -1,5 +1,6 @@
 """Batches, threads and the cache."""
 
+import importlib.util
 import subprocess
 import sys
 
@@ -8,6 +9,7 @@ import pytest
 
 from tellapart.errors import DataError, RecipeError, UnknownNameError
 from tellapart.features import extract, extract_timed, extraction
+from tellapart.features.base import FeatureSpec
 
 RNG = np.random.default_rng(2)
 PIXELS = RNG.integers(0, 256, size=(50, 9, 9, 1), dtype=np.uint8)
@@ -75,3 +77,19 @@ def test_features_load_no_heavy_library():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_feature_of_ones_own_is_computed_anew_when_its_code_changes(tmp_path, monkeypatch):
+    def loaded(body):
+        (tmp_path / "mine.py").write_text(f"def compute(pixels):\n    return {body}\n", encoding="utf-8")
+        spec = importlib.util.spec_from_file_location("mine", tmp_path / "mine.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return FeatureSpec("mine", module.compute, "", "together", {})
+
+    found = []
+    for body in ("pixels[:, 0, 0]", "pixels[:, 1, 1]"):
+        monkeypatch.setattr(extraction.features, "get", lambda _, body=body: loaded(body))
+        found.append(extract(PIXELS, "mine", cache=tmp_path / "cache"))
+    np.testing.assert_array_equal(found[0], PIXELS[:, 0, 0])
+    np.testing.assert_array_equal(found[1], PIXELS[:, 1, 1])

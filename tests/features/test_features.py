@@ -54,9 +54,17 @@ def test_gabor_features_are_those_of_the_responses(size):
         ("pooled-pixels", {"size": 0}),
         ("gabor", {"frequencies": (0.6,)}),
         ("gabor", {"frequencies": ()}),
+        ("gabor", {"frequencies": "low"}),
+        ("gabor", {"frequencies": 0.0001}),
+        ("colour-histogram", {"joint": "no"}),
         ("gabor", {"angles": True}),
     ],
 )
 def test_what_cannot_be_is_refused(feature, options):
     with pytest.raises(RecipeError, match="must be"):
         extract(PIXELS, feature, options=options)
+
+
+def test_one_gabor_frequency_is_a_number():
+    one, several = (extract(PIXELS, "gabor", options={"frequencies": f}) for f in (0.2, (0.2,)))
+    np.testing.assert_array_equal(one, several)

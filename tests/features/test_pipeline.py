@@ -134,3 +134,11 @@ def test_smoothed_votes_by_hand():
     model = SmoothedVotes(CappedNeighbours(1), votes=1).fit(values, [0, 0, 0, 1])
     assert np.allclose(model.predict_proba([[49.0], [0.0]]), [[0.25, 0.75], [0.75, 0.25]])
     assert CappedNeighbours(9).fit(values, [0, 0, 0, 1]).predict_proba([[3.0]]).shape == (1, 2)
+
+
+@pytest.mark.parametrize("classifier", ["svm-rbf", "random-forest", "nearest-neighbours"])
+def test_classes_that_never_mix_leave_a_doubt(classifier):
+    pixels = np.repeat(np.array([0, 120, 255], np.uint8), 20)[:, None, None, None] * np.ones((1, 6, 6, 1), np.uint8)
+    model = build_pipeline("pixels", classifier).fit(pixels, np.repeat([0, 1, 2], 20))
+    least = model.predict_proba(pixels).min()
+    assert 1e-6 < least < 0.1

@@ -103,3 +103,8 @@ def test_drawing_by_hand():
     assert drawn["box"][1].tolist() == [0, 67, 133, 200]
     with pytest.raises(DataError, match="uint8"):
         draw_filters(step.astype(float), ["box"])
+
+
+@pytest.mark.parametrize("name", ["gabor-0.2-45", "gabor-0.1-0", "gabor-0.4-30"])
+def test_what_finds_stripes_draws_a_flat_picture_grey(name):
+    assert (draw_filters(np.full((40, 40), 200, np.uint8), [name])[name] == 128).all()

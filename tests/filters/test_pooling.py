@@ -52,3 +52,7 @@ def test_what_cannot_be_is_refused():
         average_pool(GRID, 0)
     with pytest.raises(DataError, match="real"):
         max_pool(GRID.astype(complex))
+
+
+def test_the_mean_of_a_large_window_of_white_is_white():
+    assert average_pool(np.full((512, 512), 255, np.uint8), 512) == 255

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from tellapart.nets import build_net
+from tellapart.nets import Net, build_net
+from tellapart.nets.folding import folded
 from tellapart.nets.fusing import Embedding
 
 
@@ -133,3 +134,22 @@ def test_the_network_is_left_as_it_was():
     Embedding(net, example=torch.randn(2, 3, 64, 64))
     assert net.training
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+
+
+def test_a_normalisation_behind_an_activation_in_place_is_not_folded_before_it():
+    class Odd(Net):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.norm, self.head = nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Linear(4, 2)
+
+        def embed(self, pictures):
+            return self.norm(torch.relu_(self.conv(pictures))).mean(dim=(2, 3))
+
+        def classify(self, embedding):
+            return self.head(embedding)
+
+    net = Odd()
+    nn.init.normal_(net.norm.running_mean)
+    pictures = torch.randn(3, 1, 8, 8)
+    quick = folded(net.eval(), example=pictures)
+    torch.testing.assert_close(quick.embed(pictures), net.embed(pictures))

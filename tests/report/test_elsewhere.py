@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from tellapart.errors import DataError, RunCorruptError
-from tellapart.evaluation import Evaluation, Predictions, evaluate, explain
-from tellapart.report import write_report
+from tellapart.evaluation import Evaluation, Predictions, evaluate, explain, find_label_errors
+from tellapart.report import page_data, save_thumbnails, wanted_pictures, write_report
+from tellapart.report.contents import read_contents
+from tellapart.report.thumbnails import load_thumbnails
 
 
 @pytest.fixture
@@ -87,3 +91,30 @@ def test_a_damaged_record_is_said(measured):
     measured.save("evaluation", document)
     with pytest.raises(RunCorruptError, match="evaluate again"):
         write_report(measured)
+
+
+def test_its_page_has_its_own_typical_pictures_before_all_others(measured, monkeypatch):
+    wanted = wanted_pictures(measured, external="scan <b>")
+    said = Predictions.load(measured.path / "predictions" / "scan <b>.npz")
+    right = set(said.ids[said.correct()].tolist())
+    assert len(right & set(wanted)) >= len(said.class_names), "right ones of each class, not mistakes alone"
+    picture = np.zeros((8, 8), np.uint8)
+    save_thumbnails(measured, [(one, picture) for one in wanted_pictures(measured)])
+    save_thumbnails(measured, [(one, picture) for one in wanted], external="scan <b>")
+    each = len(next(iter(load_thumbnails(measured).values())))
+    monkeypatch.setattr(page_data, "PICTURE_CHARACTERS", 50 * each)
+    contents = read_contents(measured)
+    assert [len(one) for one in page_data.embedded_pictures(contents).values()] == [50, 0]
+    about = page_data.embedded_pictures(contents.about("scan <b>"))
+    assert {name: len(one) for name, one in about.items()} == {"scan <b>": 50, "own": 0}
+
+
+def test_its_page_does_not_send_to_a_part_that_it_lacks(measured):
+    said = Predictions.load(measured.path / "predictions" / "test.npz")
+    found = dataclasses.replace(find_label_errors(said, limit=3), clear=3)
+    measured.save("label_errors", found.to_dict())
+    pages = [write_report(measured, about=about).read_text(encoding="utf-8") for about in (None, "scan <b>")]
+    assert ['href="#labels"' in page for page in pages] == [True, False]
+    assert all("look wrong" in page for page in pages)
+    assert "tellapart report" in pages[1]
+    assert "--about &#39;scan &lt;b&gt;&#39; --open" in pages[1]

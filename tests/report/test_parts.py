@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 import weakref
 
 import numpy as np
@@ -24,6 +25,7 @@ from tellapart.report import (
     write_report,
 )
 from tellapart.report.charts import nice_ticks, whole_ticks
+from tellapart.report.page import _rate_chart
 from tellapart.report.selection import MOST
 from tellapart.report.thumbnails import encode_thumbnail, load_thumbnails
 from tellapart.run import Run
@@ -115,8 +117,17 @@ def test_ticks_are_round_and_cover_the_data(low, high):
 
 
 def test_ticks_of_epochs_are_whole():
-    assert whole_ticks(1, 12) == [1, 5, 10, 12] or whole_ticks(1, 12)[0] == 1
-    assert all(tick == int(tick) for tick in whole_ticks(1, 2))
+    assert whole_ticks(1, 12) == [1, 5, 10, 12]
+    assert whole_ticks(1, 2) == [1, 2]
+
+
+def test_the_chart_of_the_range_test_has_rates_on_its_axis():
+    rates = np.geomspace(1e-5, 0.4, 20).tolist()
+    chart = str(_rate_chart({"rates": rates, "smoothed": [2.0] * 20, "found": 0.01, "seconds": 1.0}))
+    ticks = re.findall(r'<text class="tick (?:start|middle|end)" x="[0-9.]+" y="246[^>]*>([^<]+)<', chart)
+    assert ticks == ["1e-05", "0.0001", "0.001", "0.01", "0.1"]
+    assert "loss, learning rate 0.4: 2" in chart
+    assert "epoch" not in chart
 
 
 def test_a_font_for_chinese_names_is_found_or_its_lack_is_said(caplog):

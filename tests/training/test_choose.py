@@ -277,3 +277,9 @@ def test_what_is_few_epochs_for_random_changes_counts_passes():
     long, short = ({"transfer": "none", "epochs": 24, "steps_per_epoch": steps} for steps in (1000, 10))
     found = [training("mixed", pictures=20_000, training=settings)[0].training.augment for settings in (long, short)]
     assert found == [AUGMENTATIONS["light"], AUGMENTATIONS["none"]]
+
+
+@pytest.mark.parametrize(("steps", "name"), [(70, "none"), (80, "writing")])
+def test_less_than_one_pass_has_no_random_changes(steps, name):
+    settings = {"transfer": "none", "epochs": 1, "steps_per_epoch": steps, "batch_size": 64}
+    assert training(pictures=5000, training=settings)[0].training.augment == AUGMENTATIONS[name]

@@ -37,6 +37,12 @@ def test_slurm_must_say_how_many_a_machine_has():
         find_place({k: v for k, v in SLURM.items() if k != "SLURM_NTASKS_PER_NODE"})
 
 
+@pytest.mark.parametrize("count", ["2", "6"])
+def test_machines_must_have_as_many_each(count):
+    with pytest.raises(RecipeError, match="as many to each machine"):
+        find_place(SLURM | {"SLURM_STEP_NUM_TASKS": count})
+
+
 def test_a_started_process_that_fails_is_noticed_and_all_are_ended(monkeypatch):
     def start(place, *, device):
         code = "raise SystemExit(3)" if place.rank == 1 else "import time; time.sleep(60)"

@@ -8,7 +8,9 @@ import pytest
 from PIL import Image
 
 from tellapart.evaluation import Predictions
+from tellapart.progress import Progress
 from tellapart.run import Run
+from tellapart.workflow.elsewhere import forget_elsewhere
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +122,7 @@ def test_a_threshold_stays_in_the_run_and_its_report(call, run):
     assert "validation: " in called.err
     assert Run.open(run).load("evaluation")["abstain"]["max_error"] == 0.1
     page = (run / "report.html").read_text(encoding="utf-8")
-    assert "“not sure”" in page or "No threshold keeps the share of wrong answers at 10.0%" in page
+    assert "“not sure”" in page or "No threshold keeps the share of wrong answers at 10%" in page
 
 
 def test_a_share_that_is_none_is_refused_before_anything_is_evaluated(call, run, other):
@@ -133,10 +135,28 @@ def test_a_share_that_is_none_is_refused_before_anything_is_evaluated(call, run,
 def test_a_threshold_stands_on_the_page_of_the_other_pictures_too(call, run, other):
     assert call("evaluate", run, other, "--abstain-at", "10%").status == 0
     page = (run / "report-scanner.html").read_text(encoding="utf-8")
-    assert "“not sure”" in page or "No threshold keeps the share of wrong answers at 10.0%" in page
+    assert "“not sure”" in page or "No threshold keeps the share of wrong answers at 10%" in page
 
 
 def test_other_pictures_have_a_page_of_their_own(call, run, other):
     called = call("evaluate", run, other)
     assert f"report  {run / 'report-scanner.html'}" in called.err
     assert "scanner" in (run / "report-scanner.html").read_text(encoding="utf-8")
+
+
+def test_a_set_named_as_a_file_of_the_run_gets_another_name(call, run, other):
+    for name in ("own", "out-of-fold"):
+        called = call("evaluate", run, shutil.copytree(other, other.parent / name), "--json")
+        assert called.status == 0, called.err
+        assert (run / f"report-{name}-elsewhere.html").exists()
+
+
+def test_other_weights_forget_what_was_measured_with_the_former(call, run, other):
+    assert call("evaluate", run, other).status == 0
+
+    class Heard(Progress):
+        def warn(self, sentence):
+            assert sentence == "scanner was measured with earlier weights: tellapart evaluate measures it anew"
+
+    forget_elsewhere(Run.open(run), progress=Heard())
+    assert not list(run.rglob("*scanner*"))

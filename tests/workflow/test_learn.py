@@ -8,7 +8,7 @@ import torch
 
 from tellapart.classifier import Classifier
 from tellapart.errors import OutOfMemoryError
-from tellapart.evaluation import Predictions
+from tellapart.evaluation import Predictions, evaluate
 from tellapart.images import open_dataset
 from tellapart.nets import build_net
 from tellapart.nets.weights import load_weights
@@ -47,6 +47,17 @@ def test_a_baseline_of_large_pictures_says_of_a_file_what_was_measured(pictures,
     at = [dataset.ids.tolist().index(one) for one in measured.ids]
     pixels = np.stack([baseline.preprocessing.resized(dataset.images.load(row).pixels) for row in at])
     np.testing.assert_allclose(baseline.logits(pixels), measured.logits, rtol=1e-4, atol=1e-5)
+
+
+def test_the_averaged_weights_that_were_judged_are_the_models(good, tmp_path):
+    recipe = Recipe.make(
+        data={"image_size": (8, 8)}, net={"name": "softmax"}, baselines=(),
+        training={"epochs": 3, "threads": 1, "schedule": "constant", "averaging": 0.9, "transfer": "none"},
+    )  # fmt: skip
+    run = train(good, recipe, out=tmp_path / "run", explain=False)
+    best = next(one for one in run.history if one["epoch"] == run.load("training")["best_epoch"])
+    found = evaluate(Predictions.load(run.path / "predictions" / "validation.npz"))
+    assert found["loss"].value == pytest.approx(best["validation_loss"], rel=1e-4)
 
 
 def test_a_baseline_computes_where_the_network_does(pictures, tmp_path):

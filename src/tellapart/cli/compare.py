@@ -200,7 +200,7 @@ def compare_runs(runs: list[Path], *, split: str) -> None:
     for setting, values in differences(*(run.recipe for run in opened)).items():
         table.add_row(setting, *(escape(str(value)) for value in values))
     console.print(table)
-    console.print(figures_table(dict(zip(names, found, strict=True)), title=f"{split}, {found[0].count:,} pictures"))
+    console.print(figures_table(list(zip(names, found, strict=True)), title=f"{split}, {found[0].count:,} pictures"))
     said = [Predictions.load(run.path / "predictions" / f"{split}.npz") for run in opened]
     for first, second in combinations(range(len(opened)), 2):
         console.print(escape(str(compare(said[first], said[second], names=(names[first], names[second])))))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from ..errors import RecipeError
+from ..wording import percent
 from .options import pairs, share
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _say_classes(found: Evaluation, *, below: float, quiet: bool) -> None:
     from ..evaluation import least_legible
 
     listed = least_legible(found, below=below)
-    typer.echo(f"{len(listed)} of {len(found.classes)} classes below {below:.0%}", err=quiet)
+    typer.echo(f"{len(listed)} of {len(found.classes)} classes below {percent(below)}", err=quiet)
     for one in listed:
         typer.echo(f"  {one.name}: {one.recall}", err=quiet)
 
@@ -147,12 +147,13 @@ def _write_mistakes(run: Run, name: str, path: Path, *, temperature: float) -> N
 
 def _look_for_label_errors(run: Run, path: Path, *, folds: int | None, quiet: bool) -> None:
     """Look for wrong labels and write the list to mend."""
+    from ..report.tables import retrain_command
     from ..workflow import mend_list
     from .progress import TerminalProgress
 
     found = mend_list(run, path, folds=folds, progress=TerminalProgress())
     typer.echo(f"labels: {found}", err=quiet)
-    again = f"tellapart train {shlex.quote(str(run.recipe.data.source))} --labels {shlex.quote(str(path))}"
+    again = retrain_command(str(run.path), str(path))
     typer.echo(f"written to {path}: fill in its column “label”, then {again}", err=quiet)
 
 

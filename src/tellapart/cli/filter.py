@@ -24,7 +24,7 @@ def command(
     from PIL import Image
 
     from ..classifier import as_pixels
-    from ..evaluation.files import writing_whole
+    from ..files import writing_whole
     from ..filters import draw_filters, kernels
 
     if not kernel:

@@ -18,7 +18,7 @@ def command(
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
 ) -> None:
     """Turn a Teachable Machine export into a model for predict, evaluate and the rest, with the same probabilities."""
-    from ..evaluation.files import writing_whole
+    from ..files import writing_whole
     from ..workflow import import_model
 
     target = out or Path(export.resolve().stem + ".safetensors")

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from ..errors import RecipeError
+from ..registry import typed_value
 
 
 def image_size(text: str) -> tuple[int, int]:
@@ -66,19 +67,8 @@ def pairs(given: list[str] | None, option: str, *, typed: bool = True) -> dict[s
         if not equals or not name:
             raise RecipeError(f"{option} must be NAME=VALUE, got {text!r}")
         text = value.strip() or value
-        out[name.strip().replace("-", "_")] = _value(text) if typed else text
+        out[name.strip().replace("-", "_")] = typed_value(text) if typed else text
     return out
-
-
-def _value(text: str) -> Any:
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
 
 
 def given(**values: Any) -> dict[str, Any]:

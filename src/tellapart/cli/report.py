@@ -15,16 +15,29 @@ NAME = "report"
 
 def command(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
+    about: Annotated[
+        str | None,
+        typer.Option(
+            "--about", metavar="SET", help="Of the page about a set that evaluate measured.", show_default=False
+        ),
+    ] = None,
     classes_below: Annotated[
-        str, typer.Option("--classes-below", metavar="SHARE", help="Mark the classes of which less is recognised.")
-    ] = "50%",
+        str | None,
+        typer.Option(
+            "--classes-below",
+            metavar="SHARE",
+            help="Mark the classes of which less is recognised [50%].",
+            show_default=False,
+        ),
+    ] = None,
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:
     """Write the one-file report of a run from what its folder holds."""
     from ..report import write_report
     from ..run import Run
 
-    path = write_report(Run.open(run), classes_below=share(classes_below, "--classes-below"))
+    below = None if classes_below is None else share(classes_below, "--classes-below")
+    path = write_report(Run.open(run), about=about, classes_below=below)
     typer.echo(str(path))
     if show:
         webbrowser.open(path.resolve().as_uri())

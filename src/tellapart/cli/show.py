@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ..evaluation import Evaluation, Figure
@@ -19,11 +21,11 @@ def show_run(run: Run) -> None:
     console = Console(soft_wrap=True, highlight=False)
     document = run.load("evaluation")
     split = "test" if "test" in document["splits"] else "validation"
-    found = {run.recipe.net.name: Evaluation.from_dict(document["splits"][split])}
+    own, net = Evaluation.from_dict(document["splits"][split]), run.recipe.net.name
+    found = [(net, own)]
     for name, splits in document["baselines"].items():
-        found[name] = Evaluation.from_dict(splits[split])
-    count = found[run.recipe.net.name].count
-    console.print(figures_table(found, title=f"{split}, {count:,} pictures, with 95% intervals"))
+        found.append((f"baseline {name}" if name == net else name, Evaluation.from_dict(splits[split])))
+    console.print(figures_table(found, title=f"{split}, {own.count:,} pictures, with 95% intervals"))
     if run.has("folds.json"):
         _show_folds(console, run.load("folds"))
     console.print(f"model   {run.path / 'model.safetensors'}", markup=False)
@@ -43,18 +45,18 @@ def _show_folds(console: Console, document: dict[str, Any]) -> None:
             console.print(f"  {key.replace('_', ' ')}  {mean.short()}{interval}, folds {' to '.join(spread)}")
 
 
-def figures_table(found: dict[str, Evaluation], *, title: str) -> Table:
-    """Return a table with a column for each classifier and the majority class."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+def figures_table(found: Sequence[tuple[str, Evaluation]], *, title: str) -> Table:
+    """Return a table with a column for each classifier, by name, and the majority class."""
+    table = Table(title=escape(title), title_justify="left", title_style="bold", box=SIMPLE_HEAD)
     table.add_column("")
-    for name in found:
-        table.add_column(name, justify="right")
+    for name, _ in found:
+        table.add_column(escape(name), justify="right")
     table.add_column("majority class", justify="right")
-    first = next(iter(found.values()))
+    _, first = found[0]
     for key in SHOWN:
-        if not any(key in one.figures for one in found.values()):
+        if not any(key in one.figures for _, one in found):
             continue
-        cells = [_cell(one, key) for one in found.values()]
+        cells = [_cell(one, key) for _, one in found]
         majority = first["majority_accuracy"].short() if key == "accuracy" else ""
         table.add_row(key.replace("_", " "), *cells, majority)
     return table

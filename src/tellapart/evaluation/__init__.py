@@ -21,7 +21,6 @@ from .experiment_table import ExperimentTable, TableRow, seconds_text, size_text
 from .explanation import Explanation, Suspect, explain
 from .external import ClassChange, ConfusionChange, ExternalComparison, compare_evaluations, difference
 from .figure import Figure
-from .files import spreadsheet_plain, spreadsheet_safe, write_csv
 from .folds import Fold, FoldSummary, make_folds, summarize_folds, thin_classes
 from .gap import macro_f1_gap
 from .intervals import (
@@ -59,6 +58,7 @@ from .novelty import (
 )
 from .prediction_table import read_predictions
 from .predictions import Predictions
+from .spreadsheet import spreadsheet_plain, spreadsheet_safe, write_csv
 from .threshold import Threshold, error_at, threshold_for_error
 
 __all__ = [

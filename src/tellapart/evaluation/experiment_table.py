@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import RunCorruptError
 from ..wording import text_table
 from .figure import Figure
-from .files import write_csv
+from .spreadsheet import write_csv
 
 CSV_HEADER = (
     "row", "pictures", "kind", "validation_macro_f1", "validation_low", "validation_high", "validation_pictures",

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from ..errors import DataError, RunCorruptError
 from ..wording import counted
-from .files import write_csv
 from .intervals import Floats
+from .label_list import REMOVE, Mended
 from .novelty import Neighbour
 from .predictions import Predictions
+from .spreadsheet import write_csv
 
 CLEAR = 0.01
 """The probability below which a label is all but ruled out."""
@@ -99,18 +100,30 @@ class LabelErrors:
         """Return the same with the first ``most`` candidates alone; the counts stay those of all."""
         return dataclasses.replace(self, candidates=self.candidates[:most])
 
-    def write(self, path: Path | str, *, bom: bool = False) -> None:
+    def write(
+        self, path: Path | str, *, mended: Mapping[str, Mended] | None = None, bom: bool = False
+    ) -> None:  # fmt: skip
         """Write the candidates as a list to mend, which ``read_label_list`` takes back; CSV in UTF-8.
 
         The column ``label`` is empty, for a person to fill in: a class, ``(remove)``, or nothing to leave it as it is.
+
+        Args:
+            path: the file.
+            mended: the list that the labels have been mended with already: its rows come along, filled in, so that
+                the new list alone gives all of it.
+            bom: as for ``write_csv``.
         """
-        rows = (
-            (
-                one.id, one.split, one.given, one.suggested, "", one.given_probability, one.suggested_probability,
-                "yes" if one.confident else "no", "; ".join(f"{near.label}: {near.id}" for near in one.near),
-            )
-            for one in self.candidates
-        )  # fmt: skip
+        done = dict(mended or {})
+        rows: list[tuple[object, ...]] = []
+        for one in self.candidates:
+            before = done.pop(one.id, Mended(""))
+            near = "; ".join(f"{near.label}: {near.id}" for near in one.near)
+            label, given = _written(before), before.given or one.given
+            sure = "yes" if one.confident else "no"
+            shares = one.given_probability, one.suggested_probability
+            rows.append((one.id, one.split, given, one.suggested, label, *shares, sure, near))
+        for name, before in done.items():
+            rows.append((name, "", before.given or "", "", _written(before), "", "", "", "from the list before"))
         write_csv(path, LABEL_LIST, rows=rows, bom=bom)
 
     def to_dict(self) -> dict[str, Any]:
@@ -135,6 +148,10 @@ class LabelErrors:
             return cls(candidates, joint, float(data["estimated"]), **counts, class_names=names)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise RunCorruptError(f"the label errors cannot be read: {error!r}: look for them again") from error
+
+
+def _written(mended: Mended) -> str:
+    return REMOVE if mended.label is None else mended.label
 
 
 def find_label_errors(predictions: Predictions, *, temperature: float = 1.0, limit: int | None = None) -> LabelErrors:

@@ -14,7 +14,7 @@ import numpy as np
 from ..errors import ClassMismatchError, DataError, SourceNotFoundError
 from ..images.dataset import Dataset, positions_of
 from ..wording import counted
-from .files import spreadsheet_plain
+from .spreadsheet import spreadsheet_plain
 
 REMOVE = "(remove)"
 """In the column ``label``: leave this picture out."""

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from .evaluation import ClassFigures, Evaluation
-from .files import write_csv
 from .metrics import confusion_matrix
 from .predictions import Predictions
+from .spreadsheet import write_csv
 
 if TYPE_CHECKING:
     from .near_training import NearTraining

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DataError, RunCorruptError
+from ..files import write_whole
 from ..images.dataset import strings
-from .files import write_whole
 from .intervals import Floats
 from .mistakes import Mistake
 from .novelty import Neighbour, nearest

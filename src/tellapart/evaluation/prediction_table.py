@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ClassMismatchError, DataError, SourceError, SourceNotFoundError
-from .files import spreadsheet_plain
 from .predictions import Predictions
+from .spreadsheet import spreadsheet_plain
 
 _SMALLEST = float(np.finfo(np.float32).tiny)
 _TOLERANCE = 0.02

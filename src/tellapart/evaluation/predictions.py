@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ClassMismatchError, DataError, RunCorruptError
+from ..files import writing_whole
 from ..images.dataset import BLOCK, strings
-from .files import writing_whole
 
 _FORMAT = 1
 # What NumPy and the zip library raise on damaged bytes; a header is parsed as Python's literals.

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
+from ..wording import percent
 from .figure import Figure
 from .intervals import normal_quantile, proportion, proportion_of, wilson_interval
 from .predictions import Predictions
@@ -40,11 +41,11 @@ class Threshold:
 
     def __str__(self) -> str:
         if self.confidence is None:
-            return f"no threshold keeps the error at {self.max_error:.1%}: {self.note}"
+            return f"no threshold keeps the error at {percent(self.max_error)}: {self.note}"
         note = f"; {self.note}" if self.note else ""
         return (
             f"not sure below {self.confidence:.4f}: answers {self.coverage}, "
-            f"of which {self.error} are wrong (asked: at most {self.max_error:.1%}){note}"
+            f"of which {self.error} are wrong (asked: at most {percent(self.max_error)}){note}"
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -13,6 +13,9 @@ from .convolution import correlate
 from .kernel import Kernel, get_kernel
 from .padding import Border
 
+ZERO_SUM = 0.01
+"""Share of the weights' amount up to which their sum counts as zero: the real part of a Gabor filter has 0.002."""
+
 
 def draw_filters(
     pixels: NDArray[np.uint8], kernels: Iterable[str], *, border: Border = "symmetric"
@@ -46,14 +49,16 @@ def draw_filters(
     if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3):
         raise DataError(f"a picture must be uint8 of shape (H, W) or (H, W, C), got {pixels.dtype} of {pixels.shape}")
     chosen = [get_kernel(name) for name in kernels]
-    return {kernel.name: _shown(correlate(pixels, kernel.weights, border=border), kernel) for kernel in chosen}
+    return {kernel.name: _drawn(pixels, kernel, border=border) for kernel in chosen}
 
 
-def _shown(response: NDArray[Any], kernel: Kernel) -> NDArray[np.uint8]:
+def _drawn(pixels: NDArray[np.uint8], kernel: Kernel, *, border: Border) -> NDArray[np.uint8]:
     total, weight = float(kernel.weights.sum()), float(np.abs(kernel.weights).sum())
-    if abs(total) > 1e-3 * weight:
+    if abs(total) > ZERO_SUM * weight:
+        response: NDArray[Any] = correlate(pixels, kernel.weights, border=border)
         scaled = response / max(1.0, abs(total)) if abs(total) > 1 + 1e-9 else response
     else:
+        response = correlate(pixels, kernel.weights - total / kernel.weights.size, border=border)
         largest = float(np.abs(response).max())
         # A flat picture leaves nothing but rounding: that is not stretched to black and white.
         scaled = 128 + response * (127 / largest if largest > 1e-3 * weight else 0)

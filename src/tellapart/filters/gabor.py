@@ -17,7 +17,9 @@ from .kernel import Kernel, make_kernel
 from .padding import Border
 
 _DAUGMAN = "J. Daugman, Journal of the Optical Society of America A 2(7), 1985"
-_NAME = re.compile(r"gabor-(0?\.\d{1,6}|1)-(\d{1,3}(?:\.\d{1,3})?)")
+_NAME = re.compile(r"gabor-(0?\.\d{1,6}|1)-(\d{1,3}(?:\.\d{1,6})?)")
+LOWEST_NAMED = 0.001
+"""Cycles a pixel: the kernel of a lower one would be larger than any picture."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -148,7 +150,7 @@ def gabor_response(pictures: ArrayLike, filter: GaborFilter, *, border: Border =
 def named_gabor(name: str) -> Kernel | None:
     """Return the real part of the filter that ``gabor-<frequency>-<degrees>`` names, None where it names none."""
     match = _NAME.fullmatch(name)
-    if match is None or float(match[1]) == 0:
+    if match is None or float(match[1]) < LOWEST_NAMED:
         return None
     filter = gabor_filter(float(match[1]), theta=math.radians(float(match[2])))
     summary = f"lines across {match[2]}°, {match[1]} a pixel"

@@ -86,16 +86,15 @@ def average_pool(
     total = _sum(_windows(array, window, stride, padding, fill=0))
     if count_border or padding in ("valid", 0):
         height, width = pair(window, name="window")
-        total /= height * width
-        return total
+        return (total / (height * width)).astype(array.dtype)
     ones = np.ones(picture_size(array), dtype=array.dtype)
     count = _sum(_windows(ones, window, stride, padding, fill=0))
-    total /= count if array.ndim == 2 else count[..., None]
-    return total
+    return (total / (count if array.ndim == 2 else count[..., None])).astype(array.dtype)
 
 
-def _sum(parts: Any) -> NDArray[Any]:
-    out: NDArray[Any] = next(parts).copy()
+def _sum(parts: Any) -> NDArray[np.float64]:
+    """Return the sum of the parts; float32 would lose whole numbers above 2^24."""
+    out: NDArray[np.float64] = next(parts).astype(np.float64)
     for part in parts:
         out += part
     return out

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
-from ..run import whole
+from ..files import whole
 from .cache import reserve
 from .picture import to_array, to_image
 from .preprocessing import Preprocessing

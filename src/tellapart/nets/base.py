@@ -146,6 +146,12 @@ def check_dropout(dropout: float) -> None:
         raise RecipeError(f"dropout must be at least 0 and below 1, got {dropout!r}: 0.5 is usual, 0 is none")
 
 
+def check_flag(value: bool, *, name: str) -> None:
+    """Raise RecipeError unless an option that is on or off is true or false."""
+    if not isinstance(value, bool):
+        raise RecipeError(f"{name} must be true or false, got {value!r}")
+
+
 def check_width(width: float) -> None:
     """Raise RecipeError unless ``width``, a factor on the maps, is above 0."""
     if isinstance(width, bool) or not isinstance(width, int | float) or not 0 < width < math.inf:
@@ -209,7 +215,8 @@ def check_net(name: str, *, options: Mapping[str, Any], image_size: tuple[int, i
     height, width, channels = spec.made_for
     _check_size(spec, image_size or (height, width))
     if options:  # what values they take, the network alone knows
-        build_net(name, outputs=2, channels=channels, image_size=image_size or (height, width), options=options)
+        with torch.device("meta"):  # no weights are drawn
+            build_net(name, outputs=2, channels=channels, image_size=image_size or (height, width), options=options)
 
 
 def _check_size(spec: NetSpec, image_size: tuple[int, int]) -> None:

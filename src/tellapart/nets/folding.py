@@ -57,7 +57,7 @@ def folded(net: Net, *, example: Tensor) -> Net:
 
 def _pairs(net: Net, example: Tensor) -> list[tuple[str, str]]:
     """Return the names of each convolution whose output is read by one batch normalisation first."""
-    makers: dict[int, str] = {}
+    makers: dict[int, tuple[str, int]] = {}
     kept: list[Tensor] = []
     readers: dict[str, list[str]] = {}
 
@@ -65,20 +65,27 @@ def _pairs(net: Net, example: Tensor) -> list[tuple[str, str]]:
         def before(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             for tensor in inputs:
                 if isinstance(tensor, Tensor) and id(tensor) in makers:
-                    readers.setdefault(makers[id(tensor)], []).append(name)
+                    maker, version = makers[id(tensor)]
+                    changed = _version(tensor) != version  # in place, on the way: another module's work reads as one
+                    readers.setdefault(maker, []).extend([name] * (2 if changed else 1))
 
         def after(_: nn.Module, __: tuple[Tensor, ...], output: Tensor) -> None:
-            makers[id(output)] = name
+            makers[id(output)] = (name, _version(output))
             kept.append(output)  # alive, so that no other tensor gets its id
 
         yield module.register_forward_pre_hook(before)
         if isinstance(module, nn.Conv2d):
             yield module.register_forward_hook(after)
 
-    with _hooked(net, watch), torch.inference_mode():
+    with _hooked(net, watch), torch.no_grad():  # inference tensors count no changes in place
         net(example[:1])
     norms = {name for name, module in net.named_modules() if isinstance(module, nn.BatchNorm2d)}
     return [(conv, read[0]) for conv, read in readers.items() if len(read) == 1 and read[0] in norms]
+
+
+def _version(tensor: Tensor) -> int:
+    """Return how often a tensor was changed in place; inference tensors do not count that."""
+    return 0 if tensor.is_inference() else tensor._version
 
 
 @contextmanager

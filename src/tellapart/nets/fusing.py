@@ -145,7 +145,7 @@ def _fuse(traced: fx.GraphModule, conv: fx.Node, shapes: dict[fx.Node, torch.Siz
     last, other, activation = conv, None, None
     scalars: list[Any] = []
     follower = _only_user(last)
-    if follower is not None and follower.target is torch.ops.aten.add.Tensor and len(follower.args) == 2:
+    if follower is not None and follower.target is torch.ops.aten.add.Tensor and not follower.kwargs:
         first, second = follower.args
         shortcut = second if first is conv else first
         if isinstance(shortcut, fx.Node) and shortcut is not conv and shapes.get(shortcut) == shapes[conv]:

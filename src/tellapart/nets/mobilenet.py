@@ -105,7 +105,7 @@ class MobileNet(Net):
         initialise(self)
 
     def feature_map(self, pictures: Tensor) -> Tensor:
-        """Return (N, 1024 × width, ceil(H / 32), ceil(W / 32))."""
+        """Return (N, 1024 × width, H / 32, W / 32): rounded up; in variant keras an odd side is halved downwards."""
         maps: Tensor = self.blocks(F.relu6(self.bn1(self.conv_stem(pictures))))
         return maps
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 
 from markupsafe import Markup
 
+from ..wording import percent
+
 WIDTH, HEIGHT = 440, 270
 LEFT, RIGHT, TOP, BOTTOM = 52, 14, 14, 40
 
@@ -49,16 +51,19 @@ class Frame:
 
 def line_chart(
     lines: Sequence[Line], *, title: str, description: str, x_label: str, y_format: Callable[[float], str],
+    x_format: Callable[[float], str] = lambda x: f"{x:.0f}", x_ticks: Sequence[float] | None = None,
     best: tuple[float, str] | None = None, best_at_top: bool = False, y_top: float | None = None,
 ) -> Markup:  # fmt: skip
-    """Draw curves over epochs.
+    """Draw curves over epochs, or over something else.
 
     Args:
         lines: at least one, with at least one point each.
         title: of the chart.
         description: what a listener should know.
-        x_label: below the axis.
+        x_label: below the axis, and in the points' own titles.
         y_format: of the ticks and the points' own titles.
+        x_format: likewise.
+        x_ticks: whole numbers where None.
         best: (x, name) of a mark.
         best_at_top: whether its name stands at the top, where falling curves leave room.
         y_top: the highest value that the axis may have.
@@ -69,11 +74,14 @@ def line_chart(
     if y_top is not None:
         ticks = [tick for tick in ticks if tick <= y_top + 1e-9] or [y_top]
     frame = Frame((min(xs), max(max(xs), min(xs) + 1)), (min(ticks[0], min(ys)), max(ticks[-1], max(ys))))
-    parts = [_y_axis(frame, ticks, text=y_format), _x_axis(frame, whole_ticks(*frame.x), label=x_label)]
+    parts = [
+        _y_axis(frame, ticks, text=y_format),
+        _x_axis(frame, x_ticks or whole_ticks(*frame.x), label=x_label, text=x_format),
+    ]
     if best is not None:
         parts.append(_mark(frame, best, at_top=best_at_top))
     for line in lines:
-        parts.append(_curve(frame, line, text=y_format))
+        parts.append(_curve(frame, line, x_label=x_label, x_format=x_format, y_format=y_format))
     return _figure(parts, title=title, description=description)
 
 
@@ -165,19 +173,6 @@ class Standing:
     text: str
 
 
-def percent(value: float) -> str:
-    """Return a share as per cent, with a decimal where it has one.
-
-    Example:
-        >>> percent(0.5), percent(0.925), percent(0.9999)
-        ('50%', '92.5%', '99.99%')
-    """
-    digits = 1
-    while digits < 4 and value not in (0.0, 1.0) and round(100 * value, digits) in (0.0, 100.0):
-        digits += 1
-    return f"{100 * value:.{digits}f}".rstrip("0").rstrip(".") + "%"
-
-
 def nice_ticks(low: float, high: float, *, count: int = 5) -> list[float]:
     """Return round numbers from at or below ``low`` to at or above ``high``.
 
@@ -228,15 +223,17 @@ def _x_axis(
     return Markup("").join(parts)
 
 
-def _curve(frame: Frame, line: Line, *, text: Callable[[float], str]) -> Markup:
+def _curve(
+    frame: Frame, line: Line, *, x_label: str, x_format: Callable[[float], str], y_format: Callable[[float], str]
+) -> Markup:
     places = [frame.at(x, y) for x, y in line.points]
     path = " ".join(f"{x},{y}" for x, y in places)
     parts = [Markup('<polyline class="curve {}" points="{}"/>').format(line.kind, path)]
     radius = 2.5 if len(places) <= 60 else 1.2
-    for (x, y), (epoch, value) in zip(places, line.points, strict=True):
+    for (x, y), (across, up) in zip(places, line.points, strict=True):
         parts.append(
-            Markup('<circle class="dot {}" cx="{}" cy="{}" r="{}"><title>{}, epoch {}: {}</title></circle>').format(
-                line.kind, x, y, radius, line.name, f"{epoch:.0f}", text(value)
+            Markup('<circle class="dot {}" cx="{}" cy="{}" r="{}"><title>{}, {} {}: {}</title></circle>').format(
+                line.kind, x, y, radius, line.name, x_label, x_format(across), y_format(up)
             )
         )
     return Markup("").join(parts)

@@ -10,8 +10,8 @@ from markupsafe import Markup
 
 from ..evaluation import Figure, Predictions, reliability
 from ..evaluation.calibration import BINS, bin_of
-from ..wording import counted
-from .charts import histogram_chart, percent, reliability_chart
+from ..wording import counted, percent
+from .charts import histogram_chart, reliability_chart
 from .contents import Contents
 
 KEYS = ("calibration_error", "calibration_error_by_chance", "brier", "loss")

@@ -98,6 +98,16 @@ class Contents:
         return next(iter(self.evaluations), None)
 
     @property
+    def shows_labels(self) -> bool:
+        """Whether the page has the part about labels, which is about the run's own pictures."""
+        return self.main_predictions is not None and self.main not in self.external
+
+    @property
+    def finished(self) -> str:
+        """When the run came to its end, in ISO 8601; nothing where it has not."""
+        return "" if self.status.get("state") == "running" else str(self.status.get("when") or "")
+
+    @property
     def by_features(self) -> bool:
         """Whether the network saw each picture once, so that there were no epochs."""
         return bool(self.recipe.get("training", {}).get("transfer") == "features")
@@ -153,7 +163,7 @@ class Contents:
         return {net: Predictions.load(file) for net, file in files.items() if file.is_file()}
 
 
-def read_contents(run: Run, *, classes_below: float = 0.5) -> Contents:
+def read_contents(run: Run) -> Contents:
     """Read everything that the report needs.
 
     Raises:
@@ -182,7 +192,7 @@ def read_contents(run: Run, *, classes_below: float = 0.5) -> Contents:
         abstain=evaluation.get("abstain"),
         model=_model_file(run.path / "model.safetensors"),
         elsewhere=evaluation.get("elsewhere") or {},
-        classes_below=classes_below,
+        classes_below=float(_document(run, "page", default={}).get("classes_below", 0.5)),
     )
 
 
@@ -247,6 +257,8 @@ def as_text(value: Any, *, key: str = "") -> str:
     Example:
         >>> as_text([28, 28], key="image_size"), as_text([100, 47], key="steps_per_epoch"), as_text({"shift": 0.1})
         ('28 × 28', '100, 47', 'shift 0.1')
+        >>> as_text({"dropout": 0.0, "aux": None}), as_text({"rotation": 0, "shift": 0.1}, key="augment")
+        ('dropout 0', 'shift 0.1')
     """
     if value is None:
         return "–"
@@ -255,7 +267,8 @@ def as_text(value: Any, *, key: str = "") -> str:
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, Mapping):
-        parts = {key: part for key, part in value.items() if part not in (None, False, 0)}
+        off = key.endswith("augment")  # there a zero says that a change is not made
+        parts = {k: v for k, v in value.items() if v is not None and v is not False and not (off and v == 0)}
         return ", ".join(f"{key} {as_text(part)}" for key, part in parts.items()) or "none"
     if isinstance(value, list | tuple):
         between = " × " if key.endswith("image_size") else ", "

@@ -71,9 +71,11 @@ def labels_sentence(contents: Contents) -> Iterator[Markup]:
     """Yield the first page's sentence on labels that may be wrong, where some are all but ruled out."""
     found = contents.label_errors
     if found is not None and found.clear:
-        yield Markup('{} of {} {} wrong: <a href="#labels">the likeliest first</a>.').format(
+        sentence = Markup("{} of {} {} wrong").format(
             f"{found.clear:,}", counted(found.count, "label"), "looks" if found.clear == 1 else "look"
         )
+        where = Markup(': <a href="#labels">the likeliest first</a>') if contents.shows_labels else ""
+        yield Markup("{}{}.").format(sentence, where)
 
 
 def near_data(contents: Contents, name: str) -> dict[str, Any]:

@@ -12,10 +12,10 @@ from markupsafe import Markup
 from ..evaluation import confused_pairs
 from ..images.dataset import SPLIT_NAMES, positions_of
 from ..run import Run
-from ..wording import counted
+from ..wording import counted, percent
 from . import plain, tables
 from .audit_view import AuditView, read_audit
-from .charts import Line, histogram_chart, line_chart, percent
+from .charts import Line, histogram_chart, line_chart
 from .confidence import confidence_views
 from .contents import Contents, read_contents
 from .elsewhere import elsewhere_views
@@ -31,7 +31,7 @@ STYLES = ("style.css", "parts.css", "evidence.css", "print.css")
 SCRIPTS = ("page.js", "near.js", "matrix.js", "mistakes.js", "classes.js")
 
 
-def write_report(run: Run, *, about: str | None = None, classes_below: float = 0.5) -> Path:
+def write_report(run: Run, *, about: str | None = None, classes_below: float | None = None) -> Path:
     """Write ``report.html`` into a run folder: one file that opens from disk without a network.
 
     Everything comes from the folder; what the run did not come to write is left out of the page.
@@ -39,7 +39,8 @@ def write_report(run: Run, *, about: str | None = None, classes_below: float = 0
     Args:
         run: the folder, after ``save_thumbnails`` where pictures shall be shown.
         about: a set from elsewhere that the page is about, ``report-<about>.html``; the run itself where None.
-        classes_below: the recall, 0 to 1, under which a class is listed as hardly recognised.
+        classes_below: the recall, 0 to 1, under which a class is listed as hardly recognised; the run keeps it. What
+            it keeps where None, and 0.5 where that is nothing.
 
     Returns:
         The page's path.
@@ -55,7 +56,9 @@ def write_report(run: Run, *, about: str | None = None, classes_below: float = 0
         >>> write_report(Run.create(f"{tempfile.mkdtemp()}/first", Recipe.make())).name
         'report.html'
     """
-    contents = read_contents(run, classes_below=classes_below)
+    if classes_below is not None:
+        run.save("page", {"classes_below": classes_below})
+    contents = read_contents(run)
     file = FILE if about is None else f"report-{about}.html"
     run.write_text(file, render(contents if about is None else contents.about(about)))
     return run.path / file
@@ -154,10 +157,13 @@ def _rate_chart(test: Mapping[str, Any]) -> Markup | None:
     if not test:
         return None
     points = [(math.log10(rate), float(loss)) for rate, loss in zip(test["rates"], test["smoothed"], strict=True)]
+    low, high = min(points)[0], max(points)[0]
+    powers = [float(power) for power in range(math.ceil(low), math.floor(high) + 1)] or [low, high]
     return line_chart(
         [Line("loss", "first", points)], title="Loss by learning rate",
-        description=f"Found {test['found']:g} in {test['seconds']:.1f} s", x_label="learning rate, power of ten",
-        y_format=lambda value: f"{value:.3g}", best=(math.log10(test["found"]), f"found: {test['found']:g}"),
+        description=f"Found {test['found']:g} in {test['seconds']:.1f} s", x_label="learning rate",
+        x_format=lambda power: f"{10**power:.3g}", x_ticks=powers, y_format=lambda value: f"{value:.3g}",
+        best=(math.log10(test["found"]), f"found: {test['found']:g}"),
         best_at_top=True,
     )  # fmt: skip
 

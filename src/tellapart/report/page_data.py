@@ -88,10 +88,15 @@ def _parts(shares: Any) -> list[int]:
 
 
 def embedded_pictures(contents: Contents) -> dict[str, dict[str, str]]:
-    """Return the thumbnails by store and id, the most telling first, as many as the page has room for."""
+    """Return the thumbnails by store and id, the most telling first, as many as the page has room for.
+
+    The pictures that the page is about come before all others.
+    """
     room = PICTURE_CHARACTERS
     out: dict[str, dict[str, str]] = {}
-    for store in (OWN, *contents.external):
+    others = [name for name in contents.external if name != contents.main]
+    first = [contents.main] if contents.main in contents.external else []
+    for store in (*first, OWN, *others):
         external = None if store == OWN else store
         kept = load_thumbnails(contents.run, external=external)
         out[store] = {}

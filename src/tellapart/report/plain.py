@@ -9,7 +9,7 @@ import numpy as np
 from markupsafe import Markup
 
 from ..evaluation import Evaluation, Predictions, compare, confused_pairs, error_at, least_legible
-from ..wording import counted
+from ..wording import counted, percent
 from .audit_view import read_audit
 from .contents import OWN_SPLITS, Contents
 from .evidence import labels_sentence
@@ -127,7 +127,7 @@ def _not_sure(contents: Contents) -> Iterator[Markup]:
         return
     if threshold.get("confidence") is None:
         yield Markup("No threshold keeps the share of wrong answers at {}: {}.").format(
-            f"{threshold['max_error']:.1%}", threshold.get("note", "")
+            percent(threshold["max_error"]), threshold.get("note", "")
         )
     elif contents.main_predictions is not None:
         coverage, error = error_at(contents.main_predictions, threshold["confidence"], temperature=contents.temperature)

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import jinja2
 
-from ..wording import counted
-from .charts import percent
+from ..wording import counted, percent
 from .words import duration
 
 

@@ -15,7 +15,7 @@ from .contents import OWN_SPLITS, Contents, read_contents
 from .evidence import label_error_ids, near_ids
 
 MOST = 2400
-"""Pictures in a report at most, over all its sets."""
+"""Pictures of the run's own, and of each set from elsewhere, at most."""
 
 WORST = 600
 NEAR_MAIN = 96
@@ -40,7 +40,7 @@ def wanted_pictures(run: Run, *, external: str | None = None) -> list[str]:
     if external is None:
         sources = list(_own(contents))
     elif external in contents.external:
-        sources = list(_of_set(contents, external, limit=OTHER_SPLITS))
+        sources = list(_of_set(contents.about(external), external, limit=WORST))  # it has a page of its own
     else:
         raise DataError(f"external must be one of {list(contents.external)}, got {external!r}")
     return list(dict.fromkeys(id for source in sources for id in source))[:MOST]

@@ -149,37 +149,37 @@ def _environment(contents: Contents) -> Iterator[tuple[str, str]]:
         yield package, str(version)
     if contents.model is not None:
         yield "model file", f"{contents.model.parameters:,} numbers, {size(contents.model.size)}"
-    if contents.status.get("when"):
-        yield "finished", str(contents.status["when"])
+    if contents.finished:
+        yield "finished", contents.finished
 
 
 def label_commands(contents: Contents) -> str:
     """Return the commands that make a list of labels to mend, and train with it."""
-    path = contents.run.path
-    folder = path.as_posix() if not path.is_absolute() else f"{path.parent.name}/{path.name}"
-    source = shlex.quote(str(contents.recipe.get("data", {}).get("source") or "pictures/"))
+    folder = _folder(contents)
     return (
-        f"tellapart evaluate {shlex.quote(folder)} --label-errors labels.csv\n"
-        f"tellapart train {source} --labels labels.csv"
+        f"tellapart evaluate {shlex.quote(folder)} --label-errors labels.csv\n{retrain_command(folder, 'labels.csv')}"
     )
+
+
+def retrain_command(folder: str, labels: str) -> str:
+    """Return the command that trains a run's own recipe, its groups and options among it, with mended labels."""
+    return f"tellapart train --recipe {shlex.quote(f'{folder}/recipe.json')} --labels {shlex.quote(labels)}"
 
 
 def commands(contents: Contents) -> list[tuple[str, str]]:
     """Return (what it does, the command) for this run."""
-    path = contents.run.path
-    folder = path.as_posix() if not path.is_absolute() else f"{path.parent.name}/{path.name}"
-    run = shlex.quote(folder)
+    run = shlex.quote(_folder(contents))
+    about = f" --about {shlex.quote(contents.main)}" if contents.main in contents.external else ""
     return [
         ("Name pictures: files, folders, or - for standard input", f"tellapart predict {run} picture.jpg folder/"),
         ("Measure it on other labelled pictures", f"tellapart evaluate {run} more-pictures/"),
-        ("Make and open this page again", f"tellapart report {run} --open"),
+        ("Make and open this page again", f"tellapart report {run}{about} --open"),
     ]
 
 
 def python_lines(contents: Contents) -> str:
     """Return the same from Python."""
-    path = contents.run.path
-    folder = path.as_posix() if not path.is_absolute() else f"{path.parent.name}/{path.name}"
+    folder = _folder(contents)
     return "\n".join(
         [
             "import tellapart",
@@ -188,6 +188,12 @@ def python_lines(contents: Contents) -> str:
             "print(answer.name, answer.probability)",
         ]
     )
+
+
+def _folder(contents: Contents) -> str:
+    """Return the run folder as a person would type it, from the folder that it was made in."""
+    path = contents.run.path
+    return path.as_posix() if not path.is_absolute() else f"{path.parent.name}/{path.name}"
 
 
 def splits_rows(contents: Contents) -> tuple[list[tuple[str, int]], list[str]]:

@@ -25,7 +25,7 @@ def _state(contents: Contents) -> Iterator[Markup]:
     said = Markup(": {}").format(message) if message else Markup("")
     if state == "failed":
         yield Markup("This run failed{}. What it wrote before is below.").format(said)
-    elif state == "interrupted" or contents.training.get("stopped") == "interrupted":  # the status is written last
+    elif state == "interrupted":
         yield Markup("This run was interrupted{}. It can go on with <code>--resume</code>.").format(said)
     elif state == "running" and not contents.evaluations:
         yield Markup("This run is not finished: there are no figures yet.")

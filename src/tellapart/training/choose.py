@@ -328,6 +328,10 @@ def choose_augmentation(kind: str, *, passes: float) -> Choice:
         passes: over the training pictures; in few of them, what is not needed costs more than it brings.
     """
     field = "training.augment"
+    if passes < 1:
+        return Choice(
+            field, AUGMENTATIONS["none"], "no picture is seen twice, so that changed ones would only be harder"
+        )
     if kind == "photographs":
         return Choice(field, AUGMENTATIONS["photo"], "photographs may be mirrored, and never stand quite straight")
     if kind == "writing":

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 
 from ..errors import NetError
 from ..evaluation import make_folds
+from ..files import whole
 from ..images.preprocessing import Preprocessing
 from ..nets import Net
 from ..progress import SILENT, Progress
-from ..run import whole
 from .lanes import Lanes
 from .machine import tuned
 from .optimizers import uncompiled

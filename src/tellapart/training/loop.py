@@ -76,7 +76,7 @@ def fit(
     rounding.
 
     Args:
-        net: with its initial weights; it is trained in place.
+        net: with its initial weights; it is trained in place, and has the kept ones in the end.
         task: the pictures.
         recipe: resolved: epochs, batch_size, learning rate and augment are set.
         run: its history and checkpoint are written after each epoch; None in a process that does not write.
@@ -107,10 +107,9 @@ def fit(
         recipe, stopped, findings = _epochs(
             state, task, recipe, run=run, devices=devices, pacer=pacer, progress=progress, interrupted=interrupted
         )
-    best = state.judged()
-    best.load_state_dict(state.best_weights)
+    net.load_state_dict(state.best_weights)  # averaged ones where those were judged
     done = _epochs_done(recipe, after=0, until=state.epoch)
-    return Fitted(best.cpu().eval(), state.best_epoch, done, stopped, round(state.seconds, 3), findings)
+    return Fitted(net.cpu().eval(), state.best_epoch, done, stopped, round(state.seconds, 3), findings)
 
 
 def seeded_net(recipe: Recipe, task: Task) -> Net:

@@ -76,6 +76,11 @@ def find_place(environment: Mapping[str, str] = os.environ) -> Place | None:
         place = Place(rank, count, local_rank, local_count, "slurm")
     else:
         return None
+    if place.count % place.local_count:
+        raise RecipeError(
+            f"{place.started_by} started {place.count} processes, {place.local_count} a machine: give as many to each "
+            "machine"
+        )
     return place if place.count > 1 else None
 
 

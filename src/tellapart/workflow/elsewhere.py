@@ -16,7 +16,7 @@ from ..errors import ClassMismatchError, DataError
 from ..evaluation import Evaluation, Explanation, Figure, Predictions, auroc, evaluate, explain, proportion, text_table
 from ..images import open_dataset
 from ..images.cache import Scan, scan
-from ..images.dataset import Dataset
+from ..images.dataset import SPLIT_NAMES, Dataset
 from ..progress import SILENT, Progress
 from ..run import Run
 from ..training.machine import tuned
@@ -86,7 +86,7 @@ class Elsewhere:
 
     def _copies(self) -> list[str]:
         if self.copies is None:
-            return ["copies of training pictures were not looked for: its own pictures are gone, or have changed"]
+            return ["copies of training pictures were not looked for: its own pictures could not be read as they were"]
         if not self.copies:
             return ["none of the pictures is a copy of one that it was trained on"]
         kept = "are left out" if self.scoring.drop_copies else "flatter the figures: --drop-copies leaves them out"
@@ -146,8 +146,8 @@ def evaluate_elsewhere(
     copied = copies_of_training(run, dataset, scanned, preprocessing=classifier.preprocessing, progress=progress)
     if copied is None and scoring.drop_copies:
         raise DataError(
-            "copies of training pictures cannot be left out: the run's own pictures are gone, or have changed: put "
-            "them where data.source says in recipe.json, or leave --drop-copies out"
+            "copies of training pictures cannot be left out, as they were not looked for: where its own pictures are "
+            "gone, put them where data.source says in recipe.json, or leave --drop-copies out"
         )
     with tuned():
         looked = look(classifier, dataset, scanned)
@@ -232,10 +232,23 @@ def _keep(run: Run, found: Elsewhere, predictions: Predictions, dataset: Dataset
     run.save("evaluation", document)
 
 
+def forget_elsewhere(run: Run, *, progress: Progress = SILENT) -> None:
+    """Remove what a run says of sets from elsewhere, as its weights are about to be others."""
+    document = run.load("evaluation") if run.has("evaluation.json") else {}
+    for name in document.get("elsewhere", {}):
+        progress.warn(f"{name} was measured with earlier weights: tellapart evaluate measures it anew")
+        files = [f"{folder}/{name}.npz" for folder in ("predictions", "near", "thumbnails")]
+        run.forget(*files, f"report-{name}.html")
+
+
+TAKEN = (*SPLIT_NAMES, "out-of-fold", "own")
+"""Names that a run's own files have."""
+
+
 def _free_name(document: Mapping[str, Any], dataset: Dataset) -> str:
     """Return the name of a set from elsewhere: another set never takes one's place, the same set its own."""
     stem = re.sub(r"[^\w.-]+", "-", dataset.name).strip("-.") or "elsewhere"
-    stem = f"{stem}-elsewhere" if stem in ("train", "validation", "test") else stem
+    stem = f"{stem}-elsewhere" if stem in TAKEN else stem
     known = {name: one["fingerprint"] for name, one in document.get("elsewhere", {}).items()}
     name, number = stem, 2
     while known.get(name, dataset.images.fingerprint()) != dataset.images.fingerprint():

@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 
 from ..classifier import Classifier
 from ..errors import RecipeError
-from ..evaluation import Components, LabelErrors, Predictions, make_folds, search_labels, vote_of_neighbours
+from ..evaluation import (
+    Components,
+    LabelErrors,
+    Predictions,
+    make_folds,
+    read_label_list,
+    search_labels,
+    vote_of_neighbours,
+)
 from ..features import extract
 from ..images.dataset import Splits
 from ..images.parallel import usable_processors
@@ -24,7 +32,7 @@ from ..training.features import embed_pixels, features_file, weights_digest
 from .learn import PREDICTED, learn
 from .own_pictures import STEP, OwnPictures
 from .pictures import keep_thumbnails
-from .prepare import prepare
+from .prepare import LABELS, prepare
 
 UNASKED = 20_000
 """Pictures up to which a training looks for wrong labels by itself: some seconds."""
@@ -118,7 +126,7 @@ def mend_list(run: Run, path: Path | str, *, folds: int | None = None, progress:
     """
     own = OwnPictures.reopened(run, Classifier.load(run.path), progress=progress)
     found = find_run_label_errors(run, folds=folds, own=own, progress=progress)
-    found.write(path)
+    found.write(path, mended=read_label_list(run.path / LABELS) if run.has(LABELS) else None)
     keep_thumbnails(run, own.dataset)
     write_report(run)
     return found

@@ -84,7 +84,7 @@ def learn(
     """
     if run.has("training.json") and run.load("training")["stopped"] != "interrupted":
         try:
-            return _finished(run)
+            return _finished(run, prepared)
         except (ModelFileError, RunCorruptError) as error:
             progress.warn(f"{error}: it is trained again, to the same weights")
             run.forget("training.json", "history.jsonl")
@@ -229,19 +229,21 @@ def _plain_epochs(pictures: int) -> int:
     return int(np.clip(round(seen / max(1, pictures)), 1, 30))
 
 
-def _finished(run: Run) -> Learned:
+def _finished(run: Run, prepared: Prepared) -> Learned:
     classifier = Classifier.load(run.path)
-    there = [name for name in PREDICTED if run.has(f"predictions/{name}.npz")]
+    there = [name for name in PREDICTED if len(prepared.splits[name])]
     return Learned(classifier, {name: Predictions.load(run.path / f"predictions/{name}.npz") for name in there})
 
 
 def _learn_in_epochs(
     run: Run, net: Net, prepared: Prepared, *, team: Team | None, pacer: Pacer | None, progress: Progress
 ) -> dict[str, object]:
-    task, recipe = task_of(prepared), prepared.recipe
+    task, recipe, before = task_of(prepared), prepared.recipe, {}
     _check_memory(prepared)
     if recipe.training.transfer in ("frozen", "finetune"):
+        started, there = time.perf_counter(), _features_there(net, prepared)
         _set_learnt_head(net, prepared, progress=progress)
+        before = {"head_seconds": round(time.perf_counter() - started, 3), "features_there": there}
     if recipe.training.optimizer.find_learning_rate:
         recipe = with_found_rate(run, net, task, recipe, progress=progress)
     devices = team.assign(run, dataclasses.replace(prepared, recipe=recipe), task) if team else None
@@ -251,7 +253,9 @@ def _learn_in_epochs(
         total, epochs = sum(left) * pace.step + len(left) * pace.validation, counted(len(left), "epoch")
         progress.say(f"estimated time: {in_words(total / len(left))} an epoch, at most {in_words(total)} for {epochs}")
     fitted = fit(net, task, recipe.training, run=run, devices=devices, pacer=pacer, progress=progress)
-    return fitted.to_dict()
+    if team is not None:
+        team.release()
+    return fitted.to_dict() | before
 
 
 def looks_before(prepared: Prepared) -> int:
@@ -267,10 +271,7 @@ def _learn_head(
     net: Net, prepared: Prepared, *, progress: Progress
 ) -> tuple[dict[str, object], dict[str, Predictions], NDArray[np.float32]]:
     """Learn the last layer; what it says comes from the features, so that no picture is seen twice."""
-    started = time.perf_counter()
-    kept = kept_features(_features_file(net, prepared), len(prepared.pixels))
-    there = 0.0 if kept is None else float((~np.isnan(kept[:, 0])).mean())
-    del kept  # of a million pictures it has gigabytes
+    started, there = time.perf_counter(), _features_there(net, prepared)
     features = _set_learnt_head(net, prepared, progress=progress)
     with torch.inference_mode():
         predictions = predict_splits(
@@ -278,7 +279,13 @@ def _learn_head(
         )
     seconds = round(time.perf_counter() - started, 3)
     outcome = {"best_epoch": 0, "epochs": 0, "stopped": "last layer learnt", "seconds": seconds, "findings": []}
-    return {**outcome, "features_there": round(there, 4)}, predictions, features
+    return {**outcome, "features_there": there}, predictions, features
+
+
+def _features_there(net: Net, prepared: Prepared) -> float:
+    """Return the share of all pictures whose features were computed before; they may take gigabytes meanwhile."""
+    kept = kept_features(_features_file(net, prepared), len(prepared.pixels))
+    return 0.0 if kept is None else round(float((~np.isnan(kept[:, 0])).mean()), 4)
 
 
 def _features_file(net: Net, prepared: Prepared) -> Path:

@@ -9,6 +9,7 @@ from ..run import Run
 from ..training.choose import Choice
 from ..training.rate_test import RateTest, find_rate
 from ..training.task import Task
+from .choices import keep_choices
 
 BARS = "▁▂▃▄▅▆▇█"
 
@@ -32,7 +33,7 @@ def with_found_rate(run: Run, net: Net, task: Task, recipe: Recipe, *, progress:
     progress.say(sketch(test))
     found = recipe.changed(training={"optimizer": {"learning_rate": test.found, "find_learning_rate": False}})
     run.save("learning_rate", test.to_dict())
-    run.save("choices", [*run.load("choices"), choice.to_dict()])
+    keep_choices(run, [choice])
     run.save_recipe(found)
     return found
 

@@ -19,6 +19,7 @@ from ..images.dataset import Dataset
 from ..progress import SILENT, Progress, Quiet
 from ..recipe import Recipe
 from ..run import Run, new_run_path
+from .elsewhere import forget_elsewhere
 from .folds import cross_validate, fold_splits
 from .label_errors import LISTED, find_run_label_errors, label_search_seconds, looks_for_labels
 from .learn import Learned, baseline_of, learn
@@ -140,6 +141,8 @@ def resume(path: str | Path, *, devices: int | None = None, explain: bool = True
         RunNotFoundError: there is no run.
         RunCorruptError: its files are damaged, or its pictures have changed.
     """
+    from ..report import write_report
+
     device = Run.open(path).recipe.training.device if Path(path).exists() else "auto"
     take_part(device)  # on another machine, which may not see the folder
     run = Run.open(path)
@@ -147,6 +150,8 @@ def resume(path: str | Path, *, devices: int | None = None, explain: bool = True
         if run.status["state"] == "done":
             with contextlib.suppress(RunError), run.locked():
                 pass  # what a process that was killed at its very end has left of its lock goes
+            if not run.has("report.html"):  # killed at the very end
+                write_report(run)
             progress.say(f"{run.name} is done already; its report is {run.path / 'report.html'}")
             return run
         dataset, started = open_run_source(run), time.monotonic()
@@ -171,14 +176,17 @@ def _main_job(
         keep_pacing(run, progress=progress)
         prepared = dataclasses.replace(prepared, recipe=run.recipe)  # with the learning rate, where one was found
         if folds and not learned.interrupted:
+            if team.count > 1:
+                progress.say("the folds train on one device, one after the other")
             cross_validate(run, prepared, folds, progress=progress)
+        forget_elsewhere(run, progress=progress)
         run.save("evaluation", evaluate_all(prepared, learned, baselines))
         if explain and not learned.interrupted:
             _explain_mistakes(run, prepared, learned, deadline=deadline, progress=progress)
         keep_thumbnails(run, dataset)
         keep_statistics(run, prepared)
+        run.mark("interrupted" if learned.interrupted else "done")  # before the page, which says when that was
         write_report(run)
-        run.mark("interrupted" if learned.interrupted else "done")
     if learned.interrupted:
         progress.warn(f"to go on: tellapart train --resume {shlex.quote(str(run.path))}")
     return run

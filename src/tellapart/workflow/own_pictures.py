@@ -13,11 +13,12 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from ..classifier import Classifier
+from ..files import whole
 from ..images.cache import reserve, scan
 from ..images.dataset import Dataset, Splits
 from ..images.split_ids import from_ids, read_ids
 from ..progress import SILENT, Progress
-from ..run import Run, whole
+from ..run import Run
 from ..training.devices import on_device
 from ..training.features import features_file, weights_digest
 from ..training.machine import choose_device, tuned

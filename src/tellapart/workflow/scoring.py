@@ -78,7 +78,7 @@ def look(classifier: Classifier, dataset: Dataset, scanned: Scan) -> Looked:
     if classifier.novelty is None:
         return Looked(at, np.concatenate(logits), None, None)
     strangeness = np.concatenate(scores)
-    return Looked(at, np.concatenate(logits), strangeness / classifier.novelty.limit, strangeness)
+    return Looked(at, np.concatenate(logits), classifier.novelty.in_limits(strangeness), strangeness)
 
 
 def scored(

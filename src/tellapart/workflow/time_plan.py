@@ -20,6 +20,7 @@ from ..training.budget import SPARE, fit_to_time, shorten_to_time
 from ..training.choose import Choice, choose_augmentation, optimizer_for
 from ..training.devices import Devices
 from ..training.pacing import Pacer
+from .choices import keep_choices
 from .label_errors import label_search_seconds, looks_for_labels
 from .learn import looks_before, task_of
 from .near_training import looks_to_explain, pairing_seconds
@@ -105,7 +106,7 @@ def in_time(
         return prepared, None
     ours = {choice["field"] for choice in run.load("choices")}  # what we chose, not the person
     before, afterwards = _seconds_before(prepared), seconds_afterwards(prepared, left=deadline.left, explain=explain)
-    planned, _ = _suited(prepared, prepared.recipe, passes=0, ours=ours)  # few passes have the slower optimiser
+    planned, _ = _suited(prepared, prepared.recipe, passes=1, ours=ours)  # few passes have the slower optimiser
     fit = fit_to_time(
         planned,
         task_of(prepared),
@@ -120,7 +121,7 @@ def in_time(
     choices = [*fit.choices, *more]
     for choice in choices:
         progress.say(str(choice))
-    _keep_choices(run, choices)
+    keep_choices(run, choices)
     run.save_recipe(recipe)
     run.save("time", {**run.load("time"), "fitted": True})
     asked = prepared.recipe.training.steps_per_epoch is not None
@@ -147,13 +148,7 @@ def keep_pacing(run: Run, *, progress: Progress = SILENT) -> None:
     if run.has("time.json") and isinstance(steps, tuple):
         choice = Choice("training.steps_per_epoch", steps, "fitted to the time that was left after each epoch")
         progress.say(str(choice))
-        _keep_choices(run, [choice])
-
-
-def _keep_choices(run: Run, choices: list[Choice]) -> None:
-    """Put choices in the place of former ones of the same settings."""
-    fitted = {choice.field: choice.to_dict() for choice in choices}
-    run.save("choices", [fitted.pop(old["field"], old) for old in run.load("choices")] + list(fitted.values()))
+        keep_choices(run, [choice])
 
 
 def _seconds_before(prepared: Prepared) -> float:

@@ -7,15 +7,17 @@ import dataclasses
 import hashlib
 import os
 import platform
+import shlex
 from collections.abc import Callable
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..errors import DataError, DivergedError, ProcessLostError, RecipeError, TellapartError
+from ..errors import DataError, DivergedError, ProcessLostError, RecipeError, RunError, TellapartError
 from ..images.cache import scan
 from ..images.dataset import Dataset
 from ..images.preprocessing import Preprocessing
@@ -83,6 +85,8 @@ class Team:
         self._open = contextlib.ExitStack()
         self._place: Place | None = None
         self._processes: Processes | None = None
+        self._run: Run | None = None
+        self._released = False
         if self._given is not None and wanted not in (None, self._given.local_count):
             raise RecipeError(
                 f"--devices {wanted} contradicts {self._given.started_by}, which started {self._given.local_count} "
@@ -130,7 +134,7 @@ class Team:
             )
         self.start(prepared.recipe)
         devices = self._processes or self._join(self._place)
-        self._processes = None  # they do not wait for anything else to do
+        self._processes, self._run = None, run  # they do not wait for anything else to do
         devices.share(
             Assignment(
                 recipe=prepared.recipe.to_json(),
@@ -148,11 +152,19 @@ class Team:
                 raise DataError(problem)
         return devices
 
-    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        with self._open:
+    def release(self) -> None:
+        """Need the others no more: they have trained, and what becomes of them is no matter."""
+        self._released = True
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
             if self._processes is not None:
                 with contextlib.suppress(ProcessLostError):
                     self._processes.share(None)
+        finally:
+            self._open.__exit__(kind, error, trace)  # with what happened: after a failure there is no farewell
 
     def _join(self, place: Place | None) -> Processes:
         from ..training.fabric import Processes
@@ -164,9 +176,14 @@ class Team:
 
     def _say_lost(self) -> None:
         """Say that a process is gone, and end: who waits for it inside torch hears no exception."""
-        self._progress.warn(
-            "another of the processes that train together has ended: go on with tellapart train --resume"
-        )
+        if self._released:
+            return
+        what, run = "another of the processes that train together has ended", "RUN"
+        if self._run is not None:
+            run = shlex.quote(str(self._run.path))
+            with contextlib.suppress(RunError):
+                self._run.mark("failed", what)
+        self._progress.warn(f"{what}: to go on: tellapart train --resume {run}")
         os._exit(2)
 
 

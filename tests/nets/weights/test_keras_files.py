@@ -9,7 +9,7 @@ from torch import nn
 
 from tellapart.errors import ModelFileError
 from tellapart.nets import build_net
-from tellapart.nets.weights import load_weights
+from tellapart.nets.weights import expected_pixels, load_weights
 from tellapart.nets.weights.keras_files import converted, keras_pixels, read_keras
 from tellapart.nets.weights.keras_names import VARIANTS, keras_layers, numbered
 
@@ -161,8 +161,10 @@ def test_vgg_without_its_top_and_in_blue_green_red(tmp_path):
     assert [round(mean * 255, 3) for mean in result.mean] == [123.68, 116.779, 103.939]
     own = tmp_path / "my_vgg.h5"
     path.rename(own)
-    load_weights(net, "vgg16", where=str(own))
+    result = load_weights(net, "vgg16", where=str(own))
     assert torch.equal(net.features[0].weight, body.features[0].weight)
+    assert result.mean is None, "nothing tells, and torchvision's mean would be wrong in any case"
+    assert expected_pixels("vgg16", where=str(own)) is None
 
 
 def test_vggs_first_dense_layer_reads_the_maps_in_keras_order(tmp_path):

@@ -320,3 +320,11 @@ def test_a_keras_files_own_pixels_come_before_the_published_ones(tmp_path, monke
     assert std == pytest.approx((1 / 255,) * 3)
     grey, _ = expected_pixels("vgg16", where=str(path), channels=1)
     assert grey == pytest.approx((sum(mean) / 3,))
+
+
+def test_a_network_of_one_layer_takes_no_other_networks_weights(tmp_path):
+    save_file({"conv1.weight": torch.zeros(3), "fc.weight": torch.zeros(2)}, tmp_path / "other.safetensors")
+    with pytest.raises(ModelFileError, match=r"are of another network than 'softmax': 0 of its 2"):
+        load_weights(
+            build_net("softmax", outputs=2, image_size=(4, 4)), "softmax", where=str(tmp_path / "other.safetensors")
+        )

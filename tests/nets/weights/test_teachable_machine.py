@@ -203,3 +203,17 @@ def test_the_command_writes_a_model_file(tmp_path, monkeypatch, capsys):
         main(["import", str(path), "--out", "pets.zip/pets.safetensors"])
     assert caught.value.code == 2
     assert "choose another folder" in capsys.readouterr().err
+
+
+def test_two_exports_are_never_mixed(tmp_path):
+    (tmp_path / "downloads").mkdir()
+    write_export(tmp_path / "downloads" / "a")
+    other = write_export(tmp_path / "downloads" / "b")
+    with pytest.raises(ModelFileError, match="holds 2 exports"):
+        read_export(tmp_path / "downloads")
+    (other / "keras_model.h5").unlink()
+    (other / "labels.txt").write_text("0 x\n1 y\n2 z\n", encoding="utf-8")
+    assert read_export(tmp_path / "downloads").class_names == ("cat", "guinea pig", "Hündin")
+    (tmp_path / "downloads" / "a" / "labels.txt").unlink()
+    with pytest.raises(ModelFileError):
+        read_export(tmp_path / "downloads")

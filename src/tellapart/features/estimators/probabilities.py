@@ -115,6 +115,10 @@ def _scores(model: Any, values: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _best_temperature(scores: NDArray[np.float64], positions: NDArray[np.int64]) -> float:
+    """Return the temperature that makes the labels likeliest, and one label more that is spread over the classes.
+
+    Without that one, scores of which none is wrong would make every later answer certain.
+    """
     from scipy.optimize import minimize_scalar
     from scipy.special import logsumexp
 
@@ -122,7 +126,9 @@ def _best_temperature(scores: NDArray[np.float64], positions: NDArray[np.int64])
 
     def loss(logarithm: float) -> float:
         scale = np.exp(-logarithm)
-        return float((logsumexp(scores * scale, axis=1) - own * scale).mean())
+        scaled = scores * scale
+        each = logsumexp(scaled, axis=1)
+        return float((each - own * scale).sum() + (each - scaled.mean(axis=1)).mean())
 
     found = minimize_scalar(loss, bounds=(-5.0, 3.0), method="bounded")
     return float(np.exp(found.x))

@@ -7,8 +7,8 @@ import zipfile
 
 import numpy as np
 
+from ...files import whole
 from ...progress import SILENT, Progress
-from ...run import whole
 from ..cache import Scan
 from ..dataset import Dataset
 from .near import Repeats, find_repeats

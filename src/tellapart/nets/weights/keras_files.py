@@ -51,7 +51,10 @@ def is_keras_file(path: Path) -> bool:
 
 
 def keras_pixels(name: str, path: Path) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-    """Return mean and standard deviation, in units of 0 to 1, that Keras' own published file expects; None for others.
+    """Return mean and standard deviation, in units of 0 to 1, that Keras' own published weights expect.
+
+    VGG and ResNet are published with other pixels than Keras' users give to networks of their own: only a file that
+    has its published name is known to hold those, and None is returned for others.
 
     Example:
         >>> from pathlib import Path
@@ -59,11 +62,11 @@ def keras_pixels(name: str, path: Path) -> tuple[tuple[float, ...], tuple[float,
         >>> keras_pixels("xception", Path("xception_weights_tf_dim_ordering_tf_kernels.h5"))
         ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
     """
-    if "_weights_tf_" not in path.name and not path.name.startswith("mobilenet_"):
+    if not _is_caffe(name):
+        return (0.5,) * 3, (0.5,) * 3
+    if "_weights_tf_" not in path.name:
         return None
-    if _is_caffe(name):
-        return (123.68 / 255, 116.779 / 255, 103.939 / 255), (1 / 255,) * 3
-    return (0.5,) * 3, (0.5,) * 3
+    return (123.68 / 255, 116.779 / 255, 103.939 / 255), (1 / 255,) * 3
 
 
 def read_keras(path: Path, name: str, *, net: Net) -> dict[str, Tensor]:

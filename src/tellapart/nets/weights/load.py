@@ -103,13 +103,23 @@ def load_weights(
         return LoadedWeights(None)
     found = read_keras(path, name, net=net) if is_keras_file(path) else read_weights(path)
     result = fit_weights(net, name, found=found, source=path, exact=exact)
-    stem = next((layer for layer in net.modules() if isinstance(layer, nn.Conv2d)), None)
-    pixels = _pixels_of(name, path, channels=3 if stem is None else stem.in_channels)
+    pixels = _pixels_of(name, path, channels=_channels(net))
     if pixels is not None:
         net.expects = pixels
         result = dataclasses.replace(result, mean=pixels[0], std=pixels[1])
     progress.say(str(result))
+    if pixels is None and is_keras_file(path):
+        progress.warn(
+            f"nothing tells which pixels {path.name} expects: they get the training pictures' own mean and deviation. "
+            "Keras' published VGG and ResNet are known by their files' names alone: give it that, if it is one of them"
+        )
     return result
+
+
+def _channels(net: Net) -> int:
+    """Return how many channels a network's pictures have; 3 for one without convolutions, which has no such weights."""
+    stem = next((layer for layer in net.modules() if isinstance(layer, nn.Conv2d)), None)
+    return 3 if stem is None else stem.in_channels
 
 
 def check_published(name: str, *, variant: object) -> None:
@@ -156,12 +166,13 @@ def expected_pixels(
 
 
 def _pixels_of(name: str, path: Path | None, *, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-    pixels: tuple[tuple[float, ...], tuple[float, ...]] | None = None
-    if path is not None:
-        pixels = keras_pixels(name, path) if is_keras_file(path) else _pixels_in(path)
-    published = nets.get(name).published
-    if pixels is None and published is not None:
-        pixels = published.mean, published.std
+    pixels: tuple[tuple[float, ...], tuple[float, ...]] | None
+    if path is not None and is_keras_file(path):
+        pixels = keras_pixels(name, path)  # never those of the PyTorch weights
+    else:
+        published = nets.get(name).published
+        usual = None if published is None else (published.mean, published.std)
+        pixels = (None if path is None else _pixels_in(path)) or usual
     if pixels is None or len(pixels[0]) == channels:
         return pixels
     mean, std = ((sum(values) / len(values),) * channels for values in pixels)
@@ -245,7 +256,8 @@ def _check_names(
     own: Mapping[str, Tensor], found: Mapping[str, Tensor], *, name: str, source: Path, classes: set[str]
 ) -> None:
     # Weight files from before PyTorch 0.4.1 do not count batches; nothing reads the count in inference.
-    needed = [key for key in own if key not in classes and not key.endswith("num_batches_tracked")]
+    counted = [key for key in own if not key.endswith("num_batches_tracked")]
+    needed = [key for key in counted if key not in classes] or counted  # a network may be nothing but its last layer
     missing = [key for key in needed if key not in found]
     if not missing:
         return

@@ -97,27 +97,42 @@ def _files(path: Path) -> dict[str, bytes]:
     """Return the bytes of the two files."""
     try:
         if path.is_dir():
-            found = {place.name: place for place in sorted(path.rglob("*")) if place.name in (MODEL, LABELS)}
-            _check_there(list(found), [place.name for place in path.iterdir()], path)
-            for place in found.values():
-                _check_size(place.stat().st_size, path)
-            return {name: place.read_bytes() for name, place in found.items()}
+            found = [place for place in path.rglob("*") if place.name in (MODEL, LABELS)]
+            places = [PurePosixPath(place.relative_to(path).as_posix()) for place in found]
+            folder = _one_export(places, [one.name for one in path.iterdir()], path)
+            for name in (MODEL, LABELS):
+                _check_size((path / folder / name).stat().st_size, path)
+            return {name: (path / folder / name).read_bytes() for name in (MODEL, LABELS)}
         if path.name == MODEL or path.suffix in (".h5", ".hdf5"):
             labels = path.with_name(LABELS)
             _check_there([MODEL, *([LABELS] if labels.is_file() else [])], [path.name], path.parent)
             return {MODEL: path.read_bytes(), LABELS: labels.read_bytes()}
         with zipfile.ZipFile(path) as archive:
-            members = {PurePosixPath(member.filename).name: member for member in archive.infolist()}
-            _check_there([name for name in (MODEL, LABELS) if name in members], list(members), path)
+            members = {PurePosixPath(member.filename): member for member in archive.infolist()}
+            places = [place for place in members if place.name in (MODEL, LABELS)]
+            folder = _one_export(places, [place.name for place in members], path)
             for name in (MODEL, LABELS):
-                _check_size(members[name].file_size, path)
-            return {name: archive.read(members[name]) for name in (MODEL, LABELS)}
+                _check_size(members[folder / name].file_size, path)
+            return {name: archive.read(members[folder / name]) for name in (MODEL, LABELS)}
     except FileNotFoundError:
         raise ModelFileError(f"there is no export at {str(path)!r}: give the folder or the zip") from None
     except zipfile.BadZipFile as error:
         raise ModelFileError(f"{str(path)!r} is neither a folder nor a whole zip ({error}): {_EXPORT}") from None
     except (OSError, EOFError, RuntimeError, NotImplementedError, zlib.error) as error:
         raise ModelFileError(f"{str(path)!r} cannot be read: {error}") from None
+
+
+def _one_export(places: list[PurePosixPath], names: list[str], path: Path) -> PurePosixPath:
+    """Return the folder that has both files; raises ModelFileError where none has, or several have."""
+    folders = {place.parent for place in places if place.name == MODEL}
+    whole = sorted(folders & {place.parent for place in places if place.name == LABELS})
+    if len(whole) > 1:
+        shown = ", ".join(repr(str(folder)) for folder in whole[:3])
+        raise ModelFileError(f"{str(path)!r} holds {len(whole)} exports, in {shown}: give one of them")
+    if not whole:
+        apart = len({place.name for place in places}) == 2
+        _check_there([] if apart else [place.name for place in places], names, path)
+    return whole[0]
 
 
 def _check_there(found: list[str], names: list[str], path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import re
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
@@ -14,6 +13,7 @@ import numpy as np
 from ...errors import DataError, RecipeError
 from ...features import build_pipeline, classifiers, extract, features, split_name
 from ...nets import nets
+from ...registry import typed_value
 
 Transfer = Literal["features", "frozen", "finetune"]
 
@@ -144,9 +144,7 @@ def _with_options(text: str) -> tuple[str, dict[str, Any]]:
         key, _, value = part.partition("=")
         if not key or not value:
             raise RecipeError(f"behind {name!r} and a colon stands NAME=VALUE, several with commas, got {rest!r}")
-        options[key] = value
-        with contextlib.suppress(ValueError):  # then it is text
-            options[key] = json.loads(value)
+        options[key] = typed_value(value)
     return name, options
 
 

@@ -38,7 +38,7 @@ def network_recipe(method: Method, recipe: Recipe) -> Recipe:
             it sees each picture once.
     """
     sections: dict[str, Any] = recipe.model_dump()
-    own = recipe.net.name == method.net
+    own = method.net == ("compact" if recipe.net.name == "auto" else recipe.net.name)
     weights = "none" if method.transfer == "none" else "imagenet"
     sections["net"] |= {"name": method.net, "weights": weights, "options": recipe.net.options if own else {}}
     sections["training"]["transfer"] = method.transfer
@@ -114,7 +114,7 @@ def costs_of(run: Run, prepared: Prepared) -> Mapping[str, Any]:
         classifier.logits(pixels)
         seconds = (time.perf_counter() - started) / len(pixels)
     training = run.load("training")
-    spent = training["seconds"]
+    spent = training["seconds"] + training.get("head_seconds", 0.0)
     notes: tuple[str, ...] = ()
     if there := training.get("features_there"):
         spent += seconds * there * len(prepared.splits.train)

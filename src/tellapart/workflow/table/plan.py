@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import RecipeError, RunCorruptError, RunNotFoundError
+from ...files import whole
 from ...recipe import Recipe
-from ...run import whole
 
 FILE = "plan.json"
 FORMAT = 1

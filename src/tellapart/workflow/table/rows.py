@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from ...errors import RecipeError, RunCorruptError
 from ...evaluation import Evaluation, Predictions, TableRow, evaluate, macro_f1_gap
+from ...files import whole
 from ...images.dataset import Dataset
 from ...images.preprocessing import Preprocessing
 from ...progress import SILENT, Progress
-from ...run import Run, whole
+from ...run import Run
 from ...training import choose
 from .classical import learn_classical
 from .methods import Method

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import ClassMismatchError, DataError, SplitError, TellapartError
+from ...errors import ClassMismatchError, DataError, RunCorruptError, SplitError, TellapartError
 from ...images import open_dataset
 from ...images.averaged import averaged_pixels
 from ...images.cache import cache_folder, scan
@@ -20,7 +20,7 @@ from ...recipe import AUGMENTATIONS, AugmentRecipe, Recipe
 from ...run import Run
 from ...training.machine import describe
 from ...wording import counted
-from ..prepare import Prepared, open_source, prepare
+from ..prepare import Prepared, content_fingerprint, open_source, prepare
 from .plan import TablePlan
 from .variants import Material
 
@@ -113,7 +113,7 @@ def read_setting(plan: TablePlan, folder: Path, *, progress: Progress = SILENT) 
     training = prepared.recipe.training
     run.save("environment", {**describe(), "seed": training.seed, "data": run.load("data")})
     if external is not None:
-        external = _readable(external, prepared.preprocessing, progress=progress)
+        external = _readable(external, prepared.preprocessing, run=run, progress=progress)
     return Setting(
         prepared, external, plan.recipe.training.threads or usable_processors(),
         training.augment if training.augment and training.augment.parts() else AUGMENTATIONS["writing"],
@@ -141,8 +141,15 @@ def open_external(source: str, dataset: Dataset, *, progress: Progress = SILENT)
     return matched.select(known)
 
 
-def _readable(external: Dataset, preprocessing: Preprocessing, *, progress: Progress) -> Dataset:
+def _readable(external: Dataset, preprocessing: Preprocessing, *, run: Run, progress: Progress) -> Dataset:
     scanned = scan(external, preprocessing, progress=progress)
+    fingerprint = content_fingerprint(external, scanned)
+    if run.has("external.json") and run.load("external")["fingerprint"] != fingerprint:
+        raise RunCorruptError(
+            f"the pictures from elsewhere, {external.name!r}, or their labels have changed since the table began, so "
+            "that its rows could not be compared: make it again"
+        )
+    run.save("external", {"pictures": len(external), "fingerprint": fingerprint})
     if scanned.problems:
         progress.warn(f"{counted(len(scanned.problems), 'picture')} from elsewhere left out: unreadable")
     readable = scanned.facts["readable"]

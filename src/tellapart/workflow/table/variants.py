@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import OutOfMemoryError
+from ...files import whole
 from ...recipe import AugmentRecipe
-from ...run import whole
 
 BATCH = 256
 

@@ -1,54 +1,15 @@
-"""Files that are written whole or not at all, and tables that a spreadsheet can open without harm."""
+"""Tables that a spreadsheet can open without harm."""
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ..errors import RunUnwritableError
+from ..files import write_whole
 
 _FORMULA = "=+-@\t\r\n＝＋－＠"
-
-
-def write_whole(path: Path | str, data: bytes) -> None:
-    """Write a file beside its place and move it there, so that nobody ever sees half of it.
-
-    Args:
-        path: where it shall stand; folders that are missing are made.
-        data: the whole content.
-
-    Raises:
-        RunUnwritableError: permissions, or a full disk.
-    """
-    with writing_whole(path) as beside:
-        beside.write_bytes(data)
-
-
-@contextlib.contextmanager
-def writing_whole(path: Path | str) -> Iterator[Path]:
-    """Give a place beside a file's own to write it to, and move it there at the end: for what is written in parts.
-
-    Args:
-        path: as for ``write_whole``.
-
-    Raises:
-        RunUnwritableError: permissions, or a full disk.
-    """
-    from ..run import whole
-
-    path = Path(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with whole(path) as beside:
-            yield beside
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise RunUnwritableError(
-            f"cannot write {str(path)!r}: {reason}: choose another folder or free space"
-        ) from error
 
 
 def spreadsheet_safe(text: str) -> str:

@@ -1,0 +1,71 @@
+"""Files that are written whole or not at all: beside their place first, then renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from .errors import RunError, RunUnwritableError
+
+UNFINISHED = ".unfinished-"
+"""What the name of a file that is not whole yet begins with."""
+
+
+@contextlib.contextmanager
+def whole(target: Path) -> Iterator[Path]:
+    """Give a path beside ``target`` to write to; renamed to it at the end, removed where anything failed."""
+    beside = target.with_name(f"{UNFINISHED}{os.getpid()}-{threading.get_ident()}-{target.name}")
+    try:
+        yield beside
+        beside.replace(target)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def said(path: Path, *, instead: str) -> Iterator[None]:
+    """Turn the system's errors while a place is written to into one sentence.
+
+    Args:
+        path: the place.
+        instead: what may be chosen in its stead: "another folder".
+
+    Raises:
+        RunUnwritableError: permissions, or a full disk.
+    """
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, RunError):
+            raise
+        reasons = {errno.ENOSPC: "the disk is full: make room", errno.EDQUOT: "the disk quota is used up: make room"}
+        reason = reasons.get(error.errno or 0, f"{error.strerror or error}: choose {instead}")
+        raise RunUnwritableError(f"cannot write {str(path)!r}: {reason}") from error
+
+
+@contextlib.contextmanager
+def writing_whole(path: Path | str, *, instead: str = "another folder") -> Iterator[Path]:
+    """Give a path beside a file's place to write to, as ``whole`` does; folders that are missing are made.
+
+    Raises:
+        RunUnwritableError: permissions, or a full disk.
+    """
+    path = Path(path)
+    with said(path, instead=instead):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole(path) as beside:
+            yield beside
+
+
+def write_whole(path: Path | str, data: bytes) -> None:
+    """Write a file, whole or not at all; folders that are missing are made.
+
+    Raises:
+        RunUnwritableError: permissions, or a full disk.
+    """
+    with writing_whole(path) as beside:
+        beside.write_bytes(data)
