@@ -134,7 +134,9 @@ class Contents:
             DataError: there is no such set.
         """
         if external not in self.external:
-            there = ", ".join(map(repr, self.external)) or "of which this run has none: tellapart evaluate measures some"
+            there = (
+                ", ".join(map(repr, self.external)) or "of which this run has none: tellapart evaluate measures some"
+            )
             raise DataError(f"about must be one of the sets from elsewhere, {there}; got {external!r}")
         kept = [external, *([self.main] if self.main is not None and self.main != external else [])]
         return dataclasses.replace(
