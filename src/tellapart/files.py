@@ -27,7 +27,7 @@ def whole(target: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def said(path: Path, *, instead: str) -> Iterator[None]:
+def write_errors(path: Path, *, instead: str) -> Iterator[None]:
     """Turn the system's errors while a place is written to into one sentence.
 
     Args:
@@ -55,7 +55,7 @@ def writing_whole(path: Path | str, *, instead: str = "another folder") -> Itera
         RunUnwritableError: permissions, or a full disk.
     """
     path = Path(path)
-    with said(path, instead=instead):
+    with write_errors(path, instead=instead):
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole(path) as beside:
             yield beside

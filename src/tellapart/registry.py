@@ -140,3 +140,10 @@ def typed_value(text: str) -> Any:
         except ValueError:
             continue
     return text
+
+
+def flag(value: Any, *, name: str) -> bool:
+    """Return an option's value where it is true or false; raises RecipeError otherwise."""
+    if not isinstance(value, bool):
+        raise RecipeError(f"{name} must be true or false, got {value!r}")
+    return value

@@ -47,13 +47,13 @@ from .errors import (
     RunExistsError,
     RunNotFoundError,
 )
-from .files import UNFINISHED, said, writing_whole
+from .files import UNFINISHED, write_errors, writing_whole
 from .recipe import Recipe
 
 INSTEAD = "another --out"
 """What may be chosen where a run folder cannot be written."""
 
-_said = functools.partial(said, instead=INSTEAD)
+_write_errors = functools.partial(write_errors, instead=INSTEAD)
 
 State = Literal["running", "done", "failed", "interrupted"]
 
@@ -90,7 +90,7 @@ class Run:
             RunUnwritableError: the folder cannot be made.
         """
         run = cls(Path(path))
-        with _said(run.path):
+        with _write_errors(run.path):
             if (run.path / "recipe.json").exists():
                 raise RunExistsError(
                     f"a run stands at {str(path)!r} already: continue it with --resume {path}, or choose another --out"
@@ -176,7 +176,7 @@ class Run:
 
     def append_history(self, record: Mapping[str, Any]) -> None:
         """Add one epoch's record."""
-        with _said(self.path), (self.path / "history.jsonl").open("a", encoding="utf-8") as file:
+        with _write_errors(self.path), (self.path / "history.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(record, allow_nan=False) + "\n")
 
     def cut_history(self, epochs: int) -> None:
@@ -222,7 +222,7 @@ class Run:
 
     def forget(self, *files: str) -> None:
         """Remove files of the run that are to be made anew."""
-        with _said(self.path):
+        with _write_errors(self.path):
             for file in files:
                 (self.path / file).unlink(missing_ok=True)
 
@@ -235,7 +235,7 @@ class Run:
     def sub(self, folder: str) -> Run:
         """Return the run in a folder of this one, made if need be: a baseline's."""
         inner = Run(self.path / folder)
-        with _said(inner.path):
+        with _write_errors(inner.path):
             inner.path.mkdir(parents=True, exist_ok=True)
         return inner
 
@@ -246,7 +246,7 @@ class Run:
         Raises:
             RunBusyError: another process is working on it.
         """
-        with _said(self.path):
+        with _write_errors(self.path):
             file = (self.path / ".lock").open("w")
         with file:
             if not _lock(file.fileno()):

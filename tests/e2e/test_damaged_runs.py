@@ -32,18 +32,25 @@ def test_a_damaged_run_is_named_by_every_verb(how, call, good, trained, tmp_path
 
 
 @pytest.mark.parametrize("where", ["", "baselines/softmax/"])
-@pytest.mark.parametrize("file", ["model.safetensors", "predictions/validation.npz"])
-def test_a_net_whose_files_are_damaged_is_trained_again_to_the_same_weights(where, file, call, good, tmp_path):
+@pytest.mark.parametrize("file", ["model.safetensors", "predictions/validation.npz", "predictions/test.npz"])
+@pytest.mark.parametrize("removed", [False, True])
+def test_a_net_whose_files_are_damaged_is_trained_again_to_the_same_weights(
+    where, file, removed, call, good, tmp_path
+):  # fmt: skip
     run = tmp_path / "run"
     options = ["--net", "softmax", "--image-size", "8x8", "--epochs", "3"]
     assert call("train", good, *options, "--out", run).status == 0
     before = (run / where / "model.safetensors").read_bytes()
-    (run / where / file).write_bytes(b"\x00\xff {")
+    if removed:
+        (run / where / file).unlink()
+    else:
+        (run / where / file).write_bytes(b"\x00\xff {")
     Run(run).mark("running")
     called = call("train", "--resume", run)
     assert called.status == 0, called.err
     assert ("it is trained again" in called.err) == (not where)
     assert (run / where / "model.safetensors").read_bytes() == before
+    assert "test" in Run(run).load("evaluation")["splits"]
     assert Run(run).status["state"] == "done"
 
 

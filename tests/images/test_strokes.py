@@ -5,10 +5,9 @@ import math
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
-from scipy.ndimage import distance_transform_edt
 from skimage.filters import threshold_otsu
 
-from tellapart.images.strokes import distances, otsu, stroke_width
+from tellapart.images.strokes import otsu, stroke_width
 
 
 def drawn(width, *, angle=0.0, side=64, ink=0, ground=255, over=8):
@@ -48,13 +47,6 @@ def test_a_picture_without_strokes_has_no_width():
     faint = np.full((20, 20, 1), 200, dtype=np.uint8)
     faint[8:12] = 196
     assert math.isnan(stroke_width(faint))
-
-
-def test_distances_are_scipy_s():
-    rng = np.random.default_rng(0)
-    for share in (0.05, 0.5, 0.9, 1.0):
-        ink = np.pad(rng.random((40, 31)) < share, 1)
-        np.testing.assert_array_equal(distances(ink), distance_transform_edt(ink))
 
 
 def test_the_threshold_parts_as_scikit_image_s():

@@ -165,6 +165,8 @@ def test_googlenet_in_the_papers_terms():
 
 @pytest.mark.parametrize(("name", "heads", "total"), [("googlenet", 2, 13_004_888), ("inception_v3", 1, 27_161_264)])
 def test_auxiliary_heads(name, heads, total):
+    with pytest.raises(RecipeError, match="auxiliary must be true or false, got 'no'"):
+        meta(name, auxiliary="no")
     net = meta(name, auxiliary=True)
     height, width = nets.get(name).made_for[:2]
     logits = net.all_logits(blank(2, 3, height, width))

@@ -100,9 +100,7 @@ class LabelErrors:
         """Return the same with the first ``most`` candidates alone; the counts stay those of all."""
         return dataclasses.replace(self, candidates=self.candidates[:most])
 
-    def write(
-        self, path: Path | str, *, mended: Mapping[str, Mended] | None = None, bom: bool = False
-    ) -> None:  # fmt: skip
+    def write(self, path: Path | str, *, mended: Mapping[str, Mended] | None = None, bom: bool = False) -> None:
         """Write the candidates as a list to mend, which ``read_label_list`` takes back; CSV in UTF-8.
 
         The column ``label`` is empty, for a person to fill in: a class, ``(remove)``, or nothing to leave it as it is.

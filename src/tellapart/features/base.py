@@ -106,13 +106,6 @@ def whole_number(value: Any, *, name: str, low: int, high: int) -> int:
     return value
 
 
-def truth(value: Any, *, name: str) -> bool:
-    """Return ``value`` where it is true or false; raises RecipeError otherwise."""
-    if not isinstance(value, bool):
-        raise RecipeError(f"{name} must be true or false, got {value!r}")
-    return value
-
-
 def positive(value: Any, *, name: str) -> float:
     """Return ``value`` where it is a finite number above 0; raises RecipeError otherwise."""
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < np.inf:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .base import feature, truth, whole_number
+from ..registry import flag
+from .base import feature, whole_number
 
 
 @feature("colour-histogram", summary="share of pixels at each level of each channel")
@@ -30,7 +31,7 @@ def colour_histogram(pixels: NDArray[np.uint8], *, bins: int = 20, joint: bool =
         >>> colour_histogram(picture, bins=2).tolist()
         [[0.5, 0.5]]
     """
-    whole_number(bins, name="bins", low=2, high=32 if truth(joint, name="joint") else 256)
+    whole_number(bins, name="bins", low=2, high=32 if flag(joint, name="joint") else 256)
     count, height, width, channels = pixels.shape
     table = (np.arange(256) * bins // 256).astype(np.int64)
     levels = table[pixels.reshape(count, height * width, channels)]

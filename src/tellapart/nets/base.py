@@ -146,12 +146,6 @@ def check_dropout(dropout: float) -> None:
         raise RecipeError(f"dropout must be at least 0 and below 1, got {dropout!r}: 0.5 is usual, 0 is none")
 
 
-def check_flag(value: bool, *, name: str) -> None:
-    """Raise RecipeError unless an option that is on or off is true or false."""
-    if not isinstance(value, bool):
-        raise RecipeError(f"{name} must be true or false, got {value!r}")
-
-
 def check_width(width: float) -> None:
     """Raise RecipeError unless ``width``, a factor on the maps, is above 0."""
     if isinstance(width, bool) or not isinstance(width, int | float) or not 0 < width < math.inf:

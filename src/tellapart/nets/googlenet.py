@@ -33,7 +33,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .base import Net, Published, check_dropout, check_flag, net
+from ..registry import flag
+from .base import Net, Published, check_dropout, net
 from .layers import ConvNorm, adaptive_average, average, check_variant, initialise
 
 VARIANTS = ("torchvision", "paper")
@@ -96,7 +97,7 @@ class GoogLeNet(Net):
         dropout: float = 0.2,
     ) -> None:
         check_dropout(dropout)
-        check_flag(auxiliary, name="auxiliary")
+        flag(auxiliary, name="auxiliary")
         super().__init__()
         check_variant("googlenet", variant, allowed=VARIANTS)
         self.variant = variant

@@ -34,7 +34,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import NetError
-from .base import Net, Published, check_dropout, check_flag, net
+from ..registry import flag
+from .base import Net, Published, check_dropout, net
 from .layers import ConvNorm, average, check_variant, initialise
 
 VARIANTS = ("torchvision", "keras")
@@ -87,7 +88,7 @@ class InceptionV3(Net):
         dropout: float = 0.5,
     ) -> None:
         check_dropout(dropout)
-        check_flag(auxiliary, name="auxiliary")
+        flag(auxiliary, name="auxiliary")
         super().__init__()
         check_variant("inception_v3", variant, allowed=VARIANTS)
         if auxiliary and min(image_size) < 299:

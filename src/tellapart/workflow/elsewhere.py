@@ -27,6 +27,9 @@ from .pictures import keep_thumbnails
 from .scoring import Looked, Scored, Scoring, look, scored
 from .statistics import STROKES, load_statistics, statistics_of
 
+TAKEN = (*SPLIT_NAMES, "out-of-fold", "own")
+"""Names that a run's own files have."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Elsewhere:
@@ -239,10 +242,6 @@ def forget_elsewhere(run: Run, *, progress: Progress = SILENT) -> None:
         progress.warn(f"{name} was measured with earlier weights: tellapart evaluate measures it anew")
         files = [f"{folder}/{name}.npz" for folder in ("predictions", "near", "thumbnails")]
         run.forget(*files, f"report-{name}.html")
-
-
-TAKEN = (*SPLIT_NAMES, "out-of-fold", "own")
-"""Names that a run's own files have."""
 
 
 def _free_name(document: Mapping[str, Any], dataset: Dataset) -> str:

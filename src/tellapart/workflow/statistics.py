@@ -20,7 +20,7 @@ SAMPLE = 1000
 """Pictures whose numbers are kept, at most."""
 
 MEASURED = 400
-"""Pictures whose strokes are measured, at most: a millisecond each."""
+"""Pictures whose strokes are measured, at most: a millisecond and a half each."""
 
 STROKES = "stroke width"
 

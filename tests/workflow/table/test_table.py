@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,8 +18,9 @@ from tellapart.images import open_dataset
 from tellapart.recipe import Recipe
 from tellapart.run import Run
 from tellapart.workflow import train
-from tellapart.workflow.table import TablePlan, make_table, resume_table
+from tellapart.workflow.table import TablePlan, make_table, parse_method, resume_table
 from tellapart.workflow.table import fill as filling
+from tellapart.workflow.table.network import network_recipe
 
 HOG = "hog:orientations=6+pca/svm-linear"
 ROWS = ("majority-class", "pixels/nearest-neighbours", HOG, "softmax")
@@ -212,8 +214,6 @@ def test_two_classes_have_one_sigmoid_output_in_a_table_too(good, tmp_path):
 
 
 def test_what_is_wrong_with_the_pictures_leaves_nothing_behind(good, pictures, tmp_path):
-    import shutil
-
     leaky = tmp_path / "leaky"
     shutil.copytree(good, leaky / "train")
     for name in ("a", "b"):
@@ -225,6 +225,21 @@ def test_what_is_wrong_with_the_pictures_leaves_nothing_behind(good, pictures, t
     with pytest.raises(ClassMismatchError, match="classes are matched by name"):
         make_table(TablePlan(recipe(good), ROWS, external=str(others)), out=tmp_path / "table")
     assert not (tmp_path / "table").exists()
+
+
+def test_a_resumed_table_is_not_finished_on_other_pictures_from_elsewhere(good, elsewhere, tmp_path):
+    there = shutil.copytree(elsewhere, tmp_path / "there")
+    _, folder = make_table(TablePlan(recipe(good), ROWS[:1], external=str(there)), out=tmp_path / "table")
+    resume_table(folder)
+    next(there.rglob("*.png")).unlink()
+    with pytest.raises(RunCorruptError, match="have changed since the table began"):
+        resume_table(folder)
+
+
+def test_the_default_network_s_row_takes_the_options_that_were_given():
+    asked = Recipe.make(net={"options": {"width": 8}})
+    assert network_recipe(parse_method("compact"), asked).net.options == {"width": 8}
+    assert network_recipe(parse_method("convnet16"), asked).net.options == {}
 
 
 def test_no_table_takes_another_s_place(made, good):
