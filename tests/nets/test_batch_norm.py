@@ -27,7 +27,7 @@ def learnt(norm, pictures, gradient):
     return [out, *torch.autograd.grad(out, (given, norm.weight, norm.bias), gradient)]
 
 
-@pytest.mark.parametrize("maps", [3, 8, 12, 24])
+@pytest.mark.parametrize("maps", [3, 8, 12])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 1e-2)])
 def test_it_is_batch_normalisation_and_so_are_its_gradients(maps, dtype, tolerance):
     ours, exact = pair(maps)
@@ -53,7 +53,7 @@ def test_a_map_without_variance_gives_its_bias():
 
 @pytest.mark.parametrize(
     ("shape", "channels_last"),
-    [((3, 8, 3, 3), True), ((4, 16, 2, 2), True), ((4, 40, 2, 2), True), ((4, 8, 2, 2), False)],
+    [((3, 8, 3, 3), True), ((4, 16, 2, 2), True), ((4, 24, 2, 2), True), ((4, 8, 2, 2), False)],
     ids=["pixels that do not come out even", "full lines", "many maps", "maps one after the other"],
 )
 def test_all_else_is_left_to_torch(shape, channels_last):
