@@ -31,7 +31,7 @@ from .prepare import Prepared
 FOR_BASELINES = 0.08
 """The share of the time that the baselines may take."""
 
-AFTERWARDS = 2.2
+AFTERWARDS = 3.0
 """Seconds after the training that no picture counts in: intervals, the page, the last lines, the program's end."""
 
 HELD_OUT_PICTURE = 30e-6
