@@ -151,9 +151,9 @@ def retyped(tensors, name):
     [
         (lambda t: retyped(t, "head.weight"), r"'head.weight' must be float32 \(3, \d+\) .*, got float16"),
         (lambda t: {**t, "head.bias": torch.zeros(7)}, r"'head.bias' must be float32 \(3,\) .*, got float32 \(7,\)"),
-        (lambda t: {**t, "spy": torch.zeros(1)}, r"1 are not its own \(spy\)"),
-        (lambda t: {k: v for k, v in t.items() if k != "head.bias"}, r"1 tensors are missing \(head.bias\)"),
-        (lambda t: {}, "tensors are missing"),
+        (lambda t: {**t, "spy": torch.zeros(1)}, "not its own 'spy'"),
+        (lambda t: {k: v for k, v in t.items() if k != "head.bias"}, "missing are 'head.bias'"),
+        (lambda t: {}, "missing are .* more"),
     ],
 )
 def test_tensors_that_are_not_the_network_are_named(tmp_path, change, message):

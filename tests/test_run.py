@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import tellapart.run
 from tellapart.errors import RunCorruptError, RunExistsError, RunNotFoundError, RunUnwritableError
 from tellapart.files import UNFINISHED
 from tellapart.recipe import Recipe
@@ -274,6 +275,21 @@ def test_two_processes_do_not_work_on_one_run(tmp_path):
     with run.locked():
         other = subprocess.run([sys.executable, "-c", code, str(run.path)], capture_output=True, text=True, check=False)
     assert "RunBusyError" in other.stderr
-    assert "another process is training 'run'" in other.stderr
+    assert "another process is working on 'run'" in other.stderr
     after = subprocess.run([sys.executable, "-c", code, str(run.path)], capture_output=True, text=True, check=True)
     assert after.stdout.strip() == "had it"
+
+
+def test_two_runs_that_begin_together_never_share_a_folder(tmp_path, monkeypatch):
+    """Both find the same free name; the one that comes second takes the next."""
+    free = [tmp_path / "photos", tmp_path / "photos", tmp_path / "photos-2"]
+    monkeypatch.setattr(tellapart.run, "new_run_path", lambda parent, name: free.pop(0))
+    first, second = (Run.create_below(tmp_path, "photos", Recipe.make(training={"seed": n})) for n in (1, 2))
+    assert [(one.path.name, one.recipe.training.seed) for one in (first, second)] == [("photos", 1), ("photos-2", 2)]
+
+
+def test_a_folder_that_appears_meanwhile_is_another_process_s(tmp_path, monkeypatch):
+    monkeypatch.setattr(Path, "exists", lambda path: False)
+    (tmp_path / "run").mkdir()
+    with pytest.raises(RunExistsError, match="made by another process just now"):
+        Run.create(tmp_path / "run", Recipe())

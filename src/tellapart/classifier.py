@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,9 +21,11 @@ from torch import Tensor
 
 from .errors import DataError, ModelFileError, NetError, TellapartError
 from .files import whole
+from .images.blocks import batch_length
 from .images.preprocessing import Preprocessing
 from .nets import Net, build_net
 from .novelty import Novelty
+from .wording import listed
 
 FORMAT = 1
 MAX_CLASSES = 1_000_000
@@ -137,7 +139,7 @@ class Classifier:
         """Name one picture.
 
         Args:
-            picture: uint8 (H, W), (H, W, 1 or 3), a PIL image, a path, or the bytes of a picture file.
+            picture: uint8 (H, W) or (H, W, 1, 3 or 4), a PIL image, a path, or the bytes of a picture file.
             top: how many classes the ranking holds; all where None.
 
         Raises:
@@ -179,16 +181,16 @@ class Classifier:
     def _calibrated(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         return (torch.from_numpy(logits) / self.description.temperature).softmax(dim=1).numpy()
 
-    def logits(self, pixels: NDArray[np.uint8], *, batch_size: int = 256) -> NDArray[np.float32]:
+    def logits(self, pixels: NDArray[np.uint8], *, batch_size: int | None = None) -> NDArray[np.float32]:
         """Return uncalibrated logits, float32 (N, classes), of resized pixels, uint8 (N, *image_size, channels)."""
         return _in_batches(lambda batch: (two_sided(self.net(batch)),), self, pixels, batch_size)[0]
 
-    def embeddings(self, pixels: NDArray[np.uint8], *, batch_size: int = 256) -> NDArray[np.float32]:
+    def embeddings(self, pixels: NDArray[np.uint8], *, batch_size: int | None = None) -> NDArray[np.float32]:
         """Return what the last layer sees, float32 (N, D), of resized pixels, uint8 (N, *image_size, channels)."""
         return _in_batches(lambda batch: (self.net.embed(batch),), self, pixels, batch_size)[0]
 
     def look(
-        self, pixels: NDArray[np.uint8], *, batch_size: int = 256
+        self, pixels: NDArray[np.uint8], *, batch_size: int | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return ``logits`` and ``embeddings`` of resized pixels, in one pass through the network."""
 
@@ -308,7 +310,10 @@ def two_sided(logits: Tensor) -> Tensor:
 
 
 def _in_batches(
-    function: Callable[[Tensor], tuple[Tensor, ...]], classifier: Classifier, pixels: NDArray[np.uint8], batch_size: int
+    function: Callable[[Tensor], tuple[Tensor, ...]],
+    classifier: Classifier,
+    pixels: NDArray[np.uint8],
+    batch_size: int | None,
 ) -> list[NDArray[np.float32]]:
     expected = (*classifier.preprocessing.image_size, classifier.preprocessing.channels)
     if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != expected:
@@ -316,6 +321,7 @@ def _in_batches(
             f"resized pixels must be uint8 of shape (N, {', '.join(map(str, expected))}), got {pixels.dtype} of shape "
             f"{pixels.shape}: use classify for pictures of any size"
         )
+    batch_size = batch_size or batch_length(classifier.preprocessing.image_size)
     device = next(iter(classifier.net.parameters())).device
     was_training = classifier.net.training
     classifier.net.eval()
@@ -371,8 +377,7 @@ def _check_tensors(path: Path, expected: Mapping[str, Tensor], found: Mapping[st
     if missing or extra:
         raise ModelFileError(
             f"{str(path)!r} does not hold the network that its header describes: "
-            f"{len(missing)} tensors are missing {_some(missing)}"
-            f"and {len(extra)} are not its own {_some(extra)}".rstrip()
+            f"missing are {listed(missing, most=3)}, and not its own {listed(extra, most=3)}"
         )
     for name, tensor in expected.items():
         if tensor.shape != found[name].shape or tensor.dtype != found[name].dtype:
@@ -380,10 +385,6 @@ def _check_tensors(path: Path, expected: Mapping[str, Tensor], found: Mapping[st
                 f"{str(path)!r}: the tensor {name!r} must be {_shape(tensor)} for the network that the header "
                 f"describes, got {_shape(found[name])}"
             )
-
-
-def _some(names: Sequence[str]) -> str:
-    return f"({', '.join(names[:3])}{', ...' if len(names) > 3 else ''}) " if names else ""
 
 
 def _shape(tensor: Tensor) -> str:

@@ -18,12 +18,16 @@ UNFINISHED = ".unfinished-"
 @contextlib.contextmanager
 def whole(target: Path) -> Iterator[Path]:
     """Give a path beside ``target`` to write to; renamed to it at the end, removed where anything failed."""
-    beside = target.with_name(f"{UNFINISHED}{os.getpid()}-{threading.get_ident()}-{target.name}")
+    beside = _beside(target)
     try:
         yield beside
         beside.replace(target)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _beside(target: Path) -> Path:
+    return target.with_name(f"{UNFINISHED}{os.getpid()}-{threading.get_ident()}-{target.name}")
 
 
 @contextlib.contextmanager
@@ -59,6 +63,24 @@ def writing_whole(path: Path | str, *, instead: str = "another folder") -> Itera
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole(path) as beside:
             yield beside
+
+
+def check_writable(path: Path | str) -> None:
+    """Say at once where a file could not be written later; nothing stays of the attempt but folders.
+
+    Raises:
+        RunUnwritableError: permissions, a full disk, or a folder of that name.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise RunUnwritableError(f"cannot write {str(path)!r}: it is a folder: give the name of a file")
+    with write_errors(path, instead="another folder"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = _beside(path)
+        try:
+            beside.touch()
+        finally:
+            beside.unlink(missing_ok=True)
 
 
 def write_whole(path: Path | str, data: bytes) -> None:

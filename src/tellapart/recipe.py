@@ -41,7 +41,7 @@ class DataRecipe(_Section):
         255, description="grey value, or red, green and blue, under transparency and around padded pictures"
     )
     group_by: str | None = Field(None, description="regular expression on the id whose first group names the group")
-    validation_fraction: Fraction | None = Field(
+    validation_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] | None = Field(
         None, description="of the pictures left for training, 0.2 where None; not where the source brings the split"
     )
     test_fraction: Fraction | None = Field(
@@ -161,7 +161,9 @@ class TrainingRecipe(_Section):
     precision: Literal["float32", "bfloat16", "float16"] | None = Field(
         None, description="of the training's arithmetic; float16 on cuda alone"
     )
-    threads: int | None = Field(None, ge=1, le=1024, description="CPU threads")
+    threads: int | None = Field(
+        None, ge=1, le=1024, description="CPU threads of the training; all processors read the pictures"
+    )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="where to compute")
     seed: int = Field(0, ge=0, description="initial weights, order of the pictures, augmentation, dropout")
 

@@ -98,7 +98,7 @@ class Run:
             if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
                 raise RunExistsError(f"{str(path)!r} exists and is not an empty folder: choose another --out")
             run._made = [folder for folder in run.path.parents if not folder.exists()]
-            run.path.mkdir(parents=True, exist_ok=True)
+            cls._make(run.path, there=run.path.exists())
         try:
             run.save_recipe(recipe)
         except RunError:
@@ -106,6 +106,24 @@ class Run:
                 run.path.rmdir()
             raise
         return run
+
+    @staticmethod
+    def _make(path: Path, *, there: bool) -> None:
+        try:
+            path.mkdir(parents=True, exist_ok=there)
+        except FileExistsError:
+            raise RunExistsError(f"{str(path)!r} was made by another process just now: choose another --out") from None
+
+    @classmethod
+    def create_below(cls, parent: Path | str, name: str, recipe: Recipe) -> Run:
+        """Make a new run folder below another one, named as ``new_run_path`` does; two processes never share one.
+
+        Raises:
+            RunUnwritableError: the folder cannot be made.
+        """
+        while True:
+            with contextlib.suppress(RunExistsError):  # another process was faster: the next number
+                return cls.create(new_run_path(parent, name), recipe)
 
     @classmethod
     def open(cls, path: Path | str) -> Run:
@@ -250,7 +268,7 @@ class Run:
             file = (self.path / ".lock").open("w")
         with file:
             if not _lock(file.fileno()):
-                raise RunBusyError(f"another process is training {self.name!r}: wait for it, or stop it first")
+                raise RunBusyError(f"another process is working on {self.name!r}: wait for it, or stop it first")
             try:
                 yield
             finally:

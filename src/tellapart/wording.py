@@ -18,6 +18,18 @@ def counted(number: int, noun: str, *, plural: str | None = None) -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
+def listed(names: Iterable[str], *, most: int = 5) -> str:
+    """Return names in quotes, of many the first alone; "none" where there are none.
+
+    Example:
+        >>> listed("abc", most=2), listed([])
+        ("'a', 'b' and 1 more", 'none')
+    """
+    every = [repr(name) for name in names]
+    shown = ", ".join(every[:most]) or "none"
+    return f"{shown} and {len(every) - most:,} more" if len(every) > most else shown
+
+
 def percent(value: float) -> str:
     """Return a share as per cent, with a decimal where it has one.
 
@@ -29,6 +41,19 @@ def percent(value: float) -> str:
     while digits < 4 and value not in (0.0, 1.0) and round(100 * value, digits) in (0.0, 100.0):
         digits += 1
     return f"{100 * value:.{digits}f}".rstrip("0").rstrip(".") + "%"
+
+
+def bytes_text(count: int) -> str:
+    """Return a number of bytes.
+
+    Example:
+        >>> bytes_text(353_500), bytes_text(17_500_000), bytes_text(8_300_000_000)
+        ('354 kB', '17.5 MB', '8.3 GB')
+    """
+    for unit, symbol in ((1e9, "GB"), (1e6, "MB")):
+        if count >= unit:
+            return f"{count / unit:.1f} {symbol}"
+    return f"{count / 1e3:.0f} kB"
 
 
 def text_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

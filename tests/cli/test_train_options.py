@@ -112,3 +112,11 @@ def test_a_named_set_of_changes_replaces_that_of_a_recipe_file(recipe_of, tmp_pa
     assert recipe_of("photos", "--recipe", file, "--augment", "writing").training.augment == AUGMENTATIONS["writing"]
     single = recipe_of("photos", "--recipe", file, "--noise", "0.1").training.augment.parts()
     assert single == {"flip_horizontal": True, "rotation": 10, "noise": 0.1}
+
+
+@pytest.mark.parametrize("options", [["--no-flip-horizontal"], ["--rotation", "0"]])
+def test_switching_off_one_change_does_not_silently_switch_off_all(call, options):
+    called = call("train", "photos", *options)
+    assert called.status == 2
+    assert f"{' '.join(options)} alone would switch off every random change" in called.err
+    assert f"--augment photo {' '.join(options)}" in called.err

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import time
 
 import numpy as np
 import pytest
@@ -104,10 +103,8 @@ def test_the_report_holds_the_names_and_needs_no_network(first):
 
 
 def test_a_second_training_uses_the_cache_and_gives_the_same_weights(call, first, photos, tmp_path):
-    started = time.monotonic()
     called = call("train", photos, *OPTIONS, "--out", tmp_path / "second")
     assert called.status == 0
-    assert time.monotonic() - started < 30
     assert "reading pictures" not in called.err
     for file in ("model.safetensors", "splits.json", "evaluation.json", "choices.json"):
         assert (tmp_path / "second" / file).read_bytes() == (first[0] / file).read_bytes()

@@ -15,6 +15,7 @@ from tellapart.evaluation import (
     evaluate,
     fit_temperature,
     loss,
+    proportion_of,
     reliability,
 )
 from tellapart.evaluation.calibration import bin_of
@@ -130,3 +131,16 @@ def test_a_perfect_classifier_is_told_from_a_wrong_one():
 def test_loss_leaves_out_unknown_labels():
     said = Predictions(["a", "b"], [[1, 0], [0, 9]], [0, -1], ("x", "y"))
     assert loss(said) == pytest.approx(np.log(1 + np.exp(-1)))
+
+
+def test_bins_of_pictures_that_belong_together_have_wider_intervals():
+    ids, labels = [str(i) for i in range(100)], np.repeat([0, 1], 50)
+    logits = np.tile([2.0, 0.0], (100, 1))  # as sure of each, and right where the group is of the first class
+    alone = Predictions(ids, logits, labels, ("a", "b"))
+    grouped = Predictions(ids, logits, labels, ("a", "b"), groups=[f"g{i // 10}" for i in range(100)])
+    (here,) = np.flatnonzero(reliability(alone).counts)
+    narrow, wide = (reliability(one) for one in (alone, grouped))
+    assert (narrow.accuracy[here], wide.accuracy[here]) == (0.5, 0.5)
+    expected = proportion_of(labels == 0, groups=np.arange(100) // 10)
+    assert (wide.low[here], wide.high[here]) == pytest.approx((expected.low, expected.high))
+    assert wide.high[here] - wide.low[here] > 2 * (narrow.high[here] - narrow.low[here])

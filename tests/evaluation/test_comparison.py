@@ -7,7 +7,8 @@ import pytest
 from scipy.stats import binomtest, bootstrap
 
 from tellapart.errors import ClassMismatchError, DataError
-from tellapart.evaluation import Predictions, compare, mcnemar_test
+from tellapart.evaluation import Predictions, compare, comparison, mcnemar_test
+from tellapart.evaluation.comparison import sign_flip_test
 
 
 def pair(both: int, first: int, second: int, neither: int) -> tuple[Predictions, Predictions]:
@@ -112,3 +113,10 @@ def test_other_pictures_labels_or_classes_are_refused(predictions):
     none = Predictions(["a"], [[1, 0]], [-1], ("x", "y"))
     with pytest.raises(DataError, match="no labelled picture"):
         compare(none, none)
+
+
+def test_the_sign_flip_test_does_not_depend_on_how_many_signs_are_held(monkeypatch):
+    gains = np.random.default_rng(0).integers(-2, 4, 40).astype(float)
+    at_once = sign_flip_test(gains, resamples=2000)
+    monkeypatch.setattr(comparison, "_CELLS", 1 << 10)
+    assert sign_flip_test(gains, resamples=2000) == at_once

@@ -76,3 +76,14 @@ def test_classes_of_one_side_are_named():
     strange = evaluate(Predictions(list("pq"), np.eye(2)[[0, 1]], [0, 1], ("x", "y")))
     with pytest.raises(ClassMismatchError, match="no class has pictures in both"):
         compare_evaluations(own, strange)
+
+
+def test_what_the_classes_of_one_side_make_of_the_change_is_said():
+    names = ("a", "b")
+    own = Predictions(np.arange(20).astype(str), np.eye(2)[[0] * 10 + [1] * 10], [0] * 10 + [1] * 10, names)
+    other = Predictions(np.arange(29).astype(str), np.eye(3)[[0] * 29], [0] * 20 + [2] * 9, (*names, "stranger"))
+    found = compare_evaluations(evaluate(own), evaluate(other))
+    assert found.from_unshared == pytest.approx(20 / 29 - 1)
+    assert found.from_mix + found.from_recognition + found.from_unshared == pytest.approx(found.change.value)
+    assert "−31.0 points from classes that only one side has" in found.parts()
+    assert "only one side" not in compare_evaluations(evaluate(own), evaluate(own)).parts()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tellapart.errors import ClassMismatchError, DataError, SourceNotFoundError
-from tellapart.evaluation import Mended, find_label_errors, read_label_list, relabelled
+from tellapart.evaluation import Mended, Predictions, find_label_errors, read_label_list, relabelled
 from tellapart.images import Dataset
 from tellapart.images.arrays import ArrayImages
 
@@ -84,3 +84,25 @@ def test_a_second_list_brings_the_first_ones_rows(predictions, tmp_path):
     before = {first.id: Mended(first.given, "was"), "gone.png": Mended(None, "cow")}
     found.write(tmp_path / "labels.csv", mended=before)
     assert read_label_list(tmp_path / "labels.csv") == before
+
+
+def test_a_list_that_did_not_say_what_it_found_is_followed_by_one_that_fits(data, tmp_path):
+    """The second list must not hold the first one's label against the source."""
+    by_hand = {"a/1.png": Mended("bee")}
+    said = Predictions(["a/1.png", "b/1.png"], [[9, 0, 0], [0, 9, 0]], [1, 1], data.class_names)  # as the run has them
+    found = find_label_errors(said, limit=2)
+    assert [one.id for one in found.candidates] == ["a/1.png"]
+    found.write(tmp_path / "next.csv", mended=by_hand)
+    again = read_label_list(tmp_path / "next.csv")
+    assert again == by_hand
+    assert relabelled(data, again).label_name(0) == "bee"
+
+
+def test_names_with_blanks_around_them_and_decomposed_ones_are_found(tmp_path):
+    pixels = ArrayImages(np.zeros((3, 2, 2), np.uint8))
+    data = Dataset([" x.png", "é.png", "z.png"], pixels, [0, 0, 1], class_names=("cat ", "dög"))
+    text = "id,given,label\n x.png,cat ,dög\ne\u0301.png, cat ,do\u0308g\n z.png , dög , (remove) \n"
+    mended = read_label_list(write(tmp_path / "labels.csv", text))
+    assert relabelled(data, mended).counts() == {"dög": 2}
+    with pytest.raises(DataError, match=r"two things of 'z\.png'"):
+        relabelled(data, {"z.png": Mended("cat "), " z.png": Mended("dög")})

@@ -50,6 +50,12 @@ def test_the_cache_keeps_what_computing_took(tmp_path, monkeypatch):
     assert (again.values == first.values).all()
 
 
+def test_other_threads_take_another_time(tmp_path):
+    extract_timed(PIXELS, "hog", jobs=1, cache=tmp_path)
+    extract_timed(PIXELS, "hog", jobs=2, cache=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 @pytest.mark.parametrize("damage", [b"", b"not numpy", None])
 def test_a_damaged_file_is_made_anew(tmp_path, damage):
     first = extract(PIXELS, "hog", cache=tmp_path)

@@ -1,13 +1,12 @@
 import concurrent.futures
 import hashlib
 import struct
-import time
 import warnings
 import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 from tellapart.errors import UnreadableImageError
 from tellapart.images.decode import decode_image, exif_orientation
@@ -210,6 +209,12 @@ def test_integer_and_float_tiffs():
     assert picture.notes == ("float 0 to 1 scaled to 0 to 255",)
 
 
+@pytest.mark.parametrize("value", [-9999.0, 100000.0])
+def test_a_picture_of_one_value_beyond_all_ranges_is_one_tone(value):
+    picture = decode_image(stored(Image.fromarray(np.full((3, 4), value, np.float32)), "TIFF"))
+    assert np.unique(picture.pixels).tolist() == [0]
+
+
 def test_scaling_keeps_what_is_in_the_range_of_bytes():
     assert scaled_to_8(np.array([0.0, 200.4, 255.0]))[0].tolist() == [0, 200, 255]
     assert scaled_to_8(np.array([np.nan, np.inf]))[0].tolist() == [0, 0]
@@ -312,7 +317,7 @@ def test_a_wrong_checksum_is_named():
 
 
 @pytest.mark.parametrize("kind", ["PNG", "GIF", "BMP", "TIFF", "WEBP", "JPEG"])
-def test_30000_by_30000_is_refused_before_it_is_decoded(kind):
+def test_30000_by_30000_is_refused_before_it_is_decoded(kind, monkeypatch):
     side = {"WEBP": 16000}.get(kind, 30000)
     if kind == "PNG":
         data = bare_png(side, side, 8, 2, b"")
@@ -348,10 +353,9 @@ def test_30000_by_30000_is_refused_before_it_is_decoded(kind):
     else:
         body = b"VP8X" + struct.pack("<I", 10) + b"\0\0\0\0" + (side - 1).to_bytes(3, "little") * 2
         data = b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body
-    began = time.perf_counter()
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda self: pytest.fail("it was decoded"))
     with pytest.raises(UnreadableImageError, match=f"{side}x{side} pixels .* are more than the 134 million"):
         decode_image(data)
-    assert time.perf_counter() - began < 1
 
 
 def test_the_limit_can_be_chosen():
@@ -367,8 +371,6 @@ def test_a_text_bomb_in_a_png_is_left_packed():
 
 
 def test_pillows_global_state_is_left_alone():
-    from PIL import ImageFile
-
     before = (Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES, list(warnings.filters))
     for kind in ("PNG", "TIFF", "GIF", "JPEG"):
         decode_image(stored(Image.new("L", (5, 5)), kind))

@@ -43,9 +43,15 @@ def tasks(count: int):
     return ({"number": number, "here": os.getpid()} for number in range(count))
 
 
+def all_of(function, *, jobs: int):
+    with shared_out(function, tasks(40), jobs=jobs) as results:
+        return list(results)
+
+
 @pytest.mark.usefixtures("kind")
 def test_every_task_is_done_once_here_or_in_a_worker():
-    results = list(shared_out(done, tasks(40), jobs=3))
+    with shared_out(done, tasks(40), jobs=3) as found:
+        results = list(found)
     assert sorted(number for number, _ in results) == list(range(40))
     assert {here for _, here in results} == {True, False}
 
@@ -53,13 +59,13 @@ def test_every_task_is_done_once_here_or_in_a_worker():
 @pytest.mark.usefixtures("kind")
 def test_a_worker_that_is_killed_is_said():
     with pytest.raises(DataError, match="ended from outside, most often because the memory was full"):
-        list(shared_out(end, tasks(40), jobs=2))
+        all_of(end, jobs=2)
 
 
 @pytest.mark.usefixtures("kind")
 def test_a_task_that_fails_fails_the_whole():
     with pytest.raises(ValueError, match="task"):
-        list(shared_out(fail, tasks(40), jobs=2))
+        all_of(fail, jobs=2)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux alone")
@@ -69,7 +75,7 @@ def test_a_worker_that_has_hardly_begun_is_stopped_and_not_killed(monkeypatch):
     monkeypatch.setattr(parallel, "_may_fork", lambda: True)
     for _ in range(100):  # one in twenty broke its pool, of which the pool's thread complained
         with pytest.raises(ValueError, match="task"):
-            list(shared_out(fail, tasks(40), jobs=2))
+            all_of(fail, jobs=2)
     assert broken == []
 
 
@@ -90,7 +96,8 @@ from tellapart.images.parallel import AHEAD, shared_out
 def tell():
     os.write(1, b'%d\\n' % os.getpid())  # one write: lines of two processes do not mix
     time.sleep(600)
-next(shared_out(tell, ({} for _ in range(2 + AHEAD)), jobs=2))
+with shared_out(tell, ({} for _ in range(2 + AHEAD)), jobs=2) as results:
+    next(results)
 """
 
 
@@ -114,12 +121,49 @@ def leave_a_trace(folder: str, number: int) -> int:
 def test_forked_workers_end_at_once_where_the_work_is_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(parallel, "_may_fork", lambda: True)
     others = set(multiprocessing.active_children())
-    work = shared_out(leave_a_trace, ({"folder": str(tmp_path), "number": n} for n in range(40)), jobs=3)
-    next(work)
+    tasks = ({"folder": str(tmp_path), "number": n} for n in range(40))
+
+    def stopped():
+        with shared_out(leave_a_trace, tasks, jobs=3) as results:
+            next(results)
+            raise KeyboardInterrupt
+
     with pytest.raises(KeyboardInterrupt):
-        work.throw(KeyboardInterrupt)
+        stopped()
     before = len(list(tmp_path.iterdir()))
     assert before < 40
     assert set(multiprocessing.active_children()) <= others
     time.sleep(0.7)
     assert len(list(tmp_path.iterdir())) == before
+
+
+BESIDE_A_THREAD = """
+import threading
+from tellapart.images import parallel
+asked, may_fork = [], parallel._may_fork
+parallel._may_fork = lambda: asked.append(may_fork()) or asked[-1]
+stop = threading.Event()
+with parallel.shared_out(dict, ({'a': n} for n in range(40)), jobs=2) as results:
+    threading.Thread(target=stop.wait).start()  # such as a terminal's bar
+    print(len(list(results)), asked)
+stop.set()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux alone")
+def test_workers_are_forked_before_what_the_caller_starts():
+    said = subprocess.run([sys.executable, "-c", BESIDE_A_THREAD], capture_output=True, text=True, check=True).stdout
+    assert said == "40 [True]\n"
+
+
+def test_a_container_s_share_of_the_processors_counts(tmp_path, monkeypatch):
+    assert parallel.processor_share(tmp_path) is None
+    (tmp_path / "cpu.max").write_text("max 100000\n")
+    assert parallel.processor_share(tmp_path) is None
+    (tmp_path / "cpu.max").write_text("150000 100000\n")
+    assert parallel.processor_share(tmp_path) == 1.5
+    before = parallel.usable_processors()
+    monkeypatch.setattr(parallel, "processor_share", lambda: 0.3)
+    assert parallel.usable_processors() == 1
+    monkeypatch.setattr(parallel, "processor_share", lambda: 1000.0)
+    assert parallel.usable_processors() >= before

@@ -69,3 +69,11 @@ def test_a_dense_layer_at_each_position_sees_no_more():
     summary = summarize(EachPosition(), image_size=(10, 10), channels=1)
     assert summary.receptive_field == (3, 3)
     assert summary.rows[-1].multiply_adds == 8 * 8 * 4 * 8
+
+
+@pytest.mark.parametrize(("side", "field"), [(224, 212), (256, 244), (448, 244)])
+def test_an_average_over_shares_that_overlap_sees_both(side, field):
+    found = summarize("vgg16", outputs=2, image_size=(side, side))
+    last = [layer for layer in found.rows if layer.receptive_field is not None][-1]
+    assert last.receptive_field == (field, field)
+    assert not any("matmul" in layer.kind for layer in found.rows)

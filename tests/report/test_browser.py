@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tellapart.evaluation import Predictions
+
 pytestmark = pytest.mark.browser
 
 
@@ -85,9 +87,19 @@ def test_the_matrix_can_be_ordered_and_shows_mistakes_alone(opened, digits_run):
     right = page.locator("#matrix .cell.hit").count()
     page.locator("#matrix-mistakes").check()
     assert page.locator("#matrix .cell").count() == everything - right
+    rows = {}
     for order in ("worst", "confused", "given"):
         page.locator("#matrix-order").select_option(order)
-        assert page.locator("#matrix .rows span").count() == 10
+        rows[order] = page.locator("#matrix .rows span").all_inner_texts()
+    said = Predictions.load(digits_run.path / "predictions" / "test.npz")
+    assert rows["given"] == list(said.class_names)
+    assert sorted(rows["worst"]) == sorted(rows["confused"]) == sorted(rows["given"])
+    recalls = {
+        row.locator("th").inner_text(): float(row.locator("td").nth(1).get_attribute("data-sort"))
+        for row in page.locator("#class-table tbody tr").all()
+    }
+    assert [recalls[name] for name in rows["worst"]] == sorted(recalls.values())
+    assert recalls[rows["confused"][0]] == min(recalls.values())
 
 
 def test_mistakes_are_filtered_by_class_and_come_a_page_at_a_time(opened, large_run):
@@ -98,6 +110,7 @@ def test_mistakes_are_filtered_by_class_and_come_a_page_at_a_time(opened, large_
     name = "class number 6"
     value = page.locator("#mistakes-class option", has_text=f"{name} (").first.get_attribute("value")
     page.locator("#mistakes-class").select_option(value)
+    assert page.locator("#mistakes-gallery .card").count() > 0
     for card in page.locator("#mistakes-gallery .card").all()[:10]:
         assert name in card.locator(".name").all_inner_texts()[0] + card.locator(".name").all_inner_texts()[1]
 

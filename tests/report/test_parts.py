@@ -24,11 +24,12 @@ from tellapart.report import (
     wanted_pictures,
     write_report,
 )
-from tellapart.report.charts import nice_ticks, whole_ticks
+from tellapart.report.charts import TOP, Line, line_chart, nice_ticks, whole_ticks
 from tellapart.report.page import _rate_chart
 from tellapart.report.selection import MOST
 from tellapart.report.thumbnails import encode_thumbnail, load_thumbnails
 from tellapart.run import Run
+from tellapart.wording import percent
 
 
 def decoded(encoded: bytes) -> np.ndarray:
@@ -176,6 +177,25 @@ def test_dollar_signs_in_names_are_no_formulas():
 def test_curves_need_an_epoch(tmp_path):
     with pytest.raises(RunCorruptError, match="no epoch"):
         curves_figure(Run.create(tmp_path / "run", Recipe.make()))
+
+
+def test_a_run_that_saw_each_picture_once_has_no_curves_and_is_not_called_broken(tmp_path):
+    run = Run.create(tmp_path / "run", Recipe.make())
+    run.save("training", {"epochs": 0, "best_epoch": 0})
+    with pytest.raises(DataError, match="saw each picture once"):
+        curves_figure(run)
+
+
+def test_one_epoch_and_a_flat_curve_are_drawn_truly():
+    one = line_chart([Line("loss", "first", [(1.0, 2.0)])], title="", description="", x_label="epoch", y_format=str)
+    assert re.findall(r'<text class="tick middle"[^>]*>([^<]*)<', one) == ["1"]
+    flat = Line("accuracy", "first", [(1.0, 1.0), (2.0, 1.0)])
+    drawn = line_chart([flat], title="", description="", x_label="epoch", y_format=percent, y_top=1.0)
+    assert {float(y) for y in re.findall(r'cy="([^"]*)"', drawn)} == {TOP}
+    flat = Line("loss", "first", [(1.0, 2.301), (2.0, 2.303)])
+    drawn = line_chart([flat], title="", description="", x_label="epoch", y_format=lambda loss: f"{loss:.3g}")
+    labels = re.findall(r'<text class="tick end" x="44[^>]*>([^<]*)<', drawn)
+    assert len(set(labels)) == len(labels) > 2
 
 
 def test_few_pictures_are_held_at_a_time(tmp_path):

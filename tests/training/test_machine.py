@@ -81,3 +81,15 @@ def test_free_memory_is_known_on_linux_and_unknown_elsewhere(monkeypatch):
     monkeypatch.setattr(machine, "Path", lambda name: machine.os and __import__("pathlib").Path("/no/such/file"))
     assert machine.available_memory() is None
     assert machine._processor_flags() == frozenset()
+
+
+def test_a_container_s_own_limit_of_memory_counts(tmp_path, monkeypatch):
+    assert machine.group_memory(tmp_path) is None
+    (tmp_path / "memory.max").write_text("max\n")
+    (tmp_path / "memory.current").write_text("3000\n")
+    (tmp_path / "memory.stat").write_text("anon 2000\ninactive_file 500\n")
+    assert machine.group_memory(tmp_path) is None
+    (tmp_path / "memory.max").write_text("10000\n")
+    assert machine.group_memory(tmp_path) == 7500
+    monkeypatch.setattr(machine, "group_memory", lambda: 7500)
+    assert machine.available_memory() == 7500

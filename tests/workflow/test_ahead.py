@@ -1,5 +1,6 @@
 """Pictures are looked at while others are read, by other processes; what was not seen by then is seen later, once."""
 
+import contextlib
 import threading
 from concurrent.futures import wait
 
@@ -133,12 +134,17 @@ def test_pixels_that_lie_there_are_not_looked_at(dataset, monkeypatch):
 def test_trouble_in_the_middle_ends_the_threads_and_leaves_nothing(dataset, tmp_path, monkeypatch, trouble):
     chunks = cache._read_chunks
 
-    def breaks(*args, **options):
-        for number, chunk in enumerate(chunks(*args, **options)):
+    def broken(found):
+        for number, chunk in enumerate(found):
             if number == 5:
                 assert lanes_running()
                 raise trouble
             yield chunk
+
+    @contextlib.contextmanager
+    def breaks(*args, **options):
+        with chunks(*args, **options) as found:
+            yield broken(found)
 
     monkeypatch.setattr(cache, "_read_chunks", breaks)
     with pytest.raises(type(trouble)):

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tellapart.errors import RunBusyError
 from tellapart.evaluation import Predictions
 from tellapart.progress import Progress
 from tellapart.run import Run
-from tellapart.workflow.elsewhere import forget_elsewhere
+from tellapart.workflow.elsewhere import evaluate_elsewhere, forget_elsewhere
 
 
 @pytest.fixture(scope="module")
@@ -160,3 +161,29 @@ def test_other_weights_forget_what_was_measured_with_the_former(call, run, other
 
     forget_elsewhere(Run.open(run), progress=Heard())
     assert not list(run.rglob("*scanner*"))
+
+
+def test_copies_among_what_is_left_out_flatter_nothing(call, run, other, good, tmp_path):
+    folder = with_copies(other, good, run, tmp_path / "mixed")
+    for file in sorted((folder / "a").glob("copy*")):
+        file.rename(folder / "stranger" / file.name)
+    assert record_of(call("evaluate", run, folder, "--json"))["copies"] == []
+    record = record_of(call("evaluate", run, folder, "--json", "--unknown", "wrong"))
+    assert record["copies"] == [f"stranger/copy{number}.bmp" for number in range(3)]
+
+
+def test_groups_count_in_the_share_of_strangers_that_are_unlike(call, run, other):
+    alone = record_of(call("evaluate", run, other, "--json"))["unknown_unlike"]
+    grouped = record_of(call("evaluate", run, other, "--json", "--group-by", "(stranger|a)/"))["unknown_unlike"]
+    assert grouped["value"] == alone["value"]
+    assert grouped["low"] < alone["low"]
+
+
+def test_both_pages_are_written_from_python_too(run, other):
+    found = evaluate_elsewhere(run, other)
+    assert "scanner" in (run / f"report-{found.name}.html").read_text(encoding="utf-8")
+
+
+def test_two_evaluations_of_one_run_do_not_mix(run, other):
+    with Run.open(run).locked(), pytest.raises(RunBusyError, match="another process is working on 'run'"):
+        evaluate_elsewhere(run, other)

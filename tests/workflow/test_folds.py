@@ -88,6 +88,7 @@ def test_a_stopped_cross_validation_goes_on_at_its_fold(validated, good, tmp_pat
     with pytest.raises(KeyboardInterrupt):
         train(good, recipe(), out=tmp_path / "run")
     monkeypatch.undo()
+    assert "of 2 classes" in (tmp_path / "run/report.html").read_text(encoding="utf-8")  # what is known by then
     first = (tmp_path / "run/folds/1/model.safetensors").stat().st_mtime_ns
     assert not (tmp_path / "run/folds.json").exists()
     run = resume(tmp_path / "run")

@@ -52,14 +52,19 @@ def command(
     ] = False,
     external: Annotated[str | None, option("--external", "Labelled pictures from elsewhere.", PICTURES)] = None,
     recipe: Annotated[Path | None, option("--recipe", "Start from a .toml or .json recipe.", PICTURES)] = None,
-    size: Annotated[str | None, option("--image-size", "HEIGHTxWIDTH, but for transfer.", PICTURES)] = None,
+    size: Annotated[
+        str | None,
+        option("--image-size", "HEIGHTxWIDTH of all rows but transfer, whose networks have their own.", PICTURES),
+    ] = None,
     group_by: Annotated[str | None, option("--group-by", "As in train; not of --external.", PICTURES)] = None,
     source_option: Annotated[
         list[str] | None, option("--source-option", "As in train; not of --external.", PICTURES)
     ] = None,
     drop_leaks: Annotated[bool, option("--drop-leaks", "Take copies out of train.", PICTURES)] = False,
     allow_leaks: Annotated[bool, option("--allow-leaks", "Keep copies.", PICTURES)] = False,
-    epochs: Annotated[int | None, option("--epochs", "Of networks that train in epochs, at most.", ROWS)] = None,
+    epochs: Annotated[
+        int | None, option("--epochs", "At most so many for networks that train in epochs.", ROWS)
+    ] = None,
     seed: Annotated[int | None, option("--seed", "Of everything random [0].", ROWS)] = None,
     threads: Annotated[int | None, option("--threads", "CPU threads.", ROWS)] = None,
     out: Annotated[Path | None, option("--out", "[default: a new one below runs/]", FOLDER)] = None,

@@ -42,7 +42,7 @@ def command(
         typer.Option(
             "--classes-below",
             metavar="SHARE",
-            help="List the classes of which less is recognised, such as 50%.",
+            help="List the classes with a lower recall, such as 50%.",
             show_default=False,
         ),
     ] = None,
@@ -77,10 +77,11 @@ def command(
         ),
     ] = None,
     only_present: Annotated[
-        bool, typer.Option("--only-present", help="Answer only with classes that have other pictures.")
+        bool, typer.Option("--only-present", help="Answer only with classes that occur in PICTURES.")
     ] = False,
     drop_copies: Annotated[
-        bool, typer.Option("--drop-copies", help="Leave out other pictures that are copies of training's.")
+        bool,
+        typer.Option("--drop-copies", help="Leave out PICTURES that are copies of training or validation pictures."),
     ] = False,
 ) -> None:
     """Show how good a run is, with counts and 95% intervals, class by class."""
@@ -103,7 +104,6 @@ def command(
         found = Evaluation.from_dict(opened.load("evaluation")["splits"][name])
         typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=1) if as_json else str(found))
     else:
-        from ..report import write_report
         from ..workflow import Scoring, evaluate_elsewhere
 
         scoring = Scoring(unknown or "leave-out", only_present, drop_copies)
@@ -112,8 +112,7 @@ def command(
             opened, pictures, group_by=group_by, source_options=options, scoring=scoring, progress=TerminalProgress()
         )
         found, name = beside.evaluation, beside.name
-        write_report(opened)
-        typer.echo(f"report  {write_report(opened, about=name)}", err=True)
+        typer.echo(f"report  {opened.path / f'report-{name}.html'}", err=True)
         typer.echo(json.dumps(beside.to_dict(), ensure_ascii=False, indent=1) if as_json else str(beside))
     if max_error is not None:
         _say_threshold(opened, name, max_error, temperature=found.temperature, quiet=as_json)
@@ -168,11 +167,12 @@ def _say_threshold(run: Run, name: str, max_error: float, *, temperature: float,
     validation = Predictions.load(run.path / "predictions" / "validation.npz")
     threshold = threshold_for_error(validation, max_error=max_error, temperature=temperature)
     typer.echo(f"validation: {threshold}", err=quiet)
-    document = run.load("evaluation")
-    run.save("evaluation", document | {"abstain": threshold.to_dict()})
-    write_report(run)
-    if name in document.get("elsewhere", {}):
-        write_report(run, about=name)
+    with run.locked():
+        document = run.load("evaluation")
+        run.save("evaluation", document | {"abstain": threshold.to_dict()})
+        write_report(run)
+        if name in document.get("elsewhere", {}):
+            write_report(run, about=name)
     if threshold.confidence is not None and name != "validation":
         predictions = Predictions.load(run.path / "predictions" / f"{name}.npz")
         coverage, error = error_at(predictions, threshold.confidence, temperature=temperature)

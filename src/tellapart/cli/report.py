@@ -18,7 +18,10 @@ def command(
     about: Annotated[
         str | None,
         typer.Option(
-            "--about", metavar="SET", help="Of the page about a set that evaluate measured.", show_default=False
+            "--about",
+            metavar="SET",
+            help="Write the page about this set, which evaluate measured, not the run's own.",
+            show_default=False,
         ),
     ] = None,
     classes_below: Annotated[
@@ -26,7 +29,7 @@ def command(
         typer.Option(
             "--classes-below",
             metavar="SHARE",
-            help="Mark the classes of which less is recognised [50%].",
+            help="Mark the classes with a lower recall [50%].",
             show_default=False,
         ),
     ] = None,

@@ -138,12 +138,16 @@ def command(
         Literal["accuracy", "loss", "top5"] | None,
         option("--monitor", "Figure that has to get better for --patience [accuracy].", TRAINING),
     ] = None,
-    averaging: Annotated[float | None, option("--averaging", "Decay, a step, of averaged weights.", TRAINING)] = None,
+    averaging: Annotated[
+        float | None, option("--averaging", "Average the weights, with this decay a step.", TRAINING)
+    ] = None,
     precision: Annotated[
         Literal["float32", "bfloat16", "float16"] | None,
         option("--precision", "Arithmetic of the training.", TRAINING),
     ] = None,
-    threads: Annotated[int | None, option("--threads", "CPU threads to use.", TRAINING)] = None,
+    threads: Annotated[
+        int | None, option("--threads", "CPU threads of the training; all processors read the pictures.", TRAINING)
+    ] = None,
     device: Annotated[
         Literal["auto", "cpu", "cuda", "mps"] | None, option("--device", "Where to compute [auto].", TRAINING)
     ] = None,
@@ -210,7 +214,7 @@ def command(
             transfer=transfer, unfreeze=unfreeze, epochs=epochs, steps_per_epoch=steps_per_epoch,
             batch_size=batch_size, schedule=schedule, seed=seed, label_smoothing=label_smoothing,
             class_weights=class_weights, averaging=averaging, precision=precision,
-            threads=threads, device=device, augment=_augment(augment, changes),
+            threads=threads, device=device, augment=_augment(augment, changes, alone=recipe is None),
             optimizer=given(
                 name=optimizer, learning_rate=learning_rate, find_learning_rate=find_learning_rate,
                 weight_decay=weight_decay, momentum=momentum,
@@ -222,9 +226,20 @@ def command(
     _run(recipe, sections, out=out, resume=resume, time=time, devices=devices)
 
 
-def _augment(name: str | None, changes: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the named set with single changes laid over it, or those alone; None where nothing was said."""
+def _augment(name: str | None, changes: dict[str, Any], *, alone: bool) -> dict[str, Any] | None:
+    """Return the named set with single changes laid over it, or those alone; None where nothing was said.
+
+    Raises:
+        RecipeError: single changes that change nothing, with no set that they could be taken from.
+    """
     if name is None:
+        if alone and changes and not any(changes.values()):
+            first, value = next((one.replace("_", "-"), value) for one, value in changes.items())
+            said = f"--no-{first}" if value is False else f"--{first} {value:g}"
+            raise RecipeError(
+                f"{said} alone would switch off every random change, not this one: name the set that it is taken from, "
+                f"such as --augment photo {said}, or say --augment none"
+            )
         return changes or None
     from ..recipe import AUGMENTATIONS
 

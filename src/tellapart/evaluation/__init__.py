@@ -24,6 +24,7 @@ from .figure import Figure
 from .folds import Fold, FoldSummary, make_folds, summarize_folds, thin_classes
 from .gap import macro_f1_gap
 from .intervals import (
+    BY_GROUP,
     bootstrap_confusions,
     bootstrap_mean,
     bootstrap_means,
@@ -33,7 +34,7 @@ from .intervals import (
     wilson_interval,
 )
 from .label_errors import LabelError, LabelErrors, class_thresholds, estimated_joint, find_label_errors
-from .label_list import Mended, read_label_list, relabelled
+from .label_list import Mended, as_spelt, read_label_list, relabelled
 from .label_search import Components, search_labels, vote_of_neighbours
 from .metrics import confusion_matrix, evaluate, top_k_correct
 from .mistakes import (
@@ -62,6 +63,7 @@ from .spreadsheet import spreadsheet_plain, spreadsheet_safe, write_csv
 from .threshold import Threshold, error_at, threshold_for_error
 
 __all__ = [
+    "BY_GROUP",
     "ClassChange",
     "ClassFigures",
     "Comparison",
@@ -89,6 +91,7 @@ __all__ = [
     "TableRow",
     "TemperatureFit",
     "Threshold",
+    "as_spelt",
     "auroc",
     "bootstrap_confusions",
     "bootstrap_mean",

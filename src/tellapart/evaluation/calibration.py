@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from .figure import Figure
-from .intervals import bootstrap_means, percentile_interval, wilson_interval
+from .intervals import bootstrap_means, percentile_interval, proportion_of, wilson_interval
 from .predictions import Predictions
 
 Floats = NDArray[np.float64]
@@ -208,6 +208,11 @@ def reliability(predictions: Predictions, *, temperature: float = 1.0, bins: int
     counts = np.bincount(where, minlength=bins)
     right = np.bincount(where, weights=known.correct(), minlength=bins)
     low, high = wilson_interval(right, counts)
+    groups = known.group_numbers()
+    if groups is not None:
+        for here in np.flatnonzero(counts):
+            figure = proportion_of(known.correct()[where == here], groups=groups[where == here])
+            low[here], high[here] = figure.low or 0.0, figure.high or 0.0
     with np.errstate(invalid="ignore"):
         mean = np.bincount(where, weights=confidence, minlength=bins) / counts
         accuracy = right / counts
@@ -252,7 +257,8 @@ def calibration_error_by_chance(
     """Return the calibration error that a perfectly calibrated classifier would show with these confidences.
 
     It is right or wrong by a coin with the confidence's odds, ``resamples`` times: what is measured below the upper
-    end cannot be told from perfect.
+    end cannot be told from perfect. Each picture has a coin of its own: where pictures of one group are right or wrong
+    together, chance shows more than this.
     """
     known = predictions.labelled()
     confidence = known.confidence(temperature)

@@ -13,6 +13,8 @@ from .groups import Floats, group_sums
 from .intervals import bootstrap_means, normal_quantile, percentile_interval, wilson_interval
 from .predictions import Predictions
 
+_CELLS = 1 << 22  # random signs that are held at once
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Comparison:
@@ -169,9 +171,13 @@ def sign_flip_test(gains: Floats, *, resamples: int = 10_000, seed: int = 0) -> 
         (1.0, True)
     """
     differing = gains[gains != 0]
-    signs = np.random.default_rng(seed).integers(0, 2, size=(resamples, len(differing)), dtype=np.int8)
-    sums = np.abs((2 * signs.astype(np.float32) - 1) @ differing.astype(np.float32))
-    return float((1 + (sums >= abs(differing.sum()) - 1e-6).sum()) / (1 + resamples))
+    generator, reached = np.random.default_rng(seed), 0
+    step = max(4, _CELLS // max(len(differing), 1) // 4 * 4)  # of four bytes that are drawn together none is dropped
+    for start in range(0, resamples, step):
+        signs = generator.integers(0, 2, size=(min(step, resamples - start), len(differing)), dtype=np.int8)
+        sums = np.abs((2 * signs.astype(np.float32) - 1) @ differing.astype(np.float32))
+        reached += int((sums >= abs(differing.sum()) - 1e-6).sum())
+    return (1 + reached) / (1 + resamples)
 
 
 def matched(first: Predictions, second: Predictions) -> Predictions:

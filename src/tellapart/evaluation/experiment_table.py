@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import RunCorruptError
-from ..wording import text_table
+from ..wording import bytes_text, text_table
 from .figure import Figure
 from .spreadsheet import write_csv
 
@@ -167,7 +167,7 @@ def size_text(count: int | None) -> str:
     """
     if count is None:
         return "–"
-    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"
+    return bytes_text(count)
 
 
 def _texts(row: TableRow, table: ExperimentTable) -> list[str]:

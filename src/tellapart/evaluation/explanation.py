@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 from .drift import Shift, compare_pictures
 from .evaluation import Evaluation
-from .external import ClassChange, ConfusionChange, ExternalComparison, compare_evaluations, difference, points
+from .external import ClassChange, ConfusionChange, ExternalComparison, compare_evaluations, difference
 from .figure import Figure
 from .groups import Floats
 from .intervals import BY_GROUP, proportion_of
 from .predictions import Predictions
 
 LEVEL = 0.05
-"""A change counts as shown where chance alone would make it so large less often than this, all that was tested
-taken together."""
+"""A change counts as shown where chance alone would make it so large less often than this, all classes that were
+tested taken together, and so all confusions, and all statistics of the pictures."""
 
 NOTICEABLE = 0.1
 """Distributions that part by less are no explanation, however many pictures show that they do."""
@@ -93,10 +93,7 @@ class Explanation:
             f"(95% interval {found.change.interval()})"
         ]
         if high < 0 or low > 0:
-            out.append(
-                f"{points(found.from_recognition)} come from recognising the same classes better or worse, "
-                f"{points(found.from_mix)} from other shares of the classes"
-            )
+            out.append(f"of that {found.parts()}")
         return out
 
     def _classes(self) -> list[str]:
@@ -150,10 +147,10 @@ def explain(
 ) -> Explanation:
     """Explain how a classifier does on pictures from elsewhere.
 
-    Classes are tested by Fisher's exact test, statistics by Kolmogorov–Smirnov's, each family corrected by Holm's
-    method, so that of all that is said there is with 95% nothing that chance made. The tests take each picture by
-    itself: where there are groups, a class must have an interval that respects them on one side of 0, too, and
-    confusions are not tested.
+    Classes and confusions are tested by Fisher's exact test, statistics by Kolmogorov–Smirnov's, each family corrected
+    by Holm's method, so that of all that is said of one family nothing is made by chance with 95%. The tests take each
+    picture by itself: where there are groups, a class must have an interval that respects them on one side of 0, too,
+    and confusions are not tested.
 
     Args:
         own: the evaluation of its own test pictures.

@@ -88,8 +88,7 @@ class ExternalComparison:
         lines = [
             f"accuracy {self.own.short()} on one's own pictures, {self.other} elsewhere: {self.change.short()} "
             f"({self.change.interval()})",
-            f"{points(self.from_recognition)} from recognising the same classes better or worse, "
-            f"{points(self.from_mix)} from other shares of the classes",
+            self.parts(),
         ]
         for names, where in ((self.only_own, "elsewhere"), (self.only_other, "among one's own pictures")):
             if names:
@@ -97,6 +96,21 @@ class ExternalComparison:
         lines += [str(one) for one in self.classes[:5]]
         lines += [str(one) for one in self.confusions[:5]]
         return "\n".join(lines)
+
+    @property
+    def from_unshared(self) -> float:
+        """The part of the change that comes from classes that have pictures on one side alone."""
+        return (self.change.value or 0.0) - self.from_mix - self.from_recognition
+
+    def parts(self) -> str:
+        """Return in words what the change is made of."""
+        said = (
+            f"{points(self.from_recognition)} from recognising the same classes better or worse, "
+            f"{points(self.from_mix)} from other shares of the classes"
+        )
+        if self.only_own or self.only_other:
+            said += f", {points(self.from_unshared)} from classes that only one side has"
+        return said
 
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can hold."""

@@ -114,9 +114,10 @@ class LabelErrors:
         done = dict(mended or {})
         rows: list[tuple[object, ...]] = []
         for one in self.candidates:
-            before = done.pop(one.id, Mended(""))
+            # What a list that did not say it had found there is not known any more: the picture has the list's label.
+            before = done.pop(one.id, Mended("", one.given))
             near = "; ".join(f"{near.label}: {near.id}" for near in one.near)
-            label, given = _written(before), before.given or one.given
+            label, given = _written(before), before.given or ""
             sure = "yes" if one.confident else "no"
             shares = one.given_probability, one.suggested_probability
             rows.append((one.id, one.split, given, one.suggested, label, *shares, sure, near))

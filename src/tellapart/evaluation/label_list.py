@@ -6,7 +6,8 @@ import csv
 import dataclasses
 import difflib
 import io
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -59,13 +60,56 @@ def read_label_list(path: Path | str) -> dict[str, Mended]:
     rows.fieldnames = header
     found: dict[str, Mended] = {}
     for row in rows:
-        one, label, given = (spreadsheet_plain((row.get(name) or "").strip()) for name in ("id", "label", "given"))
-        if not label:
+        one, label, given = (spreadsheet_plain(row.get(name) or "") for name in ("id", "label", "given"))
+        if not label.strip():
             continue
-        mended = Mended(None if label == REMOVE else label, given or None)
+        mended = Mended(None if label.strip() == REMOVE else label, given if given.strip() else None)
         if found.setdefault(one, mended) != mended:
             raise DataError(f"the list of labels {str(path)!r} says two things of {one!r}: keep one of its rows")
     return found
+
+
+def as_spelt(dataset: Dataset, mended: Mapping[str, Mended]) -> dict[str, Mended]:
+    """Return a list with ids and classes as the data set spells them, where blanks around them or accents differ.
+
+    Raises:
+        DataError: two of its ids are of one picture, and it says different things of it.
+
+    Example:
+        >>> from tellapart.images.arrays import ArrayImages
+        >>> pixels = ArrayImages(np.zeros((2, 2, 2), np.uint8))
+        >>> data = Dataset(["a b", "c"], pixels, [0, 1], class_names=("cat", "dog "))
+        >>> as_spelt(data, {" a b": Mended(" cat", "dog ")})
+        {'a b': Mended(label='cat', given='dog ')}
+    """
+    ids: dict[str, str] = {}
+    for form in _SPELLINGS:
+        left = [one for one in mended if one not in ids]
+        rows = positions_of(dataset.ids, [form(one) for one in left]).tolist()
+        ids |= {one: form(one) for one, row in zip(left, rows, strict=True) if row >= 0}
+    plain = {_plain(name): name for name in dataset.class_names}
+
+    def class_of(name: str | None) -> str | None:
+        return name if name is None or name in dataset.class_names else plain.get(_plain(name), name)
+
+    out: dict[str, Mended] = {}
+    for one, what in mended.items():
+        spelt = Mended(class_of(what.label), class_of(what.given))
+        if out.setdefault(ids.get(one, one), spelt) != spelt:
+            raise DataError(f"the list of labels says two things of {ids.get(one, one)!r}: keep one of its rows")
+    return out
+
+
+def _composed(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
+
+
+def _plain(text: str) -> str:
+    return _composed(text.strip())
+
+
+_SPELLINGS: tuple[Callable[[str], str], ...] = (str, str.strip, _composed, _plain)
+"""How a list may write an id: as it is, with blanks around it, with decomposed letters, as macOS names files."""
 
 
 def relabelled(dataset: Dataset, mended: Mapping[str, Mended], *, name: str = "the list of labels") -> Dataset:
@@ -87,6 +131,7 @@ def relabelled(dataset: Dataset, mended: Mapping[str, Mended], *, name: str = "t
         >>> relabelled(data, {"b": Mended("cat"), "c": Mended(None)}).counts()
         {'cat': 2}
     """
+    mended = as_spelt(dataset, mended)
     rows = positions_of(dataset.ids, list(mended)).tolist()
     row_of = {one: row for one, row in zip(mended, rows, strict=True) if row >= 0}
     label_of = {one: label for label, one in enumerate(dataset.class_names)}

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DataError
+from ..novelty import unit
 from .intervals import Floats
 
 _CELLS = 1 << 22  # of the largest block of distances: 16 MB of float32
@@ -57,12 +58,12 @@ def nearest(embeddings: ArrayLike, queries: ArrayLike, *, k: int = 5, normalise:
             f"k must be at least 1 and the tables must have the same columns, "
             f"got k={k}, {train.shape} and {asked.shape}"
         )
-    asked = _unit(asked) if normalise else asked
+    asked = unit(asked) if normalise else asked
     k = min(k, len(train))
     found = Neighbours(np.empty((len(asked), 0), dtype=np.int64), np.empty((len(asked), 0)))
     for first in range(0, len(train), _ROWS):
         some = train[first : first + _ROWS]
-        part = _nearest_part(_unit(some) if normalise else some, asked, k=min(k, len(some)))
+        part = _nearest_part(unit(some) if normalise else some, asked, k=min(k, len(some)))
         found = _merged(found, Neighbours(part.indices + first, part.distances), k=k)
     return found
 
@@ -175,10 +176,3 @@ def _table(values: ArrayLike, name: str) -> NDArray[np.float32]:
     if table.ndim != 2 or not np.isfinite(table).all():
         raise DataError(f"{name} must be a table of finite numbers, one row a picture, got the shape {table.shape}")
     return table
-
-
-def _unit(table: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the rows at length 1; a row of zeros stays so."""
-    lengths = np.sqrt(np.einsum("nd,nd->n", table, table, dtype=np.float64))
-    out: NDArray[np.float32] = (table / np.maximum(lengths, 1e-30)[:, None]).astype(np.float32)
-    return out

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ..errors import ClassMismatchError, DataError, RunCorruptError
 from ..files import writing_whole
 from ..images.dataset import BLOCK, strings
+from ..wording import listed
 
 _FORMAT = 1
 # What NumPy and the zip library raise on damaged bytes; a header is parsed as Python's literals.
@@ -164,8 +165,8 @@ class Predictions:
         if sorted(names) != sorted(self.class_names):
             raise ClassMismatchError(
                 "the classes must be the same ones, in any order: "
-                f"only here {_some(set(self.class_names) - set(names))}, only there "
-                f"{_some(set(names) - set(self.class_names))}"
+                f"only here {listed(sorted(set(self.class_names) - set(names)))}, only there "
+                f"{listed(sorted(set(names) - set(self.class_names)))}"
             )
         order = np.array([self.class_names.index(name) for name in names], dtype=np.int64)
         back = np.append(np.argsort(order), -1)
@@ -250,8 +251,3 @@ def _fixed(texts: NDArray[Any]) -> NDArray[np.str_]:
         if (strings(wide[some]) != texts[some]).any():
             raise DataError("ids and groups must not end in a NUL character: rename those pictures")
     return wide
-
-
-def _some(names: set[str]) -> str:
-    listed = ", ".join(repr(name) for name in sorted(names)[:5]) or "none"
-    return f"{listed} and {len(names) - 5} more" if len(names) > 5 else listed

@@ -95,7 +95,8 @@ def extract_timed(
         raise RecipeError(f"jobs must be at least 1, got {jobs}")
     if cache is None or not len(pixels):
         return _timed(pixels, spec, chosen, jobs)
-    path = Path(cache) / f"{feature}-{_key(pixels, spec, chosen)}.npz"
+    # With the number of threads: it has a part in the seconds that are kept.
+    path = Path(cache) / f"{feature}-{_key(pixels, spec, chosen)}-{jobs}.npz"
     kept = _load(path, len(pixels))
     if kept is None:
         kept = _timed(pixels, spec, chosen, jobs)

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from ..errors import DataError, UnreadableImageError
 from ..progress import SILENT, Progress
 from .arrays import ArrayImages
+from .blocks import block_length
 from .dataset import Dataset, Images
 from .facts import FACTS, FactsTable
 from .parallel import shared_out, usable_processors
@@ -35,7 +36,7 @@ VERSION = 5
 """Part of every key: raised when decoding, facts or resizing change."""
 
 CHUNK = 256
-"""Pictures a worker takes at a time."""
+"""Pictures a worker takes at a time, at most."""
 
 JUST_MADE = 5.0
 """Seconds in which a half-made folder is left alone, locked or not."""
@@ -120,10 +121,12 @@ def scan(
     prune(parent, keep=target)  # what a killed process left half-made goes before room is needed
     with (
         _partial(target) as work,
+        # Workers are forked before a terminal's bar or a watch starts a thread, beside which they could not be.
+        _read_chunks(work, images, preprocessing, jobs=jobs) as chunks,
         progress.task("reading pictures", total=len(dataset)),
         watch or contextlib.nullcontext(),
     ):
-        _fill(work, images, preprocessing, jobs=jobs, watch=watch, progress=progress)
+        _fill(work, images, preprocessing, chunks=chunks, watch=watch, progress=progress)
     prune(parent, keep=target)
     made = _load(target, cached=False)
     if made is None:
@@ -280,7 +283,7 @@ def _fill(
     images: Images,
     preprocessing: Preprocessing,
     *,
-    jobs: int | None,
+    chunks: Iterator[Chunk],
     watch: Watch | None,
     progress: Progress,
 ) -> None:
@@ -293,7 +296,7 @@ def _fill(
     problems: dict[int, str] = {}
     notes: dict[str, list[int]] = {}
     pixels: NDArray[np.uint8] = np.load(work / "pixels.npy", mmap_mode="r")
-    for rows, found_problems, found_notes in _read_chunks(work, images, preprocessing, jobs=jobs):
+    for rows, found_problems, found_notes in chunks:
         if watch is not None:
             watch(pixels, rows)
         problems.update(found_problems)
@@ -318,10 +321,14 @@ def reserve(file: Path) -> None:
 Chunk = tuple[NDArray[np.int64], list[tuple[int, str]], list[tuple[int, str]]]
 
 
-def _read_chunks(work: Path, images: Images, preprocessing: Preprocessing, *, jobs: int | None) -> Iterator[Chunk]:
+def _read_chunks(
+    work: Path, images: Images, preprocessing: Preprocessing, *, jobs: int | None
+) -> contextlib.AbstractContextManager[Iterator[Chunk]]:
     n = len(images)
     jobs = 1 if n < SERIAL_BELOW or isinstance(images, ArrayImages) else jobs or usable_processors()
-    spans = (np.arange(start, min(n, start + CHUNK), dtype=np.int64) for start in range(0, n, CHUNK))
+    height, width = preprocessing.image_size
+    step = min(CHUNK, block_length(height * width * preprocessing.channels))
+    spans = (np.arange(start, min(n, start + step), dtype=np.int64) for start in range(0, n, step))
     # Each task carries its own pictures' names alone.
     tasks = (
         {"work": work, "images": images.select(span), "preprocessing": preprocessing, "start": int(span[0])}

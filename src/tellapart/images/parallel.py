@@ -2,33 +2,55 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import DataError
 
 Result = TypeVar("Result")
 
+CONTROL_GROUP = Path("/sys/fs/cgroup")
+"""Where a container finds the limits that it is given."""
+
 AHEAD = 4
 """Tasks that wait for each worker, so that none is ever idle while this process is busy with its own."""
 
 
 def usable_processors() -> int:
-    """Return how many processors this process may use, at least 1."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return how many processors this process may use, at least 1; a container's share counts, rounded up."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    share = processor_share()
+    return allowed if share is None else max(1, min(allowed, math.ceil(share)))
 
 
-def shared_out(function: Callable[..., Result], tasks: Iterable[dict[str, Any]], *, jobs: int) -> Iterator[Result]:
-    """Yield the result of each task as it is done, in any order.
+def processor_share(folder: Path = CONTROL_GROUP) -> float | None:
+    """Return the processors' time that a control group (version 2) is given; None where it has no limit.
+
+    Source: the Linux kernel's documentation, "Control Group v2", cpu.max.
+    """
+    try:
+        quota, period = (folder / "cpu.max").read_text(encoding="ascii").split()
+        return int(quota) / int(period)
+    except (OSError, ValueError):  # no such file, or "max"
+        return None
+
+
+@contextmanager
+def shared_out(
+    function: Callable[..., Result], tasks: Iterable[dict[str, Any]], *, jobs: int
+) -> Iterator[Iterator[Result]]:
+    """Give the result of each task as it is done, in any order; the workers are there from the beginning.
 
     Args:
         function: importable by name; called with each task's keyword arguments.
@@ -39,15 +61,19 @@ def shared_out(function: Callable[..., Result], tasks: Iterable[dict[str, Any]],
         DataError: a worker was ended from outside.
 
     Example:
-        >>> sorted(shared_out(dict, ({"a": a} for a in (7, 8)), jobs=1), key=str)
+        >>> with shared_out(dict, ({"a": a} for a in (7, 8)), jobs=1) as results:
+        ...     sorted(results, key=str)
         [{'a': 7}, {'a': 8}]
     """
     if jobs == 1:
-        yield from (function(**task) for task in tasks)
+        yield (function(**task) for task in tasks)
         return
     try:
-        with _pool(jobs - 1) as pool:
-            yield from _in_turn(function, iter(tasks), pool=pool, most=AHEAD * (jobs - 1))
+        with (
+            _pool(jobs - 1) as pool,
+            closing(_in_turn(function, iter(tasks), pool=pool, most=AHEAD * (jobs - 1))) as results,
+        ):
+            yield results
     except BrokenProcessPool as error:
         raise DataError(
             "a process that was reading pictures has been ended from outside, most often because the memory was full: "
@@ -57,7 +83,7 @@ def shared_out(function: Callable[..., Result], tasks: Iterable[dict[str, Any]],
 
 def _in_turn(
     function: Callable[..., Result], tasks: Iterator[dict[str, Any]], *, pool: Executor, most: int
-) -> Iterator[Result]:
+) -> Generator[Result]:
     """Give the pool ``most`` tasks ahead and do every further one here; at the end, those that no worker has begun."""
     out: dict[Future[Result], dict[str, Any]] = {}
     try:

@@ -127,5 +127,7 @@ def _dark(high: float) -> str:
 
 
 def _rounded(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
-    out: NDArray[np.uint8] = np.floor((values.astype(np.float64) - low) * (255 / (high - low)) + 0.5).astype(np.uint8)
+    out: NDArray[np.uint8] = np.floor((values.astype(np.float64) - low) * (255 / ((high - low) or 1.0)) + 0.5).astype(
+        np.uint8
+    )
     return out

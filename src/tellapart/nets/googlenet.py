@@ -18,8 +18,10 @@ is older, has none. Two auxiliary heads, on 4a and 4d, can help a training from 
 each counts 0.3 in it.
 
 Made for 224×224; 6,624,904 parameters, 13,004,888 with auxiliary heads; ImageNet top-1 69.78, top-5 89.53. Variant
-"torchvision", which has the weights, has a 3×3 convolution where the paper has 5×5 (torchvision's issue 906); variant
-"paper" has 5×5, and 7,005,832 parameters: the paper's 6,998,552 and a second one a map for the normalisation.
+"torchvision", which has the weights, has a 3×3 convolution where the paper has 5×5 (torchvision's issue 906), and pools
+2×2 after 4e; variant "paper" has 5×5, pools 3×3 there, and has 7,005,832 parameters: the paper's 6,998,552 and a second
+one a map for the normalisation. In both the auxiliary heads average to 4×4 at any size, which the paper does by 5×5
+with stride 3, and the paper's local response normalisation is left out.
 
 Source: Szegedy et al., Going Deeper with Convolutions, https://arxiv.org/abs/1409.4842, table 1. Parameter names and
 accuracies: torchvision's.
@@ -130,7 +132,8 @@ class GoogLeNet(Net):
         return early, self._modules_of(early, "4b", "4c", "4d")
 
     def _from_4d(self, maps: Tensor) -> Tensor:
-        maps = F.max_pool2d(self._modules_of(maps, "4e"), 2, stride=2, ceil_mode=True)
+        kernel = 3 if self.variant == "paper" else 2
+        maps = F.max_pool2d(self._modules_of(maps, "4e"), kernel, stride=2, ceil_mode=True)
         return self._modules_of(maps, "5a", "5b")
 
     def feature_map(self, pictures: Tensor) -> Tensor:

@@ -127,6 +127,8 @@ def adaptive_average(maps: Tensor, size: int) -> Tensor:
         return maps
     if height % size == 0 and width % size == 0:
         return F.avg_pool2d(maps, (height // size, width // size))
+    if maps.is_meta:  # a summary shows what it is, and how far it sees
+        return F.adaptive_avg_pool2d(maps, size)
     return _shares(height, size).to(maps) @ maps @ _shares(width, size).to(maps).T
 
 
@@ -143,6 +145,11 @@ def check_variant(name: str, variant: str, *, allowed: tuple[str, ...], option: 
     """Raise RecipeError unless ``variant`` is one that the network called ``name`` has."""
     if variant not in allowed:
         raise RecipeError(f"{option} must be one of {', '.join(allowed)} for {name!r}, got {variant!r}")
+
+
+def keras_norm(maps: int, *, same: bool) -> nn.BatchNorm2d:
+    """Return a batch normalisation with the epsilon of Keras' MobileNets where ``same``, else PyTorch's."""
+    return nn.BatchNorm2d(maps, eps=1e-3) if same else nn.BatchNorm2d(maps)
 
 
 def rounded(maps: float) -> int:

@@ -30,7 +30,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .base import Net, Published, check_dropout, check_width, net
-from .layers import SameConv2d, average, check_variant, initialise
+from .layers import SameConv2d, average, check_variant, initialise, keras_norm
 
 VARIANTS = ("timm", "keras")
 
@@ -89,7 +89,7 @@ class MobileNet(Net):
         same = variant == "keras"
         inputs = _scaled(32, width)
         self.conv_stem = _conv(channels, inputs, stride=2, same=same)
-        self.bn1 = _norm(inputs, same=same)
+        self.bn1 = keras_norm(inputs, same=same)
         blocks = []
         for maps, units, stride in _BLOCKS:
             outs = _scaled(maps, width)
@@ -130,9 +130,9 @@ class _Separable(nn.Module):
     def __init__(self, inputs: int, outputs: int, *, stride: int, same: bool) -> None:
         super().__init__()
         self.conv_dw = _conv(inputs, inputs, stride=stride, groups=inputs, same=same)
-        self.bn1 = _norm(inputs, same=same)
+        self.bn1 = keras_norm(inputs, same=same)
         self.conv_pw = nn.Conv2d(inputs, outputs, 1, bias=False)
-        self.bn2 = _norm(outputs, same=same)
+        self.bn2 = keras_norm(outputs, same=same)
 
     def forward(self, maps: Tensor) -> Tensor:
         """Return (N, outputs, ceil(h / stride), ceil(w / stride)) of (N, inputs, h, w)."""
@@ -155,10 +155,6 @@ def _conv(inputs: int, outputs: int, *, stride: int, groups: int = 1, same: bool
         return SameConv2d(inputs, outputs, kernel=3, stride=stride)
     # Equal to "same" at even sizes, and a pixel less at odd ones.
     return _PaddedAfter(inputs, outputs, 3, stride, groups=groups, bias=False)
-
-
-def _norm(maps: int, *, same: bool) -> nn.BatchNorm2d:
-    return nn.BatchNorm2d(maps, eps=1e-3) if same else nn.BatchNorm2d(maps)
 
 
 def _scaled(maps: int, width: float) -> int:

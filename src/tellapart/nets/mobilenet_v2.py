@@ -32,7 +32,7 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from .base import Net, Published, check_dropout, check_width, net
-from .layers import SameConv2d, average, check_variant, initialise, rounded
+from .layers import SameConv2d, average, check_variant, initialise, keras_norm, rounded
 
 VARIANTS = ("torchvision", "keras")
 
@@ -132,7 +132,7 @@ class _InvertedResidual(nn.Module):
         inner = inputs * expansion
         layers: list[nn.Module] = [] if expansion == 1 else [_unit(inputs, inner, kernel=1, same=same)]
         layers.append(_unit(inner, inner, kernel=3, stride=stride, groups=inner, same=same))
-        self.conv = nn.Sequential(*layers, nn.Conv2d(inner, outputs, 1, bias=False), _norm(outputs, same=same))
+        self.conv = nn.Sequential(*layers, nn.Conv2d(inner, outputs, 1, bias=False), keras_norm(outputs, same=same))
         self._adds = stride == 1 and inputs == outputs
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -148,8 +148,4 @@ def _unit(inputs: int, outputs: int, *, kernel: int, stride: int = 1, groups: in
         conv = SameConv2d(inputs, outputs, kernel=kernel, stride=stride, groups=groups)
     else:
         conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
-    return nn.Sequential(conv, _norm(outputs, same=same), nn.ReLU6())
-
-
-def _norm(maps: int, *, same: bool) -> nn.BatchNorm2d:
-    return nn.BatchNorm2d(maps, eps=1e-3) if same else nn.BatchNorm2d(maps)
+    return nn.Sequential(conv, keras_norm(outputs, same=same), nn.ReLU6())

@@ -93,13 +93,13 @@ class Xception(Net):
         self.bn1 = nn.BatchNorm2d(32, eps=eps)
         self.conv2 = nn.Conv2d(32, 64, 3, bias=False)
         self.bn2 = nn.BatchNorm2d(64, eps=eps)
-        pool = _Pool(same=variant == "keras")
-        self.block1 = _Block((64, 128, 128), pool=pool, relu_first=False, eps=eps)
-        self.block2 = _Block((128, 256, 256), pool=pool, eps=eps)
-        self.block3 = _Block((256, 728, 728), pool=pool, eps=eps)
+        same = variant == "keras"
+        self.block1 = _Block((64, 128, 128), pool=_Pool(same=same), relu_first=False, eps=eps)
+        self.block2 = _Block((128, 256, 256), pool=_Pool(same=same), eps=eps)
+        self.block3 = _Block((256, 728, 728), pool=_Pool(same=same), eps=eps)
         for number in range(4, 12):
             self.add_module(f"block{number}", _Block((728,) * 4, pool=None, eps=eps))
-        self.block12 = _Block((728, 728, 1024), pool=pool, eps=eps)
+        self.block12 = _Block((728, 728, 1024), pool=_Pool(same=same), eps=eps)
         self.conv3 = _Separable(1024, 1536)
         self.bn3 = nn.BatchNorm2d(1536, eps=eps)
         self.conv4 = _Separable(1536, 2048)

@@ -70,13 +70,18 @@ def line_chart(
     """
     xs = [x for line in lines for x, _ in line.points]
     ys = [y for line in lines for _, y in line.points]
-    ticks = nice_ticks(min(ys), max(ys))
+    low, high = min(ys), max(ys)
+    if y_top is not None and low == high:  # a line along the top, not along the bottom
+        low = high - 0.1
+    ticks = nice_ticks(low, high)
     if y_top is not None:
         ticks = [tick for tick in ticks if tick <= y_top + 1e-9] or [y_top]
-    frame = Frame((min(xs), max(max(xs), min(xs) + 1)), (min(ticks[0], min(ys)), max(ticks[-1], max(ys))))
+    alone = min(xs) == max(xs)
+    across = (min(xs) - 0.5, max(xs) + 0.5) if alone else (min(xs), max(xs))
+    frame = Frame(across, (min(ticks[0], low), max(ticks[-1], high)))
     parts = [
         _y_axis(frame, ticks, text=y_format),
-        _x_axis(frame, x_ticks or whole_ticks(*frame.x), label=x_label, text=x_format),
+        _x_axis(frame, x_ticks or ([xs[0]] if alone else whole_ticks(*across)), label=x_label, text=x_format),
     ]
     if best is not None:
         parts.append(_mark(frame, best, at_top=best_at_top))
@@ -140,9 +145,10 @@ def histogram_chart(
         _y_axis(frame, ticks, text=lambda v: f"{v:,.0f}"),
         _x_axis(frame, _quarters(edges), label=x_label, text=x_format),
     ]
-    for count, left, right in zip(counts, edges[:-1], edges[1:], strict=True):
+    names = tick_labels(edges, x_format)
+    for number, (count, left, right) in enumerate(zip(counts, edges[:-1], edges[1:], strict=True)):
         (x0, y), (x1, base) = frame.at(left, count), frame.at(right, 0)
-        said = f"{x_format(left)} to {x_format(right)}: {count:,} pictures"
+        said = f"{names[number]} to {names[number + 1]}: {count:,} pictures"
         if count:
             parts.append(
                 Markup('<rect class="bar {}" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>').format(
@@ -195,17 +201,34 @@ def whole_ticks(low: float, high: float) -> list[float]:
     return [low, *(tick for tick in inner if tick - low > gap and high - tick > gap), high]
 
 
+def tick_labels(ticks: Sequence[float], text: Callable[[float], str]) -> list[str]:
+    """Return what stands at each tick; with more digits than ``text`` gives where two would be the same.
+
+    Example:
+        >>> tick_labels([28.0, 28.5, 29.0], lambda value: f"{value:.0f}"), tick_labels([0.5, 1.0], percent)
+        (['28.0', '28.5', '29.0'], ['50%', '100%'])
+        >>> tick_labels([0.9991, 0.9992], percent)
+        ['99.91%', '99.92%']
+    """
+    labels, digits = [text(tick) for tick in ticks], 0
+    scale, unit = (100, "%") if labels[0].endswith("%") else (1, "")
+    while len(set(labels)) < len(set(ticks)) and digits < 6:
+        digits += 1
+        labels = [f"{scale * tick:,.{digits}f}{unit}" for tick in ticks]
+    return labels
+
+
 def _quarters(edges: Sequence[float]) -> list[float]:
     return [edges[0] + (edges[-1] - edges[0]) * i / 4 for i in range(5)]
 
 
 def _y_axis(frame: Frame, ticks: Sequence[float], *, text: Callable[[float], str]) -> Markup:
     parts = []
-    for tick in ticks:
+    for tick, label in zip(ticks, tick_labels(ticks, text), strict=True):
         x, y = frame.at(frame.x[0], tick)
         parts.append(
             Markup('<line class="grid" x1="{}" y1="{}" x2="{}" y2="{}"/><text class="tick end" x="{}" y="{}">{}</text>')
-            .format(x, y, WIDTH - RIGHT, y, x - 8, y + 4, text(tick))
+            .format(x, y, WIDTH - RIGHT, y, x - 8, y + 4, label)
         )  # fmt: skip
     return Markup("").join(parts)
 
@@ -214,10 +237,10 @@ def _x_axis(
     frame: Frame, ticks: Sequence[float], *, label: str, text: Callable[[float], str] = lambda v: f"{v:.0f}"
 ) -> Markup:
     parts = []
-    for tick in ticks:
+    for tick, said in zip(ticks, tick_labels(ticks, text), strict=True):
         x, y = frame.at(tick, frame.y[0])
-        place = "end" if tick == ticks[-1] else "start" if tick == ticks[0] else "middle"
-        parts.append(Markup('<text class="tick {}" x="{}" y="{}">{}</text>').format(place, x, y + 16, text(tick)))
+        place = "end" if x >= WIDTH - RIGHT else "start" if x <= LEFT else "middle"
+        parts.append(Markup('<text class="tick {}" x="{}" y="{}">{}</text>').format(place, x, y + 16, said))
     middle = (LEFT + WIDTH - RIGHT) / 2
     parts.append(Markup('<text class="label middle" x="{}" y="{}">{}</text>').format(middle, HEIGHT - 6, label))
     return Markup("").join(parts)

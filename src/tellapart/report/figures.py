@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import RunCorruptError
+from ..errors import DataError, RunCorruptError
 from ..evaluation import Evaluation, Predictions, reliability
 from ..run import Run
 from .fonts import choose_fonts
@@ -32,9 +32,12 @@ def curves_figure(run: Run) -> Figure:
         run: with at least one epoch.
 
     Raises:
-        RunCorruptError: it has no epoch.
+        DataError: it was not trained in epochs, as each picture was seen once.
+        RunCorruptError: it was not trained yet.
     """
     history = run.history
+    if not history and run.has("training.json"):
+        raise DataError(f"the run {str(run.path)!r} saw each picture once, and has no epochs to draw")
     if not history:
         raise RunCorruptError(f"the run {str(run.path)!r} has no epoch to draw: train it first")
     best = run.load("training").get("best_epoch") if run.has("training.json") else None

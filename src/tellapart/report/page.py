@@ -28,7 +28,7 @@ from .warnings import warnings_of
 
 FILE = "report.html"
 STYLES = ("style.css", "parts.css", "evidence.css", "print.css")
-SCRIPTS = ("page.js", "near.js", "matrix.js", "mistakes.js", "classes.js")
+SCRIPTS = ("page.js", "near.js", "matrix.js", "mistakes.js", "sort.js")
 
 
 def write_report(run: Run, *, about: str | None = None, classes_below: float | None = None) -> Path:

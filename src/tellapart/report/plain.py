@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from markupsafe import Markup
 
-from ..evaluation import Evaluation, Predictions, compare, confused_pairs, error_at, least_legible
+from ..evaluation import BY_GROUP, Evaluation, Predictions, compare, confused_pairs, error_at, least_legible
 from ..wording import counted, percent
 from .audit_view import read_audit
 from .contents import OWN_SPLITS, Contents
@@ -98,10 +98,13 @@ def _sure(contents: Contents) -> Iterator[Markup]:
         yield from _sure_answers(contents.main_predictions, temperature=contents.temperature)
     error, chance = evaluation.figures.get("calibration_error"), evaluation.figures.get("calibration_error_by_chance")
     if error and chance and error.value is not None:
+        most, alone = chance.high or 0.0, evaluation["accuracy"].method != BY_GROUP
         verdict = (
             "no more than chance alone would show in as many pictures"
-            if error.value <= (chance.high or 0.0)
-            else f"more than chance alone would show, which is at most {chance.high or 0.0:.1%}"
+            if error.value <= most
+            else f"more than chance alone would show, which is at most {most:.1%}"
+            if alone
+            else f"more than the {most:.1%} that chance would show at most if no two pictures belonged together"
         )
         yield Markup("Its confidence is off by {} on average (calibration error), {}.").format(measured(error), verdict)
     if abs(contents.temperature - 1) > 0.005:

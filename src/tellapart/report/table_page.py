@@ -57,7 +57,7 @@ def render_table(table: ExperimentTable) -> str:
         True
     """
     style = "\n".join(template_text(file) for file in STYLES)
-    script = '(() => {\n"use strict";\n' + template_text("table.js") + "\n})();"
+    script = '(() => {\n"use strict";\n' + template_text("sort.js") + "\n})();"
     columns = [one for one in COLUMNS if table.with_external or one[0] not in ("F1 elsewhere", "difference")]
     page = environment().get_template("table.html.j2").render(
         table=table,

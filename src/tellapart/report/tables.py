@@ -9,9 +9,9 @@ from typing import Any
 
 from ..evaluation import Evaluation, Figure
 from ..images.dataset import SPLIT_NAMES
+from ..wording import bytes_text
 from .charts import Standing
 from .contents import OWN_SPLITS, Contents, as_text
-from .words import size
 
 ROWS = (
     ("accuracy", "Accuracy", "pictures that get the right name"),
@@ -144,11 +144,14 @@ def _environment(contents: Contents) -> Iterator[tuple[str, str]]:
     for key, value in environment.items():
         if key in ("data", "versions") or value is None:
             continue
-        yield key.removesuffix("_bytes").replace("_", " "), size(value) if key.endswith("_bytes") else as_text(value)
+        yield (
+            key.removesuffix("_bytes").replace("_", " "),
+            bytes_text(value) if key.endswith("_bytes") else as_text(value),
+        )
     for package, version in (environment.get("versions") or {}).items():
         yield package, str(version)
     if contents.model is not None:
-        yield "model file", f"{contents.model.parameters:,} numbers, {size(contents.model.size)}"
+        yield "model file", f"{contents.model.parameters:,} numbers, {bytes_text(contents.model.size)}"
     if contents.finished:
         yield "finished", contents.finished
 
@@ -191,9 +194,9 @@ def python_lines(contents: Contents) -> str:
 
 
 def _folder(contents: Contents) -> str:
-    """Return the run folder as a person would type it, from the folder that it was made in."""
+    """Return the run folder as a person would type it: ``runs/NAME`` from where ``runs`` lies, else the whole path."""
     path = contents.run.path
-    return path.as_posix() if not path.is_absolute() else f"{path.parent.name}/{path.name}"
+    return f"runs/{path.name}" if path.is_absolute() and path.parent.name == "runs" else path.as_posix()
 
 
 def splits_rows(contents: Contents) -> tuple[list[tuple[str, int]], list[str]]:

@@ -65,16 +65,3 @@ def duration(seconds: float) -> str:
     if seconds < 3600:
         return f"{int(seconds // 60)} min {int(seconds % 60)} s"
     return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60)} min"
-
-
-def size(count: int) -> str:
-    """Return a number of bytes.
-
-    Example:
-        >>> size(353_500), size(17_500_000), size(8_300_000_000)
-        ('354 kB', '17.5 MB', '8.3 GB')
-    """
-    for unit, symbol in ((1e9, "GB"), (1e6, "MB")):
-        if count >= unit:
-            return f"{count / unit:.1f} {symbol}"
-    return f"{count / 1e3:.0f} kB"

@@ -9,6 +9,7 @@ import time
 import numpy as np
 import torch
 
+from ..images.blocks import batch_length
 from ..nets import Net
 from ..recipe import TrainingRecipe
 from .devices import Devices, moved, one_device
@@ -17,7 +18,7 @@ from .machine import tuned
 from .step import to_batch, train_step
 from .task import Task
 from .transfer import training_mode
-from .validation import EVALUATION_BATCH, score
+from .validation import score
 
 TIMED_STEPS = 3
 
@@ -85,7 +86,7 @@ def measure_pace(net: Net, task: Task, recipe: TrainingRecipe, *, devices: Devic
 
 def _look(net: Net, task: Task, *, devices: Devices, precision: str | None) -> float:
     """Return the seconds a picture that a network looks at in some precision."""
-    some, taken = task.train.some(slice(EVALUATION_BATCH)), []
+    some, taken = task.train.some(slice(batch_length(task.preprocessing.image_size))), []
     for _ in range(2):  # the first warms up
         started = time.perf_counter()
         score(net, some, task.preprocessing, devices=devices, precision=precision)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -71,17 +71,22 @@ def embed_pixels(
         threads: CPU threads; all usable processors where None.
         progress: is told of each batch.
     """
-    rows = np.arange(len(pixels)) if rows is None else rows
+    wanted = np.arange(len(pixels)) if rows is None else rows
     features = None if cache is None else kept_features(cache, len(pixels))
-    missing = rows if features is None else rows[np.isnan(features[rows, 0])]
+    missing = wanted if features is None else wanted[np.isnan(features[wanted, 0])]
     if len(missing):
-        fresh = _embed(net, pixels, preprocessing, rows=missing, threads=threads, progress=progress)
-        if features is None:
-            features = np.full((len(pixels), fresh.shape[1]), np.nan, dtype=np.float32)
-        features[missing] = fresh
-        if cache is not None:
+        features = None if features is None else np.array(features)  # the file's own are not to be written to
+        done = 0
+        for part in _embed(net, pixels, preprocessing, rows=missing, threads=threads, progress=progress):
+            if features is None:
+                features = np.full((len(pixels), part.shape[1]), np.nan, dtype=np.float32)
+            features[missing[done : done + len(part)]] = part
+            done += len(part)
+        if cache is not None and features is not None:
             keep_features(cache, features)
-    return np.zeros((0, 0), dtype=np.float32) if features is None else features[rows]
+    if features is None:
+        return np.zeros((0, 0), dtype=np.float32)
+    return features if rows is None else features[rows]
 
 
 def _embed(
@@ -92,19 +97,20 @@ def _embed(
     rows: NDArray[np.int64],
     threads: int | None,
     progress: Progress,
-) -> NDArray[np.float32]:
-    found = []
+) -> Iterator[NDArray[np.float32]]:
     with progress.task("looking at the pictures", total=len(rows)), Lanes(net, preprocessing, threads=threads) as lanes:
         for part in lanes.over(pixels, rows):
-            found.append(part)
+            yield part
             progress.advance(len(part))
-    return np.concatenate(found)
 
 
 def kept_features(file: Path, n: int) -> NDArray[np.float32] | None:
-    """Return the features (n, D) that a file keeps, not numbers where none was computed; None where there are none."""
+    """Return the features (n, D) that a file keeps, memory-mapped; not numbers where none was computed.
+
+    None where there is no such file, or not of so many pictures.
+    """
     try:
-        features: NDArray[np.float32] = np.load(file)
+        features: NDArray[np.float32] = np.load(file, mmap_mode="r")
     except (OSError, EOFError, ValueError):
         return None
     return features if features.ndim == 2 and len(features) == n and features.shape[1] else None
@@ -133,6 +139,8 @@ def keep_more(file: Path, parts: Iterable[tuple[NDArray[np.int64], NDArray[np.fl
     for rows, features in parts:
         if kept is None:
             kept = np.full((pictures, features.shape[1]), np.nan, dtype=np.float32)
+        elif not more:
+            kept = np.array(kept)  # the file's own are not to be written to
         kept[rows], more = features, True
     if kept is not None and more:
         keep_features(file, kept)
@@ -186,7 +194,7 @@ def fit_head(
         >>> max(head.accuracy.values()) > 0.95
         True
     """
-    x, y = torch.from_numpy(features), torch.from_numpy(labels)
+    x, y = torch.from_numpy(np.require(features, requirements="W")), torch.from_numpy(labels)
     mean, std = x.mean(dim=0), x.std(dim=0).clamp_min(1e-6)
     x = (x - mean) / std
     count = min(FOLDS, int(np.bincount(labels).max()), len(labels if groups is None else np.unique(groups)))

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from ..errors import RecipeError
-from ..images.parallel import usable_processors
+from ..images.parallel import CONTROL_GROUP, usable_processors
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -4, -8  # glibc's malloc.h
 _INT_MAX = 2**31 - 1
@@ -103,7 +103,15 @@ def has_fast_bfloat16(device: torch.device) -> bool:
 
 
 def available_memory() -> int | None:
-    """Return the bytes that can still be had without swapping; None where the system does not say."""
+    """Return the bytes that can still be had without swapping; None where the system does not say.
+
+    In a container it is what is left of its own limit, if that is less.
+    """
+    there = [free for free in (_system_memory(), group_memory()) if free is not None]
+    return min(there, default=None)
+
+
+def _system_memory() -> int | None:
     try:
         for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
             if line.startswith("MemAvailable:"):
@@ -111,6 +119,21 @@ def available_memory() -> int | None:
     except OSError:
         return None
     return None
+
+
+def group_memory(folder: Path = CONTROL_GROUP) -> int | None:
+    """Return the bytes that are left of a control group's limit (version 2); None where it has none.
+
+    Files in memory that nothing has used lately count as free: the kernel gives them up.
+
+    Source: the Linux kernel's documentation, "Control Group v2", memory.max, memory.current and memory.stat.
+    """
+    try:
+        limit, used = (int((folder / name).read_text(encoding="ascii")) for name in ("memory.max", "memory.current"))
+        stat = dict(line.split() for line in (folder / "memory.stat").read_text(encoding="ascii").splitlines())
+    except (OSError, ValueError):  # no such file, or "max"
+        return None
+    return max(0, limit - used + int(stat.get("inactive_file", 0)))
 
 
 def describe() -> dict[str, object]:

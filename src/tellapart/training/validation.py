@@ -9,12 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..classifier import to_input, two_sided
+from ..images.blocks import batch_length
 from ..images.preprocessing import Preprocessing
 from ..nets import Net
 from .data import Pictures
 from .devices import Devices, arithmetic, moved
-
-EVALUATION_BATCH = 256
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +65,7 @@ def _tally(net: Net, pictures: Pictures, preprocessing: Preprocessing, *, device
     loss = hits = hits5 = 0.0
     low = high = None
     with torch.inference_mode():
-        for pixels, labels in pictures.batches(EVALUATION_BATCH) if len(pictures) else ():
+        for pixels, labels in pictures.batches(batch_length(preprocessing.image_size)) if len(pictures) else ():
             labels = moved(labels, device)
             embedding = net.embed(to_input(moved(pixels, device), preprocessing))
             logits = two_sided(net.classify(embedding)).float()

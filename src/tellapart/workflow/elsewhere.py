@@ -13,14 +13,26 @@ from numpy.typing import NDArray
 
 from ..classifier import Classifier
 from ..errors import ClassMismatchError, DataError
-from ..evaluation import Evaluation, Explanation, Figure, Predictions, auroc, evaluate, explain, proportion, text_table
+from ..evaluation import (
+    Evaluation,
+    Explanation,
+    Figure,
+    Predictions,
+    auroc,
+    evaluate,
+    explain,
+    proportion_of,
+    text_table,
+)
 from ..images import open_dataset
 from ..images.cache import Scan, scan
 from ..images.dataset import SPLIT_NAMES, Dataset
+from ..images.split import belonging
 from ..progress import SILENT, Progress
+from ..report import write_report
 from ..run import Run
 from ..training.machine import tuned
-from ..wording import counted
+from ..wording import counted, listed
 from .copies import copies_of_training
 from .near_training import keep_near_training_elsewhere
 from .pictures import keep_thumbnails
@@ -44,7 +56,8 @@ class Elsewhere:
         unknown: pictures there of each class that the model does not know.
         missing: classes of the model that have no pictures there.
         unknown_unlike: the share of the unknown classes' pictures that are unlike anything in training.
-        copies: ids there that are copies of training or validation pictures; None where it is not known.
+        copies: ids of the pictures in the figures, or left out of them, that are copies of training or validation
+            pictures; None where it is not known.
         scoring: how it was scored.
     """
 
@@ -77,14 +90,14 @@ class Elsewhere:
         if self.unknown:
             verb = "count as wrong" if self.scoring.unknown == "wrong" else "are left out"
             total = counted(sum(self.unknown.values()), "picture")
-            out.append(f"{total} of {_some(self.unknown)}, which the model does not know, {verb}")
+            out.append(f"{total} of {listed(self.unknown)}, which the model does not know, {verb}")
         if self.unknown_unlike is not None:
             out.append(f"of those, {self.unknown_unlike} are unlike anything in training")
         if self.missing:
             answer = (
                 "and it may not answer with them" if self.scoring.only_present else "though it may answer with them"
             )
-            out.append(f"no pictures here of {_some(self.missing)}, {answer}")
+            out.append(f"no pictures here of {listed(self.missing)}, {answer}")
         return out
 
     def _copies(self) -> list[str]:
@@ -122,21 +135,23 @@ def evaluate_elsewhere(
     scoring: Scoring | None = None,
     progress: Progress = SILENT,
 ) -> Elsewhere:
-    """Evaluate a run on another labelled set; its figures and predictions join the run and its report.
+    """Evaluate a run on another labelled set; its figures join the run and its report, and it has a page of its own.
 
-    Classes are matched by name.
+    Classes are matched by name. The page is ``report-<name>.html`` in the run.
 
     Args:
         run: the run, or its folder.
         source: labelled pictures, as ``train`` takes them; splits in it are not looked at.
         group_by: as in ``open_dataset``.
         source_options: what the format alone understands, as in ``open_dataset``.
-        scoring: what becomes of unknown and missing classes and of copies.
+        scoring: what becomes of unknown and missing classes and of copies, such as
+            ``tellapart.workflow.Scoring(unknown="wrong", only_present=True, drop_copies=True)``.
         progress: is told of each picture.
 
     Raises:
         ClassMismatchError: no class name is the same.
         DataError: no picture is left to be scored, or copies cannot be looked for that are to be left out.
+        RunBusyError: another process is working on the run.
     """
     run = run if isinstance(run, Run) else Run.open(run)
     scoring = scoring or Scoring()
@@ -157,22 +172,24 @@ def evaluate_elsewhere(
     kept = scored(looked, dataset, classifier, scoring=scoring, copied=copied)
     if not len(kept.at):
         raise DataError(f"none of the {len(dataset):,} pictures in {str(source)!r} can be read and scored")
-    found = _explained(run, dataset, scanned, kept, classifier=classifier, scoring=scoring, copied=copied)
-    _keep(run, found, kept.predictions, dataset, source=source)
-    own = keep_near_training_elsewhere(
-        run, classifier, name=found.name, predictions=kept.predictions, pixels=scanned.pixels, positions=kept.at,
-        progress=progress,
-    )  # fmt: skip
-    keep_thumbnails(run, dataset, external=found.name)
-    if own is not None:
-        keep_thumbnails(run, own.dataset)  # with the neighbours of these mistakes
+    with run.locked():
+        found = _explained(run, dataset, scanned, kept, classifier=classifier, scoring=scoring)
+        _keep(run, found, kept.predictions, dataset, source=source)
+        own = keep_near_training_elsewhere(
+            run, classifier, name=found.name, predictions=kept.predictions, pixels=scanned.pixels, positions=kept.at,
+            progress=progress,
+        )  # fmt: skip
+        keep_thumbnails(run, dataset, external=found.name)
+        if own is not None:
+            keep_thumbnails(run, own.dataset)  # with the neighbours of these mistakes
+        write_report(run)
+        write_report(run, about=found.name)
     return found
 
 
 def _explained(
-    run: Run, dataset: Dataset, scanned: Scan, kept: Scored, *, classifier: Classifier, scoring: Scoring,
-    copied: NDArray[np.bool_] | None,
-) -> Elsewhere:  # fmt: skip
+    run: Run, dataset: Dataset, scanned: Scan, kept: Scored, *, classifier: Classifier, scoring: Scoring
+) -> Elsewhere:
     document = run.load("evaluation")
     own_name = "test" if "test" in document["splits"] else "validation"
     trained = run.load("audit")["counts"]["train"]
@@ -193,8 +210,8 @@ def _explained(
         explanation=_explain(run, dataset, scanned, kept, classifier=classifier, figures=(own, found)),
         unknown={name: int((names == name).sum()) for name in sorted(strangers)},
         missing=tuple(name for name in classifier.class_names if name not in set(names.tolist())),
-        unknown_unlike=_unlike(kept.looked, np.isin(names, strangers)),
-        copies=None if copied is None else tuple(dataset.ids[copied].tolist()),
+        unknown_unlike=_unlike(kept.looked, np.isin(names, strangers), dataset=dataset),
+        copies=None if kept.copies is None else tuple(dataset.ids[kept.copies].tolist()),
         scoring=scoring,
     )
 
@@ -216,11 +233,12 @@ def _explain(
     )
 
 
-def _unlike(looked: Looked, foreign: NDArray[np.bool_]) -> Figure | None:
+def _unlike(looked: Looked, foreign: NDArray[np.bool_], *, dataset: Dataset) -> Figure | None:
     """Return how many of the pictures of unknown classes are unlike anything in training."""
     if looked.novelty is None or not foreign.any():
         return None
-    return proportion(int((looked.novelty[foreign] > 1).sum()), int(foreign.sum()), name="unlike anything in training")
+    groups = belonging(dataset.select(looked.at[foreign]))
+    return proportion_of(looked.novelty[foreign] > 1, groups=groups, name="unlike anything in training")
 
 
 def _keep(run: Run, found: Elsewhere, predictions: Predictions, dataset: Dataset, *, source: str | Path) -> None:
@@ -259,15 +277,10 @@ def check_shared(dataset: Dataset, classifier: Classifier) -> None:
     """Raise ClassMismatchError unless a class name is the same."""
     if not set(dataset.class_names) & set(classifier.class_names):
         raise ClassMismatchError(
-            f"no class of {dataset.name!r} ({_some(dataset.class_names)}) is one of the model's "
-            f"({_some(classifier.class_names)}): classes are matched by name, so rename the folders or labels"
+            f"no class of {dataset.name!r} ({listed(dataset.class_names)}) is one of the model's "
+            f"({listed(classifier.class_names)}): classes are matched by name, so rename the folders or labels"
         )
 
 
 def _cells(figure: Figure | None) -> list[str]:
     return ["", ""] if figure is None else [figure.short(), figure.interval()]
-
-
-def _some(names: object) -> str:
-    listed = [repr(name) for name in list(names)]  # type: ignore[call-overload]
-    return ", ".join(listed[:5]) + (f" and {len(listed) - 5} more" if len(listed) > 5 else "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,15 @@ from ..evaluation import (
     Components,
     LabelErrors,
     Predictions,
+    as_spelt,
     make_folds,
     read_label_list,
     search_labels,
     vote_of_neighbours,
 )
 from ..features import extract
+from ..files import check_writable
+from ..images.blocks import by_block
 from ..images.dataset import Splits
 from ..images.parallel import usable_processors
 from ..images.split import belonging
@@ -30,7 +34,7 @@ from ..report import write_report
 from ..run import Run
 from ..training.features import embed_pixels, features_file, weights_digest
 from .learn import PREDICTED, learn
-from .own_pictures import STEP, OwnPictures
+from .own_pictures import OwnPictures
 from .pictures import keep_thumbnails
 from .prepare import LABELS, prepare
 
@@ -60,7 +64,7 @@ def label_search_seconds(own: OwnPictures, recipe: Recipe) -> float:
     seconds = 0.5 + 6e-9 * count**2
     if recipe.training.transfer in ("features", "frozen"):
         return seconds  # their features are there
-    sample = own.pixels[_spread(own.splits.train, most=TIMED)]
+    sample = own.pixels[own.splits.train[_spread(len(own.splits.train), most=TIMED)]]
     columns = int(extract(sample[:1], "hog", jobs=1).shape[1])
     started = time.perf_counter()
     extract(sample, "hog", jobs=1)
@@ -123,12 +127,19 @@ def mend_list(run: Run, path: Path | str, *, folds: int | None = None, progress:
         path: of the list, a CSV.
         folds: as in ``find_run_label_errors``.
         progress: is told of everything.
+
+    Raises:
+        RunUnwritableError: the list cannot be written there; that is said before anything is looked for.
+        RunBusyError: another process is working on the run.
     """
-    own = OwnPictures.reopened(run, Classifier.load(run.path), progress=progress)
-    found = find_run_label_errors(run, folds=folds, own=own, progress=progress)
-    found.write(path, mended=read_label_list(run.path / LABELS) if run.has(LABELS) else None)
-    keep_thumbnails(run, own.dataset)
-    write_report(run)
+    check_writable(path)
+    with run.locked():
+        own = OwnPictures.reopened(run, Classifier.load(run.path), progress=progress)
+        found = find_run_label_errors(run, folds=folds, own=own, progress=progress)
+        mended = read_label_list(run.path / LABELS) if run.has(LABELS) else {}
+        found.write(path, mended=as_spelt(own.dataset, mended))
+        keep_thumbnails(run, own.dataset)
+        write_report(run)
     return found
 
 
@@ -141,20 +152,24 @@ def label_free_features(
         rows = embed_pixels(
             classifier.net, own.pixels, classifier.preprocessing, rows=used, cache=file, progress=progress
         )
-        return Components(_spread(rows)).project(rows)
-    sample = extract(own.pixels[_spread(used)], "hog", jobs=usable_processors())
-    components = Components(sample)
+        return Components(rows[_spread(len(rows))]).project(rows)
+    components = Components(np.concatenate(list(_edges(own, used[_spread(len(used))]))))
     parts = []
     with progress.task("comparing the pictures", total=len(used)):
-        for start in range(0, len(used), STEP):
-            pixels = own.pixels[used[start : start + STEP]]
-            parts.append(components.project(extract(pixels, "hog", jobs=usable_processors())))
-            progress.advance(len(pixels))
+        for edges in _edges(own, used):
+            parts.append(components.project(edges))
+            progress.advance(len(edges))
     return np.concatenate(parts)
 
 
-def _spread(rows: NDArray[np.generic], *, most: int = 5000) -> NDArray[np.generic]:
-    return rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(np.int64)]
+def _edges(own: OwnPictures, rows: NDArray[np.int64]) -> Iterator[NDArray[np.float32]]:
+    for pixels in by_block(own.pixels, rows):
+        yield extract(pixels, "hog", jobs=usable_processors())
+
+
+def _spread(count: int, *, most: int = 5000) -> NDArray[np.int64]:
+    """Return some of so many positions, evenly."""
+    return np.linspace(0, count - 1, min(most, count)).astype(np.int64)
 
 
 def out_of_fold(run: Run, own: OwnPictures, *, folds: int, progress: Progress = SILENT) -> Predictions:

@@ -16,6 +16,7 @@ from ..classifier import Classifier, Description, two_sided
 from ..errors import ModelFileError, OutOfMemoryError, RunCorruptError
 from ..evaluation import Predictions, fit_temperature
 from ..images.averaged import averaged_pixels
+from ..images.blocks import by_block
 from ..images.split import belonging
 from ..nets import Net
 from ..nets.summary import summarize
@@ -178,9 +179,7 @@ def predict_splits(
 
 def logits_at(classifier: Classifier, pixels: NDArray[np.uint8], positions: NDArray[np.int64]) -> NDArray[np.float32]:
     """Return a classifier's logits, float32 (n, classes), of the pictures at some positions, read a few at a time."""
-    step = 4096
-    parts = [classifier.logits(pixels[positions[start : start + step]]) for start in range(0, len(positions), step)]
-    return np.concatenate(parts)
+    return np.concatenate([classifier.logits(some) for some in by_block(pixels, positions)])
 
 
 def baseline_of(prepared: Prepared, net: str) -> Prepared:

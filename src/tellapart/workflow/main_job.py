@@ -18,7 +18,7 @@ from ..evaluation import evaluate
 from ..images.dataset import Dataset
 from ..progress import SILENT, Progress, Quiet
 from ..recipe import Recipe
-from ..run import Run, new_run_path
+from ..run import Run
 from .elsewhere import forget_elsewhere
 from .folds import cross_validate, fold_splits
 from .label_errors import LISTED, find_run_label_errors, label_search_seconds, looks_for_labels
@@ -88,7 +88,7 @@ def train(
     with Team(devices, device=recipe.training.device, progress=progress) as team:
         dataset = open_source(recipe.data)
         check_nets(recipe, progress=progress)
-        run = Run.create(out or new_run_path("runs", dataset.name), recipe)
+        run = Run.create(out, recipe) if out else Run.create_below("runs", dataset.name, recipe)
         if recipe.data.labels is not None:
             run.write(LABELS, lambda path: shutil.copyfile(str(recipe.data.labels), path))
         if seconds is not None:
@@ -175,16 +175,17 @@ def _main_job(
         learned = learn(run, prepared, team=team, pacer=pacer, progress=progress)
         keep_pacing(run, progress=progress)
         prepared = dataclasses.replace(prepared, recipe=run.recipe)  # with the learning rate, where one was found
-        if folds and not learned.interrupted:
-            if team.count > 1:
-                progress.say("the folds train on one device, one after the other")
-            cross_validate(run, prepared, folds, progress=progress)
         forget_elsewhere(run, progress=progress)
         run.save("evaluation", evaluate_all(prepared, learned, baselines))
         if explain and not learned.interrupted:
             _explain_mistakes(run, prepared, learned, deadline=deadline, progress=progress)
         keep_thumbnails(run, dataset)
         keep_statistics(run, prepared)
+        if folds and not learned.interrupted:
+            write_report(run)  # a fold that fails or is stopped costs nobody what is known by now
+            if team.count > 1:
+                progress.say("the folds train on one device, one after the other")
+            cross_validate(run, prepared, folds, progress=progress)
         run.mark("interrupted" if learned.interrupted else "done")  # before the page, which says when that was
         write_report(run)
     if learned.interrupted:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..classifier import Classifier
+from ..images.blocks import by_block
 from ..novelty import REFERENCES, Novelty, chosen_evenly
 from .prepare import Prepared
 
@@ -32,7 +33,9 @@ def learn_novelty(
         return None
 
     def embedded(positions: NDArray[np.int64]) -> NDArray[np.float32]:
-        return classifier.embeddings(prepared.pixels[positions]) if features is None else features[positions]
+        if features is not None:
+            return features[positions]
+        return np.concatenate([classifier.embeddings(some) for some in by_block(prepared.pixels, positions)])
 
     size = sum(tensor.numel() * tensor.element_size() for tensor in classifier.net.state_dict().values())
     return Novelty.fit(embedded(train), labels[train], held_out=embedded(validation), network_bytes=size, seed=seed)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..classifier import Classifier
 from ..files import whole
+from ..images.blocks import by_block
 from ..images.cache import reserve, scan
 from ..images.dataset import Dataset, Splits
 from ..images.split_ids import from_ids, read_ids
@@ -23,9 +24,6 @@ from ..training.devices import on_device
 from ..training.features import features_file, weights_digest
 from ..training.machine import choose_device, tuned
 from .prepare import Prepared, check_same_pictures, open_run_source
-
-STEP = 4096
-"""Pictures that are looked at together."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,9 +136,10 @@ def _embed_into(
 ) -> None:
     task = progress.task("looking at the pictures", total=len(positions))
     with tuned(own.threads), on_device(classifier.net, own.device), task:
-        for start in range(0, len(positions), STEP):
-            some = positions[start : start + STEP]
-            out[start : start + STEP] = classifier.embeddings(pixels[some])
+        done = 0
+        for some in by_block(pixels, positions):
+            out[done : done + len(some)] = classifier.embeddings(some)
+            done += len(some)
             progress.advance(len(some))
 
 

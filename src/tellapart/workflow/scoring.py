@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..classifier import Classifier
 from ..evaluation import Predictions
+from ..images.blocks import by_block
 from ..images.cache import Scan
 from ..images.dataset import Dataset
 
@@ -58,20 +59,23 @@ class Scored:
         rows: (n,) their rows in what the classifier looked at.
         predictions: of them.
         looked: what the classifier looked at.
+        copies: positions of the copies of the run's own pictures that count, or would if they were not left out; None
+            where it is not known.
     """
 
     at: NDArray[np.int64]
     rows: NDArray[np.int64]
     predictions: Predictions
     looked: Looked
+    copies: NDArray[np.int64] | None
 
 
 def look(classifier: Classifier, dataset: Dataset, scanned: Scan) -> Looked:
     """Return what a classifier says of the readable pictures with a label, a few at a time."""
     at = np.flatnonzero(scanned.facts["readable"] & (dataset.labels >= 0))
     logits, scores = [np.zeros((0, len(classifier.class_names)), dtype=np.float32)], [np.zeros(0)]
-    for start in range(0, len(at), 4096):
-        some, embeddings = classifier.look(scanned.pixels[at[start : start + 4096]])
+    for pixels in by_block(scanned.pixels, at):
+        some, embeddings = classifier.look(pixels)
         logits.append(some)
         if classifier.novelty is not None:
             scores.append(classifier.novelty.scores(embeddings))
@@ -91,6 +95,7 @@ def scored(
     unknown = [name for name in there if name not in classifier.class_names] if scoring.unknown == "wrong" else []
     matched = dataset.with_class_names([*known, *unknown])
     counts = matched.labels[looked.at] >= 0
+    copies = None if copied is None else looked.at[counts & copied[looked.at]]
     if copied is not None and scoring.drop_copies:
         counts &= ~copied[looked.at]
     rows = np.flatnonzero(counts)
@@ -105,7 +110,7 @@ def scored(
         class_names=matched.class_names,
         groups=None if dataset.groups is None else dataset.groups[at],
     )
-    return Scored(at, rows, predictions, looked)
+    return Scored(at, rows, predictions, looked, copies)
 
 
 def _padded(logits: NDArray[np.float32], more: int, *, temperature: float) -> NDArray[np.float32]:

@@ -268,3 +268,25 @@ def test_a_cache_that_cannot_be_written(tmp_path, monkeypatch):
     monkeypatch.setenv("TELLAPART_CACHE", str(tmp_path / "closed"))
     with pytest.raises(SourceError, match="TELLAPART_CACHE"):
         open_dataset(path)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "classes"),
+    [("gb18030", ("汉字类别", "猫")), ("shift_jis", ("ねこ類", "ネコ")), ("cp1252", ("Käse", "Löwe"))],
+)
+def test_names_of_a_tar_that_are_not_utf8_are_guessed_and_said(tmp_path, encoding, classes):
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w", format=tarfile.GNU_FORMAT, encoding=encoding) as archive:
+        for i, name in enumerate(classes):
+            info = tarfile.TarInfo(f"{name}/{i}.png")
+            info.size = len(grey_png(i))
+            archive.addfile(info, io.BytesIO(grey_png(i)))
+    data = open_dataset(path)
+    assert set(data.class_names) == set(classes)
+    assert f"the tar does not say how its names are encoded: read as {encoding}" in data.notes
+
+
+def test_everybody_who_may_read_the_cache_may_read_an_unpacked_tar(tmp_path, cache):
+    open_dataset(make_tar(tmp_path / "a.tar.gz", "w:gz"))
+    (unpacked,) = cache.iterdir()
+    assert unpacked.stat().st_mode & 0o777 == cache.stat().st_mode & 0o644

@@ -84,6 +84,29 @@ def test_keys_can_be_named_and_class_names_come_along(tmp_path, pixels):
         open_dataset(tmp_path / "a.npz", images_key="baz", labels_key="bar")
 
 
+def test_groups_come_along(tmp_path, pixels):
+    split = {"x_train": pixels[:4], "y_train": [0, 1] * 2, "x_test": pixels[4:], "y_test": [0, 1]}
+    np.savez(tmp_path / "a.npz", **split, groups_train=np.array([b"Ann", b"Bob", b"Ann", b""]))
+    assert open_dataset(tmp_path / "a.npz").groups.tolist() == ["Ann", "Bob", "Ann", "", "", ""]
+    np.savez(tmp_path / "b.npz", X=pixels, y=[0, 1] * 3, groups=np.arange(6.0) // 2, patient=np.arange(6) // 3)
+    assert open_dataset(tmp_path / "b.npz").groups.tolist() == ["0", "0", "1", "1", "2", "2"]
+    keys = {"images_key": "X", "labels_key": "y"}
+    assert open_dataset(tmp_path / "b.npz", **keys).groups is None
+    assert open_dataset(tmp_path / "b.npz", **keys, groups_key="patient").groups.tolist() == ["0"] * 3 + ["1"] * 3
+
+
+def test_groups_that_do_not_fit(tmp_path, pixels):
+    np.savez(tmp_path / "a.npz", X=pixels, y=[0, 1] * 3, groups=[0, 1], half=np.full(6, 0.5))
+    with pytest.raises(SourceError, match=r"groups in .* must have one entry a picture, got shape \(2,\) for 6"):
+        open_dataset(tmp_path / "a.npz")
+    with pytest.raises(SourceError, match=r"groups in .* must be whole numbers or names"):
+        open_dataset(tmp_path / "a.npz", images_key="X", labels_key="y", groups_key="half")
+    with pytest.raises(SourceError, match="groups_key to both: give the others, too"):
+        open_dataset(tmp_path / "a.npz", groups_key="groups")
+    with pytest.raises(SourceError, match="no array 'writer'"):
+        open_dataset(tmp_path / "a.npz", images_key="X", labels_key="y", groups_key="writer")
+
+
 def test_two_arrays_of_one_file_share_no_fingerprint(tmp_path, pixels):
     np.savez(tmp_path / "a.npz", foo=pixels, masked=np.zeros_like(pixels), bar=[0, 1] * 3)
     one, other = (open_dataset(tmp_path / "a.npz", images_key=key, labels_key="bar") for key in ("foo", "masked"))

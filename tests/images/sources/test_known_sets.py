@@ -274,3 +274,10 @@ def test_fashion_mnist_is_found_or_asked_for(tmp_path, monkeypatch, pixels):
     data = open_dataset("fashion-mnist")
     assert [data.label_name(i) for i in range(3)] == ["T-shirt/top", "Ankle boot", "Trouser"]
     assert len(data.class_names) == 10
+
+
+def test_another_file_does_not_make_pickled_batches_binary(tmp_path, random):
+    pixels = random.integers(0, 256, (4, 3072), dtype=np.uint8)
+    (tmp_path / "data_batch_1").write_bytes(pickle.dumps({b"data": pixels, b"labels": [0, 1, 0, 1]}))
+    (tmp_path / "model.bin").write_bytes(b"weights")
+    assert len(open_dataset(tmp_path)) == 4

@@ -106,7 +106,10 @@ def test_quotes_blank_lines_and_windows_paths(write):
         ("path,label\nimg/1.png,a\nimg/1.png,b\n", "names 'img/1.png' 2 times"),
         ("path,label\nimg/1.png\n", "line 2: 2 columns are expected, got 1"),
         ("path,label\nimg/1.png,\n", "line 2: the label is empty"),
-        ("path,label,split\nimg/1.png,a,holdout\n", "line 2: the split must be train, validation, test or empty"),
+        (
+            "path,label,split\nimg/1.png,a,holdout\n",
+            r"line 2: the split \(column 'split'\) must be train, validation, test or empty",
+        ),
         ('path,label\n"img/1.png,a\n', "damaged table"),
     ],
 )
@@ -137,3 +140,24 @@ def test_pictures_without_a_split_belong_to_their_group_s(write):
     assert groups("test", "train", "") == ["test/g", "train/g", "train/g"]
     with pytest.raises(SourceError, match=r"the group 'g' stands in test and validation, .* give them a split"):
         groups("test", "validation", "")
+
+
+def test_columns_that_mean_something_else_are_named_and_can_be_refused(write):
+    path = write("path,label,fold,subject\nimg/1.png,cat,1,cat\nimg/2.png,dog,2,dog\n")
+    with pytest.raises(
+        SourceError, match=r"the split \(column 'fold'\) must be train, .* got '1'; --source-option spl"
+    ):
+        open_dataset(path)
+    data = open_dataset(path, split_column="")
+    assert data.given_split is None
+    assert data.groups.tolist() == ["cat", "dog"]
+    assert data.notes == ("the column 'subject' was taken for the group: --source-option group_column= takes none",)
+    assert open_dataset(path, split_column="", group_column="").groups is None
+
+
+def test_ids_are_the_same_however_a_path_is_written(write):
+    data = open_dataset(write("path,label\n./img/1.png,a\nimg//猫.png,b\n"))
+    assert data.ids.tolist() == ["img/1.png", "img/猫.png"]
+    assert [int(data.images.load(i).pixels[0, 0, 0]) for i in range(2)] == [0, 2]
+    with pytest.raises(SourceError, match=r"names 'img/1\.png' 2 times"):
+        open_dataset(write("path,label\nimg/1.png,a\n./img/1.png,b\n"))

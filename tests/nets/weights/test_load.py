@@ -1,4 +1,5 @@
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
@@ -328,3 +329,37 @@ def test_a_network_of_one_layer_takes_no_other_networks_weights(tmp_path):
         load_weights(
             build_net("softmax", outputs=2, image_size=(4, 4)), "softmax", where=str(tmp_path / "other.safetensors")
         )
+
+
+def test_a_model_of_another_variant_is_refused(tmp_path):
+    def model(variant):
+        return build_net("resnet50", outputs=2, image_size=(64, 64), options={"variant": variant})
+
+    description = {"net": "resnet50", "options": {"variant": "paper"}}
+    tensors = {key: tensor.contiguous() for key, tensor in model("paper").state_dict().items()}
+    save_file(tensors, tmp_path / "paper.safetensors", metadata={"tellapart": json.dumps(description)})
+    usual = model("torchvision")
+    before = usual.conv1.weight.clone()
+    with pytest.raises(ModelFileError, match=r"in variant paper, .* --net-option variant=paper"):
+        load_weights(usual, "resnet50", where=str(tmp_path / "paper.safetensors"))
+    assert torch.equal(usual.conv1.weight, before)
+    load_weights(model("paper"), "resnet50", where=str(tmp_path / "paper.safetensors"))
+
+
+def test_a_compact_of_more_stages_is_not_taken_in_part():
+    with torch.device("meta"):
+        found = build_net("compact", outputs=2, image_size=(160, 160), options={"width": 8}).state_dict()
+        net = build_net("compact", outputs=2, image_size=(64, 64), options={"width": 8})
+    with pytest.raises(ModelFileError, match="a deeper or another network than 'compact', which has no stage4"):
+        fit_weights(net, "compact", found=found, source=Path("big.safetensors"))
+
+
+def test_auxiliary_heads_that_a_file_lacks_are_no_last_layers():
+    with torch.device("meta"):
+        found = build_net("googlenet", outputs=5, image_size=(64, 64)).state_dict()
+        net = build_net("googlenet", outputs=5, image_size=(64, 64), options={"auxiliary": True})
+    found = {key: torch.zeros(tensor.shape, dtype=tensor.dtype) for key, tensor in found.items()}
+    net = net.to_empty(device="cpu")
+    result = fit_weights(net, "googlenet", found=found, source=Path("googlenet.pth"), exact=True)
+    assert not result.cut
+    assert {key.split(".")[0] for key in result.fresh} == {"aux1", "aux2"}

@@ -4,7 +4,8 @@ import pytest
 
 from tellapart.errors import RecipeError, UnknownNameError
 from tellapart.features import classifiers, features
-from tellapart.workflow.table import TablePlan, default_methods, every_method, parse_method
+from tellapart.recipe import Recipe
+from tellapart.workflow.table import TablePlan, default_methods, every_method, make_table, parse_method
 
 
 @pytest.mark.parametrize(
@@ -103,3 +104,11 @@ def test_settings_that_a_table_would_ignore(section, words):
 
     with pytest.raises(RecipeError, match=words):
         TablePlan(Recipe.make(**section))
+
+
+@pytest.mark.parametrize("row", ["hog/svm-rbf", "efficientnet_lite0:features"])
+def test_a_setting_that_no_named_row_looks_at_is_refused(row, tmp_path):
+    plan = TablePlan(Recipe.make(data={"source": "digits"}, training={"epochs": 20}), rows=(row, "majority-class"))
+    with pytest.raises(RecipeError, match=r"training.epochs would be ignored: no row that is named trains in epochs"):
+        make_table(plan, out=tmp_path / "table")
+    assert not (tmp_path / "table").exists()

@@ -90,6 +90,14 @@ def test_a_varied_network_s_row_can_be_trained_alone_from_what_lies_in_the_table
     assert (row.path / "model.safetensors").read_bytes() == (alone.path / "model.safetensors").read_bytes()
 
 
+def test_changed_copies_belong_to_their_pictures(made):
+    (file,) = (made[1] / "data").glob("30-copies-*.npz")
+    data = open_dataset(file)
+    groups = data.groups[data.given_split == "train"].tolist()
+    assert "" not in groups
+    assert set(groups[-30:]) == set(groups[:-30])
+
+
 def test_a_classical_row_is_the_same_as_its_pipeline_alone(made, good):
     splits = Run.open(made[1] / "pictures").load("splits")
     dataset = open_dataset(good)
@@ -139,7 +147,7 @@ def test_a_row_that_could_not_be_made_is_tried_again_by_resume(good, tmp_path, m
 
     with monkeypatch.context() as patch:
         patch.setattr(rows, "learn_classical", fails)
-        table, folder = make_table(TablePlan(recipe(good), ROWS[1:2]), out=tmp_path / "table")
+        table, folder = make_table(TablePlan(recipe(good, training={}), ROWS[1:2]), out=tmp_path / "table")
     assert [row.failed for row in table.rows] == ["not there yet"]
     assert [row.failed for row in resume_table(folder)[0].rows] == [""]
 
@@ -229,7 +237,7 @@ def test_what_is_wrong_with_the_pictures_leaves_nothing_behind(good, pictures, t
 
 def test_a_resumed_table_is_not_finished_on_other_pictures_from_elsewhere(good, elsewhere, tmp_path):
     there = shutil.copytree(elsewhere, tmp_path / "there")
-    _, folder = make_table(TablePlan(recipe(good), ROWS[:1], external=str(there)), out=tmp_path / "table")
+    _, folder = make_table(TablePlan(recipe(good, training={}), ROWS[:1], external=str(there)), out=tmp_path / "table")
     resume_table(folder)
     next(there.rglob("*.png")).unlink()
     with pytest.raises(RunCorruptError, match="have changed since the table began"):

@@ -1,5 +1,7 @@
 """Noise, copies and shuffled pixels."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -62,6 +64,11 @@ def test_each_variant_touches_what_it_should():
     assert (len(copies.train), len(copies.train_labels)) == (11, 11)
     assert (copies.train[:7] == PIXELS).all()
     assert copies.validation is plain.validation
+    away = np.abs(copies.train[7:, None].astype(float) - PIXELS).mean(axis=(2, 3, 4))
+    assert copies.train_groups.tolist() == [*range(7), *away.argmin(axis=1)]  # a copy's is that of its picture
+    grouped = dataclasses.replace(plain, train_groups=labels // 2)
+    copies = vary(grouped, Variant("copies", copies=4, changes=AugmentRecipe(noise=0.1)), seed=0)
+    assert copies.train_groups.tolist() == [0, 0, 1, 1, 2, 2, 3, *away.argmin(axis=1) // 2]
     moved = vary(plain, Variant("shuffled"), seed=0)
     assert (moved.external == moved.train[3:]).all()
     assert vary(plain, Variant("unchanged"), seed=0) is plain

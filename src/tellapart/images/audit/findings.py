@@ -213,8 +213,3 @@ def _about_groups(make: _Maker, splits: Splits | None) -> list[Finding]:
         return []
     said = ", ".join(f"{count:,} in {a} and {b}" for (a, b), count in both.items() if count)
     return [make("warning", "group-across-splits", f"groups stand in two splits: {said}; figures there may flatter")]
-
-
-def positions_of(finding: Finding) -> NDArray[np.int64]:
-    """Return every position that a finding names, once, sorted."""
-    return np.unique(np.array([p for group in finding.groups for p in group], dtype=np.int64))

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ...errors import UnreadableImageError
 from ...progress import SILENT, Progress
+from ..blocks import HELD
 from ..dataset import Dataset
 from ..parallel import usable_processors
 from .alignment import Match, align
@@ -38,7 +39,7 @@ FINENESS = (0.10, 0.20)
 """From blurred shapes to strokes and textures: between these, what is asked of a pair is interpolated."""
 
 BATCH = 64
-"""Pairs whose pixels are held at once."""
+"""Pairs whose pixels are held at once, at most."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,18 +145,40 @@ def _near_pairs(
     proposed = propose(describe(Smalls(facts, firsts), trims=~tiny), judge=judge, progress=progress)
     pairs, tiny = firsts[proposed], tiny[proposed].all(axis=1)
     with progress.task("comparing look-alikes", total=len(pairs), unit="pairs"):
-        verdicts = np.fromiter(_decide(dataset, pairs, tiny, progress), dtype=bool, count=len(pairs))
+        area = 3 * facts["width"].astype(np.int64)[pairs] * facts["height"].astype(np.int64)[pairs]
+        together = _batches(area.sum(axis=1))
+        verdicts = np.fromiter(
+            _decide(dataset, pairs, tiny=tiny, together=together, progress=progress), dtype=bool, count=len(pairs)
+        )
     out: Positions = pairs[verdicts]
     return out
 
 
-def _decide(dataset: Dataset, pairs: Positions, tiny: NDArray[np.bool_], progress: Progress) -> Iterator[bool]:
+def _batches(needed: Positions) -> list[slice]:
+    """Return which pairs are held together: up to ``BATCH``, of large pictures fewer, by the bytes that each needs.
+
+    Example:
+        >>> _batches(np.array([1, 1, HELD, 1]))
+        [slice(0, 2, None), slice(2, 3, None), slice(3, 4, None)]
+    """
+    out, start, held = [], 0, 0
+    for at, size in enumerate(needed.tolist()):
+        if at > start and (at - start == BATCH or held + size > HELD):
+            out.append(slice(start, at))
+            start, held = at, 0
+        held += size
+    return [*out, slice(start, len(needed))] if len(needed) else out
+
+
+def _decide(
+    dataset: Dataset, pairs: Positions, *, tiny: NDArray[np.bool_], together: list[slice], progress: Progress
+) -> Iterator[bool]:
     # Threads decode. To lay one over the other is many short steps, in which they would only wait for one another.
     with ThreadPoolExecutor(usable_processors()) as pool:
-        for start in range(0, len(pairs), BATCH):
-            batch = pairs[start : start + BATCH]
+        for some in together:
+            batch = pairs[some]
             loaded = pool.map(lambda position: _load(dataset, position), batch.ravel().tolist())
-            for first, second, is_tiny in zip(loaded, loaded, tiny[start : start + BATCH], strict=True):
+            for first, second, is_tiny in zip(loaded, loaded, tiny[some], strict=True):
                 yield _is_copy(first, second, tiny=is_tiny)
             progress.advance(len(batch))
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from unicodedata import normalize
 
 import numpy as np
@@ -16,14 +16,12 @@ from ...errors import SourceError
 from ..dataset import Dataset
 from .base import Place, source
 from .labelled import Part, from_parts
+from .tree import SPELLINGS
 
 IMAGES = ("x", "images", "image", "data", "pixels", "pictures", "imgs", "features", "arr_0")
 LABELS = ("y", "labels", "label", "targets", "target", "classes", "class", "arr_1")
-SPLITS = {
-    "train": ("train", "tr", "training", "trn"),
-    "validation": ("val", "valid", "validation", "dev"),
-    "test": ("test", "te", "testing", "tst"),
-}
+GROUPS = ("groups", "group")
+SPLITS = {split: (*words, split[:2]) for split, words in SPELLINGS.items()}
 CLASS_NAMES = ("class_names", "label_names", "target_names", "classnames", "names")
 
 
@@ -33,7 +31,12 @@ def _claims(place: Place) -> bool:
 
 @source("arrays", summary=".npz, or X.npy with y.npy beside it", claims=_claims, order=10)
 def arrays(
-    place: Place, *, images_key: str | None = None, labels_key: str | None = None, sample_axis: int | None = None
+    place: Place,
+    *,
+    images_key: str | None = None,
+    labels_key: str | None = None,
+    groups_key: str | None = None,
+    sample_axis: int | None = None,
 ) -> Dataset:
     """Open NumPy arrays; nothing pickled is ever loaded.
 
@@ -42,7 +45,7 @@ def arrays(
     """
     where = str(place.path)
     if place.head[:6] == b"\x93NUMPY" or place.suffix == ".npy":
-        for key, value in (("images_key", images_key), ("labels_key", labels_key)):
+        for key, value in (("images_key", images_key), ("labels_key", labels_key), ("groups_key", groups_key)):
             if value is not None:
                 raise SourceError(f"{key} names an array in an .npz, but {where!r} is a single array: leave it out")
         beside = _labels_beside(place.path)
@@ -50,7 +53,7 @@ def arrays(
         return from_parts([found], name=place.name, where=where, sample_axis=sample_axis)
     try:
         with place.path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            parts, names = _parts(archive, place.path, images_key, labels_key)
+            parts, names = _parts(archive, place.path, _Keys(images_key or "", labels_key or "", groups_key or ""))
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error, KeyError, MemoryError) as error:
         if isinstance(error, SourceError):
             raise
@@ -86,14 +89,27 @@ def _labels_beside(path: Path) -> Path:
     raise SourceError(f"{str(path)!r} has no labels beside it: save them as {expected + '.npy'!r} in the same folder")
 
 
-def _parts(
-    archive: Mapping[str, NDArray[Any]], path: Path, images_key: str | None, labels_key: str | None
-) -> tuple[list[Part], list[str] | None]:
+class _Keys(NamedTuple):
+    """The keys of one split's arrays in an ``.npz``, or those that a person gave; "" for none."""
+
+    images: str
+    labels: str
+    groups: str
+    split: str = ""
+
+
+def _parts(archive: Mapping[str, NDArray[Any]], path: Path, given: _Keys) -> tuple[list[Part], list[str] | None]:
     keys = {key.casefold(): key for key in archive}
-    pairs = _pairs(keys, images_key, labels_key, path)
     parts = [
-        Part(archive[images], archive[labels], split=split, files=(path,) if i == 0 else (), key=images)
-        for i, (split, images, labels) in enumerate(pairs)
+        Part(
+            archive[one.images],
+            archive[one.labels],
+            split=one.split,
+            files=(path,) if i == 0 else (),
+            key=one.images,
+            groups=archive[one.groups] if one.groups else None,
+        )
+        for i, one in enumerate(_found(keys, given, path))
     ]
     names = next((archive[keys[key]].astype(str).tolist() for key in CLASS_NAMES if key in keys), None)
     if names is not None and any(part.labels.dtype.kind not in "iuf" for part in parts):
@@ -101,36 +117,39 @@ def _parts(
     return parts, None if names is None else [normalize("NFC", name) for name in names]
 
 
-def _pairs(
-    keys: Mapping[str, str], images_key: str | None, labels_key: str | None, path: Path
-) -> list[tuple[str, str, str]]:
-    """Return (split, key of the pictures, key of the labels) of each pair in an ``.npz``."""
+def _found(keys: Mapping[str, str], given: _Keys, path: Path) -> list[_Keys]:
+    """Return the keys of each split's arrays, or of the only ones, in an ``.npz``."""
     listed = ", ".join(keys.values())
-    if (images_key is None) != (labels_key is None):
-        raise SourceError("images_key and labels_key belong together: give both or neither")
-    if images_key is not None and labels_key is not None:
-        for key in (images_key, labels_key):
-            if key not in keys.values():
-                raise SourceError(f"{str(path)!r} has no array {key!r}: it has {listed}")
-        return [("", images_key, labels_key)]
-    pairs = []
+    if bool(given.images) != bool(given.labels) or (given.groups and not given.images):
+        raise SourceError("images_key and labels_key belong together, and groups_key to both: give the others, too")
+    for key in given[:3]:
+        if key and key not in keys.values():
+            raise SourceError(f"{str(path)!r} has no array {key!r}: it has {listed}")
+    if given.images:
+        return [given]
+    found = []
     for split, spellings in SPLITS.items():
         for word in spellings:
-            images = _first(keys, [f"{x}_{word}" for x in IMAGES] + [f"{word}_{x}" for x in IMAGES] + ["x" + word])
-            labels = _first(keys, [f"{y}_{word}" for y in LABELS] + [f"{word}_{y}" for y in LABELS] + ["y" + word])
-            if images and labels:
-                pairs.append((split, images, labels))
+            images, labels, groups = (_first(keys, _spelt(names, word)) for names in (IMAGES, LABELS, GROUPS))
+            here = _Keys(images, labels, groups, split=split)
+            if here.images and here.labels:
+                found.append(here)
                 break
-    if pairs:
-        return pairs
-    images, labels = _first(keys, IMAGES), _first(keys, LABELS)
-    if images and labels:
-        return [("", images, labels)]
+    if found:
+        return found
+    alone = _Keys(*(_first(keys, names) for names in (IMAGES, LABELS, GROUPS)))
+    if alone.images and alone.labels:
+        return [alone]
     raise SourceError(
         f"{str(path)!r} has the arrays {listed}, and it cannot be told which are pictures and labels: name them with "
         "images_key and labels_key, or save them as x_train, y_train, x_test, y_test, or as X and y"
     )
 
 
-def _first(keys: Mapping[str, str], names: list[str] | tuple[str, ...]) -> str | None:
-    return next((keys[name] for name in names if name in keys), None)
+def _spelt(names: tuple[str, ...], word: str) -> list[str]:
+    """Return the names that an array of one split may have: ``x_train``, ``train_x``, ``xtrain``."""
+    return [f"{name}_{word}" for name in names] + [f"{word}_{name}" for name in names] + [names[0] + word]
+
+
+def _first(keys: Mapping[str, str], names: Iterable[str]) -> str:
+    return next((keys[name] for name in names if name in keys), "")

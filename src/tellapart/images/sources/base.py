@@ -120,7 +120,8 @@ def open_dataset(where: str | Path, *, group_by: str | None = None, **options: A
         group_by: a regular expression searched in each id; what its first group matches is the picture's group, and
             groups are never split. Where the source brings splits, groups stay within theirs.
         options: what the format alone understands: a table's ``path_column``, ``label_column``, ``split_column``,
-            ``group_column``, ``delimiter``; an array's ``images_key``, ``labels_key``, ``sample_axis``.
+            ``group_column``, ``delimiter``; an array's ``images_key``, ``labels_key``, ``groups_key``,
+            ``sample_axis``.
 
     Returns:
         the pictures with ids, class names, and the splits and groups that the source brings.

@@ -40,7 +40,8 @@ def _claims(place: Place) -> bool:
 @source("cifar", summary="CIFAR-10 and CIFAR-100, pickled batches or binary", claims=_claims, order=31)
 def cifar(place: Place) -> Dataset:
     """Open a folder with CIFAR's batches; CIFAR-100 gets its 100 fine classes."""
-    binary = any(name.endswith(".bin") for name in place.entries)
+    pickled = any((place.path / name).is_file() for names in _FILES["python"].values() for name in names)
+    binary = not pickled
     parts = []
     for split, names in _FILES["binary" if binary else "python"].items():
         for name in names:

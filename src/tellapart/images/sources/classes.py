@@ -29,12 +29,13 @@ def _key(name: str) -> tuple[bool, int, str]:
     return (not number, int(name) if number else 0, name)
 
 
-def labels_of(values: NDArray[Any], *, where: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+def labels_of(values: NDArray[Any], *, where: str, what: str = "labels") -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Return (labels, class names) of whatever a file calls labels.
 
     Args:
         values: (N,) or (N, 1) whole numbers, strings or bytes; or (N, classes) one-hot.
         where: what the file is called in messages.
+        what: what the values are called in messages.
 
     Raises:
         SourceError: they are no labels.
@@ -49,19 +50,19 @@ def labels_of(values: NDArray[Any], *, where: str) -> tuple[NDArray[np.int64], t
     if values.ndim == 2 and 1 in values.shape:
         values = values.reshape(-1)
     if values.ndim == 2:
-        return _one_hot(values, where)
+        return _one_hot(values, where, what)
     if values.ndim != 1:
-        raise SourceError(f"labels in {where} must have one entry a picture, got shape {values.shape}")
+        raise SourceError(f"{what} in {where} must have one entry a picture, got shape {values.shape}")
     if values.dtype.kind == "f":
         if not np.array_equal(values, np.round(values)):
             raise SourceError(
-                f"labels in {where} must be whole numbers or names, got {values.dtype} such as {values[0]}"
+                f"{what} in {where} must be whole numbers or names, got {values.dtype} such as {values[0]}"
             )
         values = values.astype(np.int64)
     if values.dtype.kind == "S":
-        values = _decoded(values, where)
+        values = _decoded(values, where, what)
     if values.dtype.kind not in "biuUT":
-        raise SourceError(f"labels in {where} must be whole numbers, names or one-hot, got {values.dtype}")
+        raise SourceError(f"{what} in {where} must be whole numbers, names or one-hot, got {values.dtype}")
     found, positions = np.unique(values.astype(np.int64) if values.dtype.kind == "b" else values, return_inverse=True)
     names = [unicodedata.normalize("NFC", str(name)) for name in found.tolist()]
     ordered = sort_classes(set(names))
@@ -70,16 +71,16 @@ def labels_of(values: NDArray[Any], *, where: str) -> tuple[NDArray[np.int64], t
     return table[positions], tuple(ordered)
 
 
-def _decoded(values: NDArray[Any], where: str) -> NDArray[Any]:
+def _decoded(values: NDArray[Any], where: str, what: str) -> NDArray[Any]:
     try:
         return np.char.decode(values, "utf-8")
     except UnicodeDecodeError as error:
-        raise SourceError(f"labels in {where} are bytes that are no UTF-8 ({error}): save them as text") from error
+        raise SourceError(f"{what} in {where} are bytes that are no UTF-8 ({error}): save them as text") from error
 
 
-def _one_hot(values: NDArray[Any], where: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+def _one_hot(values: NDArray[Any], where: str, what: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     if values.dtype.kind not in "biuf" or not (
         ((values == 0) | (values == 1)).all() and (values.sum(axis=1) == 1).all()
     ):
-        raise SourceError(f"labels in {where} of shape {values.shape} must be one-hot: a single 1 in each row, else 0")
+        raise SourceError(f"{what} in {where} of shape {values.shape} must be one-hot: a single 1 in each row, else 0")
     return values.argmax(axis=1).astype(np.int64), tuple(str(i) for i in range(values.shape[1]))

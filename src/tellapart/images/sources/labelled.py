@@ -29,6 +29,7 @@ class Part:
         split: one of SPLIT_NAMES, or "".
         files: what they were read from.
         key: which of the files' arrays the pixels are.
+        groups: one a picture, whole numbers or names; None where nothing is known of them.
     """
 
     pixels: NDArray[Any]
@@ -36,6 +37,7 @@ class Part:
     split: str = ""
     files: tuple[Path, ...] = ()
     key: str = ""
+    groups: NDArray[Any] | None = None
 
 
 def from_parts(
@@ -72,7 +74,7 @@ def from_parts(
         also=f"{sample_axis} {[(part.split, part.key) for part in parts]}",
     )
     said: list[str] = list(notes)
-    pictures, labels, names, ids, splits = [], [], [], [], []
+    pictures, labels, names, ids, splits, groups = [], [], [], [], [], []
     for part in parts:
         found, class_names_here = _named_labels(part.labels, class_names, where)
         alike = [other.pixels for other in parts if other.pixels.dtype == part.pixels.dtype]
@@ -83,6 +85,7 @@ def from_parts(
         names.append(class_names_here)
         ids.append(_numbered(len(found), f"{part.split}/" if part.split else ""))
         splits.append(np.full(len(found), part.split, dtype="U10"))
+        groups.append(_group_names(part.groups, len(found), where))
     if len({array.shape[1:] for array in pictures}) > 1:
         shapes = ", ".join(str(array.shape) for array in pictures)
         raise SourceError(f"{where!r} has pictures of different shapes in its splits: {shapes}")
@@ -97,6 +100,7 @@ def from_parts(
         ArrayImages(_joined(pictures), fingerprint=fingerprint if has_files else None),
         np.concatenate(merged),
         tuple(classes),
+        groups=np.concatenate(groups) if any(part.groups is not None for part in parts) else None,
         given_split=np.concatenate(splits) if any(part.split for part in parts) else None,
         name=name,
         notes=tuple(said),
@@ -152,6 +156,15 @@ def _named_labels(
             f"got {min(numbers)} to {max(numbers)}"
         )
     return labels, tuple(class_names[n] for n in numbers)
+
+
+def _group_names(values: NDArray[Any] | None, count: int, where: str) -> NDArray[Any]:
+    if values is None:
+        return np.full(count, "", dtype=np.dtypes.StringDType())
+    if values.shape not in ((count,), (count, 1)):
+        raise SourceError(f"groups in {where!r} must have one entry a picture, got shape {values.shape} for {count}")
+    numbers, names = labels_of(values, where=where, what="groups")
+    return strings(names)[numbers]
 
 
 def as_pictures(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import os
+import posixpath
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -65,14 +66,22 @@ def table(
     if header is None:
         raise SourceError(f"{where!r} is empty: its first row must name the columns, such as path,label")
     columns = {kind: _column(header[1], kind, given[kind], where) for kind in given}
-    read = _Read(columns, len(header[1]), where)
+    read = _Read(columns, header[1], where)
     for line, row in rows:
         read.add(line, row)
     found = read.dataset(place)
+    notes = [
+        f"the column {header[1][at]!r} was taken for the {kind}: --source-option {kind}_column= takes none"
+        for kind, at in columns.items()
+        if at is not None and given[kind] is None and kind in ("split", "group") and _plain(header[1][at]) != kind
+    ]
     if encoding in NAMED:
-        note = f"the table does not say how it is encoded: read as {NAMED[encoding]}"
-        found = dataclasses.replace(found, notes=(*found.notes, note))
-    return found
+        notes.append(f"the table does not say how it is encoded: read as {NAMED[encoding]}")
+    return dataclasses.replace(found, notes=(*found.notes, *notes))
+
+
+def _plain(header: str) -> str:
+    return re.sub(r"[\s\-]+", "_", header.strip().casefold())
 
 
 def _rows(path: Path, delimiter: str | None, *, encoding: str) -> Iterator[tuple[int, list[str]]]:
@@ -125,11 +134,13 @@ def _words(path: Path) -> set[bytes]:
 
 
 def _column(header: Sequence[str], kind: str, given: str | None, where: str) -> int | None:
+    if given == "" and kind in ("split", "group"):  # there is such a column, and it means something else
+        return None
     if given is not None:
         if given not in header:
             raise SourceError(f"{where!r} has no column {given!r} for the {kind}: it has {', '.join(header)}")
         return header.index(given)
-    plain = [re.sub(r"[\s\-]+", "_", cell.strip().casefold()) for cell in header]
+    plain = [_plain(cell) for cell in header]
     for spelling in HEADERS[kind].split():
         if spelling in plain:
             return plain.index(spelling)
@@ -144,21 +155,20 @@ def _column(header: Sequence[str], kind: str, given: str | None, where: str) -> 
 class _Read:
     """The table's columns as they are read."""
 
-    def __init__(self, columns: dict[str, int | None], width: int, where: str) -> None:
-        self.where, self.width = where, width
+    def __init__(self, columns: dict[str, int | None], header: Sequence[str], where: str) -> None:
+        self.where, self.header = where, header
         self.position = columns
         self.paths, self.ids, self.groups = Column(), Column(), Column()
         self.classes: dict[str, int] = {}
         self.splits: dict[str, int] = {}
-        self.labels: list[np.ndarray] = []
         self._label: list[int] = []
         self._split: list[int] = []
         self.missing: list[str] = []
         self.missing_count = 0
 
     def add(self, line: int, row: list[str]) -> None:
-        if len(row) < self.width:
-            raise SourceError(f"{self.where!r}, line {line}: {self.width} columns are expected, got {len(row)}")
+        if len(row) < len(self.header):
+            raise SourceError(f"{self.where!r}, line {line}: {len(self.header)} columns are expected, got {len(row)}")
         cell = {kind: row[at].strip() for kind, at in self.position.items() if at is not None}
         if not cell["path"] or not cell["label"]:
             empty = "path" if not cell["path"] else "label"
@@ -167,7 +177,7 @@ class _Read:
         label = unicodedata.normalize("NFC", cell["label"])
         self._label.append(self.classes.setdefault(label, len(self.classes)))
         if "split" in cell:
-            self._split.append(self.splits.setdefault(_split(cell["split"], line, self.where), len(self.splits)))
+            self._split.append(self.splits.setdefault(self._split_of(cell["split"], line), len(self.splits)))
         if "group" in cell:
             self.groups.append(cell["group"] or f"line {line}")
 
@@ -180,6 +190,18 @@ class _Read:
             if len(self.missing) < 3:
                 self.missing.append(path)
         self.paths.append(plain)
+        self.ids.append(unicodedata.normalize("NFC", posixpath.normpath(plain)))
+
+    def _split_of(self, value: str, line: int) -> str:
+        """Return the split that a cell means; an empty cell leaves it open."""
+        found = split_of(value)
+        if value and not found:
+            column = self.header[self.position["split"] or 0]
+            raise SourceError(
+                f"{self.where!r}, line {line}: the split (column {column!r}) must be train, validation, test or empty, "
+                f"got {value!r}; --source-option split_column= takes no column for it"
+            )
+        return found
 
     def dataset(self, place: Place) -> Dataset:
         n = len(self.paths)
@@ -191,16 +213,16 @@ class _Read:
             )
         if len(self.classes) < 2:
             raise SourceError(f"{self.where!r} has {len(self.classes)} classes: at least two are needed")
-        paths = self.paths.array()
-        ids, counts = np.unique(paths, return_counts=True)
-        if len(ids) < n:
-            twice = ids[counts > 1][0]
+        paths, ids = self.paths.array(), self.ids.array()
+        different, counts = np.unique(ids, return_counts=True)
+        if len(different) < n:
+            twice = different[counts > 1][0]
             raise SourceError(f"{self.where!r} names {twice!r} {counts.max()} times: one row a picture is allowed")
         names = sort_classes(self.classes)
         rank = np.array([names.index(name) for name in self.classes], dtype=np.int64)
         splits = np.array(list(self.splits) or [""])
         return Dataset(
-            paths,
+            ids,
             FileImages(place.path.parent, paths),
             rank[np.array(self._label, dtype=np.int64)],
             tuple(names),
@@ -208,11 +230,3 @@ class _Read:
             given_split=splits[np.array(self._split)] if self.position["split"] is not None else None,
             name=place.name,
         )
-
-
-def _split(value: str, line: int, where: str) -> str:
-    """Return the split that a cell means; an empty cell leaves it open."""
-    found = split_of(value)
-    if value and not found:
-        raise SourceError(f"{where!r}, line {line}: the split must be train, validation, test or empty, got {value!r}")
-    return found

@@ -21,12 +21,15 @@ from ..encoded import RAW
 from ..stored import FileRanges, stamp
 from .base import Place, source
 from .members import Members
+from .text_encoding import guess_encoding
 
 _OPENERS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
 MAX_RATIO = 200
 """A compressed tar that grows more than this often is a bomb: pictures hardly shrink at all."""
 FREE_BYTES = 2**28
 """Below this size, 256 MiB, any growth is allowed."""
+MOST_NAMES = 10_000
+"""Names that are looked at, about, to guess their encoding."""
 _BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError)
 
 
@@ -65,22 +68,35 @@ def tarred(place: Place) -> Dataset:
     opener = _opener(place.head)
     path = place.path if opener is None else _spooled(place.path, opener)
     files = FileRanges([path])
-    members = Members(where)
-    try:
-        with tarfile.open(path, "r:", encoding="utf-8", errors="surrogateescape") as archive:
-            for member in archive:
-                _add(members, member)
-                archive.members = []  # type: ignore[attr-defined]  # else it keeps an object for each member
-    except _BROKEN as error:
-        raise SourceError(f"{where!r} is a damaged or cut tar: {error}") from error
+    members, unsaid = _members(path, where, encoding="utf-8")
+    encoding = guess_encoding(unsaid, western="cp1252")
+    if encoding != "utf-8":
+        members, _ = _members(path, where, encoding=encoding)
+        members.notes.append(f"the tar does not say how its names are encoded: read as {encoding}")
     return members.dataset(files, name=place.name)
 
 
-def _add(members: Members, member: tarfile.TarInfo) -> None:
+def _members(path: Path, where: str, *, encoding: str) -> tuple[Members, set[bytes]]:
+    """Return the members of a plain tar, and parts of the names that do not say their encoding: it is ``encoding``."""
+    members, unsaid = Members(where), set[bytes]()
     try:
-        member.name.encode()
-    except UnicodeEncodeError:
-        member.name = os.fsencode(member.name).decode("gbk", "replace")
+        with tarfile.open(path, "r:", encoding="utf-8", errors="surrogateescape") as archive:
+            for member in archive:
+                if not member.name.isascii() and "path" not in member.pax_headers:  # there it is UTF-8
+                    name = member.name.encode("utf-8", "surrogateescape")
+                    if len(unsaid) < MOST_NAMES:
+                        unsaid.update(part for part in name.split(b"/") if not part.isascii())
+                    member.name = name.decode(encoding, "replace")
+                _add(members, member)
+                archive.members = []  # type: ignore[attr-defined]  # else it keeps an object for each member
+    except PermissionError as error:
+        raise SourceError(f"{str(path)!r} may not be read by you: {error.strerror}") from error
+    except _BROKEN as error:
+        raise SourceError(f"{where!r} is a damaged or cut tar: {error}") from error
+    return members, unsaid
+
+
+def _add(members: Members, member: tarfile.TarInfo) -> None:
     plain = member.isreg() and not member.issparse()
     if members.add(member.name, is_folder=member.isdir(), is_file=plain):
         members.place(offset=member.offset_data, size=member.size, length=member.size, crc=0, lead=0, method=RAW,
@@ -105,6 +121,7 @@ def _spooled(path: Path, opener: Any) -> Path:
                 _copy(unpacked, out, limit=max(FREE_BYTES, MAX_RATIO * before[0]), where=str(path))
             if stamp(path) != before:
                 raise SourceError(f"{str(path)!r} changed while it was unpacked: open it again")
+            partial.chmod(target.parent.stat().st_mode & 0o644)  # for everybody who may read the cache
             partial.replace(target)
         finally:
             with contextlib.suppress(FileNotFoundError):

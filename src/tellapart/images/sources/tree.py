@@ -17,13 +17,16 @@ from ...wording import counted
 from ..dataset import BLOCK, Dataset, Images, strings
 from .classes import sort_classes
 
-_SPELLINGS = {
-    "train": "train|training|trn|训练|训练集",
-    "validation": "val|valid|validation|validate|dev|development|验证|验证集",
-    "test": "test|testing|tst|测试|测试集",
+SPELLINGS = {
+    "train": ("train", "training", "trn", "训练", "训练集"),
+    "validation": ("val", "valid", "validation", "validate", "dev", "development", "验证", "验证集"),
+    "test": ("test", "testing", "tst", "测试", "测试集"),
 }
-_FILLERS = r"(?:data|dataset|set|split|images?|imgs?|pictures?|pics?|photos?|samples?|folder|seg|my|the|raw|\d+)"
-_SPLITS = {name: re.compile(rf"{_FILLERS}*(?:{words}){_FILLERS}*") for name, words in _SPELLINGS.items()}
+"""What people call the splits, in small letters."""
+
+# One digit at a time: a longer run inside the repetition could be cut up in exponentially many ways.
+_FILLERS = r"(?:data|dataset|set|split|images?|imgs?|pictures?|pics?|photos?|samples?|folder|seg|my|the|raw|\d)"
+_SPLITS = {name: re.compile(rf"{_FILLERS}*(?:{'|'.join(words)}){_FILLERS}*") for name, words in SPELLINGS.items()}
 
 
 def split_of(folder: str) -> str:

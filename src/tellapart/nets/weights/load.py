@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -96,11 +97,13 @@ def load_weights(
         >>> load_weights(net, "efficientnet_lite0", offline=True).fresh
         ('_fc.weight', '_fc.bias')
     """
+    variant = getattr(net, "variant", None)
     if where == "imagenet":
-        check_published(name, variant=getattr(net, "variant", None))
+        check_published(name, variant=variant)
     path = find_weights(name, where=where, offline=offline, progress=progress)
     if path is None:
         return LoadedWeights(None)
+    _check_own(path, name, variant=variant)
     found = read_keras(path, name, net=net) if is_keras_file(path) else read_weights(path)
     result = fit_weights(net, name, found=found, source=path, exact=exact)
     pixels = _pixels_of(name, path, channels=_channels(net))
@@ -134,6 +137,20 @@ def check_published(name: str, *, variant: object) -> None:
         raise ModelFileError(
             f"the published weights of {name!r} are of its variant {usual}, and would give other answers in variant "
             f"{variant}: drop the option variant, give a file with --weights, or --weights none"
+        )
+
+
+def _check_own(path: Path, name: str, *, variant: object) -> None:
+    """Raise ModelFileError where a model file of tellapart is of another variant: its tensors have the same shapes."""
+    own = _description_in(path)
+    usual = nets.get(name).options.get("variant")
+    if usual is None or own.get("net") != name:
+        return
+    there = own.get("options", {}).get("variant", usual)
+    if there != (variant or usual):
+        raise ModelFileError(
+            f"the model {str(path)!r} is of {name!r} in variant {there}, and would give other answers in variant "
+            f"{variant or usual}: give --net-option variant={there}"
         )
 
 
@@ -182,11 +199,20 @@ def _pixels_of(name: str, path: Path | None, *, channels: int) -> tuple[tuple[fl
 def _pixels_in(path: Path) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
     """Return mean and deviation of the pixels that a model file of tellapart was trained on; None of any other file."""
     try:
-        with safe_open(path, framework="pt") as file:
-            document = json.loads((file.metadata() or {})["tellapart"])["preprocessing"]
+        document = _description_in(path)["preprocessing"]
         return tuple(map(float, document["mean"])), tuple(map(float, document["std"]))
-    except (SafetensorError, OSError, KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError):
         return None
+
+
+def _description_in(path: Path) -> Mapping[str, Any]:
+    """Return what a model file of tellapart says of itself; empty for any other file."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            found = json.loads((file.metadata() or {})["tellapart"])
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError):
+        return {}
+    return found if isinstance(found, Mapping) else {}
 
 
 def fit_weights(
@@ -206,7 +232,7 @@ def fit_weights(
     """
     own = net.state_dict()
     parameters = {key for key, _ in net.named_parameters()}
-    classes = _class_names(net, found)
+    classes, auxiliary = _class_names(net, found), _names_of(net, "auxiliary")
     _check_names(own, found, name=name, source=source, classes=classes)
     _check_depth(own, found, name=name, source=source, classes=classes)
     taken: dict[str, Tensor] = {}
@@ -228,12 +254,13 @@ def fit_weights(
     if wrong:
         more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
         raise ModelFileError(f"the weights in {str(source)!r} have other shapes than {name!r}: {wrong[0]}{more}")
-    if exact and fresh:
-        _refuse_classes(own, found, fresh=fresh, name=name, source=source)
+    last = [key for key in fresh if key not in auxiliary]
+    if exact and last:
+        _refuse_classes(own, found, fresh=last, name=name, source=source)
     with torch.no_grad():
         net.load_state_dict(taken, strict=False)
     unused = tuple(key for key in found if key not in own)
-    cut = bool(fresh) and not any(key in found for key in fresh)
+    cut = bool(last) and not any(key in found for key in last)
     return LoadedWeights(source, tuple(taken), tuple(fresh), cut, unused, summed)
 
 
@@ -241,15 +268,21 @@ def _class_names(net: Net, found: Mapping[str, Tensor]) -> set[str]:
     """Return the names of what may stay fresh: of the head, of an auxiliary one, and of a dense neck that the file
     leaves out whole, as Keras' files without a top do.
     """
-    stages = net.stages()
-    names = {id(tensor): key for key, tensor in net.state_dict(keep_vars=True).items()}
-    heads = [stages[stage].state_dict(keep_vars=True) for stage in ("head", "auxiliary") if stage in stages]
-    own = [{names[id(tensor)] for tensor in head.values()} for head in heads]
-    neck = stages.get("neck")
+    own = _names_of(net, "head") | _names_of(net, "auxiliary")
+    neck = net.stages().get("neck")
     if neck is not None and any(isinstance(layer, nn.Linear) for layer in neck.modules()):
-        dense = {names[id(parameter)] for parameter in neck.parameters()}
-        own += [] if dense & found.keys() else [dense]
-    return set().union(*own)
+        dense = _names_of(net, "neck")
+        own |= set() if dense & found.keys() else dense
+    return own
+
+
+def _names_of(net: Net, stage: str) -> set[str]:
+    """Return the names of a stage's tensors; none where there is no such stage."""
+    stages = net.stages()
+    if stage not in stages:
+        return set()
+    inside = {id(tensor) for tensor in stages[stage].state_dict(keep_vars=True).values()}
+    return {key for key, tensor in net.state_dict(keep_vars=True).items() if id(tensor) in inside}
 
 
 def _check_names(
@@ -277,19 +310,24 @@ def _check_depth(
     own: Mapping[str, Tensor], found: Mapping[str, Tensor], *, name: str, source: Path, classes: set[str]
 ) -> None:
     """Refuse a file with further layers in the network's own stages, of which it would take a part without a word."""
-    stages = {key.split(".")[0] for key in own if key not in classes and "." in key}
+    stages = {_level(key) for key in own if key not in classes and "." in key}
     modules = {key.rpartition(".")[0] for key in own}  # other tools keep counts beside a layer's weights
     heads = tuple(f"{key.rpartition('.')[0]}." for key in classes)
     further = [
         key
         for key in found
-        if key.split(".")[0] in stages and key.rpartition(".")[0] not in modules and not key.startswith(heads)
+        if _level(key) in stages and key.rpartition(".")[0] not in modules and not key.startswith(heads)
     ]
     if further:
         raise ModelFileError(
             f"the weights in {str(source)!r} are of a deeper or another network than {name!r}, which has no "
             f"{further[0]}: choose the network it was made for with --net"
         )
+
+
+def _level(key: str) -> str:
+    """Return the first part of a tensor's name without its number: "stage" of "stage4.0.weight"."""
+    return key.split(".")[0].rstrip("0123456789")
 
 
 def _refuse_classes(

@@ -111,7 +111,7 @@ if ($("matrix") && data.sets.length) {
     event.preventDefault();
     const next = neighbour(cell, event.key);
     if (!next) return;
-    cell.tabIndex = -1;
+    $("matrix").querySelectorAll(".cell[tabindex='0']").forEach((one) => { one.tabIndex = -1; });
     next.tabIndex = 0;
     next.focus();
   });

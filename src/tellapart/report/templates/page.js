@@ -7,7 +7,6 @@ function make(tag, options = {}, ...children) {
   for (const [key, value] of Object.entries(options)) {
     if (key === "class") node.className = value;
     else if (key.startsWith("--")) node.style.setProperty(key, value);
-    else if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
     else node.setAttribute(key, value);
   }
   node.append(...children);

@@ -15,7 +15,6 @@ from ...evaluation import Predictions
 from ...images.cache import scan
 from ...progress import SILENT, Progress
 from ...recipe import LOOP_SETTINGS, AugmentRecipe, Recipe
-from ...report import write_report
 from ...run import Run
 from ...training import choose
 from ...training.machine import tuned
@@ -95,7 +94,6 @@ def learn_network(folder: Path, recipe: Recipe, *, progress: Progress = SILENT) 
 def measure_elsewhere(run: Run, source: str, *, progress: Progress = SILENT) -> Predictions:
     """Evaluate a row's run on pictures from elsewhere; they join its report."""
     name = evaluate_elsewhere(run, source, progress=progress).name
-    write_report(run)
     return Predictions.load(run.path / "predictions" / f"{name}.npz")
 
 

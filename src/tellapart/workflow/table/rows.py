@@ -216,6 +216,8 @@ def _varied_files(
             save_arrays(pictures, elsewhere, class_names=setting.class_names)
         own: dict[str, NDArray[Any]] = {"x_train": material.train, "y_train": material.train_labels}
         own |= {"x_validation": material.validation, "y_validation": material.validation_labels}
+        if material.train_groups is not None:
+            own["groups_train"] = material.train_groups
         save_arrays(own, file, class_names=setting.class_names)
     return file, str(elsewhere) if moved else None
 

@@ -15,11 +15,12 @@ from ...images.cache import cache_folder, scan
 from ...images.dataset import Dataset
 from ...images.parallel import usable_processors
 from ...images.preprocessing import Preprocessing
+from ...images.split import belonging
 from ...progress import SILENT, Progress
 from ...recipe import AUGMENTATIONS, AugmentRecipe, Recipe
 from ...run import Run
 from ...training.machine import describe
-from ...wording import counted
+from ...wording import counted, listed
 from ..prepare import Prepared, content_fingerprint, open_source, prepare
 from .plan import TablePlan
 from .variants import Material
@@ -73,9 +74,11 @@ class Setting:
             where = np.flatnonzero(scanned.facts["readable"])
             external = averaged_pixels(scanned.pixels, coarse, folder=scanned.folder)[where]
             labels = self.external.labels[where]
+        together = belonging(dataset, together=self.prepared.audit.repeats.family)
         return Material(
             own[splits.train], dataset.labels[splits.train], own[splits.validation],
             dataset.labels[splits.validation], external, labels,
+            None if together is None else together[splits.train],
         )  # fmt: skip
 
 
@@ -130,14 +133,14 @@ def open_external(source: str, dataset: Dataset, *, progress: Progress = SILENT)
     found = open_dataset(source)
     if not set(found.class_names) & set(dataset.class_names):
         raise ClassMismatchError(
-            f"no class of {source!r} ({_some(found.class_names)}) is one of {dataset.name!r} "
-            f"({_some(dataset.class_names)}): classes are matched by name, so rename the folders or labels"
+            f"no class of {source!r} ({listed(found.class_names)}) is one of {dataset.name!r} "
+            f"({listed(dataset.class_names)}): classes are matched by name, so rename the folders or labels"
         )
     matched = found.with_class_names(dataset.class_names)
     known = matched.labels >= 0
     if unknown := sorted(set(found.class_names) - set(dataset.class_names)):
         left_out = counted(int((~known).sum()), "picture")
-        progress.warn(f"{left_out} from elsewhere left out, of classes that do not train: {_some(tuple(unknown))}")
+        progress.warn(f"{left_out} from elsewhere left out, of classes that do not train: {listed(unknown)}")
     return matched.select(known)
 
 
@@ -156,8 +159,3 @@ def _readable(external: Dataset, preprocessing: Preprocessing, *, run: Run, prog
     if not readable.any():
         raise DataError(f"none of the {len(external):,} pictures of known classes in {external.name!r} can be read")
     return external.select(readable)
-
-
-def _some(names: tuple[str, ...]) -> str:
-    shown = ", ".join(repr(name) for name in names[:5])
-    return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown

@@ -28,6 +28,7 @@ class Material:
         validation_labels: int64 (M,).
         external: uint8 (E, H, W, C) of known classes, from elsewhere; None where there are none.
         external_labels: int64 (E,).
+        train_groups: int64 (N,), equal for training pictures that belong together; None where each stands for itself.
     """
 
     train: NDArray[np.uint8]
@@ -36,6 +37,7 @@ class Material:
     validation_labels: NDArray[np.int64]
     external: NDArray[np.uint8] | None = None
     external_labels: NDArray[np.int64] | None = None
+    train_groups: NDArray[np.int64] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,10 +99,12 @@ def vary(material: Material, variant: Variant, *, seed: int) -> Material:
         )
     if variant.kind == "copies":
         pixels, which = copied(material.train, variant.copies, changes=variant.changes, seed=seed)
+        groups = np.arange(len(material.train)) if material.train_groups is None else material.train_groups
         return dataclasses.replace(
             material,
             train=np.concatenate([material.train, pixels]),
             train_labels=np.concatenate([material.train_labels, material.train_labels[which]]),
+            train_groups=np.concatenate([groups, groups[which]]),
         )
     if variant.kind == "shuffled":
         return dataclasses.replace(
