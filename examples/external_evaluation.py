@@ -14,7 +14,7 @@ from sklearn.datasets import load_digits
 import tellapart
 
 recipe = tellapart.Recipe.make(net={"name": "convnet16"}, training={"epochs": 5}, data={"image_size": (16, 16)})
-run = tellapart.train("digits", recipe, out="runs/external")
+run = tellapart.train("digits", recipe)
 
 found, random = load_digits(), np.random.default_rng(0)
 for number, (picture, label) in enumerate(zip(found.images[:300], found.target[:300], strict=True)):
@@ -24,5 +24,4 @@ for number, (picture, label) in enumerate(zip(found.images[:300], found.target[:
     Image.fromarray(darker).save(folder / f"{number}.png")
 
 elsewhere = tellapart.evaluate_elsewhere(run, "elsewhere")
-print(elsewhere)  # figures beside the run's own, and why they differ
-tellapart.write_report(run)  # the same as a page
+print(elsewhere)  # figures beside the run's own, and why they differ; the report has them as a page

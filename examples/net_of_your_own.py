@@ -39,5 +39,5 @@ class Wide(Net):
 if __name__ == "__main__":
     print(tellapart.summarize("wide", image_size=(8, 8), channels=1, outputs=10))
     recipe = tellapart.Recipe.make(net={"name": "wide", "options": {"maps": 32}}, training={"epochs": 3})
-    run = tellapart.train("digits", recipe, out="runs/wide")
+    run = tellapart.train("digits", recipe)
     print(run.history[-1])

@@ -13,7 +13,7 @@ pixels = (found.images * (255 / 16)).round().astype(np.uint8)  # uint8 (N, 8, 8)
 np.savez("digits.npz", images=pixels, labels=found.target)  # a file, so that the run can be resumed and repeated
 
 recipe = tellapart.Recipe.make(net={"name": "dense"}, training={"epochs": 5})
-run = tellapart.train("digits.npz", recipe, out="runs/arrays")
+run = tellapart.train("digits.npz", recipe)
 
 evaluation = tellapart.evaluate(tellapart.Predictions.load(run.path / "predictions" / "test.npz"))
 print(evaluation["accuracy"])

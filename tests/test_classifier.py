@@ -8,8 +8,10 @@ import pytest
 import torch
 from PIL import Image
 
-from tellapart.classifier import Answer, Classifier, as_pixels, two_sided
+from tellapart.classifier import Answer, Classifier
 from tellapart.errors import DataError
+from tellapart.images.decode import as_pixels
+from tellapart.nets.base import two_sided
 
 from .models import NETS, make
 

@@ -288,8 +288,13 @@ def test_two_runs_that_begin_together_never_share_a_folder(tmp_path, monkeypatch
     assert [(one.path.name, one.recipe.training.seed) for one in (first, second)] == [("photos", 1), ("photos-2", 2)]
 
 
-def test_a_folder_that_appears_meanwhile_is_another_process_s(tmp_path, monkeypatch):
-    monkeypatch.setattr(Path, "exists", lambda path: False)
-    (tmp_path / "run").mkdir()
+def test_a_folder_that_another_process_has_just_made_is_not_taken(tmp_path):
+    (tmp_path / "run").mkdir()  # and its recipe is not written yet
     with pytest.raises(RunExistsError, match="made by another process just now"):
-        Run.create(tmp_path / "run", Recipe())
+        Run.create(tmp_path / "run", Recipe(), fresh=True)
+
+
+def test_a_link_that_leads_nowhere_ends_the_search_for_a_name(tmp_path):
+    (tmp_path / "runs").symlink_to(tmp_path / "unmounted" / "disk")
+    with pytest.raises(RunUnwritableError, match="File exists"):
+        Run.create_below(tmp_path / "runs", "photos", Recipe())

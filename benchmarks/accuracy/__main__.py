@@ -15,7 +15,7 @@ from ..harness.environment import OURS, prepare
 from ..harness.process import measure
 from ..harness.question import RESULTS, ROOT
 from ..harness.result import PeerError, parse
-from .cells import NAMES, SETTINGS, Training, table
+from .cells import NAMES, ONLY, SETTINGS, Training, table
 
 FOLDER = Path(__file__).resolve().parent
 
@@ -25,7 +25,13 @@ def wanted(options: argparse.Namespace, cells: Cells) -> list[Training]:
     sources = dict(options.data)
     settings = options.setting or list(SETTINGS)
     # Seeds outermost: where hours are lacking, every cell has one training before any has two.
-    asked = [Training(name, setting, seed) for seed in range(options.seeds) for name in sources for setting in settings]
+    asked = [
+        Training(name, setting, seed)
+        for seed in range(options.seeds)
+        for name in sources
+        for setting in settings
+        if options.setting or name in ONLY.get(setting, NAMES)
+    ]
     return [one for one in asked if options.again or not cells.has(str(one))]
 
 

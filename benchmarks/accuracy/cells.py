@@ -21,6 +21,9 @@ SETTINGS: dict[str, tuple[str, ...]] = {
 }
 """What a training is told beside its pictures and its seed."""
 
+ONLY = {"16m": ("hwdb55",), "small": ("fashion-mnist",)}
+"""Settings that are for some of the sets, unless they are asked for by name: a course's time, a recipe with flips."""
+
 HEAD = (
     "| pictures | told | trainings | parameters | epochs | validation, % | test, % | calibration error, % | "
     "process start to end, s | the longest, s | CPU used by others, % | measured |\n"
@@ -46,9 +49,14 @@ def table(cells: Sequence[Mapping[str, Any]]) -> str:
     for name in NAMES:
         for setting in SETTINGS:
             found = [one for one in cells if (one["name"], one["setting"]) == (name, setting)]
-            if found:
-                rows.append(_row(name, setting, found))
+            for processor in sorted({_processor(one) for one in found}):  # a time allows more on a faster one
+                rows.append(_row(name, setting, [one for one in found if _processor(one) == processor]))
     return "\n".join([HEAD, *rows])
+
+
+def _processor(cell: Mapping[str, Any]) -> str:
+    """Return the processor of "2026-11-22, AMD EPYC, 2 cores, ..."."""
+    return str(cell["where"]).split(", ")[1]
 
 
 def _row(name: str, setting: str, trainings: Sequence[Mapping[str, Any]]) -> str:
@@ -60,11 +68,11 @@ def _row(name: str, setting: str, trainings: Sequence[Mapping[str, Any]]) -> str
         return mean_and_deviation([scale * one[key] for one in figures], digits=digits)
 
     longest = f"{max(one['wall_s'] for one in figures):.0f}"
-    whole = {key: mean(key, digits=0, scale=1.0) for key in ("parameters", "epochs", "wall_s")}
+    whole = {key: mean(key, digits=0, scale=1.0) for key in ("parameters", "wall_s")}
     told = "nothing" if setting == "default" else "small.toml" if setting == "small" else f"--time {setting}"
     cells = (
-        name, told, str(len(figures)), whole["parameters"], whole["epochs"], mean("validation_accuracy"),
-        mean("test_accuracy"), mean("calibration_error"), whole["wall_s"], longest, mean("others_share", digits=0),
-        "; ".join(measured),
+        name, told, str(len(figures)), whole["parameters"], mean("epochs", digits=1, scale=1.0),
+        mean("validation_accuracy"), mean("test_accuracy"), mean("calibration_error"), whole["wall_s"], longest,
+        mean("others_share", digits=0), "; ".join(measured),
     )  # fmt: skip
     return f"| {' | '.join(cells)} |"

@@ -11,22 +11,23 @@ from .result import PeerError
 
 
 def unpacked(archive: Path, *, name: str, limit: int | None = None, under: str = "") -> Path:
-    """Return a folder with the pictures of a zip, unpacked where it does not stand already.
+    """Return a folder with the pictures of a zip, unpacked where it does not stand already; another zip has another.
 
     Args:
         archive: a .zip.
-        name: of the folder, in ``benchmarks/results/pictures``.
+        name: of the folder, in ``benchmarks/results/pictures``, before what tells the zip: its size and time.
         limit: the first so many in the order of their names; all where None.
         under: only members whose path begins so.
 
     Raises:
         PeerError: no zip there, or fewer pictures than ``limit``.
     """
-    folder = RESULTS / "pictures" / name
-    if folder.is_dir():
-        return folder
     if not zipfile.is_zipfile(archive):
         raise PeerError(f"--data must be a zip of pictures, got {archive}")
+    found = archive.stat()
+    folder = RESULTS / "pictures" / f"{name}-{found.st_size:x}-{int(found.st_mtime):x}"
+    if folder.is_dir():
+        return folder
     with zipfile.ZipFile(archive) as opened:
         members = sorted(m for m in opened.namelist() if m.endswith(".png") and m.startswith(under))[:limit]
         if not members or (limit is not None and len(members) < limit):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -54,13 +56,16 @@ def measure(command: Sequence[str], *, variables: Mapping[str, str], cwd: Path, 
     errors = log.with_suffix(".err")
     busy, start = busy_seconds(), time.perf_counter()
     with log.open("wb") as out, errors.open("wb") as err:
-        process = subprocess.Popen(command, env=clean_environment(variables), cwd=cwd, stdout=out, stderr=err)
+        process = subprocess.Popen(
+            command, env=clean_environment(variables), cwd=cwd, stdout=out, stderr=err, start_new_session=True
+        )
         try:
             # wait4 gives this one process's usage. The kernel carries the parent's resident set across exec, so the
             # smallest peak that can be seen is the harness's own, about 20 MiB.
             _, status, usage = os.wait4(process.pid, 0)
         except BaseException:
-            process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # what it has started goes with it
             process.wait()
             raise
     wall = time.perf_counter() - start

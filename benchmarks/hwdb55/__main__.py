@@ -35,16 +35,16 @@ def comparisons(options: argparse.Namespace) -> list[Comparison]:
 
 
 def _comparison(net: str, folder: Path, options: argparse.Namespace) -> Comparison:
-    epochs = ("--epochs", str(options.epochs))
+    epochs, seed = ("--epochs", str(options.epochs)), ("--seed", "{round}")
     keras = Peer(
         "Keras on TensorFlow, the course's script",
         "keras-tensorflow",
-        ("-m", "benchmarks.hwdb55.keras_course", str(folder), "--net", net, *epochs),
+        ("-m", "benchmarks.hwdb55.keras_course", str(folder), "--net", net, *epochs, *seed),
         {"KERAS_BACKEND": "tensorflow", "TF_ENABLE_ONEDNN_OPTS": "1"},
     )
     ours = ("-m", "benchmarks.hwdb55.tellapart_peer", str(folder))
-    same = Peer("tellapart, the same settings", "tellapart", (*ours, "--settings", f"course-{net}", *epochs))
-    default = Peer("tellapart, its default", "tellapart", (*ours, "--settings", "default"))
+    same = Peer("tellapart, the same settings", "tellapart", (*ours, "--settings", f"course-{net}", *epochs, *seed))
+    default = Peer("tellapart, its default", "tellapart", (*ours, "--settings", "default", *seed))
     peers = (keras, same) if net == "softmax" else (keras, same, default)
     return Comparison(NETS[net], peers, keras.name, COLUMNS)
 

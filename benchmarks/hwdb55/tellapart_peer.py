@@ -18,9 +18,10 @@ from benchmarks.harness.result import say
 FOLDER = Path(__file__).resolve().parent
 
 
-def command(pictures: Path, settings: str, run: Path, epochs: int) -> list[str]:
+def command(pictures: Path, settings: str, run: Path, *, epochs: int, seed: int) -> list[str]:
     """Return the command: the course's recipe file, or our default, which is told nothing but the pictures."""
     base = [str(Path(sys.executable).with_name("tellapart")), "train", str(pictures), "--out", str(run)]
+    base += ["--seed", str(seed)]
     if settings == "default":
         return base
     return [*base, "--recipe", str(FOLDER / f"{settings}.toml"), "--epochs", str(epochs)]
@@ -57,14 +58,14 @@ def main() -> None:
     parser.add_argument("pictures", type=Path)
     parser.add_argument("--settings", choices=["course-softmax", "course-convnet16", "default"], required=True)
     parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         variables = {**os.environ, "TELLAPART_CACHE": str(Path(folder) / "cache")}
         # A child's status is passed on, so that the harness fails as loudly as the command did.
-        done = subprocess.run(
-            command(options.pictures, options.settings, run, options.epochs), env=variables, check=False
-        )
+        typed = command(options.pictures, options.settings, run, epochs=options.epochs, seed=options.seed)
+        done = subprocess.run(typed, env=variables, check=False)
         if done.returncode != 0:
             sys.exit(done.returncode)
         figures = read_run(run)

@@ -9,10 +9,11 @@ from pathlib import Path
 from ..harness.command import answer, parser
 from ..harness.environment import OURS, prepare
 from ..harness.process import measure
-from ..harness.question import MEMORY, OTHERS, RESULTS, ROOT, Column, Comparison, Peer
+from ..harness.question import RESULTS, ROOT, Column, Comparison, Peer
 
 FOLDER = Path(__file__).resolve().parent
-COLUMNS = (Column("wall_s", "process start to end, s", digits=3, ratio=True), MEMORY, OTHERS)
+COLUMNS = (Column("wall_s", "process start to end, s", digits=3, ratio=True),)
+"""No memory: the kernel carries the harness's own, which is larger. No share of others: a tick is half a process."""
 IMPORT = "import tellapart"
 HELP = "import sys; sys.argv = ['tellapart', '--help']; from tellapart.cli import main; sys.exit(main())"
 NO_TORCH = "import atexit, os, sys; atexit.register(lambda: 'torch' in sys.modules and os._exit(9))\n"

@@ -13,10 +13,7 @@ from pydantic import BaseModel
 
 import tellapart
 from tellapart import errors
-from tellapart.nets import Summary
 from tellapart.progress import SILENT
-from tellapart.workflow import Elsewhere
-from tellapart.workflow.prediction import Prediction
 
 PAGE = Path(__file__).parents[1] / "python.md"
 
@@ -32,7 +29,7 @@ a [`TellapartError`](#tellaparterror).
 import tellapart
 
 recipe = tellapart.Recipe.make(training={"epochs": 3})
-run = tellapart.train("digits", recipe, out="runs/three")
+run = tellapart.train("digits", recipe)
 classifier = tellapart.Classifier.load(run.path)
 print(classifier.classify("one.jpg").name)
 ```
@@ -44,18 +41,18 @@ These are the names of `tellapart` itself. The packages behind them have more, w
 
 SECTIONS = {
     "Train": ("train", "resume", "Recipe", "Run", "Progress"),
-    "Use a model": ("Classifier", "Answer", "predict"),
+    "Use a model": ("Classifier", "Answer", "predict", "Prediction", "classify_pictures", "import_model"),
     "Pictures": (
         "open_dataset", "Dataset", "Picture", "Preprocessing", "split", "Splits", "inspect_pictures", "audit", "Audit",
     ),
-    "Judge": ("evaluate", "Evaluation", "Predictions", "evaluate_elsewhere", "write_report"),
-    "Networks": ("build_net", "summarize"),
+    "Judge": (
+        "evaluate", "Evaluation", "Figure", "Predictions", "evaluate_elsewhere", "Scoring", "Elsewhere", "mend_list",
+        "write_report",
+    ),
+    "Networks": ("build_net", "Net", "summarize", "Summary"),
     "Errors and version": ("TellapartError", "__version__"),
 }  # fmt: skip
 """Every name, in the order in which a person meets them."""
-
-RETURNED = {"predict": Prediction, "evaluate_elsewhere": Elsewhere, "summarize": Summary}
-"""What a function gives that has no name in ``tellapart`` itself: it is described with the function."""
 
 WIDTH = 100
 """Characters of a signature above which each argument gets a line of its own."""
@@ -127,10 +124,6 @@ def _entry(name: str, thing: Any) -> Iterator[str]:
     doc = Doc.of(thing)
     yield from (f"{paragraph}\n" for paragraph in doc.paragraphs)
     yield from (_section(doc, section) for section in doc.sections)
-    if name in RETURNED:
-        given = RETURNED[name]
-        yield f"**`{given.__name__}`**: {Doc.of(given).paragraphs[0]}\n"
-        yield _section(Doc.of(given), "Attributes", title=False)
     if inspect.isclass(thing):
         members = list(_members(thing))
         if members:
@@ -140,8 +133,8 @@ def _entry(name: str, thing: Any) -> Iterator[str]:
         yield f"```text\n{_error_tree()}\n```\n"
 
 
-def _section(doc: Doc, section: str, *, title: bool = True) -> str:
-    head = f"**{TITLES[section]}**\n\n" if title else ""
+def _section(doc: Doc, section: str) -> str:
+    head = f"**{TITLES[section]}**\n\n"
     if section in ("Args", "Attributes", "Raises"):
         return head + "\n".join(f"- `{name}`: {meaning}" for name, meaning in doc.entries(section)) + "\n"
     text = inspect.cleandoc("\n".join(["", *doc.sections[section]]))

@@ -23,20 +23,29 @@ _WHERE = {
     "Audit": "images.audit",
     "Classifier": "classifier",
     "Dataset": "images",
+    "Elsewhere": "workflow",
     "Evaluation": "evaluation",
+    "Figure": "evaluation",
+    "Net": "nets",
     "Picture": "images",
+    "Prediction": "workflow",
     "Predictions": "evaluation",
     "Preprocessing": "images",
     "Progress": "progress",
     "Recipe": "recipe",
     "Run": "run",
+    "Scoring": "workflow",
     "Splits": "images",
+    "Summary": "nets.summary",
     "TellapartError": "errors",
     "audit": "images.audit",
     "build_net": "nets",
+    "classify_pictures": "workflow",
     "evaluate": "evaluation",
     "evaluate_elsewhere": "workflow",
+    "import_model": "workflow",
     "inspect_pictures": "workflow",
+    "mend_list": "workflow",
     "open_dataset": "images",
     "predict": "workflow",
     "resume": "workflow",
@@ -64,13 +73,25 @@ def __dir__() -> list[str]:
 if TYPE_CHECKING:
     from .classifier import Answer, Classifier
     from .errors import TellapartError
-    from .evaluation import Evaluation, Predictions, evaluate
+    from .evaluation import Evaluation, Figure, Predictions, evaluate
     from .images import Dataset, Picture, Preprocessing, Splits, open_dataset, split
     from .images.audit import Audit, audit
-    from .nets import build_net
-    from .nets.summary import summarize
+    from .nets import Net, build_net
+    from .nets.summary import Summary, summarize
     from .progress import Progress
     from .recipe import Recipe
     from .report import write_report
     from .run import Run
-    from .workflow import evaluate_elsewhere, inspect_pictures, predict, resume, train
+    from .workflow import (
+        Elsewhere,
+        Prediction,
+        Scoring,
+        classify_pictures,
+        evaluate_elsewhere,
+        import_model,
+        inspect_pictures,
+        mend_list,
+        predict,
+        resume,
+        train,
+    )

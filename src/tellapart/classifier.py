@@ -22,8 +22,11 @@ from torch import Tensor
 from .errors import DataError, ModelFileError, NetError, TellapartError
 from .files import whole
 from .images.blocks import batch_length
+from .images.decode import as_pixels
 from .images.preprocessing import Preprocessing
 from .nets import Net, build_net
+from .nets.base import two_sided
+from .nets.inputs import to_input
 from .novelty import Novelty
 from .wording import listed
 
@@ -239,48 +242,6 @@ class Classifier:
         return f"Classifier({self.description.net!r}, {len(self.class_names)} classes, {height}x{width} {colour})"
 
 
-def as_pixels(picture: Any, background: int | tuple[int, int, int] = 255) -> NDArray[np.uint8]:
-    """Return a picture as uint8 (H, W, 1 or 3).
-
-    Args:
-        picture: uint8 array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), a PIL image, a path, or a file's bytes.
-        background: the grey value, 0 to 255, or (red, green, blue), under transparency.
-
-    Raises:
-        DataError: it is none of these.
-    """
-    from PIL import Image, ImageOps
-
-    from .images.decode import decode_image
-    from .images.pixels import to_pixels
-
-    if isinstance(picture, Image.Image):
-        try:
-            return to_pixels(ImageOps.exif_transpose(picture), background=background)[0]
-        except (OSError, ValueError, SyntaxError) as error:  # Pillow reads a file when its pixels are first needed
-            raise DataError(f"the PIL image cannot be read: {error}") from error
-    if isinstance(picture, str | Path):
-        path = Path(picture)
-        try:
-            picture = path.read_bytes()
-        except FileNotFoundError:
-            raise DataError(f"there is no picture at {str(path)!r}") from None
-        except (OSError, ValueError) as error:
-            raise DataError(f"the picture {str(path)!r} cannot be read: {error}") from None
-    if isinstance(picture, bytes):
-        return decode_image(picture, background=background).pixels
-    array = np.asarray(picture)
-    channels = array.shape[2] if array.ndim == 3 else 1
-    if array.dtype != np.uint8 or array.ndim not in (2, 3) or channels not in (1, 3, 4) or array.size == 0:
-        raise DataError(
-            "a picture must be uint8 of shape (height, width) or (height, width, 1, 3 or 4), a path, bytes or a PIL "
-            f"image; got {array.dtype} of shape {array.shape}" + _shape_hint(array)
-        )
-    if channels == 4:
-        return as_pixels(Image.fromarray(array), background)
-    return array if array.ndim == 3 else array[..., None]
-
-
 def _check_pixels(net: Net, preprocessing: Preprocessing) -> None:
     """Raise NetError where a network's loaded weights expect other pixels than it would be given."""
     given = (preprocessing.mean, preprocessing.std)
@@ -290,23 +251,6 @@ def _check_pixels(net: Net, preprocessing: Preprocessing) -> None:
             f"the network's weights expect pixels with mean {mean} and deviation {std}, and the preprocessing has "
             f"{given[0]} and {given[1]}: take those of nets.weights.expected_pixels"
         )
-
-
-def to_input(pixels: Tensor, preprocessing: Preprocessing) -> Tensor:
-    """Return a network's input, float32 (N, C, H, W) in channels_last, of pixels, uint8 (N, H, W, C).
-
-    This is the one place where pictures turn from uint8 into float32.
-    """
-    scale = 1.0 / (255.0 * torch.tensor(preprocessing.std, dtype=torch.float32, device=pixels.device))
-    shift = -torch.tensor(preprocessing.mean, device=pixels.device) / torch.tensor(
-        preprocessing.std, device=pixels.device
-    )
-    return pixels.to(torch.float32).mul_(scale).add_(shift).permute(0, 3, 1, 2)
-
-
-def two_sided(logits: Tensor) -> Tensor:
-    """Return logits (N, K); where there is one output z for two classes, (N, 2) as (0, z): softmax is its sigmoid."""
-    return logits if logits.shape[1] > 1 else torch.cat([torch.zeros_like(logits), logits], dim=1)
 
 
 def _in_batches(
@@ -389,11 +333,3 @@ def _check_tensors(path: Path, expected: Mapping[str, Tensor], found: Mapping[st
 
 def _shape(tensor: Tensor) -> str:
     return f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"
-
-
-def _shape_hint(array: NDArray[Any]) -> str:
-    if array.ndim == 4:
-        return ": pass the pictures one by one, or all of them to classify_all"
-    if array.dtype.kind == "f":
-        return ": multiply by 255 where the values are 0 to 1, and convert to uint8"
-    return ""

@@ -20,11 +20,10 @@
     │   ├── RunBusyError                  another process works on it
     │   ├── RunCorruptError (ValueError)
     │   └── RunUnwritableError (OSError)
-    ├── TrainingError (RuntimeError)
-    │   ├── OutOfMemoryError (MemoryError)
-    │   ├── DivergedError                 the loss is not a number any more
-    │   └── ProcessLostError              one of several processes that train together is gone
-    └── MissingPartError (ImportError)    an optional library is not installed
+    └── TrainingError (RuntimeError)
+        ├── OutOfMemoryError (MemoryError)
+        ├── DivergedError                 the loss is not a number any more
+        └── ProcessLostError              one of several processes that train together is gone
 
 Each message says what was wrong, the value, what is allowed and what to do. The command line prints it in
 one line and exits with 2; ``--debug`` shows the trace.
@@ -123,7 +122,3 @@ class DivergedError(TrainingError):
 
 class ProcessLostError(TrainingError):
     """One of several processes that train together has ended or cannot be reached."""
-
-
-class MissingPartError(TellapartError, ImportError):
-    """A library that this capability needs is not installed."""

@@ -199,6 +199,9 @@ class TrainingRecipe(_Section):
         return self
 
 
+PRETRAINED = ("features", "frozen", "finetune")
+"""The ways of transfer that start from published weights."""
+
 LOOP_SETTINGS = (
     "epochs",
     "steps_per_epoch",

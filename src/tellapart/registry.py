@@ -11,7 +11,7 @@ import importlib
 import importlib.util
 import pkgutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -112,16 +112,6 @@ def load_plugin(path: Path | str) -> None:
         del sys.modules[spec.name]
         raise RecipeError(f"the plugin {str(path)!r} fails when it is run: {type(error).__name__}: {error}") from error
     loaded_plugins.append(path.resolve())
-
-
-def decorate(add: Callable[[Callable[..., Thing]], None]) -> Callable[[Callable[..., Thing]], Callable[..., Thing]]:
-    """Turn ``add`` into a decorator that registers a function and returns it unchanged."""
-
-    def register(function: Callable[..., Thing]) -> Callable[..., Thing]:
-        add(function)
-        return function
-
-    return register
 
 
 def typed_value(text: str) -> Any:

@@ -82,8 +82,13 @@ class Run:
         self._made: list[Path] = []  # the folders above it that came with it, the lowest first
 
     @classmethod
-    def create(cls, path: Path | str, recipe: Recipe) -> Run:
+    def create(cls, path: Path | str, recipe: Recipe, *, fresh: bool = False) -> Run:
         """Make a new run folder.
+
+        Args:
+            path: where; an empty folder may stand there.
+            recipe: written into it at once.
+            fresh: whether nothing may stand there, not even an empty folder.
 
         Raises:
             RunExistsError: a run stands there already, or the folder holds other files.
@@ -98,7 +103,7 @@ class Run:
             if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
                 raise RunExistsError(f"{str(path)!r} exists and is not an empty folder: choose another --out")
             run._made = [folder for folder in run.path.parents if not folder.exists()]
-            cls._make(run.path, there=run.path.exists())
+            cls._make(run.path, there=not fresh and run.path.exists())
         try:
             run.save_recipe(recipe)
         except RunError:
@@ -112,6 +117,8 @@ class Run:
         try:
             path.mkdir(parents=True, exist_ok=there)
         except FileExistsError:
+            if not path.exists():  # a link that leads nowhere
+                raise
             raise RunExistsError(f"{str(path)!r} was made by another process just now: choose another --out") from None
 
     @classmethod
@@ -123,7 +130,7 @@ class Run:
         """
         while True:
             with contextlib.suppress(RunExistsError):  # another process was faster: the next number
-                return cls.create(new_run_path(parent, name), recipe)
+                return cls.create(new_run_path(parent, name), recipe, fresh=True)
 
     @classmethod
     def open(cls, path: Path | str) -> Run:

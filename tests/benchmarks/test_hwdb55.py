@@ -29,8 +29,9 @@ def test_the_recipe_files_are_the_course_s(net):
 
 
 def test_our_default_is_told_nothing(tmp_path):
-    assert command(tmp_path, "default", tmp_path / "run", 3)[2:] == [str(tmp_path), "--out", str(tmp_path / "run")]
-    assert command(tmp_path, "course-softmax", tmp_path / "run", 3)[-2:] == ["--epochs", "3"]
+    typed = command(tmp_path, "default", tmp_path / "run", epochs=3, seed=1)
+    assert typed[2:] == [str(tmp_path), "--out", str(tmp_path / "run"), "--seed", "1"]
+    assert command(tmp_path, "course-softmax", tmp_path / "run", epochs=3, seed=0)[-2:] == ["--epochs", "3"]
 
 
 def test_a_run_folder_is_read(tmp_path):

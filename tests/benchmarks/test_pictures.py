@@ -1,3 +1,4 @@
+import os
 import zipfile
 
 import pytest
@@ -18,8 +19,13 @@ def archive(tmp_path, monkeypatch):
 def test_pictures_are_unpacked_once(archive):
     folder = pictures.unpacked(archive, name="some", under="Train/")
     assert sorted(str(p.relative_to(folder)) for p in folder.rglob("*.png")) == ["Train/寿/1.png", "Train/寿/2.png"]
-    archive.unlink()
-    assert pictures.unpacked(archive, name="some") == folder
+    (folder / "Train" / "mark").touch()
+    assert pictures.unpacked(archive, name="some", under="Train/") == folder
+    assert (folder / "Train" / "mark").exists()
+    os.utime(archive, (0, 0))  # another archive at the same place
+    other = pictures.unpacked(archive, name="some", under="Train/")
+    assert other != folder
+    assert not (other / "Train" / "mark").exists()
 
 
 def test_nothing_is_unpacked_outside(archive, tmp_path):

@@ -68,7 +68,9 @@ def test_a_comparison_that_is_run_again_replaces_itself_alone(tmp_path):
 def test_every_question_has_a_page_with_markers():
     from benchmarks.harness.environment import BENCHMARKS
 
-    questions = [path.parent for path in BENCHMARKS.glob("*/__main__.py")]
+    programs = {path: path.read_text(encoding="utf-8") for path in BENCHMARKS.glob("*/__main__.py")}
+    # Those that neither compare peers nor keep cells print what a page of the documentation shows.
+    questions = [path.parent for path, text in programs.items() if "answer(" in text or "Cells(" in text]
     assert {path.name for path in questions} >= {"hwdb55", "step", "decode", "start_up"}
     for folder in questions:
         between_markers((folder / "README.md").read_text(encoding="utf-8"), text="")

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from tellapart.nets import build_net
-from tellapart.nets.weights import places
-from tellapart.workflow import classification
+from tellapart.nets.weights import locate
+from tellapart.workflow import imagenet
 
 
 @pytest.fixture
@@ -16,8 +16,8 @@ def resnet(tmp_path, monkeypatch):
     file = tmp_path / "resnet18-f37072fd.pth"
     torch.manual_seed(0)
     torch.save(build_net("resnet18", outputs=1000, image_size=(224, 224)).state_dict(), file)
-    find = places._cached
-    monkeypatch.setattr(places, "_cached", lambda url, *a, **k: file if "resnet18" in url else find(url, *a, **k))
+    find = locate._cached
+    monkeypatch.setattr(locate, "_cached", lambda url, *a, **k: file if "resnet18" in url else find(url, *a, **k))
 
 
 def test_several_networks_stand_side_by_side(call, resnet):
@@ -54,7 +54,7 @@ def test_json_is_a_line_for_each_picture_and_network(call, resnet):
 
 
 def test_weights_that_cannot_be_had_are_said_before_anything_is_looked_at(call, monkeypatch):
-    monkeypatch.setattr(classification, "as_pixels", lambda *_: pytest.fail("read"))
+    monkeypatch.setattr(imagenet, "as_pixels", lambda *_: pytest.fail("read"))
     called = call("--offline", "classify", "chelsea", "--net", "efficientnet_lite0", "--net", "resnet50")
     assert called.status != 0
     assert "'resnet50' are not on this machine" in called.err

@@ -3,6 +3,8 @@
 import pytest
 
 import tellapart.workflow
+from tellapart.cli.options import read_time
+from tellapart.errors import RecipeError
 from tellapart.recipe import AUGMENTATIONS, Recipe
 
 
@@ -120,3 +122,9 @@ def test_switching_off_one_change_does_not_silently_switch_off_all(call, options
     assert called.status == 2
     assert f"{' '.join(options)} alone would switch off every random change" in called.err
     assert f"--augment photo {' '.join(options)}" in called.err
+
+
+@pytest.mark.parametrize("text", ["", "0s", "5 hours", "-3m", "m"])
+def test_a_time_that_is_none_is_refused(text):
+    with pytest.raises(RecipeError, match="a time must be a number with s, m or h"):
+        read_time(text)

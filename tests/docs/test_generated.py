@@ -26,7 +26,7 @@ def test_the_page_is_what_the_generator_writes(name):
 
 
 def test_what_the_page_says_of_pictures_is_what_the_network_says():
-    from tellapart.workflow.classification import SAMPLES
+    from tellapart.workflow.imagenet import SAMPLES
 
     named = runpy.run_path(str(DOCS / "make" / "named.py"))
     assert set(named["PICTURES"]) == set(SAMPLES) - {"cat"}

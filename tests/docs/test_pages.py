@@ -95,7 +95,7 @@ def files_of_the_project(folder=ROOT):
     for path in sorted(folder.iterdir()):
         if path.is_dir() and path.name not in NOT_OURS:
             yield from files_of_the_project(path)
-        elif path.is_file() and path.suffix in TEXT:
+        elif path.is_file() and path.suffix in TEXT and path.name not in NOT_OURS:  # .git is a file in a worktree
             yield path
 
 

@@ -112,10 +112,10 @@ def train(name, folder, *, devices=None):
 def main():
     """Train each named case as the process of a given rank."""
     from tellapart.training.fabric import Processes
-    from tellapart.training.places import Place
+    from tellapart.training.launch import ProcessRank
 
     folder, rank, count, port, names = sys.argv[1], *map(int, sys.argv[2:5]), json.loads(sys.argv[5])
-    with Processes(Place(rank, count, rank, count, "tellapart", port), "cpu") as devices:
+    with Processes(ProcessRank(rank, count, rank, count, "tellapart", port), "cpu") as devices:
         for name in names:
             train(name, folder, devices=devices)
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from tellapart.classifier import to_input
 from tellapart.images.preprocessing import Preprocessing
 from tellapart.nets import build_net
+from tellapart.nets.inputs import to_input
 from tellapart.training.lanes import NICE, Lanes
 
 SPEC = Preprocessing(image_size=(16, 16), channels=1, mean=(0.3,), std=(0.35,))

@@ -87,7 +87,7 @@ def test_a_container_s_own_limit_of_memory_counts(tmp_path, monkeypatch):
     assert machine.group_memory(tmp_path) is None
     (tmp_path / "memory.max").write_text("max\n")
     (tmp_path / "memory.current").write_text("3000\n")
-    (tmp_path / "memory.stat").write_text("anon 2000\ninactive_file 500\n")
+    (tmp_path / "memory.stat").write_text("anon 2000\nactive_file 200\ninactive_file 300\n")
     assert machine.group_memory(tmp_path) is None
     (tmp_path / "memory.max").write_text("10000\n")
     assert machine.group_memory(tmp_path) == 7500

@@ -5,12 +5,12 @@ import shutil
 import numpy as np
 import pytest
 
+from tellapart.defaults.pretrained import BACKBONE
 from tellapart.images.arrays import ArrayImages
 from tellapart.images.dataset import Dataset
 from tellapart.progress import Progress
 from tellapart.recipe import Recipe
 from tellapart.training.lanes import Lanes
-from tellapart.training.start import BACKBONE
 from tellapart.workflow import probe, resume, start, train
 from tellapart.workflow.inspection import inspect_pictures
 from tellapart.workflow.prepare import sample_facts
@@ -95,7 +95,7 @@ def begun(source):
 
 
 def scanned(dataset, decided):
-    from tellapart.training.choose import preprocessing_of
+    from tellapart.defaults.preprocessing import preprocessing_of
 
     return start.scan(dataset, preprocessing_of(decided.recipe.data))
 

@@ -7,14 +7,15 @@ import types
 import pytest
 
 from tellapart import Run, train
+from tellapart.defaults import budget
+from tellapart.defaults.budget import Fit
+from tellapart.defaults.choice import Choice
+from tellapart.defaults.training import LONG
 from tellapart.errors import RecipeError
 from tellapart.images.audit.kind import Kind
 from tellapart.images.dataset import Splits
 from tellapart.progress import Progress
 from tellapart.recipe import AUGMENTATIONS, Recipe
-from tellapart.training import budget
-from tellapart.training.budget import Fit
-from tellapart.training.choose import LONG, Choice
 from tellapart.workflow import main_job, near_training, time_plan
 from tellapart.workflow.label_errors import label_search_seconds
 from tellapart.workflow.near_training import looks_to_explain, pairing_seconds

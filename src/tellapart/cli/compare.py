@@ -12,19 +12,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..errors import RecipeError, RunCorruptError, RunNotFoundError
-from .options import given, image_size, pairs
+from .options import given, image_size, leaks_answer, option, pairs
 
 if TYPE_CHECKING:
-    from ..run import Run
+    pass
 
 NAME = "compare"
 
 RUNS, ROWS, PICTURES, FOLDER = "Runs", "Rows of a table", "Pictures of a table", "Folder of a table"
-
-
-def option(flag: str, text: str, panel: str, **more: Any) -> Any:
-    """Return a Typer option in a panel of the help."""
-    return typer.Option(flag, help=text, rich_help_panel=panel, show_default=False, **more)
 
 
 def command(
@@ -149,11 +144,9 @@ def _make_table(source: str, asked: dict[str, Any]) -> None:
     from ..workflow.table import TablePlan, make_table
     from .progress import TerminalProgress
 
-    if "drop_leaks" in asked and "allow_leaks" in asked:
-        raise RecipeError("--drop-leaks and --allow-leaks contradict each other: give one of them")
     base = Recipe.load(asked["recipe"]) if "recipe" in asked else Recipe()
     size, options = asked.get("image_size"), pairs(asked.get("source_option"), "--source-option", typed=False)
-    leaks = "drop" if "drop_leaks" in asked else "allow" if "allow_leaks" in asked else None
+    leaks = leaks_answer(drop="drop_leaks" in asked, allow="allow_leaks" in asked)
     full = base.changed(
         data=given(
             source=source, image_size=image_size(size) if size else None, group_by=asked.get("group_by"),
@@ -190,11 +183,12 @@ def compare_runs(runs: list[Path], *, split: str) -> None:
     from ..evaluation import Evaluation, Predictions, compare
     from ..recipe import differences
     from ..run import Run
+    from ..workflow.folds import evaluations_by_split
     from .show import figures_table
 
     opened = [Run.open(path) for path in runs]
     names = _names(runs)
-    documents = [_evaluations(run) for run in opened]
+    documents = [evaluations_by_split(run) for run in opened]
     for run, document in zip(opened, documents, strict=True):
         if split not in document:
             there = ", ".join(document)
@@ -209,14 +203,6 @@ def compare_runs(runs: list[Path], *, split: str) -> None:
     said = [Predictions.load(run.path / "predictions" / f"{split}.npz") for run in opened]
     for first, second in combinations(range(len(opened)), 2):
         console.print(escape(str(compare(said[first], said[second], names=(names[first], names[second])))))
-
-
-def _evaluations(run: Run) -> dict[str, Any]:
-    """Return the figures of a run by split, those of its cross-validation among them."""
-    splits: dict[str, Any] = dict(run.load("evaluation")["splits"])
-    if run.has("folds.json"):
-        splits["out-of-fold"] = run.load("folds")["evaluation"]
-    return splits
 
 
 def _names(paths: list[Path]) -> list[str]:

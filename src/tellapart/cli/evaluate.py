@@ -157,22 +157,13 @@ def _look_for_label_errors(run: Run, path: Path, *, folds: int | None, quiet: bo
 
 
 def _say_threshold(run: Run, name: str, max_error: float, *, temperature: float, quiet: bool) -> None:
-    """Print the confidence that keeps mistakes rare on validation, and what the same one gives on the set itself.
+    """Print the confidence that keeps mistakes rare on validation, and what the same one gives on the set itself."""
+    from ..evaluation import Predictions, error_at
+    from ..workflow.abstention import find_threshold, keep_threshold
 
-    The run keeps it, and its report says so from now on.
-    """
-    from ..evaluation import Predictions, error_at, threshold_for_error
-    from ..report import write_report
-
-    validation = Predictions.load(run.path / "predictions" / "validation.npz")
-    threshold = threshold_for_error(validation, max_error=max_error, temperature=temperature)
+    threshold = find_threshold(run.path, max_error=max_error)
     typer.echo(f"validation: {threshold}", err=quiet)
-    with run.locked():
-        document = run.load("evaluation")
-        run.save("evaluation", document | {"abstain": threshold.to_dict()})
-        write_report(run)
-        if name in document.get("elsewhere", {}):
-            write_report(run, about=name)
+    keep_threshold(run, threshold, about=name if name in run.load("evaluation").get("elsewhere", {}) else None)
     if threshold.confidence is not None and name != "validation":
         predictions = Predictions.load(run.path / "predictions" / f"{name}.npz")
         coverage, error = error_at(predictions, threshold.confidence, temperature=temperature)

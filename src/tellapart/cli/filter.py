@@ -23,9 +23,9 @@ def command(
     """Convolve a picture with kernels by name, such as sobel-v, unsharp-5x5, mean-10x10 or gabor-0.2-45."""
     from PIL import Image
 
-    from ..classifier import as_pixels
     from ..files import writing_whole
     from ..filters import draw_filters, kernels
+    from ..images.decode import as_pixels
 
     if not kernel:
         for name, found in kernels:

@@ -26,10 +26,10 @@ def main(arguments: Sequence[str]) -> None:
     try:
         for path in orders["plugins"]:
             load_plugin(path)
-        from ..training.places import Place
-        from ..workflow.together import follow
+        from ..training.launch import ProcessRank
+        from ..workflow.team import follow
 
-        raise SystemExit(follow(Place(**orders["place"]), orders["device"]))
+        raise SystemExit(follow(ProcessRank(**orders["place"]), orders["device"]))
     except TellapartError as error:
         fail(str(error))
 

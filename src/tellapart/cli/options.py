@@ -5,8 +5,25 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import typer
+
 from ..errors import RecipeError
 from ..registry import typed_value
+
+UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600}
+"""Of times, in seconds."""
+
+
+def option(flag: str, text: str, panel: str, **more: Any) -> Any:
+    """Return a Typer option in a panel of the help."""
+    return typer.Option(flag, help=text, rich_help_panel=panel, show_default=False, **more)
+
+
+def leaks_answer(*, drop: bool, allow: bool) -> str | None:
+    """Return what ``--drop-leaks`` and ``--allow-leaks`` say of copies in two splits; None where neither was given."""
+    if drop and allow:
+        raise RecipeError("--drop-leaks and --allow-leaks contradict each other: give one of them")
+    return "drop" if drop else "allow" if allow else None
 
 
 def image_size(text: str) -> tuple[int, int]:
@@ -74,3 +91,19 @@ def pairs(given: list[str] | None, option: str, *, typed: bool = True) -> dict[s
 def given(**values: Any) -> dict[str, Any]:
     """Return the values that were given: everything but None."""
     return {name: value for name, value in values.items() if value is not None}
+
+
+def read_time(text: str) -> float:
+    """Read ``90s``, ``5m`` or ``1.5h`` as seconds.
+
+    Raises:
+        RecipeError: it is none of these.
+
+    Example:
+        >>> read_time("5m"), read_time("90"), read_time("1.5h")
+        (300.0, 90.0, 5400.0)
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|min|h)?", text.strip().lower())
+    if not found or float(found[1]) == 0:
+        raise RecipeError(f"a time must be a number with s, m or h, such as 90s, 5m or 1.5h, got {text!r}")
+    return float(found[1]) * UNITS[found[2] or "s"]

@@ -66,9 +66,9 @@ def command(
 
 def _threshold(run: Path, max_error: float) -> float:
     """Return the confidence from which answers are sure, and say what it costs."""
-    from ..workflow.prediction import abstention
+    from ..workflow.abstention import find_threshold
 
-    threshold = abstention(run, max_error=max_error)
+    threshold = find_threshold(run, max_error=max_error)
     typer.echo(f"on the validation pictures: {threshold}", err=True)
     return math.inf if threshold.confidence is None else threshold.confidence
 

@@ -9,16 +9,11 @@ from typing import Annotated, Any, Literal
 import typer
 
 from ..errors import RecipeError
-from .options import colour, given, image_size, pairs
+from .options import colour, given, image_size, leaks_answer, option, pairs, read_time
 
 NAME = "train"
 
 PICTURES, NET, TRAINING, CHANGES, RUN = "Pictures", "Network", "Training", "Random changes", "Run"
-
-
-def option(flag: str, text: str, panel: str, **more: Any) -> Any:
-    """Return a Typer option in a panel of the help."""
-    return typer.Option(flag, help=text, rich_help_panel=panel, show_default=False, **more)
 
 
 def command(
@@ -188,8 +183,6 @@ def command(
 
     [bold]tellapart train photos/[/] is all it takes; what you do not say is decided from the pictures, and said.
     """
-    if drop_leaks and allow_leaks:
-        raise RecipeError("--drop-leaks and --allow-leaks contradict each other: give one of them")
     if no_baselines and baseline:
         raise RecipeError("--no-baselines and --baseline contradict each other: give one of them")
     changes = given(
@@ -204,7 +197,7 @@ def command(
             channels=None if grayscale is None else 1 if grayscale else 3, resize=resize, resample=resample,
             background=colour(background) if background else None, group_by=group_by,
             validation_fraction=validation_fraction, test_fraction=test_fraction, split_seed=split_seed, strict=strict,
-            leaks="drop" if drop_leaks else "allow" if allow_leaks else None,
+            leaks=leaks_answer(drop=drop_leaks, allow=allow_leaks),
             source_options=pairs(source_option, "--source-option", typed=False) or None,
         ) or None,
         net=given(
@@ -277,7 +270,6 @@ def _run(
     full = base.changed(**sections)
     if not full.data.source:
         raise RecipeError("say which pictures: tellapart train photos/ (or digits, faces, fashion-mnist)")
-    from ..training.budget import read_time
     from ..workflow import train
 
     seconds = None if time is None else read_time(time)

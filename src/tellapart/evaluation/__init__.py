@@ -26,7 +26,6 @@ from .gap import macro_f1_gap
 from .intervals import (
     BY_GROUP,
     bootstrap_confusions,
-    bootstrap_mean,
     bootstrap_means,
     percentile_interval,
     proportion,
@@ -34,7 +33,7 @@ from .intervals import (
     wilson_interval,
 )
 from .label_errors import LabelError, LabelErrors, class_thresholds, estimated_joint, find_label_errors
-from .label_list import Mended, as_spelt, read_label_list, relabelled
+from .label_list import Mended, read_label_list, relabelled, with_known_ids
 from .label_search import Components, search_labels, vote_of_neighbours
 from .metrics import confusion_matrix, evaluate, top_k_correct
 from .mistakes import (
@@ -91,10 +90,8 @@ __all__ = [
     "TableRow",
     "TemperatureFit",
     "Threshold",
-    "as_spelt",
     "auroc",
     "bootstrap_confusions",
-    "bootstrap_mean",
     "bootstrap_means",
     "calibration_error",
     "calibration_error_by_chance",
@@ -144,6 +141,7 @@ __all__ = [
     "top_k_correct",
     "vote_of_neighbours",
     "wilson_interval",
+    "with_known_ids",
     "write_csv",
     "write_mistakes",
 ]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DataError
-from .figure import Figure, known
+from .figure import Figure
 from .groups import effective_count, group_sums
 
 Floats = NDArray[np.float64]
@@ -161,18 +161,6 @@ def bootstrap_means(
         return both[:, :-1] / both[:, -1:]
     sums = [weights @ values for weights in resampled_weights(len(values), resamples=resamples, seed=seed)]
     return np.concatenate(sums) / len(values)
-
-
-def bootstrap_mean(
-    values: Floats, *, name: str, unit: str = "", confidence_level: float = 0.95, resamples: int = 1000, seed: int = 0
-) -> Figure:
-    """Return the mean of (N,) values with its bootstrap percentile interval as a Figure."""
-    samples = bootstrap_means(np.asarray(values, np.float64)[:, None], resamples=resamples, seed=seed)
-    low, high = percentile_interval(samples[:, 0], confidence_level=confidence_level)
-    return Figure(
-        float(np.mean(values)), known(float(low)), known(float(high)), len(values), name, unit,
-        confidence_level, "bootstrap",
-    )  # fmt: skip
 
 
 def bootstrap_confusions(

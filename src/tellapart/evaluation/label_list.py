@@ -82,20 +82,29 @@ def as_spelt(dataset: Dataset, mended: Mapping[str, Mended]) -> dict[str, Mended
         >>> as_spelt(data, {" a b": Mended(" cat", "dog ")})
         {'a b': Mended(label='cat', given='dog ')}
     """
-    ids: dict[str, str] = {}
-    for form in _SPELLINGS:
-        left = [one for one in mended if one not in ids]
-        rows = positions_of(dataset.ids, [form(one) for one in left]).tolist()
-        ids |= {one: form(one) for one, row in zip(left, rows, strict=True) if row >= 0}
     plain = {_plain(name): name for name in dataset.class_names}
 
     def class_of(name: str | None) -> str | None:
         return name if name is None or name in dataset.class_names else plain.get(_plain(name), name)
 
+    found = {one: Mended(class_of(what.label), class_of(what.given)) for one, what in mended.items()}
+    return with_known_ids(dataset, found)
+
+
+def with_known_ids(dataset: Dataset, mended: Mapping[str, Mended]) -> dict[str, Mended]:
+    """Return a list with ids as the data set spells them, its classes left as they are.
+
+    Raises:
+        DataError: as ``as_spelt``.
+    """
+    ids: dict[str, str] = {}
+    for form in _SPELLINGS:
+        left = [one for one in mended if one not in ids]
+        rows = positions_of(dataset.ids, [form(one) for one in left]).tolist()
+        ids |= {one: form(one) for one, row in zip(left, rows, strict=True) if row >= 0}
     out: dict[str, Mended] = {}
     for one, what in mended.items():
-        spelt = Mended(class_of(what.label), class_of(what.given))
-        if out.setdefault(ids.get(one, one), spelt) != spelt:
+        if out.setdefault(ids.get(one, one), what) != what:
             raise DataError(f"the list of labels says two things of {ids.get(one, one)!r}: keep one of its rows")
     return out
 

@@ -9,10 +9,12 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
@@ -24,7 +26,7 @@ from PIL.PpmImagePlugin import PpmImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from ..errors import UnreadableImageError
+from ..errors import DataError, UnreadableImageError
 from . import png
 from .picture import Picture
 from .pixels import Colour, to_pixels
@@ -255,3 +257,48 @@ def _reason(format_: str, error: Exception) -> str:
         return f"truncated {format_}: the file ends before the picture does"
     text = " ".join(str(error).split()) or type(error).__name__
     return f"broken {format_}: {text[:200]}"
+
+
+def as_pixels(picture: Any, background: int | tuple[int, int, int] = 255) -> NDArray[np.uint8]:
+    """Return a picture as uint8 (H, W, 1 or 3).
+
+    Args:
+        picture: uint8 array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), a PIL image, a path, or a file's bytes.
+        background: the grey value, 0 to 255, or (red, green, blue), under transparency.
+
+    Raises:
+        DataError: it is none of these.
+    """
+    if isinstance(picture, Image.Image):
+        try:
+            return to_pixels(ImageOps.exif_transpose(picture), background=background)[0]
+        except (OSError, ValueError, SyntaxError) as error:  # Pillow reads a file when its pixels are first needed
+            raise DataError(f"the PIL image cannot be read: {error}") from error
+    if isinstance(picture, str | Path):
+        path = Path(picture)
+        try:
+            picture = path.read_bytes()
+        except FileNotFoundError:
+            raise DataError(f"there is no picture at {str(path)!r}") from None
+        except (OSError, ValueError) as error:
+            raise DataError(f"the picture {str(path)!r} cannot be read: {error}") from None
+    if isinstance(picture, bytes):
+        return decode_image(picture, background=background).pixels
+    array = np.asarray(picture)
+    channels = array.shape[2] if array.ndim == 3 else 1
+    if array.dtype != np.uint8 or array.ndim not in (2, 3) or channels not in (1, 3, 4) or array.size == 0:
+        raise DataError(
+            "a picture must be uint8 of shape (height, width) or (height, width, 1, 3 or 4), a path, bytes or a PIL "
+            f"image; got {array.dtype} of shape {array.shape}" + _shape_hint(array)
+        )
+    if channels == 4:
+        return as_pixels(Image.fromarray(array), background)
+    return array if array.ndim == 3 else array[..., None]
+
+
+def _shape_hint(array: NDArray[Any]) -> str:
+    if array.ndim == 4:
+        return ": pass the pictures one by one, or all of them to classify_all"
+    if array.dtype.kind == "f":
+        return ": multiply by 255 where the values are 0 to 1, and convert to uint8"
+    return ""

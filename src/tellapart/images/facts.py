@@ -36,6 +36,25 @@ FACTS = np.dtype(
 """One row a picture."""
 
 
+GREY_BELOW = 2.0
+"""Mean difference of the colour channels, 0 to 255, below which a picture counts as grey."""
+
+
+def grey_share(facts: NDArray[np.void]) -> float:
+    """Return the share of pictures without colour, 0 to 1.
+
+    Args:
+        facts: rows of FACTS of readable pictures.
+
+    Example:
+        >>> rows = np.zeros(4, dtype=FACTS)
+        >>> rows["colour"] = [0, 1, 30, 40]
+        >>> grey_share(rows)
+        0.5
+    """
+    return float((facts["colour"] < GREY_BELOW).mean())
+
+
 class FactsTable:
     """Gathers the facts of pictures one by one; what can be computed for all of them at once is, at the end.
 

@@ -228,3 +228,8 @@ def _check_options(spec: NetSpec, options: Mapping[str, Any]) -> None:
             allowed = ", ".join(spec.options) or "none"
             hint = f": did you mean {near[0]!r}?" if near else ":"
             raise RecipeError(f"the net {spec.name!r} has no option {key!r}{hint} (its options: {allowed})")
+
+
+def two_sided(logits: Tensor) -> Tensor:
+    """Return logits (N, K); where there is one output z for two classes, (N, 2) as (0, z): softmax is its sigmoid."""
+    return logits if logits.shape[1] > 1 else torch.cat([torch.zeros_like(logits), logits], dim=1)

@@ -34,7 +34,7 @@ from .base import Net, check_dropout, net
 from .batch_norm import BatchNorm2d
 
 
-class ConvNorm(nn.Module):
+class ConvPoolNorm(nn.Module):
     """Convolution 3×3, max-pool, batch normalisation, ReLU."""
 
     def __init__(self, inputs: int, outputs: int, *, stride: int = 1, pool: int = 1) -> None:
@@ -55,7 +55,7 @@ class Residual(nn.Module):
 
     def __init__(self, maps: int) -> None:
         super().__init__()
-        self.first = ConvNorm(maps, maps)
+        self.first = ConvPoolNorm(maps, maps)
         self.conv = nn.Conv2d(maps, maps, 3, padding=1, bias=False)
         self.norm = BatchNorm2d(maps)
         nn.init.zeros_(self.norm.weight)
@@ -105,13 +105,13 @@ class Compact(Net):
                 raise RecipeError(f"{option} must be a whole number of {least} to {most}, got {value!r}")
         stride = 2 if min(image_size) > 48 else 1
         smaller = min(-(-side // stride) for side in image_size)
-        self.stem = ConvNorm(channels, width, stride=stride)
+        self.stem = ConvPoolNorm(channels, width, stride=stride)
         maps = width
         names: list[str] = []
         while smaller >= 4 and (smaller > 8 or len(names) < 3):
             names.append(f"stage{len(names) + 1}")
             wider = maps * 2 if len(names) <= 3 else maps
-            inside = [ConvNorm(maps, wider, pool=2), *(Residual(wider) for _ in range(blocks))]
+            inside = [ConvPoolNorm(maps, wider, pool=2), *(Residual(wider) for _ in range(blocks))]
             self.add_module(names[-1], nn.Sequential(*inside))
             maps, smaller = wider, smaller // 2
         self._stage_names = tuple(names)

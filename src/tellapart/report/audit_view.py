@@ -61,7 +61,7 @@ class AuditFinding:
 
 
 @dataclasses.dataclass(frozen=True)
-class Distribution:
+class Histogram:
     """A histogram of one measure of the pictures."""
 
     title: str
@@ -88,7 +88,7 @@ class AuditView:
     findings: tuple[AuditFinding, ...]
     split_names: tuple[str, ...]
     counts: tuple[tuple[str, tuple[int, ...]], ...]
-    distributions: tuple[Distribution, ...]
+    distributions: tuple[Histogram, ...]
     facts: tuple[tuple[str, str], ...]
     kind: str
 
@@ -111,7 +111,7 @@ def read_audit(audit: Mapping[str, Any]) -> AuditView:
                 for name in audit["class_names"]
             ),
             distributions=tuple(
-                Distribution(name, one["unit"], tuple(one["edges"]), tuple(one["counts"]))
+                Histogram(name, one["unit"], tuple(one["edges"]), tuple(one["counts"]))
                 for name, one in audit["distributions"].items()
                 if one["quantiles"]["0"] != one["quantiles"]["1"]
             ),

@@ -71,8 +71,8 @@ def line_chart(
     xs = [x for line in lines for x, _ in line.points]
     ys = [y for line in lines for _, y in line.points]
     low, high = min(ys), max(ys)
-    if y_top is not None and low == high:  # a line along the top, not along the bottom
-        low = high - 0.1
+    if y_top is not None and low == high > 0:  # a line along the top, not along the bottom
+        low = max(0.0, high - 0.1)
     ticks = nice_ticks(low, high)
     if y_top is not None:
         ticks = [tick for tick in ticks if tick <= y_top + 1e-9] or [y_top]

@@ -19,7 +19,7 @@ OWN_SPLITS = ("test", "validation")
 
 
 @dataclasses.dataclass(frozen=True)
-class Choice:
+class ShownChoice:
     """Something that was decided for the person.
 
     Attributes:
@@ -74,7 +74,7 @@ class Contents:
 
     run: Run
     recipe: Mapping[str, Any]
-    choices: tuple[Choice, ...]
+    choices: tuple[ShownChoice, ...]
     environment: Mapping[str, Any]
     audit: Mapping[str, Any] | None
     splits: Mapping[str, Any]
@@ -242,10 +242,10 @@ def _baselines(document: Mapping[str, Any]) -> dict[str, dict[str, Evaluation]]:
     }
 
 
-def _choice(record: Mapping[str, Any]) -> Choice:
+def _choice(record: Mapping[str, Any]) -> ShownChoice:
     try:
         field = str(record["field"])
-        return Choice(field, as_text(record["value"], key=field), str(record["reason"]))
+        return ShownChoice(field, as_text(record["value"], key=field), str(record["reason"]))
     except (KeyError, TypeError) as error:
         raise RunCorruptError(f"choices.json does not hold what it should: {error!r}: train again") from error
 

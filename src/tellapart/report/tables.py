@@ -27,7 +27,7 @@ ROWS = (
 
 
 @dataclasses.dataclass(frozen=True)
-class Column:
+class FigureColumn:
     """A column of the table of figures.
 
     Attributes:
@@ -43,23 +43,23 @@ class Column:
     figures: Mapping[str, Figure]
 
 
-def figure_columns(contents: Contents) -> list[Column]:
+def figure_columns(contents: Contents) -> list[FigureColumn]:
     """Return the columns: the network on every set, then the majority class and each baseline."""
     columns = [
-        Column("this network", _counted(split, evaluation), True, _figures(evaluation))
+        FigureColumn("this network", _counted(split, evaluation), True, _figures(evaluation))
         for split, evaluation in contents.evaluations.items()
     ]
     for split, evaluation in contents.evaluations.items():
         if split == contents.main and "majority_accuracy" in evaluation.figures:
             figures = {"accuracy": evaluation["majority_accuracy"]}
-            columns.append(Column("majority class", _counted(split, evaluation), False, figures))
+            columns.append(FigureColumn("majority class", _counted(split, evaluation), False, figures))
     for net, splits in contents.baselines.items():
         for split in sorted(splits, key=lambda name: OWN_SPLITS.index(name) if name in OWN_SPLITS else 9):
-            columns.append(Column(net, _counted(split, splits[split]), False, _figures(splits[split])))
+            columns.append(FigureColumn(net, _counted(split, splits[split]), False, _figures(splits[split])))
     return columns
 
 
-def figure_rows(columns: list[Column]) -> list[tuple[str, str, list[Figure | None]]]:
+def figure_rows(columns: list[FigureColumn]) -> list[tuple[str, str, list[Figure | None]]]:
     """Return (name, meaning, a figure a column); rows that no column has are left out."""
     rows = []
     for key, title, meaning in ROWS:

@@ -27,8 +27,8 @@ from torch import Tensor, nn
 from ..errors import ProcessLostError
 from ..nets import Net
 from .devices import Devices, Portion, Shared, portion_of
+from .launch import ProcessRank
 from .one_batch import Step, as_one_batch
-from .places import Place
 
 PATIENCE = datetime.timedelta(days=2)
 """How long a process waits for another one: the first may read a million pictures before it needs the others."""
@@ -40,10 +40,10 @@ SIGNS = ("gloo", "nccl", "connection", "broken pipe", "timed out", "socket", "pe
 """What torch's messages hold where another process is gone."""
 
 
-class Started(LightningEnvironment):
+class Launched(LightningEnvironment):
     """The place of a process that tellapart itself started, as Fabric asks for it."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: ProcessRank) -> None:
         super().__init__()
         self._place = place
 
@@ -94,7 +94,7 @@ class Processes(Devices):
         ProcessLostError: the others cannot be reached.
     """
 
-    def __init__(self, place: Place, device: str) -> None:
+    def __init__(self, place: ProcessRank, device: str) -> None:
         logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces every step of its own
         self.rank, self.count, self.here = place.rank, place.count, place.local_count
         strategy = DDPStrategy(
@@ -167,10 +167,10 @@ def _total(tensor: Tensor) -> Tensor:
     return tensor
 
 
-def _environment(place: Place) -> ClusterEnvironment:
+def _environment(place: ProcessRank) -> ClusterEnvironment:
     if place.started_by == "torchrun":
         return TorchElasticEnvironment()
-    return SLURMEnvironment(auto_requeue=False) if place.started_by == "slurm" else Started(place)
+    return SLURMEnvironment(auto_requeue=False) if place.started_by == "slurm" else Launched(place)
 
 
 @contextlib.contextmanager

@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..classifier import to_input
 from ..images.parallel import usable_processors
 from ..images.preprocessing import Preprocessing
 from ..nets import Net
 from ..nets.fusing import Embedding
+from ..nets.inputs import to_input
 from .machine import keep_large_blocks
 
 BATCH = 8

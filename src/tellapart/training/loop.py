@@ -17,6 +17,7 @@ from ..nets import Net, build_net
 from ..progress import SILENT, Progress
 from ..recipe import Recipe, TrainingRecipe
 from ..run import Run
+from .best_epoch import keep_best
 from .checkpoint import FILE as CHECKPOINT
 from .checkpoint import State, fill, load_checkpoint, save_checkpoint, to_document
 from .data import derived_seed, epoch_positions
@@ -27,7 +28,6 @@ from .machine import tuned
 from .optimizers import build_optimizer, usual_learning_rate
 from .pacing import Pacer
 from .schedules import learning_rate_factor, share_done
-from .selection import keep_best
 from .step import exact, to_batch, train_step
 from .task import Task
 from .transfer import freeze, moving_stages, training_mode

@@ -124,7 +124,7 @@ def _system_memory() -> int | None:
 def group_memory(folder: Path = CONTROL_GROUP) -> int | None:
     """Return the bytes that are left of a control group's limit (version 2); None where it has none.
 
-    Files in memory that nothing has used lately count as free: the kernel gives them up.
+    Files in memory count as free: the kernel gives them up.
 
     Source: the Linux kernel's documentation, "Control Group v2", memory.max, memory.current and memory.stat.
     """
@@ -133,7 +133,7 @@ def group_memory(folder: Path = CONTROL_GROUP) -> int | None:
         stat = dict(line.split() for line in (folder / "memory.stat").read_text(encoding="ascii").splitlines())
     except (OSError, ValueError):  # no such file, or "max"
         return None
-    return max(0, limit - used + int(stat.get("inactive_file", 0)))
+    return max(0, limit - used + sum(int(stat.get(name, 0)) for name in ("active_file", "inactive_file")))
 
 
 def describe() -> dict[str, object]:

@@ -6,12 +6,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..classifier import to_input, two_sided
+from ..nets.base import two_sided
+from ..nets.inputs import to_input
 from ..recipe import TrainingRecipe
 from .augment import augment
-from .averaging import move_average
 from .checkpoint import State
 from .devices import Portion, arithmetic, moved
+from .ema import update_ema
 from .task import Task
 
 
@@ -69,7 +70,7 @@ def train_step(
     _descend(state, whole if portion.processes == 1 else whole * (portion.share * portion.processes))
     if state.averaged is not None and recipe.averaging:
         # The average must not begin with the random weights: at first it is nearly a plain mean.
-        move_average(state.averaged, state.net, decay=min(recipe.averaging, (1 + number) / (10 + number)))
+        update_ema(state.averaged, state.net, decay=min(recipe.averaging, (1 + number) / (10 + number)))
     with torch.no_grad():
         hits = (logits.argmax(dim=1) == labels).sum() * (portion.share > 0)
         kind = exact(pictures.device)

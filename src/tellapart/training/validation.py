@@ -8,10 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..classifier import to_input, two_sided
 from ..images.blocks import batch_length
 from ..images.preprocessing import Preprocessing
 from ..nets import Net
+from ..nets.base import two_sided
+from ..nets.inputs import to_input
 from .data import Pictures
 from .devices import Devices, arithmetic, moved
 

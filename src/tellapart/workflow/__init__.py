@@ -1,16 +1,17 @@
 """The main job, from pictures to a classifier and its report; and what is done with a finished run."""
 
-from .classification import classify_pictures, imagenet_classifier
 from .elsewhere import Elsewhere, evaluate_elsewhere
+from .imagenet import classify_pictures, imagenet_classifier
 from .importing import import_model
 from .inspection import inspect_pictures
 from .label_errors import find_run_label_errors, mend_list
 from .main_job import resume, train
-from .prediction import predict
+from .prediction import Prediction, predict
 from .scoring import Scoring
 
 __all__ = [
     "Elsewhere",
+    "Prediction",
     "Scoring",
     "classify_pictures",
     "evaluate_elsewhere",

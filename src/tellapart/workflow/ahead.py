@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..progress import SILENT, Progress
-from ..recipe import Recipe
-from ..training.choose import PRETRAINED
+from ..recipe import PRETRAINED, Recipe
 from ..training.devices import on_device
 from ..training.features import features_file, keep_more, weights_digest
 from ..training.lanes import Lanes

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..defaults.choice import Choice
 from ..run import Run
-from ..training.choose import Choice
 
 
 def keep_choices(run: Run, choices: Sequence[Choice]) -> None:

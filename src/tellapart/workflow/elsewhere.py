@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..classifier import Classifier
-from ..errors import ClassMismatchError, DataError
+from ..errors import ClassMismatchError, DataError, TellapartError
 from ..evaluation import (
     Evaluation,
     Explanation,
@@ -34,10 +34,11 @@ from ..run import Run
 from ..training.machine import tuned
 from ..wording import counted, listed
 from .copies import copies_of_training
-from .near_training import keep_near_training_elsewhere
-from .pictures import keep_thumbnails
+from .near_training import keep_near_training
+from .own_pictures import OwnPictures
 from .scoring import Looked, Scored, Scoring, look, scored
 from .statistics import STROKES, load_statistics, statistics_of
+from .thumbnails import keep_thumbnails
 
 TAKEN = (*SPLIT_NAMES, "out-of-fold", "own")
 """Names that a run's own files have."""
@@ -145,7 +146,7 @@ def evaluate_elsewhere(
         group_by: as in ``open_dataset``.
         source_options: what the format alone understands, as in ``open_dataset``.
         scoring: what becomes of unknown and missing classes and of copies, such as
-            ``tellapart.workflow.Scoring(unknown="wrong", only_present=True, drop_copies=True)``.
+            ``Scoring(unknown="wrong", drop_copies=True)``.
         progress: is told of each picture.
 
     Raises:
@@ -158,10 +159,22 @@ def evaluate_elsewhere(
     classifier = Classifier.load(run.path)
     dataset = open_dataset(source, group_by=group_by, **(source_options or {}))
     check_shared(dataset, classifier)
+    with run.locked():
+        found = _measured(run, dataset, classifier=classifier, source=source, scoring=scoring, progress=progress)
+        write_report(run)
+        write_report(run, about=found.name)
+    return found
+
+
+def _measured(
+    run: Run, dataset: Dataset, *, classifier: Classifier, source: str | Path, scoring: Scoring, progress: Progress
+) -> Elsewhere:
+    """Look at the pictures and keep what is found in the run."""
     scanned = scan(dataset, classifier.preprocessing, progress=progress)
     if scanned.problems:
         progress.warn(f"{counted(len(scanned.problems), 'picture')} left out: unreadable")
-    copied = copies_of_training(run, dataset, scanned, preprocessing=classifier.preprocessing, progress=progress)
+    own = _reopened(run, classifier, progress=progress)
+    copied = None if own is None else copies_of_training(own, dataset, scanned, progress=progress)
     if copied is None and scoring.drop_copies:
         raise DataError(
             "copies of training pictures cannot be left out, as they were not looked for: where its own pictures are "
@@ -172,19 +185,26 @@ def evaluate_elsewhere(
     kept = scored(looked, dataset, classifier, scoring=scoring, copied=copied)
     if not len(kept.at):
         raise DataError(f"none of the {len(dataset):,} pictures in {str(source)!r} can be read and scored")
-    with run.locked():
-        found = _explained(run, dataset, scanned, kept, classifier=classifier, scoring=scoring)
-        _keep(run, found, kept.predictions, dataset, source=source)
-        own = keep_near_training_elsewhere(
-            run, classifier, name=found.name, predictions=kept.predictions, pixels=scanned.pixels, positions=kept.at,
-            progress=progress,
+    found = _explained(run, dataset, scanned, kept, classifier=classifier, scoring=scoring)
+    _keep(run, found, kept.predictions, dataset, source=source)
+    if own is not None:
+        keep_near_training(
+            run, own, classifier, name=found.name, predictions=kept.predictions, pixels=scanned.pixels,
+            positions=kept.at, progress=progress,
         )  # fmt: skip
-        keep_thumbnails(run, dataset, external=found.name)
-        if own is not None:
-            keep_thumbnails(run, own.dataset)  # with the neighbours of these mistakes
-        write_report(run)
-        write_report(run, about=found.name)
+    keep_thumbnails(run, dataset, external=found.name)
+    if own is not None:
+        keep_thumbnails(run, own.dataset)  # with the neighbours of these mistakes
     return found
+
+
+def _reopened(run: Run, classifier: Classifier, *, progress: Progress) -> OwnPictures | None:
+    """Open a run's own pictures; None where they are gone, or have changed, which is said."""
+    try:
+        return OwnPictures.reopened(run, classifier, progress=progress)
+    except TellapartError as error:
+        progress.warn(f"copies of training pictures were not looked for, nor those nearest to each mistake: {error}")
+        return None
 
 
 def _explained(
@@ -251,6 +271,14 @@ def _keep(run: Run, found: Elsewhere, predictions: Predictions, dataset: Dataset
     document["splits"][found.name] = record
     document.setdefault("elsewhere", {})[found.name] = kept
     run.save("evaluation", document)
+
+
+def with_elsewhere(run: Run, figures: dict[str, Any]) -> dict[str, Any]:
+    """Return a run's figures with those of sets from elsewhere that it has, measured with the same weights."""
+    before = run.load("evaluation") if run.has("evaluation.json") else {}
+    beside = before.get("elsewhere", {})
+    splits = {name: before["splits"][name] for name in beside}
+    return {**before, **figures, "splits": figures["splits"] | splits}
 
 
 def forget_elsewhere(run: Run, *, progress: Progress = SILENT) -> None:

@@ -95,12 +95,20 @@ def cross_validate(
     return document
 
 
+def evaluations_by_split(run: Run) -> dict[str, Any]:
+    """Return the figures of a run by split, as JSON has them, those of its cross-validation among them."""
+    splits: dict[str, Any] = dict(run.load("evaluation")["splits"])
+    if run.has("folds.json"):
+        splits[OUT_OF_FOLD] = run.load("folds")["evaluation"]
+    return splits
+
+
 def fold_of(prepared: Prepared, splits: Splits) -> Prepared:
     """Return the pictures as one fold trains on them: mean and deviation are its own training pictures', too."""
-    from ..training import choose
+    from ..defaults import preprocessing_of
 
     recipe = prepared.recipe
-    preprocessing = choose.preprocessing_of(recipe.data, pixels=prepared.pixels, rows=splits.train, net=recipe.net)
+    preprocessing = preprocessing_of(recipe.data, pixels=prepared.pixels, rows=splits.train, net=recipe.net)
     return dataclasses.replace(prepared, splits=splits, preprocessing=preprocessing)
 
 

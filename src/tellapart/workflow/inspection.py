@@ -50,7 +50,7 @@ def inspect_pictures(
         recipe = recipe.changed(data={"source": str(source)})
     dataset = open_source(recipe.data)
     facts = sample_facts(dataset)
-    from ..training.choose import preprocessing_of  # torch: not before the pictures are known to be there
+    from ..defaults.preprocessing import preprocessing_of  # torch: not before the pictures are known to be there
     from .start import begin
 
     spec = preprocessing_of(begin(recipe, dataset, facts).recipe.data)

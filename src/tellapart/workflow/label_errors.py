@@ -16,11 +16,11 @@ from ..evaluation import (
     Components,
     LabelErrors,
     Predictions,
-    as_spelt,
     make_folds,
     read_label_list,
     search_labels,
     vote_of_neighbours,
+    with_known_ids,
 )
 from ..features import extract
 from ..files import check_writable
@@ -35,8 +35,8 @@ from ..run import Run
 from ..training.features import embed_pixels, features_file, weights_digest
 from .learn import PREDICTED, learn
 from .own_pictures import OwnPictures
-from .pictures import keep_thumbnails
 from .prepare import LABELS, prepare
+from .thumbnails import keep_thumbnails
 
 UNASKED = 20_000
 """Pictures up to which a training looks for wrong labels by itself: some seconds."""
@@ -119,25 +119,28 @@ def find_run_label_errors(
     return found
 
 
-def mend_list(run: Run, path: Path | str, *, folds: int | None = None, progress: Progress = SILENT) -> LabelErrors:
+def mend_list(
+    run: Run | str | Path, path: Path | str, *, folds: int | None = None, progress: Progress = SILENT
+) -> LabelErrors:
     """Look for wrong labels, write the list to mend, and the report anew.
 
     Args:
-        run: finished.
-        path: of the list, a CSV.
-        folds: as in ``find_run_label_errors``.
+        run: finished, or its folder.
+        path: of the list, a CSV: filled in, it is what ``train`` takes as ``data.labels``.
+        folds: how many trainings, each without a part of the training pictures, judge these, too; none where None.
         progress: is told of everything.
 
     Raises:
         RunUnwritableError: the list cannot be written there; that is said before anything is looked for.
         RunBusyError: another process is working on the run.
     """
+    run = run if isinstance(run, Run) else Run.open(run)
     check_writable(path)
     with run.locked():
         own = OwnPictures.reopened(run, Classifier.load(run.path), progress=progress)
         found = find_run_label_errors(run, folds=folds, own=own, progress=progress)
         mended = read_label_list(run.path / LABELS) if run.has(LABELS) else {}
-        found.write(path, mended=as_spelt(own.dataset, mended))
+        found.write(path, mended=with_known_ids(own.dataset, mended))
         keep_thumbnails(run, own.dataset)
         write_report(run)
     return found

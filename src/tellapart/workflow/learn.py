@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,13 +11,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..classifier import Classifier, Description, two_sided
+from ..classifier import Classifier, Description
+from ..defaults import baseline_recipe
 from ..errors import ModelFileError, OutOfMemoryError, RunCorruptError
 from ..evaluation import Predictions, fit_temperature
-from ..images.averaged import averaged_pixels
+from ..images.block_average import block_averaged
 from ..images.blocks import by_block
 from ..images.split import belonging
 from ..nets import Net
+from ..nets.base import two_sided
 from ..nets.summary import summarize
 from ..nets.weights import load_weights
 from ..progress import SILENT, Progress
@@ -26,10 +27,10 @@ from ..recipe import Recipe
 from ..run import Run
 from ..training import Pictures, Task, fit
 from ..training.devices import on_device
-from ..training.estimate import in_words, measure_pace
 from ..training.features import embed_pixels, features_file, fit_head, kept_features, set_head, weights_digest
 from ..training.loop import finish, seeded_net
 from ..training.machine import available_memory, choose_device, tuned
+from ..training.pace import in_words, measure_pace
 from ..training.pacing import Pacer
 from ..training.transfer import stage_of
 from ..version import __version__
@@ -37,7 +38,7 @@ from ..wording import counted
 from .learning_rate import with_found_rate
 from .novelty import learn_novelty
 from .prepare import Prepared
-from .together import Team
+from .team import Team
 
 FLOATS_A_PIXEL = 400
 """More activations than any of our networks has for each pixel of its input; VGG16 has 300."""
@@ -83,7 +84,7 @@ def learn(
         pacer: fits the epochs to a time on the way.
         progress: is told of everything.
     """
-    if run.has("training.json") and run.load("training")["stopped"] != "interrupted":
+    if is_trained(run):
         try:
             return _finished(run, prepared)
         except (ModelFileError, RunCorruptError) as error:
@@ -194,38 +195,15 @@ def baseline_of(prepared: Prepared, net: str) -> Prepared:
     height, width, channels = prepared.pixels.shape[1:]
     factor = max(1, int(np.ceil(np.sqrt(height * width * channels / 10_000))))
     preprocessing = prepared.preprocessing.coarser(factor) if factor > 1 else prepared.preprocessing
-    pixels = averaged_pixels(prepared.pixels, preprocessing, folder=prepared.pixel_file.parent)
+    pixels = block_averaged(prepared.pixels, preprocessing, folder=prepared.pixel_file.parent)
     data = prepared.recipe.data.model_copy(update={"image_size": pixels.shape[1:3], "channels": channels})
-    recipe = Recipe.make(
-        data=data.model_dump(),
-        net={"name": net, "sigmoid": prepared.recipe.net.sigmoid, "weights": "none"},
-        training={
-            "transfer": "none",
-            "epochs": _plain_epochs(len(prepared.splits.train)),
-            "batch_size": 128,
-            # A step of Adam moves every weight alike, so that the logits move with the root of their number.
-            "optimizer": {"name": "adamw", "learning_rate": 0.08 / math.sqrt(pixels[0].size), "weight_decay": 0.01},
-            "label_smoothing": 0.0,
-            "averaging": 0.0,
-            "augment": {},
-            "precision": "float32",
-            "threads": prepared.recipe.training.threads,
-            "device": prepared.recipe.training.device,
-            "seed": prepared.recipe.training.seed,
-        },
-        baselines=(),
-    )
+    recipe = baseline_recipe(prepared.recipe.changed(data=data.model_dump()), net, pictures=len(prepared.splits.train))
     return dataclasses.replace(prepared, recipe=recipe, preprocessing=preprocessing, pixels=pixels)
 
 
-def _plain_epochs(pictures: int) -> int:
-    """Return a baseline's epochs: 30 for up to 10,000 pictures, 10 for up to 60,000, one for 600,000 and more.
-
-    What it has not learnt from 600,000 pictures it will not learn from more: its time stops growing there but for one
-    pass over the pictures.
-    """
-    seen = np.clip(10 * pictures, 300_000, 600_000)
-    return int(np.clip(round(seen / max(1, pictures)), 1, 30))
+def is_trained(run: Run) -> bool:
+    """Return whether the training of a run's own network has ended, and was not stopped by a person."""
+    return run.has("training.json") and run.load("training")["stopped"] != "interrupted"
 
 
 def _finished(run: Run, prepared: Prepared) -> Learned:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from ..defaults.choice import Choice
 from ..nets import Net
 from ..progress import SILENT, Progress
 from ..recipe import Recipe
 from ..run import Run
-from ..training.choose import Choice
 from ..training.rate_test import RateTest, find_rate
 from ..training.task import Task
 from .choices import keep_choices

@@ -19,17 +19,17 @@ from ..images.dataset import Dataset
 from ..progress import SILENT, Progress, Quiet
 from ..recipe import Recipe
 from ..run import Run
-from .elsewhere import forget_elsewhere
+from .elsewhere import forget_elsewhere, with_elsewhere
 from .folds import cross_validate, fold_splits
 from .label_errors import LISTED, find_run_label_errors, label_search_seconds, looks_for_labels
-from .learn import Learned, baseline_of, learn
+from .learn import Learned, baseline_of, is_trained, learn
 from .near_training import keep_own_near_training, near_training_seconds
 from .own_pictures import OwnPictures
-from .pictures import keep_thumbnails
 from .prepare import LABELS, Prepared, open_run_source, open_source, prepare
 from .statistics import keep_statistics
+from .team import Team, take_part
+from .thumbnails import keep_thumbnails
 from .time_plan import Deadline, baseline_in_time, in_time, keep_pacing, page_seconds
-from .together import Team, take_part
 
 
 def train(
@@ -104,12 +104,12 @@ def check_nets(recipe: Recipe, *, progress: Progress = SILENT) -> None:
         UnknownNameError: there is no network of a name.
         ModelFileError: there are no such weights.
     """
+    from ..defaults.pretrained import check_auxiliary, check_moving
     from ..nets import nets
     from ..nets.base import check_net
     from ..nets.weights.load import check_published
-    from ..nets.weights.places import find_weights
+    from ..nets.weights.locate import find_weights
     from ..training.machine import choose_device
-    from ..training.start import check_auxiliary, check_moving
 
     choose_device(recipe.training.device)
     for name in recipe.baselines:
@@ -172,11 +172,16 @@ def _main_job(
         baselines = _learn_baselines(run, prepared, deadline=deadline, progress=progress)
         devices = team.plan(prepared.recipe)
         prepared, pacer = in_time(run, prepared, deadline=deadline, explain=explain, devices=devices, progress=progress)
+        ended = is_trained(run)
         learned = learn(run, prepared, team=team, pacer=pacer, progress=progress)
         keep_pacing(run, progress=progress)
         prepared = dataclasses.replace(prepared, recipe=run.recipe)  # with the learning rate, where one was found
-        forget_elsewhere(run, progress=progress)
-        run.save("evaluation", evaluate_all(prepared, learned, baselines))
+        figures = evaluate_all(prepared, learned, baselines)
+        if ended and is_trained(run):  # stopped in a fold or later: the weights are the same
+            figures = with_elsewhere(run, figures)
+        else:
+            forget_elsewhere(run, progress=progress)
+        run.save("evaluation", figures)
         if explain and not learned.interrupted:
             _explain_mistakes(run, prepared, learned, deadline=deadline, progress=progress)
         keep_thumbnails(run, dataset)
@@ -186,6 +191,7 @@ def _main_job(
             if team.count > 1:
                 progress.say("the folds train on one device, one after the other")
             cross_validate(run, prepared, folds, progress=progress)
+            run.forget("report.html")  # a kill between here and the page must not leave it without the folds
         run.mark("interrupted" if learned.interrupted else "done")  # before the page, which says when that was
         write_report(run)
     if learned.interrupted:

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..classifier import Classifier
-from ..errors import DataError, RunCorruptError
 from ..evaluation import Predictions, find_near_training, nearest
 from ..images.dataset import Splits
 from ..progress import SILENT, Progress
@@ -113,29 +112,3 @@ def keep_own_near_training(
             run, own, classifier, name=name, predictions=said, pixels=own.pixels, positions=own.splits[name],
             progress=progress,
         )  # fmt: skip
-
-
-def keep_near_training_elsewhere(
-    run: Run,
-    classifier: Classifier,
-    *,
-    name: str,
-    predictions: Predictions,
-    pixels: NDArray[np.uint8],
-    positions: NDArray[np.int64],
-    progress: Progress,
-) -> OwnPictures | None:
-    """Find the training pictures nearest to the mistakes of a set from elsewhere, where the run's own are still there.
-
-    Returns:
-        the run's own pictures; None where they are gone or have changed, which is said.
-    """
-    try:
-        own = OwnPictures.reopened(run, classifier)
-    except (DataError, RunCorruptError) as error:
-        progress.warn(f"the training pictures nearest to each mistake are left out: {error}")
-        return None
-    keep_near_training(
-        run, own, classifier, name=name, predictions=predictions, pixels=pixels, positions=positions, progress=progress
-    )
-    return own

@@ -34,6 +34,7 @@ class OwnPictures:
         dataset: all of them.
         splits: positions in it.
         pixels: uint8 (N, H, W, C), resized, memory-mapped.
+        facts: (N,) rows of FACTS, memory-mapped.
         folder: where the pixels lie, and what is computed of them may be kept.
         device: to compute on.
         threads: CPU threads that the run computes with; None for all.
@@ -42,6 +43,7 @@ class OwnPictures:
     dataset: Dataset
     splits: Splits
     pixels: NDArray[np.uint8]
+    facts: NDArray[np.void]
     folder: Path
     device: torch.device
     threads: int | None = None
@@ -53,6 +55,7 @@ class OwnPictures:
             prepared.dataset,
             prepared.splits,
             prepared.pixels,
+            prepared.facts,
             prepared.pixel_file.parent,
             choose_device(prepared.recipe.training.device),
             prepared.recipe.training.threads,
@@ -72,7 +75,7 @@ class OwnPictures:
         splits = from_ids(dataset, read_ids(run.path / "splits.json"))
         training = run.recipe.training  # perhaps of another machine, with devices that are not here
         device = choose_device("cpu" if training.device == "cpu" else "auto")
-        return cls(dataset, splits, scanned.pixels, scanned.folder, device, training.threads)
+        return cls(dataset, splits, scanned.pixels, scanned.facts, scanned.folder, device, training.threads)
 
 
 def embedded(

@@ -8,9 +8,9 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ..classifier import Answer, Classifier, as_pixels
-from ..errors import DataError, RecipeError, SourceNotFoundError
-from ..evaluation import Predictions, Threshold, threshold_for_error
+from ..classifier import Answer, Classifier
+from ..errors import DataError, SourceNotFoundError
+from ..images.decode import as_pixels
 from ..images.encoded import MAX_BYTES
 from ..images.sniff import PICTURE_SUFFIXES
 from ..images.sources.folder import files_below
@@ -35,26 +35,6 @@ class Prediction:
     answer: Answer | None
     problem: str = ""
     sure: bool | None = None
-
-
-def abstention(run: str | Path, *, max_error: float) -> Threshold:
-    """Return the confidence below which a run's classifier is "not sure", chosen on its validation pictures.
-
-    Args:
-        run: the run folder; a model file alone does not know what it said of its validation pictures.
-        max_error: the wished share of wrong answers, 0 to 1.
-
-    Raises:
-        RecipeError: it is no run folder, or has no validation pictures.
-    """
-    file = Path(run) / "predictions" / "validation.npz"
-    if not file.is_file():
-        raise RecipeError(
-            f"the threshold for --abstain-at is chosen on the validation pictures, and {str(file)!r} is not there: "
-            "give the run folder of a training with validation pictures"
-        )
-    temperature = Classifier.load(run).description.temperature
-    return threshold_for_error(Predictions.load(file), max_error=max_error, temperature=temperature)
 
 
 def predict(

@@ -43,6 +43,7 @@ class Prepared:
         preprocessing: with the mean and deviation that the network expects.
         pixel_file: where the pixels lie: its folder's name tells pictures and size apart.
         leaks: how many were found, the recipe's answer, and how many pictures were dropped for it.
+        facts: (N,) rows of FACTS, memory-mapped.
     """
 
     dataset: Dataset
@@ -53,6 +54,7 @@ class Prepared:
     preprocessing: Preprocessing
     pixel_file: Path
     leaks: dict[str, int | str]
+    facts: NDArray[np.void]
 
 
 def open_source(data: DataRecipe) -> Dataset:
@@ -88,7 +90,7 @@ def prepare(run: Run, dataset: Dataset, *, progress: Progress = SILENT) -> Prepa
         LeakError: pictures stand in two splits, and the recipe does not say what to do about it.
     """
     facts = sample_facts(dataset)
-    from ..training import choose  # torch: not before the pictures are known to be there
+    from ..defaults import choose_training, preprocessing_of  # torch: not before the pictures are known to be there
     from .start import begin, settle
 
     start = begin(run.recipe, dataset, facts)
@@ -107,13 +109,13 @@ def prepare(run: Run, dataset: Dataset, *, progress: Progress = SILENT) -> Prepa
     check_all_train(dataset, splits)
 
     start, scanned = settle(start, dataset, splits.train, scanned, together=repeats.family, progress=progress)
-    recipe, more = choose.choose_training(
+    recipe, more = choose_training(
         start.recipe, kind=found.kind.name, pictures=len(splits.train), classes=len(dataset.class_names)
     )
     choices = [*start.choices, *more]
     for choice in choices:
         progress.say(str(choice))
-    preprocessing = choose.preprocessing_of(recipe.data, pixels=scanned.pixels, rows=splits.train, net=recipe.net)
+    preprocessing = preprocessing_of(recipe.data, pixels=scanned.pixels, rows=splits.train, net=recipe.net)
     if run.has("splits.json"):  # what was dropped from them cannot be found a second time
         leaks = run.load("leaks")
     else:
@@ -123,7 +125,10 @@ def prepare(run: Run, dataset: Dataset, *, progress: Progress = SILENT) -> Prepa
     if not run.has("choices.json"):
         run.save("choices", [choice.to_dict() for choice in choices])
     run.save_recipe(recipe)
-    return Prepared(dataset, splits, found, scanned.pixels, recipe, preprocessing, scanned.folder / "pixels.npy", leaks)
+    pixel_file = scanned.folder / "pixels.npy"
+    return Prepared(
+        dataset, splits, found, scanned.pixels, recipe, preprocessing, pixel_file, leaks, scanned.facts
+    )  # fmt: skip
 
 
 def check_all_train(dataset: Dataset, splits: Splits) -> None:

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..defaults.preprocessing import preprocessing_of
+from ..defaults.pretrained import Probed
 from ..features import extract
 from ..images.dataset import Dataset
 from ..images.parallel import usable_processors
@@ -20,7 +22,6 @@ from ..nets.weights import load_weights
 from ..novelty import chosen_evenly
 from ..progress import SILENT, Progress, Quiet
 from ..recipe import Recipe, TrainingRecipe
-from ..training.choose import preprocessing_of
 from ..training.devices import on_device
 from ..training.features import (
     Head,
@@ -33,7 +34,6 @@ from ..training.features import (
     weights_digest,
 )
 from ..training.machine import choose_device
-from ..training.start import Probed
 
 PICTURES = 320
 """Training pictures that are looked at, at most: some seconds."""

@@ -7,13 +7,15 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
+from ..defaults.choice import Choice
+from ..defaults.data import choose_data
+from ..defaults.preprocessing import preprocessing_of
+from ..defaults.pretrained import Leaning, choose_start, decide, is_open, lean
 from ..images.audit import guess_kind
 from ..images.cache import Scan, free_bytes, is_cached, scan
 from ..images.dataset import Dataset
 from ..progress import SILENT, Progress
 from ..recipe import Recipe
-from ..training.choose import Choice, choose_data, preprocessing_of
-from ..training.start import Leaning, choose_start, decide, is_open, lean
 from .ahead import Ahead
 from .probe import probe
 

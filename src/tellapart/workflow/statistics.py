@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from ..errors import UnreadableImageError
 from ..evaluation.drift import picture_statistics
-from ..images.cache import scan
 from ..images.dataset import Dataset
 from ..images.strokes import stroke_width
 from ..run import Run
@@ -31,9 +30,8 @@ def keep_statistics(run: Run, prepared: Prepared) -> None:
     """Keep the numbers of some of the run's own test pictures, or of validation where there is no test."""
     positions = prepared.splits.test if len(prepared.splits.test) else prepared.splits.validation
     chosen = sampled(positions)
-    facts = scan(prepared.dataset, prepared.preprocessing).facts
     numbers = statistics_of(
-        prepared.dataset, facts, chosen, strokes=prepared.audit.to_dict()["kind"]["name"] == "writing"
+        prepared.dataset, prepared.facts, chosen, strokes=prepared.audit.to_dict()["kind"]["name"] == "writing"
     )
     memory = io.BytesIO()
     np.savez(memory, **{name: values.astype(np.float32) for name, values in numbers.items()})  # type: ignore[arg-type]

@@ -10,14 +10,15 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
+from ..defaults.budget import SPARE, fit_to_time, shorten_to_time
+from ..defaults.choice import Choice
+from ..defaults.training import choose_augmentation, optimizer_for
 from ..errors import UnreadableImageError
 from ..images.dataset import Dataset
 from ..novelty import REFERENCES
 from ..progress import SILENT, Progress
 from ..recipe import Recipe
 from ..run import Run
-from ..training.budget import SPARE, fit_to_time, shorten_to_time
-from ..training.choose import Choice, choose_augmentation, optimizer_for
 from ..training.devices import Devices
 from ..training.pacing import Pacer
 from .choices import keep_choices

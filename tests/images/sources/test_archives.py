@@ -25,13 +25,17 @@ def cache(tmp_path, monkeypatch):
 
 def make_tar(path, mode, names=NAMES, extra=()):
     with tarfile.open(path, mode) as archive:
-        for i, name in enumerate(names):
-            info = tarfile.TarInfo(name)
-            info.size = len(grey_png(i))
-            archive.addfile(info, io.BytesIO(grey_png(i)))
+        add_all(archive, names)
         for info in extra:
             archive.addfile(info)
     return path
+
+
+def add_all(archive, names):
+    for i, name in enumerate(names):
+        info = tarfile.TarInfo(name)
+        info.size = len(grey_png(i))
+        archive.addfile(info, io.BytesIO(grey_png(i)))
 
 
 def values(data):
@@ -276,14 +280,24 @@ def test_a_cache_that_cannot_be_written(tmp_path, monkeypatch):
 )
 def test_names_of_a_tar_that_are_not_utf8_are_guessed_and_said(tmp_path, encoding, classes):
     path = tmp_path / "a.tar"
+    names = [f"{name}/{i}.png" for i, name in enumerate(classes)]
     with tarfile.open(path, "w", format=tarfile.GNU_FORMAT, encoding=encoding) as archive:
-        for i, name in enumerate(classes):
-            info = tarfile.TarInfo(f"{name}/{i}.png")
-            info.size = len(grey_png(i))
-            archive.addfile(info, io.BytesIO(grey_png(i)))
+        add_all(archive, names)
     data = open_dataset(path)
     assert set(data.class_names) == set(classes)
     assert f"the tar does not say how its names are encoded: read as {encoding}" in data.notes
+    raw = [name.encode(encoding).decode("utf-8", "surrogateescape") for name in names]  # as Linux gives them to Python
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT, encoding="utf-8", errors="surrogateescape") as archive:
+        add_all(archive, raw)
+    assert set(open_dataset(path).class_names) == set(classes)
+
+
+def test_one_odd_name_in_a_tar_leaves_the_others_as_they_are(tmp_path):
+    path = tmp_path / "a.tar"
+    odd = "Käse/0.png".encode("latin-1").decode("utf-8", "surrogateescape")
+    with tarfile.open(path, "w", format=tarfile.GNU_FORMAT, encoding="utf-8", errors="surrogateescape") as archive:
+        add_all(archive, ["汉字/1.png", "Löwe/2.png", odd])
+    assert set(open_dataset(path).class_names) == {"汉字", "Löwe", "Käse"}
 
 
 def test_everybody_who_may_read_the_cache_may_read_an_unpacked_tar(tmp_path, cache):

@@ -87,7 +87,10 @@ def test_keys_can_be_named_and_class_names_come_along(tmp_path, pixels):
 def test_groups_come_along(tmp_path, pixels):
     split = {"x_train": pixels[:4], "y_train": [0, 1] * 2, "x_test": pixels[4:], "y_test": [0, 1]}
     np.savez(tmp_path / "a.npz", **split, groups_train=np.array([b"Ann", b"Bob", b"Ann", b""]))
-    assert open_dataset(tmp_path / "a.npz").groups.tolist() == ["Ann", "Bob", "Ann", "", "", ""]
+    data = open_dataset(tmp_path / "a.npz")
+    assert data.groups.tolist() == ["Ann", "Bob", "Ann", "", "", ""]
+    assert data.notes == ("the array 'groups_train' was taken for the groups: --source-option groups_key= takes none",)
+    assert open_dataset(tmp_path / "a.npz", groups_key="").groups is None
     np.savez(tmp_path / "b.npz", X=pixels, y=[0, 1] * 3, groups=np.arange(6.0) // 2, patient=np.arange(6) // 3)
     assert open_dataset(tmp_path / "b.npz").groups.tolist() == ["0", "0", "1", "1", "2", "2"]
     keys = {"images_key": "X", "labels_key": "y"}

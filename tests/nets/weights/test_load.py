@@ -11,7 +11,7 @@ from tellapart.errors import ModelFileError, UnknownNameError
 from tellapart.nets import build_net, nets
 from tellapart.nets.weights import LoadedWeights, find_weights, imagenet_classes, load_weights
 from tellapart.nets.weights.load import fit_weights
-from tellapart.nets.weights.places import weights_folder
+from tellapart.nets.weights.locate import weights_folder
 
 
 def build(outputs=1000, channels=3):
@@ -362,4 +362,5 @@ def test_auxiliary_heads_that_a_file_lacks_are_no_last_layers():
     net = net.to_empty(device="cpu")
     result = fit_weights(net, "googlenet", found=found, source=Path("googlenet.pth"), exact=True)
     assert not result.cut
+    assert str(result).endswith("; the auxiliary heads are fresh")
     assert {key.split(".")[0] for key in result.fresh} == {"aux1", "aux2"}

@@ -82,8 +82,8 @@ def test_probabilities_are_those_of_keras(tmp_path, body):
 def test_the_pictures_are_prepared_as_the_export_says():
     from PIL import Image, ImageOps
 
-    from tellapart.classifier import to_input
     from tellapart.images.preprocessing import Preprocessing
+    from tellapart.nets.inputs import to_input
 
     half = (0.5, 0.5, 0.5)
     ours = Preprocessing(image_size=(224, 224), resize="crop", resample="lanczos", mean=half, std=half)

@@ -53,12 +53,19 @@ def arrays(
         return from_parts([found], name=place.name, where=where, sample_axis=sample_axis)
     try:
         with place.path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            parts, names = _parts(archive, place.path, _Keys(images_key or "", labels_key or "", groups_key or ""))
+            given = _Keys(images_key or "", labels_key or "", groups_key or "")
+            found_keys = _found(archive, given, place.path, guess_groups=groups_key is None)
+            parts, names = _parts(archive, found_keys, place.path)
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error, KeyError, MemoryError) as error:
         if isinstance(error, SourceError):
             raise
         raise SourceError(f"{where!r} cannot be read as NumPy arrays: {error}") from error
-    return from_parts(parts, name=place.name, where=where, class_names=names, sample_axis=sample_axis)
+    notes = [
+        f"the array {one.groups!r} was taken for the groups: --source-option groups_key= takes none"
+        for one in found_keys
+        if one.groups and one.groups != groups_key
+    ]
+    return from_parts(parts, name=place.name, where=where, class_names=names, sample_axis=sample_axis, notes=notes)
 
 
 def load(path: Path) -> NDArray[Any]:
@@ -98,7 +105,7 @@ class _Keys(NamedTuple):
     split: str = ""
 
 
-def _parts(archive: Mapping[str, NDArray[Any]], path: Path, given: _Keys) -> tuple[list[Part], list[str] | None]:
+def _parts(archive: Mapping[str, NDArray[Any]], found: list[_Keys], path: Path) -> tuple[list[Part], list[str] | None]:
     keys = {key.casefold(): key for key in archive}
     parts = [
         Part(
@@ -109,7 +116,7 @@ def _parts(archive: Mapping[str, NDArray[Any]], path: Path, given: _Keys) -> tup
             key=one.images,
             groups=archive[one.groups] if one.groups else None,
         )
-        for i, one in enumerate(_found(keys, given, path))
+        for i, one in enumerate(found)
     ]
     names = next((archive[keys[key]].astype(str).tolist() for key in CLASS_NAMES if key in keys), None)
     if names is not None and any(part.labels.dtype.kind not in "iuf" for part in parts):
@@ -117,8 +124,10 @@ def _parts(archive: Mapping[str, NDArray[Any]], path: Path, given: _Keys) -> tup
     return parts, None if names is None else [normalize("NFC", name) for name in names]
 
 
-def _found(keys: Mapping[str, str], given: _Keys, path: Path) -> list[_Keys]:
+def _found(archive: Mapping[str, NDArray[Any]], given: _Keys, path: Path, *, guess_groups: bool) -> list[_Keys]:
     """Return the keys of each split's arrays, or of the only ones, in an ``.npz``."""
+    keys = {key.casefold(): key for key in archive}
+    kinds = (IMAGES, LABELS, GROUPS if guess_groups else ())
     listed = ", ".join(keys.values())
     if bool(given.images) != bool(given.labels) or (given.groups and not given.images):
         raise SourceError("images_key and labels_key belong together, and groups_key to both: give the others, too")
@@ -130,14 +139,14 @@ def _found(keys: Mapping[str, str], given: _Keys, path: Path) -> list[_Keys]:
     found = []
     for split, spellings in SPLITS.items():
         for word in spellings:
-            images, labels, groups = (_first(keys, _spelt(names, word)) for names in (IMAGES, LABELS, GROUPS))
+            images, labels, groups = (_first(keys, _spelt(names, word)) for names in kinds)
             here = _Keys(images, labels, groups, split=split)
             if here.images and here.labels:
                 found.append(here)
                 break
     if found:
         return found
-    alone = _Keys(*(_first(keys, names) for names in (IMAGES, LABELS, GROUPS)))
+    alone = _Keys(*(_first(keys, names) for names in kinds))
     if alone.images and alone.labels:
         return [alone]
     raise SourceError(
@@ -148,7 +157,8 @@ def _found(keys: Mapping[str, str], given: _Keys, path: Path) -> list[_Keys]:
 
 def _spelt(names: tuple[str, ...], word: str) -> list[str]:
     """Return the names that an array of one split may have: ``x_train``, ``train_x``, ``xtrain``."""
-    return [f"{name}_{word}" for name in names] + [f"{word}_{name}" for name in names] + [names[0] + word]
+    joined = [name + word for name in names[:1]]
+    return [f"{name}_{word}" for name in names] + [f"{word}_{name}" for name in names] + joined
 
 
 def _first(keys: Mapping[str, str], names: Iterable[str]) -> str:

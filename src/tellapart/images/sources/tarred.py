@@ -68,32 +68,65 @@ def tarred(place: Place) -> Dataset:
     opener = _opener(place.head)
     path = place.path if opener is None else _spooled(place.path, opener)
     files = FileRanges([path])
-    members, unsaid = _members(path, where, encoding="utf-8")
-    encoding = guess_encoding(unsaid, western="cp1252")
-    if encoding != "utf-8":
-        members, _ = _members(path, where, encoding=encoding)
-        members.notes.append(f"the tar does not say how its names are encoded: read as {encoding}")
+    names = _Names()
+    members = _members(path, where, names=names)
+    if names.others:
+        names.encoding = guess_encoding(names.others, western="cp1252")
+        members = _members(path, where, names=names)
+        members.notes.append(f"the tar does not say how its names are encoded: read as {names.encoding}")
     return members.dataset(files, name=place.name)
 
 
-def _members(path: Path, where: str, *, encoding: str) -> tuple[Members, set[bytes]]:
-    """Return the members of a plain tar, and parts of the names that do not say their encoding: it is ``encoding``."""
-    members, unsaid = Members(where), set[bytes]()
+class _Names:
+    """The names of a tar's members, which say nothing of their encoding.
+
+    Attributes:
+        encoding: of those that are not in UTF-8; of all that are not ASCII, where these are at least half of them, as
+            some names in another encoding are valid UTF-8 by accident.
+        others: parts of names that are not in UTF-8.
+    """
+
+    def __init__(self) -> None:
+        self.encoding = "utf-8"
+        self.others: set[bytes] = set()
+        self._valid: set[bytes] = set()
+
+    def read(self, name: str) -> str:
+        """Return a name as a person reads it, and remember its parts where it is read for the first time."""
+        if name.isascii():
+            return name
+        raw = name.encode("utf-8", "surrogateescape")
+        if self.encoding == "utf-8":
+            for part in raw.split(b"/"):
+                kind = None if part.isascii() else self._valid if _is_utf8(part) else self.others
+                if kind is not None and len(kind) < MOST_NAMES:
+                    kind.add(part)
+        alone = len(self.others) < len(self._valid) and _is_utf8(raw)
+        return raw.decode("utf-8" if alone else self.encoding, "replace")
+
+
+def _is_utf8(name: bytes) -> bool:
+    try:
+        name.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _members(path: Path, where: str, *, names: _Names) -> Members:
+    """Return the members of a plain tar."""
+    members = Members(where)
     try:
         with tarfile.open(path, "r:", encoding="utf-8", errors="surrogateescape") as archive:
             for member in archive:
-                if not member.name.isascii() and "path" not in member.pax_headers:  # there it is UTF-8
-                    name = member.name.encode("utf-8", "surrogateescape")
-                    if len(unsaid) < MOST_NAMES:
-                        unsaid.update(part for part in name.split(b"/") if not part.isascii())
-                    member.name = name.decode(encoding, "replace")
+                member.name = names.read(member.name)
                 _add(members, member)
                 archive.members = []  # type: ignore[attr-defined]  # else it keeps an object for each member
     except PermissionError as error:
         raise SourceError(f"{str(path)!r} may not be read by you: {error.strerror}") from error
     except _BROKEN as error:
         raise SourceError(f"{where!r} is a damaged or cut tar: {error}") from error
-    return members, unsaid
+    return members
 
 
 def _add(members: Members, member: tarfile.TarInfo) -> None:

@@ -2,6 +2,6 @@
 
 from .imagenet import imagenet_classes
 from .load import LoadedWeights, expected_pixels, load_weights
-from .places import find_weights
+from .locate import find_weights
 
 __all__ = ["LoadedWeights", "expected_pixels", "find_weights", "imagenet_classes", "load_weights"]

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from ...errors import ModelFileError
-from .places import weights_folder
+from .locate import weights_folder
 
 _WRAPPERS = ("state_dict", "model", "model_state_dict", "state_dict_ema")
 

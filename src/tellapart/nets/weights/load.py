@@ -17,7 +17,7 @@ from ...progress import SILENT, Progress
 from ..base import Net, nets
 from .files import read_weights
 from .keras_files import is_keras_file, keras_pixels, read_keras
-from .places import find_weights
+from .locate import find_weights
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,8 +28,9 @@ class LoadedWeights:
         source: the file; None where the weights stayed random.
         loaded: names of the parameters and buffers that came from the file.
         fresh: names of those of the head that stayed as they were, the file having another number of classes or none;
-            of a dense neck too, where the file ends before it.
-        cut: whether the file has none of those.
+            of a dense neck too, where the file ends before it, and of auxiliary heads.
+        cut: whether the file has none of those but auxiliary heads.
+        auxiliary: whether auxiliary heads alone are fresh.
         unused: names that the file has and the network has no use for, such as left-out auxiliary heads.
         summed: whether the stem's weights were summed over the colours for grey pictures.
         mean: what the weights expect the pixels (0 to 1) to be centred on; None where nothing is published of it.
@@ -40,6 +41,7 @@ class LoadedWeights:
     loaded: tuple[str, ...] = ()
     fresh: tuple[str, ...] = ()
     cut: bool = False
+    auxiliary: bool = False
     unused: tuple[str, ...] = ()
     summed: bool = False
     mean: tuple[float, ...] | None = None
@@ -52,7 +54,9 @@ class LoadedWeights:
         said = f"weights from {self.source.name}"
         if self.fresh:
             said += (
-                "; the file has no last layers, which are fresh"
+                "; the auxiliary heads are fresh"
+                if self.auxiliary
+                else "; the file has no last layers, which are fresh"
                 if self.cut
                 else "; the head is fresh, because the number of classes is another"
             )
@@ -261,7 +265,8 @@ def fit_weights(
         net.load_state_dict(taken, strict=False)
     unused = tuple(key for key in found if key not in own)
     cut = bool(last) and not any(key in found for key in last)
-    return LoadedWeights(source, tuple(taken), tuple(fresh), cut, unused, summed)
+    alone = bool(fresh) and not last
+    return LoadedWeights(source, tuple(taken), tuple(fresh), cut, alone, unused, summed)
 
 
 def _class_names(net: Net, found: Mapping[str, Tensor]) -> set[str]:

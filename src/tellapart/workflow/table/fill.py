@@ -8,13 +8,12 @@ import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from ...defaults.pretrained import asks_for_epochs
 from ...errors import RecipeError, RunError, RunExistsError, RunUnwritableError, TellapartError
 from ...evaluation import ExperimentTable, Predictions, TableRow, compare, seconds_text
 from ...progress import SILENT, Progress, Quiet
-from ...recipe import Recipe
 from ...report import write_table
 from ...run import Run, new_run_path
-from ...training.start import asks_for_epochs
 from ...wording import counted
 from ..main_job import absolute_source
 from ..prepare import open_source
@@ -54,7 +53,7 @@ def make_table(
         >>> (table.rows[0].validation.value or 0) > 0.95
         True
     """
-    _check_rows([parse_method(name) for name in plan.rows], plan.recipe)  # before anything is read
+    _check_rows(plan)  # before anything is read
     dataset = open_source(plan.recipe.data)
     source = absolute_source(str(plan.recipe.data.source))
     external = None if plan.external is None else absolute_source(plan.external)
@@ -69,9 +68,10 @@ def make_table(
     return _fill(plan, folder, progress=progress), folder
 
 
-def _check_rows(named: list[Method], recipe: Recipe) -> None:
+def _check_rows(plan: TablePlan) -> None:
     """Raise RecipeError where a setting is for networks that train in epochs, and no row that is named does so."""
-    asked = asks_for_epochs(recipe)
+    named = [parse_method(name) for name in plan.rows]
+    asked = [one for one in asks_for_epochs(plan.recipe) if not (plan.copies and one == "training.augment")]
     if named and asked and not any(one.net and one.transfer != "features" for one in named):
         raise RecipeError(
             f"{asked[0]} would be ignored: no row that is named trains in epochs; leave it out, or add such a row, "

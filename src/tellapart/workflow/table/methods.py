@@ -10,15 +10,13 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from ...defaults.pretrained import BACKBONE
 from ...errors import DataError, RecipeError
 from ...features import build_pipeline, classifiers, extract, features, split_name
 from ...nets import nets
 from ...registry import typed_value
 
 Transfer = Literal["features", "frozen", "finetune"]
-
-BACKBONE = "efficientnet_lite0"
-"""The network of the transfer row: its ImageNet weights come with the installation."""
 
 MAJORITY = "majority-class"
 

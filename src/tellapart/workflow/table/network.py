@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from ...classifier import Classifier
+from ...defaults import preprocessing_of
 from ...evaluation import Predictions
 from ...images.cache import scan
 from ...progress import SILENT, Progress
 from ...recipe import LOOP_SETTINGS, AugmentRecipe, Recipe
 from ...run import Run
-from ...training import choose
 from ...training.machine import tuned
 from ..elsewhere import evaluate_elsewhere
 from ..main_job import resume, train
@@ -105,7 +105,7 @@ def costs_of(run: Run, prepared: Prepared) -> Mapping[str, Any]:
     recipe = run.recipe
     classifier = Classifier.load(run.path)
     positions = prepared.splits.validation[:TIMED]
-    pixels = np.array(scan(prepared.dataset, choose.preprocessing_of(recipe.data)).pixels[positions])
+    pixels = np.array(scan(prepared.dataset, preprocessing_of(recipe.data)).pixels[positions])
     with tuned(recipe.training.threads):
         classifier.logits(pixels[:32])
         started = time.perf_counter()

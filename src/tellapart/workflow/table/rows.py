@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...defaults import preprocessing_of
 from ...errors import RecipeError, RunCorruptError
 from ...evaluation import Evaluation, Predictions, TableRow, evaluate, macro_f1_gap
 from ...files import whole
@@ -18,7 +19,6 @@ from ...images.dataset import Dataset
 from ...images.preprocessing import Preprocessing
 from ...progress import SILENT, Progress
 from ...run import Run
-from ...training import choose
 from .classical import learn_classical
 from .methods import Method
 from .network import costs_of, learn_network, measure_elsewhere, network_recipe, varied_recipe
@@ -189,7 +189,7 @@ def _network(
         if (row := kept_row(plain)) is not None and row.failed:
             raise RecipeError(f"the row on the pictures as they are could not be made: {row.failed}")
         resolved = Run.open(plain).recipe
-        file, elsewhere = _varied_files(job, choose.preprocessing_of(resolved.data), setting=setting, table=table)
+        file, elsewhere = _varied_files(job, preprocessing_of(resolved.data), setting=setting, table=table)
         recipe, external = varied_recipe(resolved, job.variant, file=file), elsewhere or external
     run = learn_network(table / job.folder, recipe, progress=progress)
     found = {"validation": row_predictions(job, setting=setting, table=table)}

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...errors import ClassMismatchError, DataError, RunCorruptError, SplitError, TellapartError
 from ...images import open_dataset
-from ...images.averaged import averaged_pixels
+from ...images.block_average import block_averaged
 from ...images.cache import cache_folder, scan
 from ...images.dataset import Dataset
 from ...images.parallel import usable_processors
@@ -29,7 +29,7 @@ PICTURES = "pictures"
 """The folder of the audit, the splits and the choices that all rows share."""
 
 MOST_PIXELS = 10_000
-"""Pixels of a picture above which classical rows see it averaged down, as the baselines of a run do."""
+"""Pixels of a picture above which classical rows see it averaged down (a run's baselines: above as many values)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,12 +67,12 @@ class Setting:
         factor = 1 if most_pixels is None else max(1, int(np.ceil(np.sqrt(height * width / most_pixels))))
         coarse = preprocessing.coarser(factor) if factor > 1 else preprocessing
         ours = scan(dataset, preprocessing)
-        own = averaged_pixels(ours.pixels, coarse, folder=ours.folder)
+        own = block_averaged(ours.pixels, coarse, folder=ours.folder)
         external, labels = None, None
         if self.external is not None:
             scanned = scan(self.external, preprocessing)
             where = np.flatnonzero(scanned.facts["readable"])
-            external = averaged_pixels(scanned.pixels, coarse, folder=scanned.folder)[where]
+            external = block_averaged(scanned.pixels, coarse, folder=scanned.folder)[where]
             labels = self.external.labels[where]
         together = belonging(dataset, together=self.prepared.audit.repeats.family)
         return Material(

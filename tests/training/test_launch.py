@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from tellapart.errors import RecipeError
-from tellapart.training import places
-from tellapart.training.places import Place, find_place
+from tellapart.training import launch
+from tellapart.training.launch import ProcessRank, find_rank
 
 SLURM = {
     "SLURM_STEP_NUM_TASKS": "8", "SLURM_NTASKS_PER_NODE": "4", "SLURM_PROCID": "5", "SLURM_LOCALID": "1",
@@ -16,7 +16,7 @@ SLURM = {
 
 
 def test_slurm_says_where_a_process_stands():
-    assert find_place(SLURM) == Place(5, 8, 1, 4, "slurm")
+    assert find_rank(SLURM) == ProcessRank(5, 8, 1, 4, "slurm")
 
 
 @pytest.mark.parametrize(
@@ -29,18 +29,18 @@ def test_slurm_says_where_a_process_stands():
     ],
 )
 def test_one_process_is_alone(environment):
-    assert find_place(environment) is None
+    assert find_rank(environment) is None
 
 
 def test_slurm_must_say_how_many_a_machine_has():
     with pytest.raises(RecipeError, match="--ntasks-per-node"):
-        find_place({k: v for k, v in SLURM.items() if k != "SLURM_NTASKS_PER_NODE"})
+        find_rank({k: v for k, v in SLURM.items() if k != "SLURM_NTASKS_PER_NODE"})
 
 
 @pytest.mark.parametrize("count", ["2", "6"])
 def test_machines_must_have_as_many_each(count):
     with pytest.raises(RecipeError, match="as many to each machine"):
-        find_place(SLURM | {"SLURM_STEP_NUM_TASKS": count})
+        find_rank(SLURM | {"SLURM_STEP_NUM_TASKS": count})
 
 
 def test_a_started_process_that_fails_is_noticed_and_all_are_ended(monkeypatch):
@@ -50,9 +50,9 @@ def test_a_started_process_that_fails_is_noticed_and_all_are_ended(monkeypatch):
         return started[-1]
 
     started, lost = [], threading.Event()
-    monkeypatch.setattr(places, "_start", start)
-    monkeypatch.setattr(places, "GRACE", 0.1)
-    with places.others_started(3, device="cpu", on_loss=lost.set) as place:
+    monkeypatch.setattr(launch, "_start", start)
+    monkeypatch.setattr(launch, "GRACE", 0.1)
+    with launch.launched(3, device="cpu", on_loss=lost.set) as place:
         assert (place.rank, place.count, place.local_count, place.started_by) == (0, 3, 3, "tellapart")
         assert lost.wait(timeout=30)
     assert [process.returncode for process in started] == [3, -9]

@@ -1,4 +1,4 @@
-"""``python benchmarks/report_page/measure.py runs/photos``: how big a run's page is, and how soon Chromium shows it."""
+"""``python -m benchmarks.report_page runs/photos``: how big a run's page is, and how soon Chromium shows it."""
 
 from __future__ import annotations
 

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from tellapart.recipe import Recipe
+from tellapart.training.best_epoch import keep_best, standard_error
 from tellapart.training.checkpoint import State
-from tellapart.training.selection import keep_best, standard_error
 
 
 @pytest.fixture

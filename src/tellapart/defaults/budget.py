@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 
 from ..errors import RecipeError
 from ..recipe import Recipe
+from ..training.devices import Devices
+from ..training.loop import seeded_net
+from ..training.pace import Pace, in_words, measure_pace
+from ..training.pacing import MARGIN
+from ..training.rate_test import STEPS
+from ..training.task import Task
 from ..wording import counted
-from .choose import WIDTHS, Choice
-from .devices import Devices
-from .estimate import Pace, in_words, measure_pace
-from .loop import seeded_net
-from .pacing import MARGIN
-from .rate_test import STEPS
-from .task import Task
+from .choice import Choice
+from .width import WIDTHS
 
 ENOUGH_PASSES = 10
 """Passes over the pictures below which a narrower network gets further than a wider one."""
@@ -27,8 +27,6 @@ MOST_PASSES = 150
 
 SPARE = 0.1
 """The share of the time that what is good to have may take, for it to be planned for."""
-
-UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,22 +63,6 @@ class Plan:
     def changes(self, pace: Pace) -> dict[str, int]:
         """Return it as settings of a training; an epoch that is one pass over the pictures needs no steps."""
         return {"epochs": self.epochs, **({} if self.steps == pace.steps else {"steps_per_epoch": self.steps})}
-
-
-def read_time(text: str) -> float:
-    """Read ``90s``, ``5m`` or ``1.5h`` as seconds.
-
-    Raises:
-        RecipeError: it is none of these.
-
-    Example:
-        >>> read_time("5m"), read_time("90"), read_time("1.5h")
-        (300.0, 90.0, 5400.0)
-    """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|min|h)?", text.strip().lower())
-    if not found or float(found[1]) == 0:
-        raise RecipeError(f"a time must be a number with s, m or h, such as 90s, 5m or 1.5h, got {text!r}")
-    return float(found[1]) * UNITS[found[2] or "s"]
 
 
 def fit_to_time(

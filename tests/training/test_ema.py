@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from tellapart.nets import build_net
-from tellapart.training.averaging import move_average
+from tellapart.training.ema import update_ema
 
 
 def test_an_average_is_the_weighted_sum_of_all_steps_statistics_included():
@@ -21,7 +21,7 @@ def test_an_average_is_the_weighted_sum_of_all_steps_statistics_included():
             else:
                 tensor.fill_(seed + 5)
         states.append(copy.deepcopy(net.state_dict()))
-        move_average(averaged, net, decay=0.5)
+        update_ema(averaged, net, decay=0.5)
     for name, tensor in averaged.state_dict().items():
         if tensor.is_floating_point():
             expected = sum(

@@ -1,7 +1,7 @@
 """Measure every feature with every classical classifier and print the table of docs/classical-vision.md.
 
-    python benchmarks/classical_vision/measure.py digits
-    python benchmarks/classical_vision/measure.py fashion-mnist --train 3000
+    python -m benchmarks.classical_vision digits
+    python -m benchmarks.classical_vision fashion-mnist --train 3000
 
 The first runs anywhere; the second needs Debian's package dataset-fashion-mnist. On two cores half a
 minute and 5 minutes.

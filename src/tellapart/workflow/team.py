@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..defaults.preprocessing import preprocessing_of
 from ..errors import DataError, DivergedError, ProcessLostError, RecipeError, RunError, TellapartError
 from ..images.cache import scan
 from ..images.dataset import Dataset
@@ -25,11 +26,10 @@ from ..progress import SILENT, Mute, Progress
 from ..recipe import Recipe
 from ..run import Run
 from ..training import Pictures, Task, fit
-from ..training.choose import preprocessing_of
 from ..training.devices import Devices
+from ..training.launch import ProcessRank, find_rank, launched
 from ..training.loop import seeded_net
 from ..training.machine import choose_device
-from ..training.places import Place, find_place, others_started
 from ..version import __version__
 from .prepare import Prepared, open_source
 
@@ -80,10 +80,10 @@ class Team:
     """
 
     def __init__(self, wanted: int | None, *, device: str, progress: Progress = SILENT) -> None:
-        self._given = find_place()
+        self._given = find_rank()
         self._progress = progress
         self._open = contextlib.ExitStack()
-        self._place: Place | None = None
+        self._place: ProcessRank | None = None
         self._processes: Processes | None = None
         self._run: Run | None = None
         self._released = False
@@ -109,7 +109,7 @@ class Team:
         if self.count > 1 and recipe.training.transfer == "features":
             self._progress.say("the other devices are not needed: each picture is seen once")
         elif self.count > 1 and self._given is None and self._place is None:
-            started = others_started(self.count, device=self._kind, on_loss=self._say_lost)
+            started = launched(self.count, device=self._kind, on_loss=self._say_lost)
             self._place = self._open.enter_context(started)
 
     def plan(self, recipe: Recipe) -> Devices:
@@ -166,7 +166,7 @@ class Team:
         finally:
             self._open.__exit__(kind, error, trace)  # with what happened: after a failure there is no farewell
 
-    def _join(self, place: Place | None) -> Processes:
+    def _join(self, place: ProcessRank | None) -> Processes:
         from ..training.fabric import Processes
 
         if place is None:
@@ -214,12 +214,12 @@ def take_part(device: str) -> None:
 
     What a script does after a training is then done once, by the first process.
     """
-    place = find_place()
+    place = find_rank()
     if place is not None and place.rank > 0:
         raise SystemExit(follow(place, _kind(device, here=place.local_count)))
 
 
-def follow(place: Place, device: str) -> int:
+def follow(place: ProcessRank, device: str) -> int:
     """Train along with the first process, silently; return the exit status.
 
     Raises:

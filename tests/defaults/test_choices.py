@@ -3,12 +3,15 @@
 import numpy as np
 import pytest
 
+from tellapart.defaults.choice import Choice
+from tellapart.defaults.data import choose_data
+from tellapart.defaults.preprocessing import preprocessing_of
+from tellapart.defaults.pretrained import BACKBONE, Leaning, choose_start
+from tellapart.defaults.training import LONG, choose_training
+from tellapart.defaults.width import WIDTHS
 from tellapart.errors import RecipeError
 from tellapart.images.facts import FACTS
 from tellapart.recipe import AUGMENTATIONS, AugmentRecipe, DataRecipe, NetRecipe, Recipe
-from tellapart.training import choose
-from tellapart.training.choose import LONG, Choice, choose_data, choose_training, preprocessing_of
-from tellapart.training.start import BACKBONE, Leaning, choose_start
 
 
 def facts(n=50, *, width=40, height=30, colour=0.0) -> np.ndarray:
@@ -152,8 +155,8 @@ def test_few_pictures_get_more_epochs(pictures, epochs):
 def test_the_network_grows_with_the_pictures_as_far_as_minutes_allow():
     widths = [training(pictures=pictures)[0].net.options["width"] for pictures in (1000, 9_999, 10_000, 10**6, 10**8)]
     assert widths[:2] == [16, 16]
-    assert all(width in choose.WIDTHS for width in widths)
-    assert widths[-1] == min(choose.WIDTHS)
+    assert all(width in WIDTHS for width in widths)
+    assert widths[-1] == min(WIDTHS)
     larger = training(pictures=20_000, data={"channels": 1})
     assert "as wide as a few minutes allow for 20,000 pictures" in [choice.reason for choice in larger[1]]
     assert training(net={"options": {"width": 8}})[0].net.options == {"width": 8}

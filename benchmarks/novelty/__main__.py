@@ -1,7 +1,7 @@
 """Measure how well a run's novelty score tells pictures of other kinds: the table of docs/elsewhere.md.
 
-    python benchmarks/novelty/measure.py runs/digits
-    python benchmarks/novelty/measure.py runs/digits --other fashion-mnist --other photos/
+    python -m benchmarks.novelty runs/digits
+    python -m benchmarks.novelty runs/digits --other fashion-mnist --other photos/
 
 Its own test pictures are the known ones. The strange ones come with scikit-image and scikit-learn, or are made: faces,
 patches of photographs, noise, the test pictures turned into their negatives; ``--other`` adds a data set.

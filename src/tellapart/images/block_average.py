@@ -15,7 +15,7 @@ from .picture import to_array, to_image
 from .preprocessing import Preprocessing
 
 
-def averaged_pixels(
+def block_averaged(
     pixels: NDArray[np.uint8], preprocessing: Preprocessing, *, folder: Path | None = None
 ) -> NDArray[np.uint8]:
     """Return pictures of a preprocessing's first size with their blocks averaged.
@@ -32,7 +32,7 @@ def averaged_pixels(
     Example:
         >>> pixels = np.arange(16, dtype=np.uint8).reshape(1, 4, 4, 1)
         >>> coarse = Preprocessing(image_size=(4, 4), channels=1).coarser(2)
-        >>> averaged_pixels(pixels, coarse)[0, :, :, 0].tolist()
+        >>> block_averaged(pixels, coarse)[0, :, :, 0].tolist()
         [[3, 5], [11, 13]]
     """
     if preprocessing.averaged_from is None:

@@ -28,7 +28,7 @@ FOLLOWER = "tellapart.cli.follow"
 
 
 @dataclasses.dataclass(frozen=True)
-class Place:
+class ProcessRank:
     """Where a process stands.
 
     Attributes:
@@ -48,23 +48,23 @@ class Place:
     port: int = 0
 
 
-def find_place(environment: Mapping[str, str] = os.environ) -> Place | None:
+def find_rank(environment: Mapping[str, str] = os.environ) -> ProcessRank | None:
     """Return where torchrun or SLURM say that this process stands; None where it stands alone.
 
     Raises:
         RecipeError: what SLURM says does not suffice.
 
     Example:
-        >>> find_place({}) is None
+        >>> find_rank({}) is None
         True
         >>> torchrun = {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2"}
-        >>> find_place({"TORCHELASTIC_RUN_ID": "none", **torchrun})
-        Place(rank=3, count=4, local_rank=1, local_count=2, started_by='torchrun', port=0)
+        >>> find_rank({"TORCHELASTIC_RUN_ID": "none", **torchrun})
+        ProcessRank(rank=3, count=4, local_rank=1, local_count=2, started_by='torchrun', port=0)
     """
     if "TORCHELASTIC_RUN_ID" in environment:
         names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
         rank, count, local_rank, local_count = (int(environment[name]) for name in names)
-        place = Place(rank, count, local_rank, local_count, "torchrun")
+        place = ProcessRank(rank, count, local_rank, local_count, "torchrun")
     elif int(environment.get("SLURM_STEP_NUM_TASKS", "1")) > 1:  # srun alone sets it
         if "SLURM_NTASKS_PER_NODE" not in environment:
             raise RecipeError(
@@ -73,7 +73,7 @@ def find_place(environment: Mapping[str, str] = os.environ) -> Place | None:
             )
         names = ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID", "SLURM_NTASKS_PER_NODE")
         rank, count, local_rank, local_count = (int(environment[name]) for name in names)
-        place = Place(rank, count, local_rank, local_count, "slurm")
+        place = ProcessRank(rank, count, local_rank, local_count, "slurm")
     else:
         return None
     if place.count % place.local_count:
@@ -85,7 +85,7 @@ def find_place(environment: Mapping[str, str] = os.environ) -> Place | None:
 
 
 @contextlib.contextmanager
-def others_started(count: int, *, device: str, on_loss: Callable[[], None]) -> Iterator[Place]:
+def launched(count: int, *, device: str, on_loss: Callable[[], None]) -> Iterator[ProcessRank]:
     """Span a training with other processes on this machine; yields the place of this one, the first.
 
     Args:
@@ -93,7 +93,7 @@ def others_started(count: int, *, device: str, on_loss: Callable[[], None]) -> I
         device: "cpu" or "cuda".
         on_loss: is called where one of them fails and this process has not noticed within some seconds.
     """
-    place = Place(0, count, 0, count, "tellapart", port=_free_port())
+    place = ProcessRank(0, count, 0, count, "tellapart", port=_free_port())
     started: list[subprocess.Popen[bytes]] = []
     ended = threading.Event()
     try:
@@ -117,7 +117,7 @@ def _watch(started: Sequence[subprocess.Popen[bytes]], ended: threading.Event, o
             return
 
 
-def _start(place: Place, *, device: str) -> subprocess.Popen[bytes]:
+def _start(place: ProcessRank, *, device: str) -> subprocess.Popen[bytes]:
     orders = {"place": dataclasses.asdict(place), "device": device, "plugins": [str(path) for path in loaded_plugins]}
     # A session of its own: Ctrl-C on the terminal is for the first process, which tells the others.
     return subprocess.Popen(

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import RecipeError
+from ..images.facts import grey_share
 from ..nets import build_net, nets
-from ..recipe import LOOP_SETTINGS, DataRecipe, Recipe, TrainingRecipe
-from .choose import GREY_BELOW, PRETRAINED, Choice
-from .optimizers import build_optimizer
-from .transfer import freeze, moving_stages
+from ..recipe import LOOP_SETTINGS, PRETRAINED, DataRecipe, Recipe, TrainingRecipe
+from ..training.optimizers import build_optimizer
+from ..training.transfer import freeze, moving_stages
+from .choice import Choice
 
 BACKBONE = "efficientnet_lite0"
 """The network whose ImageNet weights come with the installation."""
@@ -113,7 +114,7 @@ def lean(
     """
     data = data or DataRecipe()
     side = min([int(np.median(np.minimum(facts["width"], facts["height"]))), *(data.image_size or ())])
-    grey = data.channels == 1 or float((facts["colour"] < GREY_BELOW).mean()) > 0.99
+    grey = data.channels == 1 or grey_share(facts) > 0.99
     if kind == "writing":
         return Leaning("scratch", f"the pictures are {kind}, which a small network learns from scratch")
     if side < LEAST_SIDE[kind]:

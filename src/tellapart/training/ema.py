@@ -8,7 +8,7 @@ from ..nets import Net
 
 
 @torch.no_grad()
-def move_average(averaged: Net, net: Net, *, decay: float) -> None:
+def update_ema(averaged: Net, net: Net, *, decay: float) -> None:
     """Move an average towards the network by a share of 1 − decay, in place.
 
     The statistics of batch normalisation are averaged as the weights are: those of one moment belong to the weights of
@@ -25,7 +25,7 @@ def move_average(averaged: Net, net: Net, *, decay: float) -> None:
         >>> net = build_net("softmax", outputs=2, channels=1, image_size=(2, 2))
         >>> averaged = copy.deepcopy(net)
         >>> _ = torch.nn.init.zeros_(averaged.head.weight), torch.nn.init.ones_(net.head.weight)
-        >>> move_average(averaged, net, decay=0.75)
+        >>> update_ema(averaged, net, decay=0.75)
         >>> averaged.head.weight[0, 0].item()
         0.25
     """

@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..classifier import Classifier, Description, as_pixels
+from ..classifier import Classifier, Description
+from ..defaults.pretrained import BACKBONE
 from ..errors import DataError, RecipeError, SourceNotFoundError
+from ..images.decode import as_pixels
 from ..images.preprocessing import Preprocessing
 from ..nets import nets
 from ..nets.weights import imagenet_classes, load_weights
@@ -67,7 +69,7 @@ def imagenet_classifier(name: str, *, offline: bool | None = None, progress: Pro
 def classify_pictures(
     pictures: Sequence[str | Path],
     *,
-    names: Sequence[str] = ("efficientnet_lite0",),
+    names: Sequence[str] = (BACKBONE,),
     top: int = 3,
     offline: bool | None = None,
     progress: Progress = SILENT,

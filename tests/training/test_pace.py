@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from tellapart.training import estimate, fit
-from tellapart.training.estimate import in_words, measure_pace
+from tellapart.training import fit, pace
+from tellapart.training.pace import in_words, measure_pace
 
 
 def test_it_leaves_no_trace(small, make_net, training, weights_of, same_weights):
@@ -25,7 +25,7 @@ def test_it_leaves_no_trace(small, make_net, training, weights_of, same_weights)
 def test_it_adds_up_what_steps_and_looks_take(digits, task_of, make_net, training, monkeypatch):
     """By a clock that moves half a second a step, the first excepted, and a hundredth a picture that is looked at."""
     task, recipe = task_of(*digits, train=1200, validation=300), training(batch_size=100)
-    now, step, score = [0.0], estimate.train_step, estimate.score
+    now, step, score = [0.0], pace.train_step, pace.score
 
     def stepped(*args, **options):
         now[0] += 0.5 if now[0] else 9.0
@@ -35,10 +35,10 @@ def test_it_adds_up_what_steps_and_looks_take(digits, task_of, make_net, trainin
         now[0] += 0.01 * len(pictures)
         return score(net, pictures, *args, **options)
 
-    monkeypatch.setattr(estimate.time, "perf_counter", lambda: now[0])
-    monkeypatch.setattr(estimate, "train_step", stepped)
-    monkeypatch.setattr(estimate, "score", scored)
-    assert estimate.measure_pace(make_net(), task, recipe).epoch == pytest.approx(12 * 0.5 + 300 * 0.01)
+    monkeypatch.setattr(pace.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(pace, "train_step", stepped)
+    monkeypatch.setattr(pace, "score", scored)
+    assert pace.measure_pace(make_net(), task, recipe).epoch == pytest.approx(12 * 0.5 + 300 * 0.01)
 
 
 def test_a_training_does_not_depend_on_it(small, make_net, make_run, training, same_weights):

@@ -3,10 +3,20 @@
 import numpy as np
 import pytest
 
+from tellapart.defaults.pretrained import (
+    BACKBONE,
+    WORTH,
+    Leaning,
+    Probed,
+    check_moving,
+    choose_start,
+    decide,
+    is_open,
+    lean,
+)
 from tellapart.errors import RecipeError
 from tellapart.images.facts import FACTS
 from tellapart.recipe import DataRecipe, Recipe
-from tellapart.training.start import BACKBONE, WORTH, Leaning, Probed, check_moving, choose_start, decide, is_open, lean
 
 SEEN = Leaning("pretrained", "the pictures are photographs")
 UNSEEN = Leaning("scratch", "the pictures are writing")

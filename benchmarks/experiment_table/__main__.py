@@ -1,6 +1,6 @@
 """Make the two tables of docs/table.md: scikit-learn's digits, with 1,000 of MNIST's test digits as the elsewhere.
 
-    python benchmarks/experiment_table/measure.py --mnist FOLDER
+    python -m benchmarks.experiment_table --mnist FOLDER
 
 FOLDER has MNIST's two files of test digits, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, or those with .gz. Both
 tables are printed as Markdown; their folders stay below ``--out``. A table that was stopped goes on where it was.

@@ -1,0 +1,50 @@
+"""The recipe of a baseline: small, plain, and quick."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..recipe import Recipe
+
+
+def baseline_recipe(recipe: Recipe, net: str, *, pictures: int) -> Recipe:
+    """Return the recipe of a baseline beside a run.
+
+    Args:
+        recipe: the run's, with the size and channels that the baseline sees.
+        net: the baseline's name.
+        pictures: how many train.
+    """
+    height, width = recipe.data.image_size or (64, 64)
+    values = height * width * (recipe.data.channels or 3)
+    return Recipe.make(
+        data=recipe.data.model_dump(),
+        net={"name": net, "sigmoid": recipe.net.sigmoid, "weights": "none"},
+        training={
+            "transfer": "none",
+            "epochs": _plain_epochs(pictures),
+            "batch_size": 128,
+            # A step of Adam moves every weight alike, so that the logits move with the root of their number.
+            "optimizer": {"name": "adamw", "learning_rate": 0.08 / math.sqrt(values), "weight_decay": 0.01},
+            "label_smoothing": 0.0,
+            "averaging": 0.0,
+            "augment": {},
+            "precision": "float32",
+            "threads": recipe.training.threads,
+            "device": recipe.training.device,
+            "seed": recipe.training.seed,
+        },
+        baselines=(),
+    )
+
+
+def _plain_epochs(pictures: int) -> int:
+    """Return a baseline's epochs: 30 for up to 10,000 pictures, 10 for up to 60,000, one for 600,000 and more.
+
+    What it has not learnt from 600,000 pictures it will not learn from more: its time stops growing there but for one
+    pass over the pictures.
+    """
+    seen = np.clip(10 * pictures, 300_000, 600_000)
+    return int(np.clip(round(seen / max(1, pictures)), 1, 30))

@@ -1,0 +1,68 @@
+"""Size, channels and resizing, from a sample of the pictures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..images.facts import grey_share
+from ..nets import nets
+from ..recipe import PRETRAINED, DataRecipe, Recipe
+from .choice import Choice
+
+
+def choose_data(recipe: Recipe, facts: NDArray[np.void], *, kind: str) -> tuple[DataRecipe, list[Choice]]:
+    """Decide size, channels and resizing from a sample of the pictures.
+
+    Args:
+        recipe: with net.name and training.transfer set.
+        facts: rows of FACTS of readable pictures.
+        kind: "photographs", "writing" or "mixed".
+
+    Returns:
+        data settings with nothing open, and the decisions.
+    """
+    data, choices = recipe.data, []
+    changes: dict[str, Any] = {}
+    pretrained = recipe.training.transfer in PRETRAINED
+    if data.channels is None:
+        grey = grey_share(facts)
+        changes["channels"] = 1 if grey > 0.99 and not pretrained else 3
+        shown = f"{grey:.0%} of the pictures looked at are grey" if grey else "the pictures looked at are in colour"
+        reason = "the network was trained on colour" if pretrained else shown
+        choices.append(Choice("data.channels", changes["channels"], reason))
+    if data.image_size is None:
+        size, reason = _size(facts, kind, recipe.net.name, pretrained=pretrained)
+        changes["image_size"] = size
+        choices.append(Choice("data.image_size", size, reason))
+    if data.resize is None:
+        changes["resize"] = "crop" if kind == "photographs" else "stretch"
+        if len(np.unique(facts[["width", "height"]])) > 1:
+            reason = "keeps the shape of what is seen" if kind == "photographs" else "keeps every stroke"
+            choices.append(Choice("data.resize", changes["resize"], reason))
+    if data.resample is None:
+        published = nets.get(recipe.net.name).published if pretrained else None
+        changes["resample"] = published.resample if published else "bilinear"
+        if published:
+            choices.append(Choice("data.resample", changes["resample"], "the network was trained with it"))
+    return DataRecipe.model_validate({**data.model_dump(), **changes}), choices
+
+
+def _size(facts: NDArray[np.void], kind: str, net: str, *, pretrained: bool) -> tuple[tuple[int, int], str]:
+    if pretrained:
+        height, width, _ = nets.get(net).made_for
+        return (height, width), "what the network was trained on"
+    least = nets.get(net).min_size
+    height, width = int(np.median(facts["height"])), int(np.median(facts["width"]))
+    if len(np.unique(facts[["width", "height"]])) == 1 and max(height, width) <= 96:
+        if height >= least[0] and width >= least[1]:
+            return (height, width), "all pictures have it"
+        return (max(height, least[0]), max(width, least[1])), f"the least that {net} takes"
+    side = 64 if kind == "writing" else 128
+    scale = side / (height * width) ** 0.5
+    fitted = [max(low, 8 * round(length * scale / 8), 8) for low, length in zip(least, (height, width), strict=True)]
+    if kind != "writing":
+        fitted = [max(side, low) for low in least]
+    return (fitted[0], fitted[1]), f"enough for {kind}, and quick"

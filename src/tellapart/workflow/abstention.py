@@ -1,0 +1,44 @@
+""" "Not sure" in place of answers that would too often be wrong: the confidence is chosen on validation, and kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..classifier import Classifier
+from ..errors import RecipeError
+from ..evaluation import Predictions, Threshold, threshold_for_error
+from ..report import write_report
+from ..run import Run
+
+
+def find_threshold(run: str | Path, *, max_error: float) -> Threshold:
+    """Return the confidence below which a run's classifier is "not sure", chosen on its validation pictures.
+
+    Args:
+        run: the run folder; a model file alone does not know what it said of its validation pictures.
+        max_error: the wished share of wrong answers, 0 to 1.
+
+    Raises:
+        RecipeError: it is no run folder, or has no validation pictures.
+    """
+    file = Path(run) / "predictions" / "validation.npz"
+    if not file.is_file():
+        raise RecipeError(
+            f"the threshold for --abstain-at is chosen on the validation pictures, and {str(file)!r} is not there: "
+            "give the run folder of a training with validation pictures"
+        )
+    temperature = Classifier.load(run).description.temperature
+    return threshold_for_error(Predictions.load(file), max_error=max_error, temperature=temperature)
+
+
+def keep_threshold(run: Run, threshold: Threshold, *, about: str | None = None) -> None:
+    """Keep a threshold in a run: its report says so from now on, and the page about another set, where one is named.
+
+    Raises:
+        RunBusyError: another process is working on the run.
+    """
+    with run.locked():
+        run.save("evaluation", run.load("evaluation") | {"abstain": threshold.to_dict()})
+        write_report(run)
+        if about is not None:
+            write_report(run, about=about)
