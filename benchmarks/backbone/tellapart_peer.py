@@ -8,8 +8,8 @@ import numpy as np
 
 from benchmarks.backbone.work import MEAN, SIDE, STD, measure, network, options, pictures
 from benchmarks.harness.result import say
-from tellapart.images.parallel import usable_processors
 from tellapart.images.preprocessing import Preprocessing
+from tellapart.machine import usable_processors
 from tellapart.training.lanes import BATCH, Lanes
 
 

@@ -126,10 +126,11 @@ def run(comparison: Comparison, *, rounds: int, question: str, go_on: bool = Fal
         for peer in (peer for peer in comparison.peers if number == 1 or not peer.once):
             kept = folder / f"{_file_name(peer.name)}-{number}.json"
             if kept.exists():
-                runs[peer.name].append(Result(**json.loads(kept.read_text(encoding="utf-8"))))
+                runs[peer.name].append(_taken_up(kept, peer))
                 continue
             found = _once(peer, pythons[peer.environment], kept.with_suffix(".log"), number=number)
-            kept.write_text(json.dumps(dataclasses.asdict(found), indent=1) + "\n", encoding="utf-8")
+            document = {"asked": _asked(peer), "result": dataclasses.asdict(found)}
+            kept.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
             runs[peer.name].append(found)
             _tell(comparison.title, peer, found, f"{number}/{rounds}")
     rows = tuple(_row(name, results) for name, results in runs.items())
@@ -140,11 +141,24 @@ def run(comparison: Comparison, *, rounds: int, question: str, go_on: bool = Fal
     return answer
 
 
+def _asked(peer: Peer) -> list[str]:
+    """Return what a peer was asked to do, and on which machine: kept figures of anything else are not gone on with."""
+    variables = [f"{name}={value}" for name, value in sorted(peer.variables.items())]
+    return [*variables, *peer.arguments, machine.sentence(machine.describe())]
+
+
+def _taken_up(kept: Path, peer: Peer) -> Result:
+    document = json.loads(kept.read_text(encoding="utf-8"))
+    if document.get("asked") != _asked(peer):
+        raise PeerError(f"{kept} was measured otherwise, or on another machine: start anew, without --go-on")
+    return Result(**document["result"])
+
+
 def _folder(title: str, parent: Path, *, go_on: bool) -> Path:
-    """Return where a run keeps what it measures: a new folder, or that of the last one that has no answer yet."""
-    stopped = [path for path in parent.glob(f"*Z-{_file_name(title)}") if not (path / "raw.json").exists()]
-    if go_on and stopped:
-        return max(stopped)
+    """Return where a run keeps what it measures: a new folder, or the last one, if that has no answer yet."""
+    last = max(parent.glob(f"*Z-{_file_name(title)}"), default=None)
+    if go_on and last is not None and not (last / "raw.json").exists():
+        return last
     started = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%S%fZ")
     return parent / f"{started}-{_file_name(title)}"
 

@@ -20,8 +20,8 @@ from benchmarks.layers.work import BACKWARD, Operation, moved_bytes, multiplicat
 from benchmarks.step.shapes import SHAPES
 from tellapart.nets import build_net
 from tellapart.recipe import Recipe
+from tellapart.runtime import tuned
 from tellapart.training.loop import new_state
-from tellapart.training.machine import tuned
 from tellapart.training.step import train_step
 
 STEPS = 20

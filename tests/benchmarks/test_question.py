@@ -66,14 +66,20 @@ def test_a_peer_may_take_the_round_for_its_seed(results):
 
 
 def test_a_run_that_was_stopped_goes_on_with_what_it_lacks(results, capsys):
-    broken = compare(peer("A", SAY.format(speed=1)), peer("B", "import sys; sys.exit(1)"))
+    there = results / "there"
+    needs = f"import pathlib, sys; pathlib.Path({str(there)!r}).exists() or sys.exit(1); {SAY.format(speed=2)}"
+    asked = compare(peer("A", SAY.format(speed=1)), peer("B", needs))
     with pytest.raises(PeerError):
-        run(broken, rounds=2, question="q")
-    mended = compare(peer("A", SAY.format(speed=7)), peer("B", SAY.format(speed=2)))
+        run(asked, rounds=2, question="q")
+    other = compare(peer("A", SAY.format(speed=7)), peer("B", needs))
+    with pytest.raises(PeerError, match="was measured otherwise, or on another machine: start anew"):
+        run(other, rounds=2, question="q", go_on=True)
+    there.parent.mkdir(exist_ok=True)
+    there.touch()
     capsys.readouterr()
-    answer = run(mended, rounds=2, question="q", go_on=True)
-    assert [list(row.figures["speed"]) for row in answer.rows] == [[1.0, 7.0], [2.0, 2.0]]
+    answer = run(asked, rounds=2, question="q", go_on=True)
+    assert [list(row.figures["speed"]) for row in answer.rows] == [[1.0, 1.0], [2.0, 2.0]]
     assert len(capsys.readouterr().out.splitlines()) == 3, "what was measured is not measured again"
     assert len(list(results.glob("q/*/raw.json"))) == 1
-    fresh = run(mended, rounds=1, question="q", go_on=True)
+    fresh = run(other, rounds=1, question="q", go_on=True)
     assert [list(row.figures["speed"]) for row in fresh.rows] == [[7.0], [2.0]], "a finished run is not gone on with"

@@ -154,16 +154,3 @@ stop.set()
 def test_workers_are_forked_before_what_the_caller_starts():
     said = subprocess.run([sys.executable, "-c", BESIDE_A_THREAD], capture_output=True, text=True, check=True).stdout
     assert said == "40 [True]\n"
-
-
-def test_a_container_s_share_of_the_processors_counts(tmp_path, monkeypatch):
-    assert parallel.processor_share(tmp_path) is None
-    (tmp_path / "cpu.max").write_text("max 100000\n")
-    assert parallel.processor_share(tmp_path) is None
-    (tmp_path / "cpu.max").write_text("150000 100000\n")
-    assert parallel.processor_share(tmp_path) == 1.5
-    before = parallel.usable_processors()
-    monkeypatch.setattr(parallel, "processor_share", lambda: 0.3)
-    assert parallel.usable_processors() == 1
-    monkeypatch.setattr(parallel, "processor_share", lambda: 1000.0)
-    assert parallel.usable_processors() >= before

@@ -13,7 +13,7 @@ from PIL import Image
 
 from tellapart.errors import DataError, RunCorruptError
 from tellapart.evaluation import Predictions, evaluate, find_mistakes
-from tellapart.images.parallel import usable_processors
+from tellapart.machine import usable_processors
 from tellapart.recipe import Recipe
 from tellapart.report import (
     choose_fonts,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import RecipeError
-from ..images.parallel import usable_processors
+from ..machine import usable_processors
 from ..recipe import AUGMENTATIONS, Recipe
-from ..training.machine import choose_device, fast_precision
+from ..runtime import choose_device, fast_precision
 from ..training.optimizers import DEFAULT_WEIGHT_DECAY, TRANSFER_RATE, usual_learning_rate
 from .choice import Choice
 from .width import choose_width, meta_net, pictures_an_epoch, usual_batch_size, usual_epochs

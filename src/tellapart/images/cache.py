@@ -24,12 +24,13 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from ..errors import DataError, UnreadableImageError
+from ..machine import usable_processors
 from ..progress import SILENT, Progress
 from .arrays import ArrayImages
 from .blocks import block_length
 from .dataset import Dataset, Images
 from .facts import FACTS, FactsTable
-from .parallel import shared_out, usable_processors
+from .parallel import shared_out
 from .preprocessing import Preprocessing
 
 VERSION = 5

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import multiprocessing
 import os
 import signal
@@ -13,37 +12,14 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager, suppress
-from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import DataError
 
 Result = TypeVar("Result")
 
-CONTROL_GROUP = Path("/sys/fs/cgroup")
-"""Where a container finds the limits that it is given."""
-
 AHEAD = 4
 """Tasks that wait for each worker, so that none is ever idle while this process is busy with its own."""
-
-
-def usable_processors() -> int:
-    """Return how many processors this process may use, at least 1; a container's share counts, rounded up."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    share = processor_share()
-    return allowed if share is None else max(1, min(allowed, math.ceil(share)))
-
-
-def processor_share(folder: Path = CONTROL_GROUP) -> float | None:
-    """Return the processors' time that a control group (version 2) is given; None where it has no limit.
-
-    Source: the Linux kernel's documentation, "Control Group v2", cpu.max.
-    """
-    try:
-        quota, period = (folder / "cpu.max").read_text(encoding="ascii").split()
-        return int(quota) / int(period)
-    except (OSError, ValueError):  # no such file, or "max"
-        return None
 
 
 @contextmanager
@@ -116,7 +92,7 @@ def _pool(workers: int) -> Iterator[Executor]:
                 # Python 3.12 warns of OpenMP's threads, too: reading needs nothing that they may hold.
                 warnings.simplefilter("ignore", DeprecationWarning)
                 with _held_back(signal.SIGUSR1):
-                    forked.submit(usable_processors)  # the first task forks all workers
+                    forked.submit(os.getpid)  # the first task forks all workers
             yield forked
     else:
         # loky's workers do not run the caller's main module again, as the standard library's do.

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, features
 
 from ..errors import DataError, RunCorruptError
-from ..images.parallel import usable_processors
+from ..machine import usable_processors
 from ..run import Run
 
 MAX_SIDE = 96

@@ -17,9 +17,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..images.parallel import usable_processors
+from ..machine import usable_processors
 from ..nets import Net
-from .machine import choose_device
+from ..runtime import choose_device
 
 Shared = TypeVar("Shared")
 

@@ -21,8 +21,8 @@ from ..files import whole
 from ..images.preprocessing import Preprocessing
 from ..nets import Net
 from ..progress import SILENT, Progress
+from ..runtime import tuned
 from .lanes import Lanes
-from .machine import tuned
 from .optimizers import uncompiled
 
 PENALTIES = tuple(10.0**power for power in (-5, -4, -3, -2, -1))

@@ -15,12 +15,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..images.parallel import usable_processors
 from ..images.preprocessing import Preprocessing
+from ..machine import keep_large_blocks, usable_processors
 from ..nets import Net
 from ..nets.fusing import Embedding
 from ..nets.inputs import to_input
-from .machine import keep_large_blocks
 
 BATCH = 8
 """Pictures that a processor looks at together: so few that what a layer gives stays in its cache."""

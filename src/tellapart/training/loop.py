@@ -17,6 +17,7 @@ from ..nets import Net, build_net
 from ..progress import SILENT, Progress
 from ..recipe import Recipe, TrainingRecipe
 from ..run import Run
+from ..runtime import tuned
 from .best_epoch import keep_best
 from .checkpoint import FILE as CHECKPOINT
 from .checkpoint import State, fill, load_checkpoint, save_checkpoint, to_document
@@ -24,7 +25,6 @@ from .data import derived_seed, epoch_positions
 from .devices import Devices, moved, one_device
 from .diagnosis import diagnose
 from .interrupt import graceful_interrupt
-from .machine import tuned
 from .optimizers import build_optimizer, usual_learning_rate
 from .pacing import Pacer
 from .schedules import learning_rate_factor, share_done

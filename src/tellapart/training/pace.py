@@ -12,9 +12,9 @@ import torch
 from ..images.blocks import batch_length
 from ..nets import Net
 from ..recipe import TrainingRecipe
+from ..runtime import tuned
 from .devices import Devices, moved, one_device
 from .loop import memory_advice, new_state, seeded
-from .machine import tuned
 from .step import to_batch, train_step
 from .task import Task
 from .transfer import training_mode

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from ..errors import TrainingError
 from ..nets import Net
 from ..recipe import TrainingRecipe
+from ..runtime import tuned
 from .data import derived_seed
 from .devices import moved, one_device
 from .loop import memory_advice, new_state, seeded
-from .machine import tuned
 from .step import to_batch, train_step
 from .task import Task
 from .transfer import training_mode

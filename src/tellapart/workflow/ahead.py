@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from ..progress import SILENT, Progress
 from ..recipe import PRETRAINED, Recipe
+from ..runtime import choose_device
 from ..training.devices import on_device
 from ..training.features import features_file, keep_more, weights_digest
 from ..training.lanes import Lanes
-from ..training.machine import choose_device
 from .probe import pretrained
 
 WAITING = 1000

@@ -31,7 +31,7 @@ from ..images.split import belonging
 from ..progress import SILENT, Progress
 from ..report import write_report
 from ..run import Run
-from ..training.machine import tuned
+from ..runtime import tuned
 from ..wording import counted, listed
 from .copies import copies_of_training
 from .near_training import keep_near_training

@@ -17,7 +17,7 @@ from ..images.preprocessing import Preprocessing
 from ..nets import nets
 from ..nets.weights import imagenet_classes, load_weights
 from ..progress import SILENT, Progress
-from ..training.machine import tuned
+from ..runtime import tuned
 from ..version import __version__
 from .prediction import BATCH, Prediction, files_of
 

@@ -26,8 +26,8 @@ from ..features import extract
 from ..files import check_writable
 from ..images.blocks import by_block
 from ..images.dataset import Splits
-from ..images.parallel import usable_processors
 from ..images.split import belonging
+from ..machine import usable_processors
 from ..progress import SILENT, Progress, Quiet
 from ..recipe import Recipe
 from ..report import write_report

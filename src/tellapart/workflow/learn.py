@@ -18,6 +18,7 @@ from ..evaluation import Predictions, fit_temperature
 from ..images.block_average import block_averaged
 from ..images.blocks import by_block
 from ..images.split import belonging
+from ..machine import available_memory
 from ..nets import Net
 from ..nets.base import two_sided
 from ..nets.summary import summarize
@@ -25,11 +26,11 @@ from ..nets.weights import load_weights
 from ..progress import SILENT, Progress
 from ..recipe import Recipe
 from ..run import Run
+from ..runtime import choose_device, tuned
 from ..training import Pictures, Task, fit
 from ..training.devices import on_device
 from ..training.features import embed_pixels, features_file, fit_head, kept_features, set_head, weights_digest
 from ..training.loop import finish, seeded_net
-from ..training.machine import available_memory, choose_device, tuned
 from ..training.pace import in_words, measure_pace
 from ..training.pacing import Pacer
 from ..training.transfer import stage_of

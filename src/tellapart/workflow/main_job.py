@@ -109,7 +109,7 @@ def check_nets(recipe: Recipe, *, progress: Progress = SILENT) -> None:
     from ..nets.base import check_net
     from ..nets.weights.load import check_published
     from ..nets.weights.locate import find_weights
-    from ..training.machine import choose_device
+    from ..runtime import choose_device
 
     choose_device(recipe.training.device)
     for name in recipe.baselines:
@@ -257,7 +257,7 @@ def _explain_mistakes(
 
 
 def _save_environment(run: Run, prepared: Prepared, team: Team) -> None:
-    from ..training.machine import describe
+    from ..runtime import describe
 
     if not run.has("environment.json"):
         training = prepared.recipe.training

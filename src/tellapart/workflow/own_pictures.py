@@ -20,9 +20,9 @@ from ..images.dataset import Dataset, Splits
 from ..images.split_ids import from_ids, read_ids
 from ..progress import SILENT, Progress
 from ..run import Run
+from ..runtime import choose_device, tuned
 from ..training.devices import on_device
-from ..training.features import features_file, weights_digest
-from ..training.machine import choose_device, tuned
+from ..training.features import features_file, kept_features, weights_digest
 from .prepare import Prepared, check_same_pictures, open_run_source
 
 
@@ -115,12 +115,11 @@ def _kept_features(
 ) -> NDArray[np.float32] | None:
     """Return the rows of a pretrained body's features, where its file has them all: see ``features_file``."""
     file = features_file(own.folder, weights_digest(classifier.net, classifier.preprocessing))
-    with contextlib.suppress(OSError, EOFError, ValueError):  # none, or damaged
-        features: NDArray[np.float32] = np.load(file, mmap_mode="r")
-        if features.ndim == 2 and len(features) == len(own.pixels):
-            rows: NDArray[np.float32] = features[positions]
-            return None if np.isnan(rows).any() else rows
-    return None
+    features = kept_features(file, len(own.pixels))
+    if features is None:
+        return None
+    rows = features[positions]
+    return None if np.isnan(rows).any() else rows
 
 
 def _length(classifier: Classifier, pixels: NDArray[np.uint8]) -> int:

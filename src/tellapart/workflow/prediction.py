@@ -15,7 +15,7 @@ from ..images.encoded import MAX_BYTES
 from ..images.sniff import PICTURE_SUFFIXES
 from ..images.sources.folder import files_below
 from ..images.stored import read_whole
-from ..training.machine import tuned
+from ..runtime import tuned
 
 BATCH = 64
 

@@ -14,14 +14,15 @@ from ..defaults.preprocessing import preprocessing_of
 from ..defaults.pretrained import Probed
 from ..features import extract
 from ..images.dataset import Dataset
-from ..images.parallel import usable_processors
 from ..images.preprocessing import Preprocessing
 from ..images.split import belonging
+from ..machine import usable_processors
 from ..nets import Net, build_net
 from ..nets.weights import load_weights
 from ..novelty import chosen_evenly
 from ..progress import SILENT, Progress, Quiet
 from ..recipe import Recipe, TrainingRecipe
+from ..runtime import choose_device
 from ..training.devices import on_device
 from ..training.features import (
     Head,
@@ -33,7 +34,6 @@ from ..training.features import (
     kept_features,
     weights_digest,
 )
-from ..training.machine import choose_device
 
 PICTURES = 320
 """Training pictures that are looked at, at most: some seconds."""

@@ -25,11 +25,11 @@ from ..images.preprocessing import Preprocessing
 from ..progress import SILENT, Mute, Progress
 from ..recipe import Recipe
 from ..run import Run
+from ..runtime import choose_device
 from ..training import Pictures, Task, fit
 from ..training.devices import Devices
 from ..training.launch import ProcessRank, find_rank, launched
 from ..training.loop import seeded_net
-from ..training.machine import choose_device
 from ..version import __version__
 from .prepare import Prepared, open_source
 

@@ -45,7 +45,7 @@ def test_copies_that_nothing_changes_are_the_pictures():
 
 
 def test_copies_that_do_not_fit_are_refused_before_they_are_made(monkeypatch):
-    from tellapart.training import machine
+    from tellapart import machine
 
     monkeypatch.setattr(machine, "available_memory", lambda: 1000)
     with pytest.raises(OutOfMemoryError, match="1,000,000 copies need about"):

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...machine import usable_processors
 from ...progress import SILENT, Progress
-from ..parallel import usable_processors
 from .descriptors import Descriptors
 
 CELL = 1000

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import UnreadableImageError
+from ...machine import usable_processors
 from ...progress import SILENT, Progress
 from ..blocks import HELD
 from ..dataset import Dataset
-from ..parallel import usable_processors
 from .alignment import Match, align
 from .candidates import propose
 from .descriptors import Smalls, describe

@@ -17,7 +17,7 @@ from ...images.cache import scan
 from ...progress import SILENT, Progress
 from ...recipe import LOOP_SETTINGS, AugmentRecipe, Recipe
 from ...run import Run
-from ...training.machine import tuned
+from ...runtime import tuned
 from ..elsewhere import evaluate_elsewhere
 from ..main_job import resume, train
 from ..prepare import Prepared

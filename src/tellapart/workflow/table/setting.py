@@ -13,13 +13,13 @@ from ...images import open_dataset
 from ...images.block_average import block_averaged
 from ...images.cache import cache_folder, scan
 from ...images.dataset import Dataset
-from ...images.parallel import usable_processors
 from ...images.preprocessing import Preprocessing
 from ...images.split import belonging
+from ...machine import usable_processors
 from ...progress import SILENT, Progress
 from ...recipe import AUGMENTATIONS, AugmentRecipe, Recipe
 from ...run import Run
-from ...training.machine import describe
+from ...runtime import describe
 from ...wording import counted, listed
 from ..prepare import Prepared, content_fingerprint, open_source, prepare
 from .plan import TablePlan

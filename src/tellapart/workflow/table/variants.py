@@ -137,8 +137,8 @@ def copied(
     """
     import torch
 
+    from ...machine import available_memory
     from ...training.augment import augment
-    from ...training.machine import available_memory
 
     needed, free = 2 * copies * pixels[0].nbytes, available_memory()
     if free is not None and needed > free:

@@ -1,15 +1,15 @@
-"""Settings for full speed, restored afterwards; devices; what the machine is."""
+"""Settings for full speed, restored afterwards; devices; what is written down of both."""
 
 import contextlib
 import json
-import os
 
 import pytest
 import torch
 
+from tellapart import runtime
 from tellapart.errors import RecipeError
-from tellapart.training import machine
-from tellapart.training.machine import choose_device, describe, has_fast_bfloat16, tuned, usable_processors
+from tellapart.machine import usable_processors
+from tellapart.runtime import choose_device, describe, has_fast_bfloat16, tuned
 
 
 def flushes() -> bool:
@@ -36,7 +36,7 @@ def test_an_inner_span_does_not_end_the_outer_one():
 
 def test_the_processors_that_may_be_used_are_the_default():
     with tuned() as threads:
-        assert threads == usable_processors() == len(os.sched_getaffinity(0))
+        assert threads == usable_processors()
 
 
 def test_devices(monkeypatch):
@@ -56,16 +56,8 @@ def test_devices(monkeypatch):
     ("flags", "fast"), [({"avx2"}, False), ({"avx512_bf16"}, True), ({"amx_bf16"}, True), (set(), False)]
 )
 def test_bfloat16_is_fast_where_the_processor_multiplies_it(monkeypatch, flags, fast):
-    monkeypatch.setattr(machine, "_processor_flags", lambda: frozenset(flags))
+    monkeypatch.setattr(runtime, "processor_flags", lambda: frozenset(flags))
     assert has_fast_bfloat16(torch.device("cpu")) is fast
-
-
-def test_the_allocator_is_set_on_glibc_alone(monkeypatch):
-    monkeypatch.setattr(machine.sys, "platform", "darwin")
-    assert not machine.keep_large_blocks()
-    monkeypatch.setattr(machine.sys, "platform", "linux")
-    monkeypatch.setattr(machine.platform, "libc_ver", lambda: ("musl", "1"))
-    assert not machine.keep_large_blocks()
 
 
 def test_the_description_is_json_and_names_versions():
@@ -74,22 +66,3 @@ def test_the_description_is_json_and_names_versions():
     assert {"python", "tellapart", "torch", "numpy"} <= set(found["versions"])
     assert found["processors"] >= 1
     assert found["processor"]
-
-
-def test_free_memory_is_known_on_linux_and_unknown_elsewhere(monkeypatch):
-    assert 10**6 < machine.available_memory() < os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") + 1
-    monkeypatch.setattr(machine, "Path", lambda name: machine.os and __import__("pathlib").Path("/no/such/file"))
-    assert machine.available_memory() is None
-    assert machine._processor_flags() == frozenset()
-
-
-def test_a_container_s_own_limit_of_memory_counts(tmp_path, monkeypatch):
-    assert machine.group_memory(tmp_path) is None
-    (tmp_path / "memory.max").write_text("max\n")
-    (tmp_path / "memory.current").write_text("3000\n")
-    (tmp_path / "memory.stat").write_text("anon 2000\nactive_file 200\ninactive_file 300\n")
-    assert machine.group_memory(tmp_path) is None
-    (tmp_path / "memory.max").write_text("10000\n")
-    assert machine.group_memory(tmp_path) == 7500
-    monkeypatch.setattr(machine, "group_memory", lambda: 7500)
-    assert machine.available_memory() == 7500

@@ -1,0 +1,46 @@
+"""What the machine has, and what a container leaves of it."""
+
+import os
+import pathlib
+
+from tellapart import machine
+
+
+def test_the_allocator_is_set_on_glibc_alone(monkeypatch):
+    monkeypatch.setattr(machine.sys, "platform", "darwin")
+    assert not machine.keep_large_blocks()
+    monkeypatch.setattr(machine.sys, "platform", "linux")
+    monkeypatch.setattr(machine.platform, "libc_ver", lambda: ("musl", "1"))
+    assert not machine.keep_large_blocks()
+
+
+def test_free_memory_is_known_on_linux_and_unknown_elsewhere(monkeypatch):
+    assert 10**6 < machine.available_memory() < os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") + 1
+    monkeypatch.setattr(machine, "Path", lambda name: pathlib.Path("/no/such/file"))
+    assert machine.available_memory() is None
+    assert machine.processor_flags() == frozenset()
+
+
+def test_a_container_s_own_limit_of_memory_counts(tmp_path, monkeypatch):
+    assert machine.group_memory(tmp_path) is None
+    (tmp_path / "memory.max").write_text("max\n")
+    (tmp_path / "memory.current").write_text("3000\n")
+    (tmp_path / "memory.stat").write_text("anon 2000\nactive_file 200\ninactive_file 300\n")
+    assert machine.group_memory(tmp_path) is None
+    (tmp_path / "memory.max").write_text("10000\n")
+    assert machine.group_memory(tmp_path) == 7500
+    monkeypatch.setattr(machine, "group_memory", lambda: 7500)
+    assert machine.available_memory() == 7500
+
+
+def test_a_container_s_share_of_the_processors_counts(tmp_path, monkeypatch):
+    assert machine.processor_share(tmp_path) is None
+    (tmp_path / "cpu.max").write_text("max 100000\n")
+    assert machine.processor_share(tmp_path) is None
+    (tmp_path / "cpu.max").write_text("150000 100000\n")
+    assert machine.processor_share(tmp_path) == 1.5
+    before = machine.usable_processors()
+    monkeypatch.setattr(machine, "processor_share", lambda: 0.3)
+    assert machine.usable_processors() == 1
+    monkeypatch.setattr(machine, "processor_share", lambda: 1000.0)
+    assert machine.usable_processors() >= before
