@@ -43,9 +43,8 @@ from .mistakes import (
     find_mistakes,
     least_legible,
     surest_by_cell,
-    write_mistakes,
 )
-from .near_training import NearTraining, find_near_training
+from .near_training import NearTraining, find_near_training, write_mistakes
 from .novelty import (
     Neighbour,
     Neighbours,

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +11,6 @@ from ..errors import DataError
 from .evaluation import ClassFigures, Evaluation
 from .metrics import confusion_matrix
 from .predictions import Predictions
-from .spreadsheet import write_csv
-
-if TYPE_CHECKING:
-    from .near_training import NearTraining
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -108,27 +101,6 @@ def surest_by_cell(
         label, said = divmod(int(cells[at]), len(wrong.class_names))
         out.setdefault((label, said), []).append(str(wrong.ids[order[at]]))
     return out
-
-
-def write_mistakes(
-    mistakes: Iterable[Mistake], path: Path | str, *, near: NearTraining | None = None, bom: bool = False
-) -> None:
-    """Write mistakes as CSV in UTF-8, whole or not at all; names cannot become formulas in a spreadsheet.
-
-    Args:
-        mistakes: one row each, in their order.
-        path: the file.
-        near: their nearest training pictures, for further columns: what those suggest, and each with its label and
-            distance.
-        bom: put a byte order mark first, for old versions of Excel.
-
-    Raises:
-        RunUnwritableError: permissions, or a full disk.
-    """
-    header = [field.name for field in dataclasses.fields(Mistake)]
-    more = [] if near is None else near.columns()
-    rows = ((*dataclasses.astuple(one), *([] if near is None else near.row(one))) for one in mistakes)
-    write_csv(path, [*header, *more], rows=rows, bom=bom)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import dataclasses
 import io
 import zipfile
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from ..images.dataset import strings
 from .intervals import Floats
 from .mistakes import Mistake
 from .novelty import Neighbour, nearest
+from .spreadsheet import write_csv
 
 NEAREST = 5
 """Training pictures that are kept for each mistake."""
@@ -169,3 +171,24 @@ def find_near_training(
     return NearTraining(
         strings(ids), names[found.indices], labels[found.indices], found.distances.astype(np.float32), middle, far
     )
+
+
+def write_mistakes(
+    mistakes: Iterable[Mistake], path: Path | str, *, near: NearTraining | None = None, bom: bool = False
+) -> None:
+    """Write mistakes as CSV in UTF-8, whole or not at all; names cannot become formulas in a spreadsheet.
+
+    Args:
+        mistakes: one row each, in their order.
+        path: the file.
+        near: their nearest training pictures, for further columns: what those suggest, and each with its label and
+            distance.
+        bom: put a byte order mark first, for old versions of Excel.
+
+    Raises:
+        RunUnwritableError: permissions, or a full disk.
+    """
+    header = [field.name for field in dataclasses.fields(Mistake)]
+    more = [] if near is None else near.columns()
+    rows = ((*dataclasses.astuple(one), *([] if near is None else near.row(one))) for one in mistakes)
+    write_csv(path, [*header, *more], rows=rows, bom=bom)

@@ -5,8 +5,9 @@ from .detectors import CURVE_DETECTOR, YELLOW_DETECTOR, yellowness
 from .drawing import draw_filters
 from .gabor import GaborFilter, gabor_bank, gabor_filter, gabor_response, sigma_of_bandwidth
 from .gradients import Gradient, gradient, sharpened
-from .kernel import Kernel, add_kernel, get_kernel, kernels
+from .kernel import Kernel, add_kernel, kernels
 from .matrix import convolution_matrix, correlation_matrix
+from .named import get_kernel
 from .padding import Border, Padding, pad
 from .pooling import average_pool, max_pool
 from .pyramids import gaussian_pyramid, laplacian_pyramid, reconstruct

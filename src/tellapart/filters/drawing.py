@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from .convolution import correlate
-from .kernel import Kernel, get_kernel
+from .kernel import Kernel
+from .named import get_kernel
 from .padding import Border
 
 ZERO_SUM = 0.01

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import RecipeError
 from .convolution import correlate
-from .kernel import get_kernel
+from .named import get_kernel
 from .padding import Border
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from typing import Any
 
 import numpy as np
@@ -33,8 +32,6 @@ class Kernel:
 kernels: Registry[Kernel] = Registry("kernel", package="tellapart.filters")
 """All kernels of fixed size by name; ``get_kernel`` knows the means of any size and Gabor filters too."""
 
-_MEAN = re.compile(r"mean-([1-9]\d{0,3})x([1-9]\d{0,3})")
-
 
 def add_kernel(name: str, weights: ArrayLike, *, summary: str, source: str) -> Kernel:
     """Register a kernel and return it.
@@ -60,32 +57,6 @@ def make_kernel(name: str, weights: ArrayLike, *, summary: str, source: str) -> 
         raise RecipeError(f"the kernel {name!r} must have finite weights of shape (h, w), got shape {array.shape}")
     array.flags.writeable = False
     return Kernel(name, array, summary, source)
-
-
-def get_kernel(name: str) -> Kernel:
-    """Return a kernel by name.
-
-    Args:
-        name: a registered name, ``mean-<height>x<width>``, or ``gabor-<frequency>-<degrees>``: the real part of a
-            Gabor filter of this many cycles a pixel.
-
-    Raises:
-        UnknownNameError: there is none of this name; the message proposes the nearest ones.
-
-    Example:
-        >>> get_kernel("sobel-v").weights.astype(int)
-        array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
-        >>> get_kernel("mean-10x10").weights.shape
-        (10, 10)
-    """
-    from .gabor import named_gabor
-
-    mean = _MEAN.fullmatch(name)
-    if mean:
-        shape = (int(mean[1]), int(mean[2]))
-        weights = np.full(shape, 1 / (shape[0] * shape[1]))
-        return make_kernel(name, weights, summary=f"the mean of {shape[0]}×{shape[1]} pixels", source="")
-    return named_gabor(name) or kernels.get(name)
 
 
 _BINOMIAL = np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1])
