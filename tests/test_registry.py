@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from tellapart.errors import RecipeError, UnknownNameError
-from tellapart.registry import Registry, decorate, load_plugin
+from tellapart.registry import Registry, load_plugin
 
 
 @pytest.fixture
@@ -47,14 +47,6 @@ def test_a_name_belongs_to_one_thing(package):
     package.shapes.add("ring", same)
     with pytest.raises(RecipeError, match="two shapes are called 'ring'"):
         package.shapes.add("ring", object())
-
-
-def test_a_decorator_returns_its_function(package):
-    def area():
-        return 4
-
-    assert decorate(lambda function: package.shapes.add("area", function))(area) is area
-    assert package.shapes.get("area") is area
 
 
 class Entry:
