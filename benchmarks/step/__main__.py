@@ -11,6 +11,9 @@ from ..harness.question import MEMORY, OTHERS, WALL, Column, Comparison, Peer
 from .shapes import EPOCHS, SHAPES
 
 FOLDER = Path(__file__).resolve().parent
+KEPT = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "2147483647"}
+"""glibc's variables for what tellapart sets for itself: large blocks are kept, not mapped anew at each step."""
+
 COLUMNS = (
     Column("images_per_s", "images/s", digits=0, ratio=True),
     Column("first_epoch_s", "first epoch, s"),
@@ -52,6 +55,13 @@ def peers_of(net: str, *, epochs: int) -> list[Peer]:
             keras,
             {"KERAS_BACKEND": "tensorflow", "TF_ENABLE_ONEDNN_OPTS": "0"},
         ),
+        Peer(
+            "Keras on TensorFlow, oneDNN on, large blocks kept",
+            flow,
+            keras,
+            {"KERAS_BACKEND": "tensorflow", "TF_ENABLE_ONEDNN_OPTS": "1", **KEPT},
+        ),
+        Peer("PyTorch loop, channels_last, large blocks kept", "torch", (*plain, "channels_last"), KEPT),
         Peer("Keras on PyTorch", "keras-torch", keras, {"KERAS_BACKEND": "torch"}),
         Peer("Keras on JAX", "keras-jax", keras, {"KERAS_BACKEND": "jax"}),
     ]
