@@ -61,7 +61,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Fill the cells that are asked for, one after the other, and write the table after each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=pair, action="append", required=True, help="NAME=SOURCE; repeat it")
-    parser.add_argument("--setting", action="append", choices=sorted(SETTINGS), help="one of the settings (all)")
+    parser.add_argument(
+        "--setting",
+        action="append",
+        choices=sorted(SETTINGS),
+        help="one setting (all that are for the set)",
+    )
     parser.add_argument("--seeds", type=int, default=5, help="how many trainings a cell has (%(default)s)")
     parser.add_argument("--again", action="store_true", help="measure anew what is measured already")
     options = parser.parse_args(arguments)

@@ -8,8 +8,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from .machine import busy_seconds
@@ -55,7 +56,7 @@ def measure(command: Sequence[str], *, variables: Mapping[str, str], cwd: Path, 
     log.parent.mkdir(parents=True, exist_ok=True)
     errors = log.with_suffix(".err")
     busy, start = busy_seconds(), time.perf_counter()
-    with log.open("wb") as out, errors.open("wb") as err:
+    with log.open("wb") as out, errors.open("wb") as err, _ended_by_exception():
         process = subprocess.Popen(
             command, env=clean_environment(variables), cwd=cwd, stdout=out, stderr=err, start_new_session=True
         )
@@ -77,6 +78,18 @@ def measure(command: Sequence[str], *, variables: Mapping[str, str], cwd: Path, 
     unit = 2**20 if sys.platform == "darwin" else 2**10  # ru_maxrss: bytes on macOS, KiB on Linux
     output = log.read_text(encoding="utf-8", errors="replace")
     return Measured(wall, cpu, usage.ru_maxrss / unit, min(1.0, others), output)
+
+
+@contextlib.contextmanager
+def _ended_by_exception() -> Iterator[None]:
+    """Turn what would end this process without a word into an exception, so that no peer is left behind."""
+    kinds = [signal.SIGTERM, signal.SIGHUP] if threading.current_thread() is threading.main_thread() else []
+    before = {kind: signal.signal(kind, lambda number, frame: sys.exit(128 + number)) for kind in kinds}
+    try:
+        yield
+    finally:
+        for kind, handler in before.items():
+            signal.signal(kind, handler)
 
 
 def clean_environment(variables: Mapping[str, str]) -> dict[str, str]:

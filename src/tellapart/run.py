@@ -1,4 +1,4 @@
-"""Run: one folder on disk with everything that a training decided, did and found. The only room that touches it.
+"""Run: one folder on disk with everything that a training decided, did and found; it is written through here.
 
 ::
 
@@ -56,6 +56,10 @@ INSTEAD = "another --out"
 _write_errors = functools.partial(write_errors, instead=INSTEAD)
 
 State = Literal["running", "done", "failed", "interrupted"]
+
+
+OUT_OF_FOLD = "out-of-fold"
+"""The name of the predictions in which every picture was held out, once."""
 
 
 class Run:

@@ -98,3 +98,30 @@ def test_a_run_folder_is_read_and_its_parameters_counted(tmp_path):
     assert (read["test_accuracy"], read["calibration_error"], read["parameters"], read["best_epoch"]) == (
         0.9, 0.02, 12.0, 1.0,
     )  # fmt: skip
+
+
+def test_settings_that_are_for_some_sets_are_not_trained_on_others(folder, monkeypatch, capsys):
+    trained = []
+    monkeypatch.setattr(accuracy, "train", lambda one, source: trained.append(str(one)) or FIGURES)
+    sets = ["--data", "hwdb55=a", "--data", "mnist=b", "--data", "fashion-mnist=c"]
+    assert accuracy.main([*sets, "--seeds", "1"]) == 0
+    assert [one for one in trained if "16m" in one or "small" in one] == [
+        "hwdb55, 16m, seed 0", "fashion-mnist, small, seed 0",
+    ]  # fmt: skip
+    trained.clear()
+    assert accuracy.main(["--data", "mnist=b", "--setting", "16m", "--seeds", "1"]) == 0
+    assert trained == ["mnist, 16m, seed 0"]
+    capsys.readouterr()
+
+
+def test_trainings_of_two_processors_are_two_rows():
+    cells = [
+        {"name": "mnist", "setting": "1m", "seed": seed, "where": f"2026-01-0{seed + 1}, {chip}, 2 cores",
+         "figures": {**FIGURES, "test_accuracy": 0.9 + seed / 100}}
+        for seed, chip in enumerate(["slow", "fast", "slow"])
+    ]  # fmt: skip
+    rows = table(cells).splitlines()[2:]
+    assert [row.split(" | ")[2] for row in rows] == ["1", "2"]
+    assert "91.00" in rows[0]
+    assert "91.00 ± 1.41" in rows[1]
+    assert rows[1].endswith("| 2026-01-01, slow; 2026-01-03, slow |")

@@ -1,7 +1,12 @@
+import signal
+import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 from benchmarks.harness.process import clean_environment, measure
+from benchmarks.harness.question import ROOT
 from benchmarks.harness.result import PeerError
 
 
@@ -49,3 +54,34 @@ def test_the_shell_does_not_change_a_peer(monkeypatch):
     assert environment["KERAS_BACKEND"] == "jax"
     assert environment["SOMETHING"] == "kept"
     assert not {"OMP_NUM_THREADS", "TF_ENABLE_ONEDNN_OPTS", "PYTHONPATH", "MALLOC_ARENA_MAX"} & environment.keys()
+
+
+ENDED = """
+import sys
+from pathlib import Path
+from benchmarks.harness.process import measure
+program = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'print(1, flush=True); input()'])"
+measure([sys.executable, "-c", program], variables={}, cwd=Path(), log=Path(sys.argv[1]))
+"""
+
+
+def test_a_benchmark_that_is_ended_leaves_nothing_behind(tmp_path):
+    """The pipe that the peer's own child holds closes when that child is gone."""
+    log = tmp_path / "a.log"
+    harness = subprocess.Popen([sys.executable, "-c", ENDED, str(log)], stdin=subprocess.PIPE, cwd=ROOT)
+    while not (log.exists() and log.read_text()):
+        time.sleep(0.02)
+    children = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
+    peers = [int(line.split()[0]) for line in children.splitlines() if "print(1, flush=True)" in line]
+    assert peers
+    harness.terminate()
+    assert harness.wait() == 128 + signal.SIGTERM
+    harness.stdin.close()
+    assert not [pid for pid in peers if alive(pid)]
+
+
+def alive(pid):
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False

@@ -275,6 +275,19 @@ def test_start_up_loads_nothing_heavy():
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize("verb", ["compare {run} {run}", "evaluate {run} --abstain-at 10%", "report {run}"])
+def test_verbs_that_read_results_alone_load_no_torch(trained, tmp_path, verb):
+    run = shutil.copytree(trained, tmp_path / "run")
+    typed = ["tellapart", *verb.format(run=run).split()]
+    code = f"import sys; sys.argv = {typed}; from tellapart.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", f"import atexit, sys; atexit.register(lambda: print('torch' in sys.modules)); {code}"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "False"
+
+
 def test_a_pipe_that_closes_and_a_terminal_without_our_letters(good, trained):
     command = [
         sys.executable,

@@ -213,3 +213,11 @@ def test_few_pictures_are_held_at_a_time(tmp_path):
     save_thumbnails(run, pictures())
     assert list(load_thumbnails(run)) == [str(number) for number in range(60)]
     assert max(most) <= 3 * usable_processors() + 3
+
+
+def test_a_curve_at_nought_has_no_axis_below_it():
+    flat = Line("accuracy", "first", [(1.0, 0.0), (2.0, 0.0)])
+    drawn = line_chart([flat], title="", description="", x_label="epoch", y_format=percent, y_top=1.0)
+    labels = re.findall(r'<text class="tick end" x="44[^>]*>([^<]*)<', drawn)
+    assert "0%" in labels
+    assert not any(label.startswith(("-", "−")) for label in labels)

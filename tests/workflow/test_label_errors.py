@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from tellapart.classifier import Classifier
-from tellapart.errors import ClassMismatchError, RecipeError, RunCorruptError
+from tellapart.errors import ClassMismatchError, RecipeError, RunCorruptError, RunUnwritableError
 from tellapart.evaluation import NearTraining, Predictions, find_mistakes
 from tellapart.recipe import Recipe
 from tellapart.run import Run
-from tellapart.workflow import find_run_label_errors, resume, train
+from tellapart.workflow import find_run_label_errors, label_errors, mend_list, resume, train
 from tellapart.workflow.label_errors import half_as_long
 from tellapart.workflow.near_training import surest_mistakes
 from tellapart.workflow.own_pictures import OwnPictures, train_embeddings
@@ -152,3 +152,11 @@ def test_half_as_long_a_training_that_was_fitted_to_a_time_has_the_mean_of_its_s
     training = {"transfer": "none", "epochs": 5, "steps_per_epoch": (90, 0, 92, 88, 90)}
     half = half_as_long(Recipe.make(training=training)).training
     assert (half.epochs, half.steps_per_epoch) == (2, 72)
+
+
+def test_a_list_that_could_not_be_written_is_said_before_the_search(made, tmp_path, monkeypatch):
+    monkeypatch.setattr(label_errors, "find_run_label_errors", lambda *_, **__: pytest.fail("it was searched"))
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(RunUnwritableError, match="it is a folder: give the name of a file"):
+        mend_list(made[0].path, tmp_path / "folder")
+    assert list(tmp_path.iterdir()) == [tmp_path / "folder"]

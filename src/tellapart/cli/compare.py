@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -13,9 +13,6 @@ from rich.table import Table
 
 from ..errors import RecipeError, RunCorruptError, RunNotFoundError
 from .options import given, image_size, leaks_answer, option, pairs
-
-if TYPE_CHECKING:
-    pass
 
 NAME = "compare"
 
@@ -182,8 +179,8 @@ def compare_runs(runs: list[Path], *, split: str) -> None:
     """Print what differs between runs, and paired tests of the difference on the same pictures."""
     from ..evaluation import Evaluation, Predictions, compare
     from ..recipe import differences
+    from ..report.contents import evaluations_by_split
     from ..run import Run
-    from ..workflow.folds import evaluations_by_split
     from .show import figures_table
 
     opened = [Run.open(path) for path in runs]

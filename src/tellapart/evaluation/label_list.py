@@ -104,9 +104,13 @@ def with_known_ids(dataset: Dataset, mended: Mapping[str, Mended]) -> dict[str, 
         ids |= {one: form(one) for one, row in zip(left, rows, strict=True) if row >= 0}
     out: dict[str, Mended] = {}
     for one, what in mended.items():
-        if out.setdefault(ids.get(one, one), what) != what:
+        if _as_plain(out.setdefault(ids.get(one, one), what)) != _as_plain(what):
             raise DataError(f"the list of labels says two things of {ids.get(one, one)!r}: keep one of its rows")
     return out
+
+
+def _as_plain(mended: Mended) -> tuple[str | None, str | None]:
+    return mended.label and _plain(mended.label), mended.given and _plain(mended.given)
 
 
 def _composed(text: str) -> str:

@@ -30,7 +30,7 @@ from ..images.dataset import SPLIT_NAMES, Dataset
 from ..images.split import belonging
 from ..progress import SILENT, Progress
 from ..report import write_report
-from ..run import Run
+from ..run import OUT_OF_FOLD, Run
 from ..runtime import tuned
 from ..wording import counted, listed
 from .copies import copies_of_training
@@ -40,7 +40,7 @@ from .scoring import Looked, Scored, Scoring, look, scored
 from .statistics import STROKES, load_statistics, statistics_of
 from .thumbnails import keep_thumbnails
 
-TAKEN = (*SPLIT_NAMES, "out-of-fold", "own")
+TAKEN = (*SPLIT_NAMES, OUT_OF_FOLD, "own")
 """Names that a run's own files have."""
 
 
@@ -156,10 +156,10 @@ def evaluate_elsewhere(
     """
     run = run if isinstance(run, Run) else Run.open(run)
     scoring = scoring or Scoring()
-    classifier = Classifier.load(run.path)
     dataset = open_dataset(source, group_by=group_by, **(source_options or {}))
-    check_shared(dataset, classifier)
     with run.locked():
+        classifier = Classifier.load(run.path)
+        check_shared(dataset, classifier)
         found = _measured(run, dataset, classifier=classifier, source=source, scoring=scoring, progress=progress)
         write_report(run)
         write_report(run, about=found.name)

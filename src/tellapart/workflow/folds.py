@@ -13,12 +13,9 @@ from ..evaluation import Evaluation, Predictions, evaluate, make_folds, summariz
 from ..images.dataset import Splits
 from ..images.split import belonging, split
 from ..progress import SILENT, Progress, Quiet
-from ..run import Run
+from ..run import OUT_OF_FOLD, Run
 from .learn import Learned, learn
 from .prepare import Prepared
-
-OUT_OF_FOLD = "out-of-fold"
-"""The name of the predictions in which every picture was held out."""
 
 SUMMARIZED = ("accuracy", "balanced_accuracy", "macro_f1", "loss", "brier")
 
@@ -93,14 +90,6 @@ def cross_validate(
     document = _document(learned, joined, splits)
     run.save("folds", document)
     return document
-
-
-def evaluations_by_split(run: Run) -> dict[str, Any]:
-    """Return the figures of a run by split, as JSON has them, those of its cross-validation among them."""
-    splits: dict[str, Any] = dict(run.load("evaluation")["splits"])
-    if run.has("folds.json"):
-        splits[OUT_OF_FOLD] = run.load("folds")["evaluation"]
-    return splits
 
 
 def fold_of(prepared: Prepared, splits: Splits) -> Prepared:

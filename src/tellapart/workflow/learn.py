@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -203,8 +204,17 @@ def baseline_of(prepared: Prepared, net: str) -> Prepared:
 
 
 def is_trained(run: Run) -> bool:
-    """Return whether the training of a run's own network has ended, and was not stopped by a person."""
+    """Return whether a run's training has ended, and was not stopped by a person."""
     return run.has("training.json") and run.load("training")["stopped"] != "interrupted"
+
+
+def model_digest(run: Run) -> str | None:
+    """Return a hex string that changes with a run's model file; None where there is none."""
+    try:
+        with (run.path / "model.safetensors").open("rb") as file:
+            return hashlib.file_digest(file, "blake2b").hexdigest()
+    except FileNotFoundError:
+        return None
 
 
 def _finished(run: Run, prepared: Prepared) -> Learned:

@@ -22,7 +22,7 @@ from ..run import Run
 from .elsewhere import forget_elsewhere, with_elsewhere
 from .folds import cross_validate, fold_splits
 from .label_errors import LISTED, find_run_label_errors, label_search_seconds, looks_for_labels
-from .learn import Learned, baseline_of, is_trained, learn
+from .learn import Learned, baseline_of, is_trained, learn, model_digest
 from .near_training import keep_own_near_training, near_training_seconds
 from .own_pictures import OwnPictures
 from .prepare import LABELS, Prepared, open_run_source, open_source, prepare
@@ -172,12 +172,12 @@ def _main_job(
         baselines = _learn_baselines(run, prepared, deadline=deadline, progress=progress)
         devices = team.plan(prepared.recipe)
         prepared, pacer = in_time(run, prepared, deadline=deadline, explain=explain, devices=devices, progress=progress)
-        ended = is_trained(run)
+        before = model_digest(run) if is_trained(run) else None
         learned = learn(run, prepared, team=team, pacer=pacer, progress=progress)
         keep_pacing(run, progress=progress)
         prepared = dataclasses.replace(prepared, recipe=run.recipe)  # with the learning rate, where one was found
         figures = evaluate_all(prepared, learned, baselines)
-        if ended and is_trained(run):  # stopped in a fold or later: the weights are the same
+        if before is not None and before == model_digest(run):  # stopped in a fold or later
             figures = with_elsewhere(run, figures)
         else:
             forget_elsewhere(run, progress=progress)

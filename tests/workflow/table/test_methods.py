@@ -6,6 +6,7 @@ from tellapart.errors import RecipeError, UnknownNameError
 from tellapart.features import classifiers, features
 from tellapart.recipe import Recipe
 from tellapart.workflow.table import TablePlan, default_methods, every_method, make_table, parse_method
+from tellapart.workflow.table.fill import _check_rows
 
 
 @pytest.mark.parametrize(
@@ -112,3 +113,11 @@ def test_a_setting_that_no_named_row_looks_at_is_refused(row, tmp_path):
     with pytest.raises(RecipeError, match=r"training.epochs would be ignored: no row that is named trains in epochs"):
         make_table(plan, out=tmp_path / "table")
     assert not (tmp_path / "table").exists()
+
+
+def test_changes_for_copies_are_for_classical_rows_too():
+    augment = {"rotation": 5}
+    plan = TablePlan(Recipe.make(training={"augment": augment}), rows=("hog/svm-rbf",), copies=30)
+    _check_rows(plan)
+    with pytest.raises(RecipeError, match=r"training.augment would be ignored"):
+        _check_rows(TablePlan(Recipe.make(training={"augment": augment}), rows=("hog/svm-rbf",)))

@@ -83,25 +83,26 @@ class _Names:
     Attributes:
         encoding: of those that are not in UTF-8; of all that are not ASCII, where these are at least half of them, as
             some names in another encoding are valid UTF-8 by accident.
-        others: parts of names that are not in UTF-8.
+        others: what is not ASCII in names that are not in UTF-8.
     """
 
     def __init__(self) -> None:
         self.encoding = "utf-8"
         self.others: set[bytes] = set()
-        self._valid: set[bytes] = set()
+        self._valid, self._invalid = 0, 0  # names
 
     def read(self, name: str) -> str:
         """Return a name as a person reads it, and remember its parts where it is read for the first time."""
         if name.isascii():
             return name
         raw = name.encode("utf-8", "surrogateescape")
+        valid = _is_utf8(raw)
         if self.encoding == "utf-8":
-            for part in raw.split(b"/"):
-                kind = None if part.isascii() else self._valid if _is_utf8(part) else self.others
-                if kind is not None and len(kind) < MOST_NAMES:
-                    kind.add(part)
-        alone = len(self.others) < len(self._valid) and _is_utf8(raw)
+            self._valid += valid
+            self._invalid += not valid
+            if not valid and len(self.others) < MOST_NAMES:
+                self.others.update(part for part in raw.split(b"/") if not part.isascii())
+        alone = self._invalid < self._valid and valid
         return raw.decode("utf-8" if alone else self.encoding, "replace")
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..classifier import Classifier
 from ..errors import RecipeError
 from ..evaluation import Predictions, Threshold, threshold_for_error
-from ..report import write_report
 from ..run import Run
+from .page import write_report
 
 
 def find_threshold(run: str | Path, *, max_error: float) -> Threshold:
@@ -27,7 +26,7 @@ def find_threshold(run: str | Path, *, max_error: float) -> Threshold:
             f"the threshold for --abstain-at is chosen on the validation pictures, and {str(file)!r} is not there: "
             "give the run folder of a training with validation pictures"
         )
-    temperature = Classifier.load(run).description.temperature
+    temperature = float(Run.open(run).load("evaluation")["temperature"])
     return threshold_for_error(Predictions.load(file), max_error=max_error, temperature=temperature)
 
 
