@@ -19,7 +19,7 @@ from benchmarks.step.shapes import EPOCHS, SHAPES, Shape
 
 
 def write_pictures(path: Path, shape: Shape) -> None:
-    """Write random pictures: after a fifth for validation and one picture a class for the test, enough for an epoch."""
+    """Write random pictures: after a fifth for validation and one per class for the test, enough for an epoch."""
     rng = np.random.default_rng(0)
     count = round(shape.batch * shape.steps / 0.8 / 0.95)
     images = rng.integers(0, 256, (count, shape.height, shape.width, shape.channels), dtype=np.uint8)

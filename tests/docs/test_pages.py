@@ -34,6 +34,11 @@ def by_name(page):
     return str(page.relative_to(ROOT))
 
 
+@pytest.mark.parametrize("page", PAGES, ids=by_name)
+def test_fences_close_on_lines_of_their_own(page):
+    assert "```" not in prose(page)
+
+
 @pytest.mark.parametrize(
     "page", [p for p in PAGES if blocks(p, "python") and p.name not in TESTED_ELSEWHERE], ids=by_name
 )

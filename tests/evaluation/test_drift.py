@@ -62,7 +62,7 @@ def test_unreadable_pictures_and_unknown_numbers_are_left_out():
     assert found["stroke width"].tolist() == [4, 5, 6, 7, 8]
     thick = {"stroke width": found["stroke width"] * 2}
     assert str(compare_pictures(found, thick)[0]).startswith("drawn with thicker strokes")
-    with pytest.raises(DataError, match="one number a picture"):
+    with pytest.raises(DataError, match="one number per picture"):
         picture_statistics(rows, extra={"stroke width": [1.0]})
     with pytest.raises(DataError, match="both sides"):
         compare_pictures({"x": np.array([1.0])}, {"x": np.array([])})

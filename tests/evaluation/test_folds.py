@@ -56,7 +56,7 @@ def test_thin_classes_are_named_not_a_crash():
         ([0, 0, 1], {"folds": 3}, "the largest has 2"),
         ([-1, -1], {"folds": 2}, "the largest has 0"),
         ([0, 0, 1, 1], {"folds": 2, "groups": list("aaaa")}, "there are 1"),
-        ([0, 0, 1, 1], {"folds": 2, "groups": list("a")}, "one entry a picture"),
+        ([0, 0, 1, 1], {"folds": 2, "groups": list("a")}, "one entry per picture"),
     ],
 )
 def test_impossible_folds_are_named(labels, options, says):

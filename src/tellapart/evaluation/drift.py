@@ -80,7 +80,7 @@ def picture_statistics(facts: NDArray[np.void], *, extra: Mapping[str, ArrayLike
         extra: further statistics, (N,) numbers each, such as ``{"stroke width": ...}``; NaN where there is none.
 
     Raises:
-        DataError: an extra statistic has not one number a picture.
+        DataError: an extra statistic has not one number per picture.
     """
     readable = facts["readable"].astype(bool)
     out = {name: facts[name][readable].astype(np.float64) for name in STATISTICS}
@@ -89,7 +89,7 @@ def picture_statistics(facts: NDArray[np.void], *, extra: Mapping[str, ArrayLike
         numbers = np.asarray(values, dtype=np.float64)
         if numbers.shape != readable.shape:
             raise DataError(
-                f"{name!r} must have one number a picture, got {numbers.shape} for {len(readable)} pictures"
+                f"{name!r} must have one number per picture, got {numbers.shape} for {len(readable)} pictures"
             )
         out[name] = numbers[readable & np.isfinite(numbers)]
     return out

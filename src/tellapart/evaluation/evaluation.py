@@ -67,7 +67,7 @@ class Evaluation:
         confidence_level: of every interval.
         figures: by key: accuracy, top_5, majority_accuracy, macro_precision, macro_recall, macro_f1,
             balanced_accuracy, loss, brier, calibration_error, calibration_error_by_chance.
-        classes: one entry a class, in the order of ``class_names``.
+        classes: one entry per class, in the order of ``class_names``.
         confusion: (K, K) int64 counts, a row a true class, a column a predicted one.
         notes: what a person should know.
     """

@@ -195,7 +195,7 @@ def _interval(values: Sequence[float], *, ratio: float | None, unit: str) -> tup
 def _codes(groups: ArrayLike, *, size: int) -> NDArray[np.int64]:
     keys = np.asarray(groups)
     if keys.shape != (size,):
-        raise SplitError(f"groups must have one entry a picture, got {keys.shape} for {size} pictures")
+        raise SplitError(f"groups must have one entry per picture, got {keys.shape} for {size} pictures")
     codes: NDArray[np.int64] = np.unique(keys, return_inverse=True)[1].astype(np.int64)
     return codes
 

@@ -69,7 +69,7 @@ class NearTraining:
         if len(shape) != 2 or self.near_ids.shape != shape or self.near_labels.shape != shape:
             raise DataError(f"neighbours must be tables of one shape, got {self.near_ids.shape} and {shape}")
         if self.ids.shape != shape[:1]:
-            raise DataError(f"ids must have one entry a row, got {self.ids.shape} for {shape}")
+            raise DataError(f"ids must have one entry per row, got {self.ids.shape} for {shape}")
         object.__setattr__(self, "_rows", {one: row for row, one in enumerate(self.ids.tolist())})
 
     def __len__(self) -> int:

@@ -174,5 +174,5 @@ def auroc(known_scores: ArrayLike, strange_scores: ArrayLike) -> float:
 def _table(values: ArrayLike, name: str) -> NDArray[np.float32]:
     table = np.asarray(values, dtype=np.float32)
     if table.ndim != 2 or not np.isfinite(table).all():
-        raise DataError(f"{name} must be a table of finite numbers, one row a picture, got the shape {table.shape}")
+        raise DataError(f"{name} must be a table of finite numbers, one row per picture, got the shape {table.shape}")
     return table

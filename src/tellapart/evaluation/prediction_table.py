@@ -55,7 +55,7 @@ def _from_rows(rows: list[list[str]]) -> Predictions:
     header = [spreadsheet_plain(cell.strip()) for cell in rows[0]] if rows else []
     for column in ("id", "label"):
         if column not in header:
-            raise SourceError(f"there is no column {column!r}: it needs 'id', 'label' and one column a class")
+            raise SourceError(f"there is no column {column!r}: it needs 'id', 'label' and one column per class")
     where_id, where_label = header.index("id"), header.index("label")
     where = [i for i in range(len(header)) if i not in (where_id, where_label)]
     names = [header[i] for i in where]

@@ -42,7 +42,7 @@ def write_csv(path: Path | str, header: Sequence[str], *, rows: Iterable[Sequenc
     Args:
         path: the file.
         header: the columns' names.
-        rows: one sequence a row; floats are written with six significant digits.
+        rows: one sequence per row; floats are written with six significant digits.
         bom: put a byte order mark first, which old versions of Excel need for other scripts than Latin.
 
     Raises:

@@ -33,7 +33,7 @@ FACTS = np.dtype(
     ],
     align=True,
 )
-"""One row a picture."""
+"""One row per picture."""
 
 
 GREY_BELOW = 2.0

@@ -39,7 +39,7 @@ PICTURES = 320
 """Training pictures that are looked at, at most: some seconds."""
 
 CLASSES = 20
-"""Classes that they are taken from, at most, the largest: with one picture a class nothing can be cross-validated."""
+"""Classes that they are taken from, at most, the largest: with one picture per class nothing can be cross-validated."""
 
 LEAST = 5
 """Training pictures that a class needs for that: one a fold."""

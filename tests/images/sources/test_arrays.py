@@ -100,7 +100,7 @@ def test_groups_come_along(tmp_path, pixels):
 
 def test_groups_that_do_not_fit(tmp_path, pixels):
     np.savez(tmp_path / "a.npz", X=pixels, y=[0, 1] * 3, groups=[0, 1], half=np.full(6, 0.5))
-    with pytest.raises(SourceError, match=r"groups in .* must have one entry a picture, got shape \(2,\) for 6"):
+    with pytest.raises(SourceError, match=r"groups in .* must have one entry per picture, got \(2,\) for 6"):
         open_dataset(tmp_path / "a.npz")
     with pytest.raises(SourceError, match=r"groups in .* must be whole numbers or names"):
         open_dataset(tmp_path / "a.npz", images_key="X", labels_key="y", groups_key="half")

@@ -181,10 +181,10 @@ def _unclaimed(place: Place) -> str:
 
     shown = str(place.path)
     if not place.head:
-        return f"{shown!r} is an empty file: give a folder with one subfolder a class, an archive or a table"
+        return f"{shown!r} is an empty file: give a folder with one subfolder per class, an archive or a table"
     if picture_format(place.head):
         return (
-            f"{shown!r} is one picture, not labelled pictures: give the folder that holds one subfolder a class "
+            f"{shown!r} is one picture, not labelled pictures: give the folder that holds one subfolder per class "
             "('tellapart predict' takes single pictures)"
         )
     what = looks_like(place.head).removeprefix("not a picture: it looks like ")

@@ -52,7 +52,7 @@ def labels_of(values: NDArray[Any], *, where: str, what: str = "labels") -> tupl
     if values.ndim == 2:
         return _one_hot(values, where, what)
     if values.ndim != 1:
-        raise SourceError(f"{what} in {where} must have one entry a picture, got shape {values.shape}")
+        raise SourceError(f"{what} in {where} must have one entry per picture, got shape {values.shape}")
     if values.dtype.kind == "f":
         if not np.array_equal(values, np.round(values)):
             raise SourceError(

@@ -1,4 +1,4 @@
-"""A folder with one subfolder a class, or with Train and Test above those."""
+"""A folder with one subfolder per class, or with Train and Test above those."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CLUTTER = frozenset({"__macosx", "thumbs.db", "desktop.ini", "ehthumbs.db", "@ea
 MAX_DEPTH = 12
 
 
-@source("folder", summary="a folder with one subfolder a class, or Train/Test(/Val) above", order=90,
+@source("folder", summary="a folder with one subfolder per class, or Train/Test(/Val) above", order=90,
         claims=lambda place: place.is_folder)  # fmt: skip
 def folder(place: Place) -> Dataset:
     """Open a folder of class folders; links to files and folders are followed, but never round in a circle."""

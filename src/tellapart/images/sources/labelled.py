@@ -162,7 +162,7 @@ def _group_names(values: NDArray[Any] | None, count: int, where: str) -> NDArray
     if values is None:
         return np.full(count, "", dtype=np.dtypes.StringDType())
     if values.shape not in ((count,), (count, 1)):
-        raise SourceError(f"groups in {where!r} must have one entry a picture, got shape {values.shape} for {count}")
+        raise SourceError(f"groups in {where!r} must have one entry per picture, got {values.shape} for {count}")
     numbers, names = labels_of(values, where=where, what="groups")
     return strings(names)[numbers]
 
@@ -218,7 +218,7 @@ def _samples_first(
         axes = [sample_axis % values.ndim]
     if not axes:
         raise SourceError(
-            f"{where!r} has {count} labels for pictures of shape {values.shape}: one label a picture is needed"
+            f"{where!r} has {count} labels for pictures of shape {values.shape}: one label per picture is needed"
         )
     if axes[0] == 0:
         return values

@@ -217,7 +217,7 @@ class _Read:
         different, counts = np.unique(ids, return_counts=True)
         if len(different) < n:
             twice = different[counts > 1][0]
-            raise SourceError(f"{self.where!r} names {twice!r} {counts.max()} times: one row a picture is allowed")
+            raise SourceError(f"{self.where!r} names {twice!r} {counts.max()} times: one row per picture is allowed")
         names = sort_classes(self.classes)
         rank = np.array([names.index(name) for name in self.classes], dtype=np.int64)
         splits = np.array(list(self.splits) or [""])

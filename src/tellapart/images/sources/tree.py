@@ -92,7 +92,7 @@ class _Kept:
 
 
 def dataset_of(tree: Tree, *, images: Callable[[NDArray[np.int64]], Images], name: str, where: str) -> Dataset:
-    """Return the data set of a tree: one subfolder a class, below one a split where there are splits.
+    """Return the data set of a tree: one subfolder per class, below one a split where there are splits.
 
     Args:
         tree: the pictures found.
@@ -222,7 +222,7 @@ def _split_folders(
     if not kept:
         raise SourceError(
             f"{where!r} has the splits {', '.join(sorted(by_top))}, but their pictures lie in no class folders: "
-            "make one folder a class inside each, or give a table (CSV) with path, label and split"
+            "make one folder per class inside each, or give a table (CSV) with path, label and split"
         )
     return kept
 
@@ -253,7 +253,7 @@ def _too_deep(where: str, folder: str, expected: str) -> str:
 
 def _no_classes(tree: Tree, where: str, pictures: int, shown: str) -> str:
     inside = f" (in {shown!r})" if shown else ""
-    advice = "make one subfolder a class"
+    advice = "make one subfolder per class"
     if tree.openable:
         advice = f"open {tree.openable[0]!r} beside them instead, or {advice}"
     return f"{where!r} has {pictures} pictures{inside} but no class folders: {advice}"
