@@ -83,7 +83,9 @@ def measure(command: Sequence[str], *, variables: Mapping[str, str], cwd: Path, 
 @contextlib.contextmanager
 def _ended_by_exception() -> Iterator[None]:
     """Turn what would end this process without a word into an exception, so that no peer is left behind."""
-    kinds = [signal.SIGTERM, signal.SIGHUP] if threading.current_thread() is threading.main_thread() else []
+    here = threading.current_thread() is threading.main_thread()
+    # Under nohup a hangup is ignored, and stays so.
+    kinds = [k for k in (signal.SIGTERM, signal.SIGHUP) if here and signal.getsignal(k) is signal.SIG_DFL]
     before = {kind: signal.signal(kind, lambda number, frame: sys.exit(128 + number)) for kind in kinds}
     try:
         yield

@@ -39,6 +39,12 @@ def test_below_the_validation_s_threshold_it_is_not_sure(call, good, trained, tm
     assert next(csv.DictReader(io.StringIO(easy.out)))["sure"] == "yes"
 
 
+def test_a_baseline_s_folder_knows_a_threshold_too(call, good, trained, tmp_path):
+    run = replaced_validation(trained, tmp_path / "run", confident=20.0)
+    (run / "evaluation.json").unlink()  # a baseline's folder and a fold's have none
+    assert "answers 50.0%" in call("predict", run, good / "a" / "0.png", "--abstain-at", "1%").err
+
+
 def test_where_no_threshold_keeps_the_promise_nothing_is_sure(call, good, trained, tmp_path):
     run = replaced_validation(trained, tmp_path / "run", confident=0.0)
     called = call("predict", run, good / "a" / "0.png", "--abstain-at", "1%")

@@ -36,6 +36,11 @@ def test_labels_change_pictures_go_and_an_emptied_class_goes_with_them(data, tmp
     assert data.counts() == {"ant": 2, "bee": 2, "cow": 1}
 
 
+def test_rows_that_differ_in_blanks_alone_agree(tmp_path):
+    text = "id,given,label\nx,ant,bee\nx, ant,bee \n"
+    assert read_label_list(write(tmp_path / "l.csv", text)) == {"x": Mended("bee", "ant")}
+
+
 def test_semicolons_and_a_byte_order_mark_are_read(tmp_path):
     assert read_label_list(write(tmp_path / "l.csv", "\ufeffId;Label\nx;bee\n")) == {"x": Mended("bee")}
 

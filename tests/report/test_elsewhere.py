@@ -43,6 +43,7 @@ def measured(digits_copy):
 def test_the_run_s_page_explains_it(measured):
     page = write_report(measured).read_text(encoding="utf-8")
     assert 'href="#elsewhere"' in page
+    assert 'aria-label="Accuracy on the test pictures, with 95% intervals"' in page
     section = page[page.index('<section id="elsewhere">') :]
     section = section[: section.index("</section>")]
     assert "<b>" not in section

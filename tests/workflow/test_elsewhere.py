@@ -11,7 +11,7 @@ from tellapart.errors import RunBusyError
 from tellapart.evaluation import Predictions
 from tellapart.progress import Progress
 from tellapart.run import Run
-from tellapart.workflow.elsewhere import evaluate_elsewhere, forget_elsewhere
+from tellapart.workflow.elsewhere import evaluate_elsewhere, with_elsewhere
 
 
 @pytest.fixture(scope="module")
@@ -155,11 +155,20 @@ def test_a_set_named_as_a_file_of_the_run_gets_another_name(call, run, other):
 def test_other_weights_forget_what_was_measured_with_the_former(call, run, other):
     assert call("evaluate", run, other).status == 0
 
+    heard = []
+
     class Heard(Progress):
         def warn(self, sentence):
-            assert sentence == "scanner was measured with earlier weights: tellapart evaluate measures it anew"
+            heard.append(sentence)
 
-    forget_elsewhere(Run.open(run), progress=Heard())
+    opened = Run.open(run)
+    kept = opened.load("evaluation")
+    own = {name: kept["splits"][name] for name in kept["splits"] if name != "scanner"}
+    fresh = {"model": kept["model"], "splits": own}
+    assert with_elsewhere(opened, fresh, progress=Heard())["splits"] == kept["splits"]
+    assert not heard
+    assert with_elsewhere(opened, fresh | {"model": "another"}, progress=Heard()) == fresh | {"model": "another"}
+    assert heard == ["scanner was measured with earlier weights: tellapart evaluate measures it anew"]
     assert not list(run.rglob("*scanner*"))
 
 

@@ -161,7 +161,7 @@ def _say_threshold(run: Run, name: str, max_error: float, *, temperature: float,
     from ..evaluation import Predictions, error_at
     from ..report.abstention import find_threshold, keep_threshold
 
-    threshold = find_threshold(run.path, max_error=max_error)
+    threshold = find_threshold(run.path, max_error=max_error, temperature=temperature)
     typer.echo(f"validation: {threshold}", err=quiet)
     keep_threshold(run, threshold, about=name if name in run.load("evaluation").get("elsewhere", {}) else None)
     if threshold.confidence is not None and name != "validation":

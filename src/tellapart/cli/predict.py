@@ -45,12 +45,14 @@ def command(
 
     if as_json and as_csv:
         raise RecipeError("--json and --csv contradict each other: give one of them")
-    threshold = None if abstain_at is None else _threshold(run, share(abstain_at, "--abstain-at"))
+    max_error = None if abstain_at is None else share(abstain_at, "--abstain-at")
+    classifier = Classifier.load(run)
+    threshold = None if max_error is None else _threshold(run, max_error, classifier.description.temperature)
     table = csv.writer(sys.stdout) if as_csv else None
     if table:
         table.writerow(COLUMNS)
     bad = 0
-    for found in predict(Classifier.load(run), pictures, top=top, threshold=threshold):
+    for found in predict(classifier, pictures, top=top, threshold=threshold):
         if found.answer is None:
             bad += 1
             typer.echo(f"{found.file}: {found.problem}", err=True)
@@ -64,11 +66,11 @@ def command(
         raise typer.Exit(1)
 
 
-def _threshold(run: Path, max_error: float) -> float:
+def _threshold(run: Path, max_error: float, temperature: float) -> float:
     """Return the confidence from which answers are sure, and say what it costs."""
     from ..report.abstention import find_threshold
 
-    threshold = find_threshold(run, max_error=max_error)
+    threshold = find_threshold(run, max_error=max_error, temperature=temperature)
     typer.echo(f"on the validation pictures: {threshold}", err=True)
     return math.inf if threshold.confidence is None else threshold.confidence
 

@@ -206,12 +206,12 @@ def reliability(predictions: Predictions, *, temperature: float = 1.0, bins: int
     confidence = known.confidence(temperature)
     where = bin_of(confidence, bins=bins)
     counts = np.bincount(where, minlength=bins)
-    right = np.bincount(where, weights=known.correct(), minlength=bins)
+    correct, groups = known.correct(), known.group_numbers()
+    right = np.bincount(where, weights=correct, minlength=bins)
     low, high = wilson_interval(right, counts)
-    groups = known.group_numbers()
     if groups is not None:
         for here in np.flatnonzero(counts):
-            figure = proportion_of(known.correct()[where == here], groups=groups[where == here])
+            figure = proportion_of(correct[where == here], groups=groups[where == here])
             low[here], high[here] = figure.low or 0.0, figure.high or 0.0
     with np.errstate(invalid="ignore"):
         mean = np.bincount(where, weights=confidence, minlength=bins) / counts

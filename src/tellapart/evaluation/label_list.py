@@ -64,7 +64,7 @@ def read_label_list(path: Path | str) -> dict[str, Mended]:
         if not label.strip():
             continue
         mended = Mended(None if label.strip() == REMOVE else label, given if given.strip() else None)
-        if found.setdefault(one, mended) != mended:
+        if _as_plain(found.setdefault(one, mended)) != _as_plain(mended):
             raise DataError(f"the list of labels {str(path)!r} says two things of {one!r}: keep one of its rows")
     return found
 
@@ -82,10 +82,11 @@ def as_spelt(dataset: Dataset, mended: Mapping[str, Mended]) -> dict[str, Mended
         >>> as_spelt(data, {" a b": Mended(" cat", "dog ")})
         {'a b': Mended(label='cat', given='dog ')}
     """
+    known = set(dataset.class_names)
     plain = {_plain(name): name for name in dataset.class_names}
 
     def class_of(name: str | None) -> str | None:
-        return name if name is None or name in dataset.class_names else plain.get(_plain(name), name)
+        return name if name is None or name in known else plain.get(_plain(name), name)
 
     found = {one: Mended(class_of(what.label), class_of(what.given)) for one, what in mended.items()}
     return with_known_ids(dataset, found)

@@ -265,7 +265,8 @@ def _why_none(dataset: Dataset, labels: NDArray[np.int64], *, code: int, grouped
         )
     return (
         f"no {name} split can be taken from the {len(labels):,} training pictures of {dataset.name!r}: each of the "
-        f"{classes} classes has one picture left, which must train; add pictures, or set {name}_fraction to 0"
+        f"{classes} classes has one picture left, which must train; add pictures"
+        + (", or set test_fraction to 0" if name == "test" else "")
     )
 
 

@@ -10,12 +10,13 @@ from ..run import Run
 from .page import write_report
 
 
-def find_threshold(run: str | Path, *, max_error: float) -> Threshold:
+def find_threshold(run: str | Path, *, max_error: float, temperature: float) -> Threshold:
     """Return the confidence below which a run's classifier is "not sure", chosen on its validation pictures.
 
     Args:
         run: the run folder; a model file alone does not know what it said of its validation pictures.
         max_error: the wished share of wrong answers, 0 to 1.
+        temperature: the classifier's, which its logits are divided by.
 
     Raises:
         RecipeError: it is no run folder, or has no validation pictures.
@@ -26,7 +27,6 @@ def find_threshold(run: str | Path, *, max_error: float) -> Threshold:
             f"the threshold for --abstain-at is chosen on the validation pictures, and {str(file)!r} is not there: "
             "give the run folder of a training with validation pictures"
         )
-    temperature = float(Run.open(run).load("evaluation")["temperature"])
     return threshold_for_error(Predictions.load(file), max_error=max_error, temperature=temperature)
 
 

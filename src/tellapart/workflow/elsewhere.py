@@ -273,21 +273,17 @@ def _keep(run: Run, found: Elsewhere, predictions: Predictions, dataset: Dataset
     run.save("evaluation", document)
 
 
-def with_elsewhere(run: Run, figures: dict[str, Any]) -> dict[str, Any]:
-    """Return a run's figures with those of sets from elsewhere that it has, measured with the same weights."""
+def with_elsewhere(run: Run, figures: dict[str, Any], *, progress: Progress = SILENT) -> dict[str, Any]:
+    """Return a run's figures with those of sets from elsewhere that it has; those of other weights are forgotten."""
     before = run.load("evaluation") if run.has("evaluation.json") else {}
     beside = before.get("elsewhere", {})
-    splits = {name: before["splits"][name] for name in beside}
-    return {**before, **figures, "splits": figures["splits"] | splits}
-
-
-def forget_elsewhere(run: Run, *, progress: Progress = SILENT) -> None:
-    """Remove what a run says of sets from elsewhere, as its weights are about to be others."""
-    document = run.load("evaluation") if run.has("evaluation.json") else {}
-    for name in document.get("elsewhere", {}):
+    if before.get("model") == figures["model"]:
+        return {**before, **figures, "splits": figures["splits"] | {name: before["splits"][name] for name in beside}}
+    for name in beside:
         progress.warn(f"{name} was measured with earlier weights: tellapart evaluate measures it anew")
         files = [f"{folder}/{name}.npz" for folder in ("predictions", "near", "thumbnails")]
         run.forget(*files, f"report-{name}.html")
+    return figures
 
 
 def _free_name(document: Mapping[str, Any], dataset: Dataset) -> str:

@@ -19,10 +19,10 @@ from ..images.dataset import Dataset
 from ..progress import SILENT, Progress, Quiet
 from ..recipe import Recipe
 from ..run import Run
-from .elsewhere import forget_elsewhere, with_elsewhere
+from .elsewhere import with_elsewhere
 from .folds import cross_validate, fold_splits
 from .label_errors import LISTED, find_run_label_errors, label_search_seconds, looks_for_labels
-from .learn import Learned, baseline_of, is_trained, learn, model_digest
+from .learn import Learned, baseline_of, learn, model_digest
 from .near_training import keep_own_near_training, near_training_seconds
 from .own_pictures import OwnPictures
 from .prepare import LABELS, Prepared, open_run_source, open_source, prepare
@@ -172,16 +172,11 @@ def _main_job(
         baselines = _learn_baselines(run, prepared, deadline=deadline, progress=progress)
         devices = team.plan(prepared.recipe)
         prepared, pacer = in_time(run, prepared, deadline=deadline, explain=explain, devices=devices, progress=progress)
-        before = model_digest(run) if is_trained(run) else None
         learned = learn(run, prepared, team=team, pacer=pacer, progress=progress)
         keep_pacing(run, progress=progress)
         prepared = dataclasses.replace(prepared, recipe=run.recipe)  # with the learning rate, where one was found
-        figures = evaluate_all(prepared, learned, baselines)
-        if before is not None and before == model_digest(run):  # stopped in a fold or later
-            figures = with_elsewhere(run, figures)
-        else:
-            forget_elsewhere(run, progress=progress)
-        run.save("evaluation", figures)
+        figures = {"model": model_digest(run), **evaluate_all(prepared, learned, baselines)}
+        run.save("evaluation", with_elsewhere(run, figures, progress=progress))
         if explain and not learned.interrupted:
             _explain_mistakes(run, prepared, learned, deadline=deadline, progress=progress)
         keep_thumbnails(run, dataset)

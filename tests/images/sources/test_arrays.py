@@ -100,10 +100,16 @@ def test_groups_come_along(tmp_path, pixels):
 
 def test_groups_that_do_not_fit(tmp_path, pixels):
     np.savez(tmp_path / "a.npz", X=pixels, y=[0, 1] * 3, groups=[0, 1], half=np.full(6, 0.5))
-    with pytest.raises(SourceError, match=r"groups in .* must have one entry per picture, got \(2,\) for 6"):
+    with pytest.raises(
+        SourceError, match=r"groups in .* must have one entry per picture, got \(2,\) for 6; to take none: .*_key="
+    ):
         open_dataset(tmp_path / "a.npz")
-    with pytest.raises(SourceError, match=r"groups in .* must be whole numbers or names"):
+    with pytest.raises(SourceError, match=r"groups in .* must be whole numbers or names.*; to take none: .*_key="):
         open_dataset(tmp_path / "a.npz", images_key="X", labels_key="y", groups_key="half")
+    np.savez(tmp_path / "b.npz", X=pixels, y=[0, 1] * 3, groups=np.array([None, "a"] * 3, dtype=object))
+    with pytest.raises(SourceError, match=r"the array 'groups', cannot be read: .*; to take none: .*_key="):
+        open_dataset(tmp_path / "b.npz")
+    assert open_dataset(tmp_path / "b.npz", groups_key="").groups is None
     with pytest.raises(SourceError, match="groups_key to both: give the others, too"):
         open_dataset(tmp_path / "a.npz", groups_key="groups")
     with pytest.raises(SourceError, match="no array 'writer'"):

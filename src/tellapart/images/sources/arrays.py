@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ...errors import SourceError
 from ..dataset import Dataset
 from .base import Place, source
-from .labelled import Part, from_parts
+from .labelled import NO_GROUPS, Part, from_parts
 from .tree import SPELLINGS
 
 IMAGES = ("x", "images", "image", "data", "pixels", "pictures", "imgs", "features", "arr_0")
@@ -114,7 +114,7 @@ def _parts(archive: Mapping[str, NDArray[Any]], found: list[_Keys], path: Path) 
             split=one.split,
             files=(path,) if i == 0 else (),
             key=one.images,
-            groups=archive[one.groups] if one.groups else None,
+            groups=_groups(archive, one.groups, path) if one.groups else None,
         )
         for i, one in enumerate(found)
     ]
@@ -122,6 +122,13 @@ def _parts(archive: Mapping[str, NDArray[Any]], found: list[_Keys], path: Path) 
     if names is not None and any(part.labels.dtype.kind not in "iuf" for part in parts):
         names = None
     return parts, None if names is None else [normalize("NFC", name) for name in names]
+
+
+def _groups(archive: Mapping[str, NDArray[Any]], key: str, path: Path) -> NDArray[Any]:
+    try:
+        return archive[key]
+    except ValueError as error:  # pickled objects
+        raise SourceError(f"groups in {str(path)!r}, the array {key!r}, cannot be read: {error}{NO_GROUPS}") from error
 
 
 def _found(archive: Mapping[str, NDArray[Any]], given: _Keys, path: Path, *, guess_groups: bool) -> list[_Keys]:

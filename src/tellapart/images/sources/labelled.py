@@ -18,6 +18,9 @@ from ..pixels import scaled_to_8
 from ..stored import stat_fingerprint
 from .classes import labels_of, sort_classes
 
+NO_GROUPS = "; to take none: --source-option groups_key="
+"""What is said where groups cannot be read."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Part:
@@ -162,8 +165,13 @@ def _group_names(values: NDArray[Any] | None, count: int, where: str) -> NDArray
     if values is None:
         return np.full(count, "", dtype=np.dtypes.StringDType())
     if values.shape not in ((count,), (count, 1)):
-        raise SourceError(f"groups in {where!r} must have one entry per picture, got {values.shape} for {count}")
-    numbers, names = labels_of(values, where=where, what="groups")
+        raise SourceError(
+            f"groups in {where!r} must have one entry per picture, got {values.shape} for {count}{NO_GROUPS}"
+        )
+    try:
+        numbers, names = labels_of(values, where=where, what="groups")
+    except SourceError as error:
+        raise SourceError(f"{error}{NO_GROUPS}") from None
     return strings(names)[numbers]
 
 
