@@ -22,9 +22,8 @@ FOLDER = Path(__file__).resolve().parent
 WORDS = {
     "aten::mkldnn_convolution": "convolution",
     "aten::convolution_backward": "gradients of a convolution",
-    "aten::max_pool2d_with_indices": "max-pool",
-    "aten::max_pool2d_with_indices_backward": "gradient of max-pool",
-    "aten::fill_": "zeros, into which max-pool's gradient is written",
+    "aten::mkldnn_max_pool2d": "max-pool",
+    "aten::mkldnn_max_pool2d_backward": "gradient of max-pool",
     "aten::relu": "ReLU",
     "aten::clamp_min": "ReLU",
     "aten::threshold_backward": "gradient of ReLU",

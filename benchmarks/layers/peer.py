@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.harness.result import PeerError, say
-from benchmarks.layers.work import BACKWARD, Operation, moved_bytes, multiplications
+from benchmarks.layers.work import BACKWARD, POOL_BACKWARD, Operation, moved_bytes, multiplications
 from benchmarks.step.shapes import SHAPES
 from tellapart.nets import build_net
 from tellapart.recipe import Recipe
@@ -112,7 +112,8 @@ def main() -> None:
         step, kernel = stepper(name)
         seconds = fastest(step, times=STEPS)
         found = operations(step)
-    maps = {(one.shapes[1], one.shapes[2]): one.shapes[0] for one in found if one.name == BACKWARD}
+    maps = {one.shapes[1:3]: one.shapes[0] for one in found if one.name == BACKWARD}
+    maps |= {one.shapes[2:3]: one.shapes[0] for one in found if one.name == POOL_BACKWARD}
     whole = sum(one.seconds for one in found)
     rows = []
     for one in sorted(found, key=lambda one: -one.seconds):

@@ -10,6 +10,10 @@ Sizes = Sequence[int]
 
 FORWARD, BACKWARD = "aten::mkldnn_convolution", "aten::convolution_backward"
 PRODUCTS = ("aten::addmm", "aten::mm")
+POOL, POOL_BACKWARD = "aten::mkldnn_max_pool2d", "aten::mkldnn_max_pool2d_backward"
+
+Given = Mapping[tuple[Sizes, ...], Sizes]
+"""The sizes of the maps that an operation makes, by those of what it is given: (input, kernel), or (input,)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +31,7 @@ class Operation:
     seconds: float
 
 
-def multiplications(operation: Operation, *, maps: Mapping[tuple[Sizes, Sizes], Sizes], first: Sizes) -> float:
+def multiplications(operation: Operation, *, maps: Given, first: Sizes) -> float:
     """Return the multiply-adds of a convolution or a matrix product; 0 of anything else.
 
     Args:
@@ -59,16 +63,19 @@ def _factors(operation: Operation) -> tuple[Sizes, Sizes]:
     return operation.shapes[first], operation.shapes[first + 1]
 
 
-def moved_bytes(operation: Operation, *, maps: Mapping[tuple[Sizes, Sizes], Sizes]) -> float:
+def moved_bytes(operation: Operation, *, maps: Given) -> float:
     """Return the bytes of an operation's tensors of float32: what it is given, once, and what it gives.
 
-    What it gives is as large as the largest that it is given, but for a convolution's maps
-    and a matrix product; a fill is given nothing.
+    What it gives is as large as the largest that it is given, but for a convolution's maps and a matrix product. A
+    max-pool keeps a byte for each of its maxima, by which its gradient is spread.
 
     Example:
         >>> moved_bytes(Operation("aten::clamp_min", ((2, 8, 10, 10), ()), 0.001), maps={})
         12800.0
     """
+    if operation.name in (POOL, POOL_BACKWARD):
+        whole = operation.shapes[0 if operation.name == POOL else 2]
+        return 4.0 * math.prod(whole) + 5.0 * math.prod(maps[(whole,)])
     sizes = [math.prod(shape) for shape in operation.shapes if shape]
     given, largest = sum(sizes), max(sizes, default=0)
     if operation.name == FORWARD:
@@ -76,4 +83,4 @@ def moved_bytes(operation: Operation, *, maps: Mapping[tuple[Sizes, Sizes], Size
     if operation.name in PRODUCTS:
         left, right = _factors(operation)
         largest = left[0] * right[1]
-    return 4.0 * (largest if operation.name == "aten::fill_" else given + largest)
+    return 4.0 * (given + largest)

@@ -3,7 +3,7 @@ import json
 from benchmarks.harness.process import Measured
 from benchmarks.layers import __main__ as question
 from benchmarks.layers.peer import operations, peaks, stepper
-from benchmarks.layers.work import BACKWARD, FORWARD, Operation, moved_bytes, multiplications
+from benchmarks.layers.work import BACKWARD, FORWARD, POOL, POOL_BACKWARD, Operation, moved_bytes, multiplications
 
 
 def test_multiply_adds_by_hand():
@@ -24,7 +24,10 @@ def test_bytes_by_hand():
     assert moved_bytes(conv, maps={(pictures, kernel): out}) == 4 * (3840 + 1152 + 16 + 5120)
     assert moved_bytes(Operation("aten::mm", ((3, 5), (5, 7)), 1.0), maps={}) == 4 * (15 + 35 + 21)
     assert moved_bytes(Operation("aten::addmm", ((7,), (3, 5), (5, 7)), 1.0), maps={}) == 4 * (7 + 15 + 35 + 21)
-    assert moved_bytes(Operation("aten::fill_", ((3, 5), ()), 1.0), maps={}) == 4 * 15
+    pooled = {(out,): (4, 16, 4, 5)}
+    assert moved_bytes(Operation(POOL, (out, ()), 1.0), maps=pooled) == 4 * 5120 + 4 * 1280 + 1280
+    back = Operation(POOL_BACKWARD, ((4, 16, 4, 5), (4, 16, 4, 5), out, ()), 1.0)
+    assert moved_bytes(back, maps=pooled) == 4 * 5120 + 4 * 1280 + 1280
     assert moved_bytes(Operation("aten::threshold_backward", ((3, 5), (3, 5)), 1.0), maps={}) == 4 * 45
 
 

@@ -48,6 +48,42 @@ def test_the_function_is_the_taught_one(name, image_size):
         torch.testing.assert_close(net(pictures), as_taught(name, net)(pictures), rtol=1e-4, atol=1e-5)
 
 
+CHAINS = ["convnet16", "convnet32", "convnet64", "convnet128"]
+OWN_LAYOUT = torch.backends.mkldnn.is_available() and torch.backends.cpu.get_cpu_capability().startswith("AVX")
+
+
+@pytest.mark.parametrize("blank", [False, True], ids=["random", "mostly blank"])
+@pytest.mark.parametrize(("name", "image_size"), [case for case in CASES if case[0] in CHAINS])
+def test_a_step_of_training_has_the_taught_gradients(name, image_size, blank):
+    torch.manual_seed(2)
+    options = {"dropout": 0.0} if "dropout" in nets.get(name).options else {}
+    net = build_net(name, outputs=5, channels=3, image_size=image_size, options=options).train()
+    pictures = torch.randn(3, 3, *image_size)
+    if blank:  # all maxima of a window are equal: only one of them may have the gradient
+        pictures[:, :, 5:] = 0.25
+    gradients = []
+    for way in (net, as_taught(name, net)):
+        net.zero_grad()
+        way(pictures).square().sum().backward()
+        gradients.append([one.grad.clone() for one in net.parameters()])
+    for ours, taught in zip(*gradients, strict=True):
+        # Where two values of a window are equal but for their rounding, the gradient may go either way.
+        assert (ours - taught).norm() < 0.05 * taught.norm()
+
+
+@pytest.mark.parametrize("name", CHAINS)
+@pytest.mark.parametrize("mode", ["train", "eval", "frozen", "no_grad", "bfloat16"])
+def test_only_a_training_in_float32_keeps_its_maps_in_onednns_layout(name, mode):
+    seen = []
+    net = build_net(name, outputs=5, channels=1, image_size=(48, 48)).train(mode != "eval")
+    net.conv2.train(mode not in ("eval", "frozen"))
+    net.conv2.register_forward_pre_hook(lambda _, given: seen.append(given[0].is_mkldnn))
+    with torch.set_grad_enabled(mode != "no_grad"), torch.autocast("cpu", torch.bfloat16, enabled=mode == "bfloat16"):
+        maps = net.feature_map(torch.rand(2, 1, 48, 48))
+    assert seen == [OWN_LAYOUT and mode == "train"]
+    assert not maps.is_mkldnn
+
+
 @pytest.mark.parametrize("name", [name for name in TAUGHT if nets.get(name).min_size != (1, 1)])
 @pytest.mark.parametrize("side", [0, 1])
 def test_smallest_size_is_exact(name, side):

@@ -28,6 +28,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .base import Net, check_dropout, net
+from .convolved import convolved
 
 
 @net(
@@ -75,10 +76,7 @@ class ConvNet128(Net):
 
     def feature_map(self, pictures: Tensor) -> Tensor:
         """Return (N, 128, h, w): 7×7 at 150×150."""
-        maps = pictures
-        for conv in (self.conv1, self.conv2, self.conv3, self.conv4):
-            maps = F.relu(F.max_pool2d(conv(maps), 2))
-        return maps
+        return convolved(pictures, *((conv, 2) for conv in (self.conv1, self.conv2, self.conv3, self.conv4)))
 
     def embed(self, pictures: Tensor) -> Tensor:
         """Return (N, 512)."""

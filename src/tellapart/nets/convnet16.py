@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .base import Net, net
+from .convolved import convolved
 
 
 @net("convnet16", summary="conv 16-32-64, dense 64: small handwriting", made_for=(80, 60, 1), min_size=(16, 16))
@@ -53,9 +54,7 @@ class ConvNet16(Net):
 
     def feature_map(self, pictures: Tensor) -> Tensor:
         """Return (N, 64, H // 16, W // 16)."""
-        maps = F.relu(F.max_pool2d(self.conv1(pictures), 2))
-        maps = F.relu(F.max_pool2d(self.conv2(maps), 2))
-        return F.relu(F.max_pool2d(self.conv3(maps), 4))
+        return convolved(pictures, (self.conv1, 2), (self.conv2, 2), (self.conv3, 4))
 
     def embed(self, pictures: Tensor) -> Tensor:
         """Return (N, 64)."""

@@ -24,6 +24,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .base import Net, net
+from .convolved import convolved
 
 
 @net("convnet32", summary="conv 32-64-64, dense 64: digits", made_for=(28, 28, 1), min_size=(18, 18))
@@ -56,9 +57,7 @@ class ConvNet32(Net):
 
     def feature_map(self, pictures: Tensor) -> Tensor:
         """Return (N, 64, h, w): 3×3 at 28×28."""
-        maps = F.relu(F.max_pool2d(self.conv1(pictures), 2))
-        maps = F.relu(F.max_pool2d(self.conv2(maps), 2))
-        return F.relu(self.conv3(maps))
+        return convolved(pictures, (self.conv1, 2), (self.conv2, 2), (self.conv3, 1))
 
     def embed(self, pictures: Tensor) -> Tensor:
         """Return (N, 64)."""

@@ -28,6 +28,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .base import Net, check_dropout, net
+from .convolved import convolved
 
 
 @net("convnet64", summary="conv 64-128-128-256-256, dropout: clothes", made_for=(28, 28, 1), min_size=(8, 8))
@@ -69,11 +70,8 @@ class ConvNet64(Net):
 
     def feature_map(self, pictures: Tensor) -> Tensor:
         """Return (N, 256, H // 8, W // 8)."""
-        maps = F.relu(F.max_pool2d(self.conv1(pictures), 2))
-        maps = F.relu(self.conv2(maps))
-        maps = F.relu(F.max_pool2d(self.conv3(maps), 2))
-        maps = F.relu(self.conv4(maps))
-        return F.relu(F.max_pool2d(self.conv5(maps), 2))
+        layers = ((self.conv1, 2), (self.conv2, 1), (self.conv3, 2), (self.conv4, 1), (self.conv5, 2))
+        return convolved(pictures, *layers)
 
     def embed(self, pictures: Tensor) -> Tensor:
         """Return (N, 64)."""

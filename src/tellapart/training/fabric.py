@@ -123,7 +123,7 @@ class Processes(Devices):
     @contextlib.contextmanager
     def parallel(self, net: Net) -> Iterator[Callable[[Tensor], tuple[Tensor, ...]]]:
         """Span a training; yields what a step calls: all logits, whose gradients are averaged over all processes."""
-        with lost(), as_one_batch(net, self._step):
+        with lost(), as_one_batch(net, self._step), _gradients_laid_out_like_weights(net):
             yield self._fabric.setup_module(_AllLogits(net), move_to_device=False)
 
     def gather(self, value: Shared) -> list[Shared]:
@@ -160,6 +160,28 @@ def lost() -> Iterator[None]:
             "another of the processes that train together has ended or cannot be reached: where it gave no reason "
             "above, it was killed"
         ) from error
+
+
+@contextlib.contextmanager
+def _gradients_laid_out_like_weights(net: nn.Module) -> Iterator[None]:
+    """Span steps whose gradients have their weights' strides, as what adds them up over the processes wants them.
+
+    oneDNN's gradient of a kernel with one channel has others, which mean the same: autograd lets them pass.
+    """
+
+    def relaid(weight: Tensor) -> Callable[[Tensor], Tensor]:
+        def hook(gradient: Tensor) -> Tensor:
+            same = gradient.stride() == weight.stride()
+            return gradient if same else torch.empty_like(weight).copy_(gradient)
+
+        return hook
+
+    handles = [one.register_hook(relaid(one)) for one in net.parameters() if one.requires_grad]  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def _total(tensor: Tensor) -> Tensor:
