@@ -30,7 +30,9 @@ WORDS = {
     "aten::addmm": "matrix product",
     "aten::mm": "matrix product",
     "aten::_fused_adam_": "Adam",
+    "Optimizer.step#UncompiledAdam.step": "Adam, what calls it",
     "aten::copy_": "copy",
+    "aten::_to_dense": "into PyTorch's layout",
 }
 NONE = ("–", "–")
 HEAD = "| operation | on | ms | of the step, % | GFLOP/s | of the peak, % | GB/s | of the copy, % |"

@@ -43,8 +43,9 @@ class Threshold:
         if self.confidence is None:
             return f"no threshold keeps the error at {percent(self.max_error)}: {self.note}"
         note = f"; {self.note}" if self.note else ""
+        where = f"not sure below {self.confidence:.4f}" if self.confidence > 0 else "no threshold is needed"
         return (
-            f"not sure below {self.confidence:.4f}: answers {self.coverage}, "
+            f"{where}: answers {self.coverage}, "
             f"of which {self.error} are wrong (asked: at most {percent(self.max_error)}){note}"
         )
 

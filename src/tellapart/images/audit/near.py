@@ -83,12 +83,8 @@ def find_repeats(
             them where None.
         progress: is told of the pairs that are compared.
     """
-    readable = np.flatnonzero(facts["readable"])
-    exact = np.arange(len(facts))
-    digests = facts["digest"][readable].view(np.uint64).reshape(-1, 2)
-    exact[readable] = readable[first_of_equal(digests[:, 0], digests[:, 1])]
-    _join_equal_pixels(dataset, facts, exact, readable[exact[readable] == readable])
-    firsts = readable[(exact[readable] == readable) & (facts["contrast"][readable] >= FLAT)]
+    exact = _equal(dataset, facts)
+    firsts = np.flatnonzero(facts["readable"] & (facts["contrast"] >= FLAT) & (exact == np.arange(len(facts))))
     pairs = _near_pairs(dataset, facts, firsts, sides, progress) if near else np.zeros((0, 2), dtype=np.int64)
     return Repeats(exact, pairs, _joined(exact, pairs))
 
@@ -107,6 +103,16 @@ def same_picture(match: Match) -> bool:
         and 0.85 <= match.gain <= 1.18
         and abs(match.offset) <= 10
     )
+
+
+def _equal(dataset: Dataset, facts: NDArray[np.void]) -> Positions:
+    """Return for each picture the first one with equal bytes or pixels, itself where there is none."""
+    readable = np.flatnonzero(facts["readable"])
+    exact = np.arange(len(facts))
+    digests = facts["digest"][readable].view(np.uint64).reshape(-1, 2)
+    exact[readable] = readable[first_of_equal(digests[:, 0], digests[:, 1])]
+    _join_equal_pixels(dataset, facts, exact, readable[exact[readable] == readable])
+    return exact
 
 
 def _join_equal_pixels(dataset: Dataset, facts: NDArray[np.void], exact: Positions, firsts: Positions) -> None:

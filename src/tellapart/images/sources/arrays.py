@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import SourceError
-from ..dataset import Dataset
+from ..dataset import Dataset, strings
 from .base import Place, source
-from .labelled import NO_GROUPS, Part, from_parts
+from .classes import labels_of
+from .labelled import Part, from_parts
 from .tree import SPELLINGS
 
 IMAGES = ("x", "images", "image", "data", "pixels", "pictures", "imgs", "features", "arr_0")
@@ -114,7 +115,7 @@ def _parts(archive: Mapping[str, NDArray[Any]], found: list[_Keys], path: Path) 
             split=one.split,
             files=(path,) if i == 0 else (),
             key=one.images,
-            groups=_groups(archive, one.groups, path) if one.groups else None,
+            groups=_groups(archive, one, path) if one.groups else None,
         )
         for i, one in enumerate(found)
     ]
@@ -124,11 +125,23 @@ def _parts(archive: Mapping[str, NDArray[Any]], found: list[_Keys], path: Path) 
     return parts, None if names is None else [normalize("NFC", name) for name in names]
 
 
-def _groups(archive: Mapping[str, NDArray[Any]], key: str, path: Path) -> NDArray[Any]:
+def _groups(archive: Mapping[str, NDArray[Any]], keys: _Keys, path: Path) -> NDArray[Any]:
+    """Return the name of each picture's group, StringDType (N,)."""
+    where, count = str(path), len(np.atleast_1d(archive[keys.labels]))
+    otherwise = "to take none: --source-option groups_key="
     try:
-        return archive[key]
+        values = archive[keys.groups]
     except ValueError as error:  # pickled objects
-        raise SourceError(f"groups in {str(path)!r}, the array {key!r}, cannot be read: {error}{NO_GROUPS}") from error
+        reason = f"the array {keys.groups!r}, cannot be read: {error}"
+        raise SourceError(f"groups in {where!r}, {reason}; {otherwise}") from error
+    if values.shape not in ((count,), (count, 1)):
+        found = f"got {values.shape} for {count}"
+        raise SourceError(f"groups in {where!r} must have one entry per picture, {found}; {otherwise}")
+    try:
+        numbers, names = labels_of(values, where=where, what="groups")
+    except SourceError as error:
+        raise SourceError(f"{error}; {otherwise}") from None
+    return strings(names)[numbers]
 
 
 def _found(archive: Mapping[str, NDArray[Any]], given: _Keys, path: Path, *, guess_groups: bool) -> list[_Keys]:

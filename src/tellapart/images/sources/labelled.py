@@ -18,9 +18,6 @@ from ..pixels import scaled_to_8
 from ..stored import stat_fingerprint
 from .classes import labels_of, sort_classes
 
-NO_GROUPS = "; to take none: --source-option groups_key="
-"""What is said where groups cannot be read."""
-
 
 @dataclasses.dataclass(frozen=True)
 class Part:
@@ -32,7 +29,7 @@ class Part:
         split: one of SPLIT_NAMES, or "".
         files: what they were read from.
         key: which of the files' arrays the pixels are.
-        groups: one a picture, whole numbers or names; None where nothing is known of them.
+        groups: the name of each picture's, StringDType (N,); None where nothing is known of them.
     """
 
     pixels: NDArray[Any]
@@ -88,7 +85,7 @@ def from_parts(
         names.append(class_names_here)
         ids.append(_numbered(len(found), f"{part.split}/" if part.split else ""))
         splits.append(np.full(len(found), part.split, dtype="U10"))
-        groups.append(_group_names(part.groups, len(found), where))
+        groups.append(strings([""] * len(found)) if part.groups is None else part.groups)
     if len({array.shape[1:] for array in pictures}) > 1:
         shapes = ", ".join(str(array.shape) for array in pictures)
         raise SourceError(f"{where!r} has pictures of different shapes in its splits: {shapes}")
@@ -159,20 +156,6 @@ def _named_labels(
             f"got {min(numbers)} to {max(numbers)}"
         )
     return labels, tuple(class_names[n] for n in numbers)
-
-
-def _group_names(values: NDArray[Any] | None, count: int, where: str) -> NDArray[Any]:
-    if values is None:
-        return np.full(count, "", dtype=np.dtypes.StringDType())
-    if values.shape not in ((count,), (count, 1)):
-        raise SourceError(
-            f"groups in {where!r} must have one entry per picture, got {values.shape} for {count}{NO_GROUPS}"
-        )
-    try:
-        numbers, names = labels_of(values, where=where, what="groups")
-    except SourceError as error:
-        raise SourceError(f"{error}{NO_GROUPS}") from None
-    return strings(names)[numbers]
 
 
 def as_pictures(
