@@ -35,7 +35,7 @@ def test_everything_is_answered_where_nothing_is_wrong():
     found = threshold_for_error(sequence("1111"))
     assert (found.confidence, found.coverage.value) == (0.0, 1.0)
     assert "may be up to 49.0%" in found.note
-    assert str(found).startswith("no threshold is needed: answers 100%")
+    assert str(found).startswith("no threshold is needed: answers 100.0%")
 
 
 def test_out_of_reach_is_said():

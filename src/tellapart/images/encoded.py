@@ -246,6 +246,6 @@ def _unpacked(stored: bytes, method: int, *, length: int, crc: int) -> bytes:
 
 def _fingerprint(files: FileRanges, table: NDArray[np.void], also: str) -> str:
     digest = hashlib.blake2b(files.fingerprint().encode(), digest_size=16)
-    digest.update(np.ascontiguousarray(table).view(np.uint8))
+    digest.update(np.ascontiguousarray(table).view(np.uint8).data)
     digest.update(also.encode())
     return digest.hexdigest()
