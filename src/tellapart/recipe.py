@@ -174,9 +174,9 @@ class TrainingRecipe(_Section):
             return value
         each = value if isinstance(value, (list, tuple)) else [value]
         whole = all(isinstance(one, int) and not isinstance(one, bool) and one >= 0 for one in each)
-        if not whole or not any(each):
+        if not whole or not each or not each[0]:
             raise ValueError(
-                f"training.steps_per_epoch must be a whole number of at least 1, or a list of them, got {_short(value)}"
+                f"training.steps_per_epoch must be a whole number from 1, or a list that begins so, got {_short(value)}"
             )
         return value
 

@@ -8,7 +8,9 @@ import shutil
 import numpy as np
 from PIL import Image
 
+from tellapart.errors import DataError
 from tellapart.evaluation import Predictions, spreadsheet_plain
+from tellapart.workflow.prediction import read_in_batches
 
 
 def replaced_validation(run, folder, *, confident):
@@ -57,6 +59,24 @@ def test_a_model_file_alone_cannot_choose_a_threshold(call, good, trained):
     assert called.status == 2
     assert "give the run folder" in called.err
     assert call("predict", trained, good / "a" / "0.png", "--abstain-at", "2").status == 2
+
+
+def test_classes_that_a_table_has_no_columns_for_are_refused(call, good, trained):
+    called = call("predict", trained, good / "a" / "0.png", "--csv", "--top", 2)
+    assert called.status == 2
+    assert "--top would be ignored with --csv" in called.err
+
+
+def test_a_batch_ends_with_the_picture_that_fills_it():
+    def read(file):
+        if file == "bad":
+            raise DataError("no picture")
+        return np.zeros((10, 10, 1), dtype=np.uint8)
+
+    batches = list(read_in_batches(["a", "b", "bad", "c", "d"], read, most=200))
+    assert [[one.file for one in batch] for batch in batches] == [["a", "b"], ["bad", "c", "d"]]
+    assert [one.problem for one in batches[1]] == ["no picture", "", ""]
+    assert [len(batch) for batch in read_in_batches(["a"] * 130, read)] == [64, 64, 2]
 
 
 def test_a_picture_unlike_any_is_said(call, trained, tmp_path):

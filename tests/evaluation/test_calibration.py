@@ -77,6 +77,15 @@ def test_without_a_mistake_the_rule_of_succession_says_how_sure():
     assert "no picture is wrong" in str(fit)
 
 
+def test_what_the_rule_of_succession_cannot_reach_is_not_claimed():
+    fit = fit_temperature(Predictions([str(i) for i in range(50)], [[0.30, 0.22]] * 50, [0] * 50, ("x", "y")))
+    # At the lowest temperature, 0.05: 1 / (1 + exp(−0.08 / 0.05)) = 83.20%, where 51 / 52 are wished for.
+    assert fit.temperature == pytest.approx(0.05)
+    assert "set to 83.20%, as near to the 98.08%" in str(fit)
+    tied = fit_temperature(Predictions(["a", "b"], [[0, 0], [0, 0]], [0, 1], ("x", "y")))
+    assert "no picture is wrong" not in str(tied)
+
+
 def test_confidence_that_means_nothing_ends_at_the_bound():
     said = Predictions(["a", "b"], [[1, 0], [0, 1]], [1, 0], ("x", "y"))
     fit = fit_temperature(said)

@@ -11,6 +11,7 @@ from tellapart.evaluation import (
     bootstrap_means,
     percentile_interval,
     proportion,
+    proportion_of,
     wilson_interval,
 )
 
@@ -34,6 +35,15 @@ def test_wilson_knows_nothing_without_trials_and_is_exact_at_the_ends():
     for level in (0, 1, 95):
         with pytest.raises(DataError, match="confidence_level"):
             wilson_interval(1, 2, confidence_level=level)
+
+
+def test_wilson_takes_less_than_one_picture():
+    # 19 pictures in effect, times (1.96 / 12.706)² as there are two groups: 0.452. Worked by hand with that.
+    figure = proportion_of(np.arange(200) < 190, groups=np.repeat([0, 1], 100))
+    assert (round(figure.low, 3), round(figure.high, 3)) == (0.095, 1.0)
+    low, high = wilson_interval([0.0, 0.1], [0.2, 0.2])
+    assert low[0] == 0
+    assert low[1] < 0.5 < high[1]
 
 
 def test_wilson_covers_as_often_as_it_says():

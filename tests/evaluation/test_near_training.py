@@ -51,6 +51,18 @@ def test_what_neighbours_suggest(found, id, true, predicted, code):
     assert code in REASONS
 
 
+def test_a_copy_with_another_label_counts_before_one_with_the_same():
+    near = find_near_training(
+        on_the_circle([0, 0, 40, 50, 60]),
+        on_the_circle([0]),
+        ids=["asked"],
+        train_ids=["1", "2", "3", "4", "5"],
+        train_labels=["cat", "dog", "cow", "cow", "cow"],
+        usual=np.full(10, 0.02),
+    )
+    assert near.reason(mistake("asked", "cat", "cow")) == "copy-other"
+
+
 def test_distances_are_chords_of_the_unit_circle(found):
     near = found.of("in cats")
     assert [one.id for one in near][:2] == ["cat 4", "cat 6"]

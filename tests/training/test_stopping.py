@@ -3,8 +3,9 @@
 import math
 
 import pytest
+import torch
 
-from tellapart.errors import DivergedError, OutOfMemoryError, SplitError
+from tellapart.errors import DivergedError, OutOfMemoryError, RecipeError, SplitError
 from tellapart.recipe import EarlyStoppingRecipe
 from tellapart.training import fit, loop
 
@@ -148,3 +149,11 @@ def test_a_split_without_pictures_is_named(digits, task_of):
         task_of(*digits, train=10, validation=0)
     with pytest.raises(SplitError, match="no train pictures"):
         task_of(*digits, train=0, validation=10)
+
+
+def test_one_picture_has_no_spread_to_normalise_by(training, small):
+    with (
+        pytest.raises(RecipeError, match="batch_size = 1 is too few pictures"),
+        loop.memory_advice(training(batch_size=1), small),
+    ):
+        torch.nn.BatchNorm2d(4)(torch.zeros(1, 4, 1, 1))

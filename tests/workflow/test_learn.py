@@ -1,6 +1,7 @@
 """One network, from its recipe to a model file."""
 
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ from tellapart.errors import OutOfMemoryError
 from tellapart.evaluation import Predictions, evaluate
 from tellapart.images import open_dataset
 from tellapart.nets import build_net
-from tellapart.nets.weights import load_weights
+from tellapart.nets.weights import find_weights, load_weights
+from tellapart.progress import Progress
 from tellapart.recipe import Recipe
 from tellapart.workflow import learn, train
 
@@ -58,6 +60,28 @@ def test_the_averaged_weights_that_were_judged_are_the_models(good, tmp_path):
     best = next(one for one in run.history if one["epoch"] == run.load("training")["best_epoch"])
     found = evaluate(Predictions.load(run.path / "predictions" / "validation.npz"))
     assert found["loss"].value == pytest.approx(best["validation_loss"], rel=1e-4)
+
+
+def test_a_baseline_that_the_pictures_are_too_small_for_is_left_out(good, tmp_path):
+    recipe = Recipe.make(
+        data={"image_size": (12, 12)}, net={"name": "softmax"}, training={"epochs": 1, "threads": 1},
+        baselines=("lenet5",),
+    )  # fmt: skip
+    heard = []
+    progress = type("Heard", (Progress,), {"warn": lambda _, sentence: heard.append(sentence)})()
+    run = train(good, recipe, out=tmp_path / "run", explain=False, progress=progress)
+    assert run.status["state"] == "done"
+    assert [one for one in heard if one.startswith("the baseline lenet5 is left out: image_size must be at least")]
+
+
+def test_a_file_of_weights_is_found_from_any_folder(good, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(find_weights("efficientnet_lite0", offline=True), "own.pth")
+    recipe = Recipe.make(
+        net={"name": "efficientnet_lite0", "weights": "own.pth"}, training={"transfer": "features"}, baselines=()
+    )
+    run = train(good, recipe, out=tmp_path / "run", explain=False)
+    assert run.recipe.net.weights == str(tmp_path / "own.pth")
 
 
 def test_a_baseline_computes_where_the_network_does(pictures, tmp_path):

@@ -94,14 +94,15 @@ def command(
     if label_folds is not None and label_errors is None:
         raise RecipeError("--label-folds would be ignored without --label-errors: give both")
     opened = Run.open(run)
-    name = "test" if opened.has("predictions/test.npz") else "validation"
     if pictures is None:
         if unknown or only_present or drop_copies or group_by or source_option:
             raise RecipeError(
                 "--unknown, --only-present, --drop-copies, --group-by and --source-option need other pictures: "
                 "give some"
             )
-        found = Evaluation.from_dict(opened.load("evaluation")["splits"][name])
+        splits = opened.load("evaluation")["splits"]
+        name = "test" if "test" in splits else "validation"
+        found = Evaluation.from_dict(splits[name])
         typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=1) if as_json else str(found))
     else:
         from ..workflow import Scoring, evaluate_elsewhere

@@ -26,7 +26,10 @@ COLUMNS = ("file", "name", "probability", "sure", "novelty", "unlike", "problem"
 def command(
     run: Annotated[Path, typer.Argument(help="A run folder or a .safetensors model.")],
     pictures: Annotated[list[str], typer.Argument(help="Files, folders, or - for standard input.")],
-    top: Annotated[int, typer.Option("--top", min=1, help="Classes to show for each picture.")] = 3,
+    top: Annotated[
+        int | None,
+        typer.Option("--top", min=1, help="Classes to show for each picture; not with --csv.", show_default="3"),
+    ] = None,
     abstain_at: Annotated[
         str | None,
         typer.Option(
@@ -45,6 +48,8 @@ def command(
 
     if as_json and as_csv:
         raise RecipeError("--json and --csv contradict each other: give one of them")
+    if as_csv and top is not None:
+        raise RecipeError("--top would be ignored with --csv, which has one class a picture: drop it, or give --json")
     max_error = None if abstain_at is None else share(abstain_at, "--abstain-at")
     classifier = Classifier.load(run)
     threshold = None if max_error is None else _threshold(run, max_error, classifier.description.temperature)
@@ -52,7 +57,7 @@ def command(
     if table:
         table.writerow(COLUMNS)
     bad = 0
-    for found in predict(classifier, pictures, top=top, threshold=threshold):
+    for found in predict(classifier, pictures, top=top or 3, threshold=threshold):
         if found.answer is None:
             bad += 1
             typer.echo(f"{found.file}: {found.problem}", err=True)

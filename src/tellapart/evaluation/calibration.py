@@ -78,10 +78,13 @@ def fit_temperature(predictions: Predictions, *, bounds: tuple[float, float] = B
     before = loss(known)
     gaps = known.logits.astype(np.float64)
     gaps -= gaps[np.arange(len(gaps)), known.labels][:, None]
-    if gaps.max() <= 0:
-        temperature = _succession(gaps, lowest=bounds[0], highest=bounds[1])
-        share = (len(known) + 1) / (len(known) + 2)
-        note = f"no picture is wrong: the mean confidence is set to {share:.2%}, by the rule of succession"
+    if known.correct().all():
+        temperature, wished, reached = _succession(gaps, lowest=bounds[0], highest=bounds[1])
+        note = f"no picture is wrong: the mean confidence is set to {reached:.2%}, "
+        if abs(reached - wished) < 1e-4:
+            note += "by the rule of succession"
+        else:
+            note += f"as near to the {wished:.2%} of the rule of succession as {bounds[0]:g} to {bounds[1]:g} allows"
         return TemperatureFit(
             temperature, before, loss(known, temperature=temperature), len(known), at_bound=True, note=note
         )
@@ -110,15 +113,18 @@ def _root(gaps: Floats, *, lowest: float, highest: float) -> tuple[float, bool]:
     return at, False
 
 
-def _succession(gaps: Floats, *, lowest: float, highest: float) -> float:
-    """Return the temperature at which the mean confidence of N right answers is (N + 1) / (N + 2)."""
+def _succession(gaps: Floats, *, lowest: float, highest: float) -> tuple[float, float, float]:
+    """Return the temperature at which the mean confidence of N right answers is (N + 1) / (N + 2), or nearest to it.
+
+    Beside it stand what the mean confidence should be, and what it is.
+    """
     wished = (len(gaps) + 1) / (len(gaps) + 2)
     low, high = np.log(lowest), np.log(highest)
     for _ in range(60):
         middle = (low + high) / 2
-        confidence = (1 / np.exp(gaps / np.exp(middle)).sum(axis=1)).mean()
+        confidence = float((1 / np.exp(gaps / np.exp(middle)).sum(axis=1)).mean())
         low, high = (middle, high) if confidence > wished else (low, middle)
-    return float(np.exp((low + high) / 2))
+    return float(np.exp((low + high) / 2)), wished, confidence
 
 
 def _slope(gaps: Floats, inverse: float) -> tuple[float, float]:

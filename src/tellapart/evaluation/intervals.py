@@ -29,7 +29,7 @@ def wilson_interval(
 
     Args:
         successes: counts, any shape.
-        trials: counts, the same shape; where 0, nothing is known and the interval is 0 to 1.
+        trials: counts, the same shape, fractions too; where 0, nothing is known and the interval is 0 to 1.
         confidence_level: between 0 and 1.
 
     Returns:
@@ -49,7 +49,7 @@ def wilson_interval(
     if (hits < 0).any() or (hits > total).any():
         raise DataError("successes must be 0 to trials")
     z = normal_quantile(confidence_level)
-    n = np.maximum(total, 1.0)
+    n = np.where(total > 0, total, 1.0)  # of few groups, less than one picture in effect
     share = hits / n
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)

@@ -86,15 +86,16 @@ class NearTraining:
     def reason(self, mistake: Mistake) -> str:
         """Return the code, one of ``REASONS``, of what a mistake's neighbours suggest; "" without neighbours.
 
-        The first that holds: a copy; far from all; four of five neighbours labelled as the picture was predicted;
-        most neighbours with the picture's own label; anything else.
+        The first that holds: a copy with another label; a copy; far from all; four of five neighbours labelled as the
+        picture was predicted; most neighbours with the picture's own label; anything else.
         """
         near = self.of(mistake.id)
         if not near:
             return ""
         labels = [one.label for one in near]
-        if near[0].distance <= COPY * self.usual:
-            return "copy-same" if near[0].label == mistake.true else "copy-other"
+        copies = [one.label for one in near if one.distance <= COPY * self.usual]
+        if copies:
+            return "copy-same" if set(copies) == {mistake.true} else "copy-other"
         if near[0].distance > self.far:
             return "far"
         if labels.count(mistake.predicted) >= 0.8 * len(labels):

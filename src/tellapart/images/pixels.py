@@ -92,7 +92,7 @@ def scaled_to_8(values: NDArray[Any], *, ends: tuple[float, float] | None = None
     - floats from 0 to 1: times 255;
     - anything from 0 to 255: as it stands;
     - 0 to 65,535: divided by 257;
-    - else: the range that occurs is stretched to 0 to 255.
+    - else, and floats from 0 to 1 and a little: the range that occurs is stretched to 0 to 255.
 
     Args:
         values: of any shape and numeric type; what is not finite counts as the lowest value.
@@ -115,11 +115,22 @@ def scaled_to_8(values: NDArray[Any], *, ends: tuple[float, float] | None = None
     name = "float" if floating else f"{8 * values.dtype.itemsize}-bit"
     if floating and low >= 0 and high <= 1:
         return _rounded(values, 0.0, 1.0), "float 0 to 1 scaled to 0 to 255"
-    if low >= 0 and high <= 255:
+    if low >= 0 and high <= 255 and not (floating and high < 2):  # a resized 0 to 1 goes a little beyond
         return _rounded(values, 0.0, 255.0), f"{name} with values of 0 to 255 kept"
-    if low >= 0 and high <= 65535:
+    if low >= 0 and 255 < high <= 65535:
         return _rounded(values, 0.0, 65535.0), f"16-bit scaled to 8{_dark(high)}"
     return _rounded(values, low, high), f"{name} stretched from {low:g}..{high:g} to 0..255"
+
+
+def scaling(note: str) -> str:
+    """Return how numbers were scaled to 8 bits, from the note that says it; "" from any other note.
+
+    Example:
+        >>> scaling("16-bit scaled to 8; its largest value is 260 of 65535, so it is dark"), scaling("transposed")
+        ('16-bit scaled to 8', '')
+    """
+    way = note.partition(";")[0]
+    return way if way.endswith(("scaled to 0 to 255", "values of 0 to 255 kept", "scaled to 8", "to 0..255")) else ""
 
 
 def _dark(high: float) -> str:

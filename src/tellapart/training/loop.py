@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from ..errors import DivergedError, OutOfMemoryError
+from ..errors import DivergedError, OutOfMemoryError, RecipeError
 from ..nets import Net, build_net
 from ..progress import SILENT, Progress
 from ..recipe import Recipe, TrainingRecipe
@@ -307,9 +307,16 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def memory_advice(recipe: TrainingRecipe, task: Task) -> Iterator[None]:
-    """Turn a failed allocation into advice."""
+    """Turn a failed allocation, and a batch of too few pictures, into advice."""
     try:
         yield
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):  # torch's batch normalisation
+            raise
+        raise RecipeError(
+            f"batch_size = {recipe.batch_size} is too few pictures a process for this network, whose last maps are "
+            "of one pixel, so that a single picture has no spread to normalise by: give more"
+        ) from error
     except (RuntimeError, MemoryError) as error:
         text = str(error).lower()
         signs = ("out of memory", "can't allocate memory", "not enough memory", "failed to allocate")

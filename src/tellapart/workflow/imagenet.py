@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..classifier import Classifier, Description
 from ..defaults.pretrained import BACKBONE
-from ..errors import DataError, RecipeError, SourceNotFoundError
+from ..errors import RecipeError, SourceNotFoundError
 from ..images.decode import as_pixels
 from ..images.preprocessing import Preprocessing
 from ..nets import nets
@@ -19,7 +19,7 @@ from ..nets.weights import imagenet_classes, load_weights
 from ..progress import SILENT, Progress
 from ..runtime import tuned
 from ..version import __version__
-from .prediction import BATCH, Prediction, files_of
+from .prediction import Prediction, files_of, read_in_batches
 
 SAMPLES = (
     "astronaut", "brick", "camera", "cat", "cell", "chelsea", "clock", "coffee", "coins", "grass", "gravel", "horse",
@@ -104,21 +104,18 @@ def classify_pictures(
     files = list(files_of(asked))
     nets_asked = dict.fromkeys(names)
     classifiers = {name: imagenet_classifier(name, offline=offline, progress=progress) for name in nets_asked}
-    for start in range(0, len(files), BATCH):
-        some = files[start : start + BATCH]
-        read: dict[str, NDArray[np.uint8]] = {}
-        problems: dict[str, str] = {}
-        for file in some:
-            try:
-                own = file not in SAMPLES or os.path.exists(file)  # noqa: PTH110
-                read[file] = as_pixels(Path(file) if own else sample(file))
-            except DataError as error:
-                problems[file] = str(error)
+    for batch in read_in_batches(files, _read):
+        pictures_read = [one.pixels for one in batch if one.pixels is not None]
         for name, classifier in classifiers.items():
             with tuned():
-                answers = dict(zip(read, classifier.classify_all(list(read.values()), top=top), strict=True))
-            for file in some:
-                yield name, Prediction(file, answers.get(file), problems.get(file, ""))
+                answers = iter(classifier.classify_all(pictures_read, top=top))
+            for one in batch:
+                yield name, Prediction(one.file, None if one.pixels is None else next(answers), one.problem)
+
+
+def _read(file: str) -> NDArray[np.uint8]:
+    own = file not in SAMPLES or os.path.exists(file)  # noqa: PTH110
+    return as_pixels(Path(file) if own else sample(file))
 
 
 def sample(name: str) -> NDArray[np.uint8]:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import ProcessLostError, RecipeError, RunError, TellapartError, TrainingError
+from ..errors import NetError, ProcessLostError, RecipeError, RunError, TellapartError, TrainingError
 from ..evaluation import evaluate
 from ..images.dataset import Dataset
 from ..progress import SILENT, Progress, Quiet
@@ -77,6 +77,10 @@ def train(
         recipe = recipe.changed(data={"source": absolute_source(source)})
     if recipe.data.labels is not None:
         recipe = recipe.changed(data={"labels": absolute_source(recipe.data.labels)})
+    if recipe.net.weights is not None:
+        from ..nets.weights.locate import absolute_weights
+
+        recipe = recipe.changed(net={"weights": absolute_weights(recipe.net.weights)})
     if seconds is not None and recipe.training.epochs is not None:
         raise RecipeError(f"epochs = {recipe.training.epochs} contradicts a time of {seconds:g} s: give one of them")
     if seconds is not None and recipe.folds is not None:
@@ -167,7 +171,7 @@ def _main_job(
         deadline = Deadline.of(run, started=started)
         prepared = prepare(run, dataset, progress=progress)
         folds = fold_splits(prepared, progress=progress) if prepared.recipe.folds else []
-        team.start(prepared.recipe)
+        team.start(prepared.recipe, run)
         _save_environment(run, prepared, team)
         baselines = _learn_baselines(run, prepared, deadline=deadline, progress=progress)
         devices = team.plan(prepared.recipe)
@@ -223,7 +227,7 @@ def _learn_baselines(run: Run, prepared: Prepared, *, deadline: Deadline, progre
             inner = run.sub(f"baselines/{name}")
             baseline = baseline_in_time(inner, baseline_of(prepared, name), deadline=deadline, of=len(names))
             learned = learn(inner, baseline, novelty=False, progress=quiet)
-        except TrainingError as error:
+        except (NetError, TrainingError) as error:
             progress.warn(f"the baseline {name} is left out: {error}")
             continue
         if learned.interrupted:

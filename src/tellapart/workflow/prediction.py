@@ -5,8 +5,12 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..classifier import Answer, Classifier
 from ..errors import DataError, SourceNotFoundError
@@ -18,6 +22,8 @@ from ..images.stored import read_whole
 from ..runtime import tuned
 
 BATCH = 64
+BATCH_BYTES = 2**28
+"""Of pixels that wait to be classified: some seven photographs of 12 megapixels."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,28 +61,54 @@ def predict(
     for given in inputs:  # a mistyped name is said before anything is answered
         if str(given) != "-" and not os.path.exists(given):  # noqa: PTH110 (a name that no system takes is none)
             raise SourceNotFoundError(f"there is no file or folder {str(given)!r}: give pictures, folders, or -")
-    waiting: list[tuple[str, object]] = []
-    for file in files_of(inputs):
+    background = classifier.preprocessing.background
+
+    def read(file: str) -> NDArray[np.uint8]:
+        return as_pixels(sys.stdin.buffer.read() if file == "-" else read_whole(file, limit=MAX_BYTES), background)
+
+    for batch in read_in_batches(files_of(inputs), read):
+        with tuned():
+            answers = iter(classifier.classify_all([one.pixels for one in batch if one.pixels is not None], top=top))
+        for one in batch:
+            if one.pixels is None:
+                yield Prediction(one.file, None, one.problem)
+                continue
+            answer = next(answers)
+            yield Prediction(one.file, answer, sure=None if threshold is None else answer.probability >= threshold)
+
+
+class ReadFile(NamedTuple):
+    """A file's pixels, uint8 (H, W, 1 or 3), or the reason why it has none."""
+
+    file: str
+    pixels: NDArray[np.uint8] | None
+    problem: str = ""
+
+
+def read_in_batches(
+    files: Iterable[str], read: Callable[[str], NDArray[np.uint8]], *, most: int = BATCH_BYTES
+) -> Iterator[list[ReadFile]]:
+    """Yield files with their pixels, so many at a time that these take little more memory than ``most`` bytes.
+
+    Args:
+        files: their names.
+        read: returns a file's pixels; what it raises, DataError or OSError, is the file's problem.
+        most: bytes of pixels in a batch, which ends with the picture that reaches them; or with the 64th.
+    """
+    batch: list[ReadFile] = []
+    held = 0
+    for file in files:
         try:
-            data = sys.stdin.buffer.read() if file == "-" else read_whole(file, limit=MAX_BYTES)
-            waiting.append((file, as_pixels(data, classifier.preprocessing.background)))
+            batch.append(ReadFile(file, read(file)))
         except (DataError, OSError) as error:
-            yield from _answers(classifier, waiting, top=top, threshold=threshold)
-            waiting = []
-            yield Prediction(file, None, str(error))
-        if len(waiting) >= BATCH:
-            yield from _answers(classifier, waiting, top=top, threshold=threshold)
-            waiting = []
-    yield from _answers(classifier, waiting, top=top, threshold=threshold)
-
-
-def _answers(
-    classifier: Classifier, waiting: list[tuple[str, object]], *, top: int | None, threshold: float | None
-) -> Iterator[Prediction]:
-    with tuned():
-        answers = classifier.classify_all([pixels for _, pixels in waiting], top=top)
-    for (file, _), answer in zip(waiting, answers, strict=True):
-        yield Prediction(file, answer, sure=None if threshold is None else answer.probability >= threshold)
+            batch.append(ReadFile(file, None, str(error)))
+        pixels = batch[-1].pixels
+        held += 0 if pixels is None else pixels.nbytes
+        if len(batch) == BATCH or held >= most:
+            yield batch
+            batch, held = [], 0
+    if batch:
+        yield batch
 
 
 def files_of(inputs: Iterable[str | Path]) -> Iterator[str]:

@@ -104,8 +104,9 @@ class Team:
             self._join(self._given)
         return self
 
-    def start(self, recipe: Recipe) -> None:
+    def start(self, recipe: Recipe, run: Run) -> None:
         """Start the other processes, where it is tellapart that starts them; they load while this one goes on."""
+        self._run = run
         if self.count > 1 and recipe.training.transfer == "features":
             self._progress.say("the other devices are not needed: each picture is seen once")
         elif self.count > 1 and self._given is None and self._place is None:
@@ -132,9 +133,9 @@ class Team:
                 f"batch_size = {batch_size} leaves some of {self.count} processes without pictures: give at least "
                 f"{self.count}"
             )
-        self.start(prepared.recipe)
+        self.start(prepared.recipe, run)
         devices = self._processes or self._join(self._place)
-        self._processes, self._run = None, run  # they do not wait for anything else to do
+        self._processes = None  # they do not wait for anything else to do
         devices.share(
             Assignment(
                 recipe=prepared.recipe.to_json(),

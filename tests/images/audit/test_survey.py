@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tellapart.images.arrays import ArrayImages
 from tellapart.images.audit import audit, drop_leaks, guess_kind
@@ -13,6 +14,7 @@ from tellapart.images.audit.leaks import find_leaks
 from tellapart.images.audit.near import Repeats
 from tellapart.images.dataset import Dataset, Splits
 from tellapart.images.facts import FACTS, facts_of
+from tellapart.images.sources import open_dataset
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +48,18 @@ def test_what_the_source_left_out_is_a_finding():
     assert [(finding.code, finding.sentence) for finding in found.findings] == [
         ("source", "1 folder holds no pictures: c")
     ]
+
+
+@pytest.mark.parametrize(("brightest", "scaled"), [((200, 250), False), ((250, 260), True)])
+def test_files_that_are_each_scaled_by_what_occurs_in_them(tmp_path, brightest, scaled):
+    for name, most in zip(("x", "y"), brightest, strict=True):
+        (tmp_path / name).mkdir()
+        for i, pixels in enumerate(np.random.default_rng(most).integers(0, most, (20, 12, 12))):
+            pixels[0, 0] = most
+            Image.fromarray(pixels.astype(np.float32)).save(tmp_path / name / f"{i}.tif")
+    found = codes(audit(open_dataset(tmp_path)))
+    assert ("scaling" in found) == scaled
+    assert "decoding" in found
 
 
 def test_leaks_name_both_sides_and_test_stays_whole():

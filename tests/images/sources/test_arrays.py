@@ -84,6 +84,13 @@ def test_keys_can_be_named_and_class_names_come_along(tmp_path, pixels):
         open_dataset(tmp_path / "a.npz", images_key="baz", labels_key="bar")
 
 
+def test_the_names_of_pictures_are_not_those_of_classes(tmp_path, pixels):
+    np.savez(tmp_path / "a.npz", X=pixels, y=[0, 1] * 3, names=[f"{n}.png" for n in range(6)])
+    assert open_dataset(tmp_path / "a.npz").class_names == ("0", "1")
+    np.savez(tmp_path / "b.npz", X=pixels, y=[0, 1] * 3, class_names=[["cat"], ["dog"]])
+    assert open_dataset(tmp_path / "b.npz").class_names == ("cat", "dog")
+
+
 def test_groups_come_along(tmp_path, pixels):
     split = {"x_train": pixels[:4], "y_train": [0, 1] * 2, "x_test": pixels[4:], "y_test": [0, 1]}
     np.savez(tmp_path / "a.npz", **split, groups_train=np.array([b"Ann", b"Bob", b"Ann", b""]))
@@ -191,11 +198,12 @@ def test_a_rewritten_array_has_another_fingerprint(tmp_path, pixels):
 
 
 def test_all_splits_are_scaled_alike(tmp_path):
-    train, test = np.zeros((4, 2, 2), np.float32), np.zeros((4, 2, 2), np.float32)
+    train, test = np.zeros((4, 2, 2), np.float32), np.zeros((4, 2, 2), np.float64)
     train[0], test[0], test[1] = 1.0, 1.003, 0.5
     np.savez(tmp_path / "a.npz", x_train=train, y_train=[0, 1] * 2, x_test=test, y_test=[0, 1] * 2)
     data = open_dataset(tmp_path / "a.npz")
-    assert loaded(data).max(axis=(1, 2, 3)).tolist() == [1, 0, 0, 0, 1, 1, 0, 0], "one range, 0 to 1.003, is kept"
+    assert loaded(data).max(axis=(1, 2, 3)).tolist() == [254, 0, 0, 0, 255, 127, 0, 0], "one range, 0 to 1.003"
+    assert data.notes == ("float stretched from 0..1.003 to 0..255",)
     dim = (train * 250).astype(np.uint16)
     np.savez(tmp_path / "b.npz", x_train=dim * 2, y_train=[0, 1] * 2, x_test=dim, y_test=[0, 1] * 2)
     assert loaded(open_dataset(tmp_path / "b.npz")).max(axis=(1, 2, 3)).tolist() == [2, 0, 0, 0, 1, 0, 0, 0]

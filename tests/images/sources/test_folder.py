@@ -181,6 +181,8 @@ def test_links_are_followed_but_not_in_circles(make_tree):
     assert len(open_dataset(folder)) == 4
     (folder / "a" / "up").symlink_to(folder)
     assert len(open_dataset(folder)) == 4
+    (folder / "a" / "itself").symlink_to(folder / "a" / "itself")
+    assert len(open_dataset(folder)) == 4
 
 
 def test_names_that_are_not_utf8(make_tree):
@@ -215,6 +217,7 @@ def test_files_below_follow_links_but_in_no_circle(make_tree, tmp_path):
     other.mkdir()
     (other / "linked").symlink_to(folder / "a")
     (other / "gone.png").symlink_to(folder / "nowhere.png")
+    (other / "itself").symlink_to(other / "itself")
     assert list(files_below(other)) == [other / "linked" / "1.png"]
     assert list(files_below(folder)) == [folder / "a" / "1.png", folder / "b" / "2.png"]
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ...wording import counted
 from ..cache import Scan
 from ..dataset import SPLIT_NAMES, Dataset, Splits
+from ..pixels import scaling
 from .groups import Groups
 from .leaks import Leaks
 from .near import Repeats
@@ -95,6 +96,9 @@ def _about_files(make: _Maker, scan: Scan) -> list[Finding]:
     for note, positions in alike(scan.notes):
         count = counted(len(positions), "picture") + (" or more" if len(positions) >= 1000 else "")
         found.append(make("note", "decoding", f"{note}: {count}", [(position,) for position in positions]))
+    if (ways := len({scaling(note) for note in scan.notes} - {""})) > 1:
+        sentence = f"numbers of more than 8 bits are scaled in {ways} ways: one value has different greys in two files"
+        found.append(make("warning", "scaling", sentence))
     names = np.unique(facts["channels"][facts["readable"]])
     if len(names) > 1:
         grey = int((facts["channels"][facts["readable"]] == 1).sum())

@@ -23,7 +23,7 @@ IMAGES = ("x", "images", "image", "data", "pixels", "pictures", "imgs", "feature
 LABELS = ("y", "labels", "label", "targets", "target", "classes", "class", "arr_1")
 GROUPS = ("groups", "group")
 SPLITS = {split: (*words, split[:2]) for split, words in SPELLINGS.items()}
-CLASS_NAMES = ("class_names", "label_names", "target_names", "classnames", "names")
+CLASS_NAMES = ("class_names", "label_names", "target_names", "classnames")
 
 
 def _claims(place: Place) -> bool:
@@ -119,7 +119,7 @@ def _parts(archive: Mapping[str, NDArray[Any]], found: list[_Keys], path: Path) 
         )
         for i, one in enumerate(found)
     ]
-    names = next((archive[keys[key]].astype(str).tolist() for key in CLASS_NAMES if key in keys), None)
+    names = next((archive[keys[key]].astype(str).ravel().tolist() for key in CLASS_NAMES if key in keys), None)
     if names is not None and any(part.labels.dtype.kind not in "iuf" for part in parts):
         names = None
     return parts, None if names is None else [normalize("NFC", name) for name in names]

@@ -41,6 +41,21 @@ def is_clutter(name: str) -> bool:
     return name.startswith(".") or name.lower() in CLUTTER
 
 
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Return whether an entry is a folder, or a link to one; not where a link cannot be followed."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
+
+
 def files_below(folder: Path) -> Iterator[Path]:
     """Yield the files of a folder and its subfolders, sorted; links are followed, and clutter is left out."""
     yield from _files_below(str(folder), frozenset())
@@ -54,9 +69,9 @@ def _files_below(folder: str, trail: frozenset[tuple[int, int]]) -> Iterator[Pat
     with os.scandir(folder) as entries:
         kept = sorted((entry for entry in entries if not is_clutter(entry.name)), key=lambda entry: entry.name)
     for entry in kept:
-        if entry.is_dir():
+        if _is_folder(entry):
             yield from _files_below(entry.path, trail | {here})
-        elif entry.is_file():
+        elif _is_file(entry):
             yield Path(entry.path)
 
 
@@ -113,7 +128,7 @@ class _Walk:
                 if is_clutter(name):
                     continue
                 utf8 = name.isascii() or _is_utf8(name)
-                if entry.is_dir():
+                if _is_folder(entry):
                     if not utf8:
                         shown = os.fsencode(name)
                         raise SourceError(f"the folder {shown!r} in {path!r} has a name that is not UTF-8: rename it")

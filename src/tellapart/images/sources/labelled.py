@@ -77,7 +77,7 @@ def from_parts(
     pictures, labels, names, ids, splits, groups = [], [], [], [], [], []
     for part in parts:
         found, class_names_here = _named_labels(part.labels, class_names, where)
-        alike = [other.pixels for other in parts if other.pixels.dtype == part.pixels.dtype]
+        alike = [other.pixels for other in parts if _one_kind(other.pixels.dtype, part.pixels.dtype)]
         array, more = as_pictures(part.pixels, len(found), where=where, sample_axis=sample_axis, ends=_ends(alike))
         said += [note for note in more if note not in said]
         pictures.append(array)
@@ -118,6 +118,11 @@ def _check_splits(parts: Sequence[Part], where: str) -> None:
                 f"{where!r} seems to hold several data sets, such as {shown}: give one file, or put each set into a "
                 "folder of its own"
             )
+
+
+def _one_kind(one: np.dtype[Any], other: np.dtype[Any]) -> bool:
+    """Return whether numbers of two types are on one scale: of the same type, or floats of any precision."""
+    return one == other or one.kind == other.kind == "f"
 
 
 def _ends(arrays: Sequence[NDArray[Any]]) -> tuple[float, float] | None:

@@ -68,6 +68,17 @@ def find_weights(
     return path
 
 
+def absolute_weights(where: str) -> str:
+    """Return the same weights' name from any folder: a file's path from the root, all else as it is.
+
+    Example:
+        >>> absolute_weights("imagenet"), absolute_weights("hf:owner/name"), absolute_weights("/a/w.pth")
+        ('imagenet', 'hf:owner/name', '/a/w.pth')
+    """
+    elsewhere = where in ("none", "imagenet") or where.startswith("hf:") or "://" in where
+    return where if elsewhere else str(Path(where).expanduser().absolute())
+
+
 def weights_folder() -> Path:
     """Return the folder of the cache in which fetched weight files lie."""
     return cache_folder() / "weights"
