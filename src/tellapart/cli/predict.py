@@ -28,7 +28,9 @@ def command(
     pictures: Annotated[list[str], typer.Argument(help="Files, folders, or - for standard input.")],
     top: Annotated[
         int | None,
-        typer.Option("--top", min=1, help="Classes to show for each picture; not with --csv.", show_default="3"),
+        typer.Option(
+            "--top", min=1, help="Classes to show for each picture, 3 if not given; not with --csv.", show_default=False
+        ),
     ] = None,
     abstain_at: Annotated[
         str | None,
