@@ -156,9 +156,7 @@ class TrainingRecipe(_Section):
     label_smoothing: float | None = Field(None, ge=0.0, lt=1.0, description="share given to the other classes")
     class_weights: Literal["none", "balanced"] = Field("none", description="balanced: rare classes weigh more")
     augment: AugmentRecipe | None = Field(None, description="None: chosen from the pictures")
-    early_stopping: EarlyStoppingRecipe | None = Field(
-        None, description="None: in finetune a patience of 3, else never"
-    )
+    early_stopping: EarlyStoppingRecipe | None = Field(None, description="None: in finetune patience 3, else never")
     averaging: float | None = Field(None, ge=0.0, lt=1.0, description="decay a step of averaged weights; 0 for none")
     precision: Literal["float32", "bfloat16", "float16"] | None = Field(
         None, description="of the training's arithmetic; float16 on cuda alone"
