@@ -75,8 +75,8 @@ def absolute_weights(where: str) -> str:
         >>> absolute_weights("imagenet"), absolute_weights("hf:owner/name"), absolute_weights("/a/w.pth")
         ('imagenet', 'hf:owner/name', '/a/w.pth')
     """
-    elsewhere = where in ("none", "imagenet") or where.startswith("hf:") or "://" in where
-    return where if elsewhere else str(Path(where).expanduser().absolute())
+    path = Path(where).expanduser()
+    return str(path.absolute()) if where not in ("none", "imagenet") and path.is_file() else where
 
 
 def weights_folder() -> Path:
