@@ -154,6 +154,6 @@ def test_a_split_without_pictures_is_named(digits, task_of):
 def test_one_picture_has_no_spread_to_normalise_by(training, small):
     with (
         pytest.raises(RecipeError, match="batch_size = 1 is too few pictures"),
-        loop.memory_advice(training(batch_size=1), small),
+        loop.batch_advice(training(batch_size=1), small),
     ):
         torch.nn.BatchNorm2d(4)(torch.zeros(1, 4, 1, 1))

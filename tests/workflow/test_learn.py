@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tellapart.classifier import Classifier
-from tellapart.errors import OutOfMemoryError
+from tellapart.errors import ModelFileError, OutOfMemoryError
 from tellapart.evaluation import Predictions, evaluate
 from tellapart.images import open_dataset
 from tellapart.nets import build_net
@@ -16,6 +16,7 @@ from tellapart.nets.weights import find_weights, load_weights
 from tellapart.progress import Progress
 from tellapart.recipe import Recipe
 from tellapart.workflow import learn, train
+from tellapart.workflow.main_job import check_nets
 
 MIB = 2**20
 
@@ -82,6 +83,11 @@ def test_a_file_of_weights_is_found_from_any_folder(good, tmp_path, monkeypatch)
     )
     run = train(good, recipe, out=tmp_path / "run", explain=False)
     assert run.recipe.net.weights == str(tmp_path / "own.pth")
+
+
+def test_weights_that_are_not_there_are_said_before_any_picture_is_read():
+    with pytest.raises(ModelFileError, match="there are no weights at 'nowhere.pth'"):
+        check_nets(Recipe.make(net={"weights": "nowhere.pth"}))
 
 
 def test_a_baseline_computes_where_the_network_does(pictures, tmp_path):

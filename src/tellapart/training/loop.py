@@ -99,7 +99,7 @@ def fit(
     with (
         tuned(devices.threads(recipe.threads)),
         graceful_interrupt(progress) as interrupted,
-        memory_advice(recipe, task),
+        batch_advice(recipe, task),
         progress.task(task_name, total=epochs, unit="epochs"),
         devices.parallel(net) as state.model,
     ):
@@ -306,7 +306,7 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
 
 
 @contextmanager
-def memory_advice(recipe: TrainingRecipe, task: Task) -> Iterator[None]:
+def batch_advice(recipe: TrainingRecipe, task: Task) -> Iterator[None]:
     """Turn a failed allocation, and a batch of too few pictures, into advice."""
     try:
         yield

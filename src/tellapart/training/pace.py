@@ -14,7 +14,7 @@ from ..nets import Net
 from ..recipe import TrainingRecipe
 from ..runtime import tuned
 from .devices import Devices, moved, one_device
-from .loop import memory_advice, new_state, seeded
+from .loop import batch_advice, new_state, seeded
 from .step import to_batch, train_step
 from .task import Task
 from .transfer import training_mode
@@ -67,7 +67,7 @@ def measure_pace(net: Net, task: Task, recipe: TrainingRecipe, *, devices: Devic
     positions = np.arange(-(-batch_size // devices.count), dtype=np.int64)
     generator = torch.Generator().manual_seed(0)
     times = []
-    with tuned(devices.threads(recipe.threads)), seeded(0, device), memory_advice(recipe, task):
+    with tuned(devices.threads(recipe.threads)), seeded(0, device), batch_advice(recipe, task):
         for _ in range(1 + TIMED_STEPS):
             started = time.perf_counter()
             pixels, labels = task.train.batch(positions)

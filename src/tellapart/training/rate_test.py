@@ -21,7 +21,7 @@ from ..recipe import TrainingRecipe
 from ..runtime import tuned
 from .data import derived_seed
 from .devices import moved, one_device
-from .loop import memory_advice, new_state, seeded
+from .loop import batch_advice, new_state, seeded
 from .step import to_batch, train_step
 from .task import Task
 from .transfer import training_mode
@@ -89,7 +89,7 @@ def find_rate(net: Net, task: Task, recipe: TrainingRecipe) -> RateTest:
     with (
         tuned(recipe.threads),
         seeded(derived_seed(recipe.seed, epoch=0, purpose="dropout"), device),
-        memory_advice(recipe, task),
+        batch_advice(recipe, task),
     ):
         for rate in rates:
             positions = order.choice(len(task.train), batch_size, replace=False)

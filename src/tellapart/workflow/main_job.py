@@ -108,7 +108,7 @@ def check_nets(recipe: Recipe, *, progress: Progress = SILENT) -> None:
         UnknownNameError: there is no network of a name.
         ModelFileError: there are no such weights.
     """
-    from ..defaults.pretrained import check_auxiliary, check_moving
+    from ..defaults.pretrained import BACKBONE, check_auxiliary, check_moving
     from ..nets import nets
     from ..nets.base import check_net
     from ..nets.weights.load import check_published
@@ -129,6 +129,8 @@ def check_nets(recipe: Recipe, *, progress: Progress = SILENT) -> None:
             check_published(recipe.net.name, variant=recipe.net.options.get("variant"))
         if wanted is not None:
             find_weights(recipe.net.name, where=wanted, progress=progress)
+    elif recipe.net.weights is not None:  # they are the pretrained network's, whatever the pictures are
+        find_weights(BACKBONE, where=recipe.net.weights, progress=progress)
     check_moving(recipe)
 
 
