@@ -173,11 +173,15 @@ CHANGED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", LOOP_SETTINGS)
-def test_what_only_epochs_look_at_is_refused_with_features(name):
+USUAL = {"schedule": "one-cycle", "class_weights": "none", "label_smoothing": 0.0, "averaging": 0.0, "augment": {}}
+
+
+@pytest.mark.parametrize(("name", "value"), [*CHANGED.items(), *USUAL.items()])
+def test_what_only_epochs_look_at_is_refused_with_features(name, value):
     with pytest.raises(RecipeError, match=rf"^{name} would be ignored with transfer = 'features'"):
-        Recipe.make(training={"transfer": "features", name: CHANGED[name]})
-    Recipe.make(training={"transfer": "none", name: CHANGED[name]})
+        Recipe.make(training={"transfer": "features", name: value})
+    Recipe.make(training={"transfer": "none", name: value})
+    assert set(CHANGED) == set(LOOP_SETTINGS)
 
 
 def test_what_is_common_to_both_trainings_is_taken_with_features():

@@ -152,9 +152,9 @@ class TrainingRecipe(_Section):
     )
     batch_size: int | None = Field(None, ge=1, description="pictures a step")
     optimizer: OptimizerRecipe = OptimizerRecipe()
-    schedule: Literal["constant", "cosine", "one-cycle"] = Field("one-cycle", description="the learning rate's course")
+    schedule: Literal["constant", "cosine", "one-cycle"] | None = Field(None, description="the learning rate's course")
     label_smoothing: float | None = Field(None, ge=0.0, lt=1.0, description="share given to the other classes")
-    class_weights: Literal["none", "balanced"] = Field("none", description="balanced: rare classes weigh more")
+    class_weights: Literal["none", "balanced"] | None = Field(None, description="balanced: rare classes weigh more")
     augment: AugmentRecipe | None = Field(None, description="None: chosen from the pictures")
     early_stopping: EarlyStoppingRecipe | None = Field(None, description="None: in finetune patience 3, else never")
     averaging: float | None = Field(None, ge=0.0, lt=1.0, description="decay a step of averaged weights; 0 for none")
@@ -234,8 +234,8 @@ class Recipe(_Section):
 
     Example:
         >>> recipe = Recipe.make(net={"name": "convnet16"}, training={"epochs": 3})
-        >>> recipe.training.epochs, recipe.training.schedule
-        (3, 'one-cycle')
+        >>> recipe.training.epochs, recipe.training.device
+        (3, 'auto')
         >>> Recipe.from_json(recipe.to_json()) == recipe
         True
         >>> Recipe.make(training={"epoch": 3})

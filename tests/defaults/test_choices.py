@@ -136,7 +136,18 @@ def training(kind="writing", pictures=5000, classes=10, **sections):
 def test_nothing_is_open_afterwards_and_a_second_look_changes_nothing():
     recipe, _ = training()
     loop = recipe.training
-    for name in ("epochs", "batch_size", "label_smoothing", "averaging", "augment", "precision", "threads", "transfer"):
+    for name in (
+        "epochs",
+        "batch_size",
+        "label_smoothing",
+        "averaging",
+        "augment",
+        "precision",
+        "threads",
+        "transfer",
+        "schedule",
+        "class_weights",
+    ):
         assert getattr(loop, name) is not None
     assert loop.optimizer.learning_rate
     assert (loop.optimizer.name, loop.optimizer.weight_decay) == ("adamw", 0.05)
@@ -239,6 +250,19 @@ def test_a_choice_goes_into_json():
         "field": "training.augment", "value": "flip_horizontal, zoom 0.1", "reason": "x",
     }  # fmt: skip
     assert str(Choice("training.augment", AugmentRecipe(), "x")) == "training.augment = none: x"
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ({}, ("one-cycle", "none")),
+        ({"schedule": "cosine"}, ("cosine", "none")),
+        ({"class_weights": "balanced"}, ("one-cycle", "balanced")),
+    ],
+)
+def test_a_resolved_recipe_says_the_schedule_and_the_class_weights(asked, found):
+    recipe, _ = training(training=asked)
+    assert (recipe.training.schedule, recipe.training.class_weights) == found
 
 
 @pytest.mark.parametrize(("schedule", "averaging"), [("constant", 0.99), ("one-cycle", 0.0), ("cosine", 0.0)])

@@ -136,6 +136,8 @@ def test_a_doubt_counts_as_from_scratch_until_a_probe_decides():
         ({"training": {"optimizer": {"name": "sgd"}}}, "training.optimizer"),
         ({"training": {"class_weights": "balanced"}, "net": {"sigmoid": True}}, "training.class_weights"),
         ({"training": {"batch_size": 8}, "net": {"name": "mobilenet_v2"}}, "training.batch_size"),
+        ({"training": {"schedule": "one-cycle"}}, "training.schedule"),
+        ({"training": {"class_weights": "none"}}, "training.class_weights"),
     ],
 )
 def test_wishes_that_only_epochs_grant_keep_the_pretrained_network_and_move_it(sections, asked):

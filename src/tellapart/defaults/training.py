@@ -48,6 +48,7 @@ def choose_training(recipe: Recipe, *, kind: str, pictures: int, classes: int) -
     choices += more
     changes: dict[str, Any]
     training, changes = recipe.training, {"threads": threads}
+    changes |= {"schedule": training.schedule or "one-cycle", "class_weights": training.class_weights or "none"}
     if training.epochs is None:
         an_epoch = pictures_an_epoch(recipe, pictures)
         changes["epochs"] = TRANSFER_EPOCHS.get(training.transfer or "", 0) or usual_epochs(an_epoch)

@@ -262,7 +262,7 @@ def _one_epoch(state: State, task: Task, recipe: TrainingRecipe, *, devices: Dev
                 to_batch(pixels, task, recipe, generator=generator, device=device, portion=portion),
                 moved(labels, device),
                 recipe=recipe,
-                factor=learning_rate_factor(recipe.schedule, share=share),
+                factor=learning_rate_factor(recipe.schedule or "one-cycle", share=share),
                 class_weights=class_weights,
                 portion=portion,
                 number=before + step,

@@ -37,7 +37,7 @@ class Task:
 
     def class_weights(self, recipe: TrainingRecipe) -> Tensor | None:
         """Return a weight a class, float32 (classes,) on the CPU, mean 1 over the training pictures, or None."""
-        if recipe.class_weights == "none":
+        if recipe.class_weights != "balanced":
             return None
         counts = np.bincount(self.train.labels, minlength=self.classes)
         weights = len(self.train) / (max(1, np.count_nonzero(counts)) * np.maximum(counts, 1))
