@@ -16,7 +16,7 @@ def test_grey_figures_are_those_of_numpy(grey):
     row = facts_of(Picture(grey, mode="L", digest=b"0123456789abcdef"))
     assert row.dtype == FACTS
     assert (row["width"], row["height"], row["channels"], row["readable"]) == (60, 40, 1, True)
-    assert (row["low"], row["high"]) == (grey.min(), grey.max())
+    assert not row["one_tone"]
     assert row["brightness"] == pytest.approx(grey.mean(), rel=1e-6)
     assert row["contrast"] == pytest.approx(grey.std(), rel=1e-5)
     assert row["colour"] == 0
@@ -53,7 +53,22 @@ def test_the_small_picture_has_the_means_of_its_parts():
 
 def test_a_constant_picture_has_no_contrast_and_no_entropy():
     row = facts_of(Picture(np.full((5, 5, 3), 200, dtype=np.uint8), mode="RGB"))
-    assert (row["contrast"], row["entropy"], row["low"], row["high"]) == (0, 0, 200, 200)
+    assert (row["contrast"], row["entropy"], row["one_tone"]) == (0, 0, True)
+
+
+def test_two_colours_of_one_brightness_are_not_one_tone():
+    pixels = np.full((5, 5, 3), 76, dtype=np.uint8)
+    assert facts_of(Picture(pixels, mode="RGB"))["one_tone"]
+    pixels[2:] = 255, 0, 0  # 0.299 × 255 = 76.2
+    row = facts_of(Picture(pixels, mode="RGB"))
+    assert (row["brightness"], row["one_tone"]) == (76, False)
+
+
+def test_a_single_other_pixel_is_another_tone(grey):
+    grey[:] = 9
+    assert facts_of(Picture(grey, mode="L"))["one_tone"]
+    grey[3, 4] = 10
+    assert not facts_of(Picture(grey, mode="L"))["one_tone"]
 
 
 def test_two_halves_have_one_bit():
@@ -71,5 +86,5 @@ def test_the_smallest_and_the_longest_pictures_have_facts(shape):
 
 
 def test_a_row_is_small_and_without_python_objects():
-    assert FACTS.itemsize <= 328
+    assert FACTS.itemsize <= 308
     assert not FACTS.hasobject

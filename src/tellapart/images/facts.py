@@ -1,4 +1,4 @@
-"""Facts: what one pass over the pictures learns of each, kept in some 320 bytes a picture."""
+"""Facts: what one pass over the pictures learns of each, kept in some 310 bytes a picture."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ FACTS = np.dtype(
     [
         ("readable", "?"),
         ("channels", "u1"),  # 1 or 3, as decoded
-        ("low", "u1"),  # the darkest and the brightest grey value
-        ("high", "u1"),
+        ("one_tone", "?"),  # all pixels have the same value, or colour
         ("width", "i4"),  # as stored, upright
         ("height", "i4"),
         ("brightness", "f4"),  # mean grey value, 0 to 255
@@ -75,6 +74,7 @@ class FactsTable:
         self._counts: list[int] = []
         self._smalls: list[bytes] = []
         self._colours: list[float] = []
+        self._one_colour: list[bool] = []
         self._modes: list[bytes] = []
         self._digests: list[bytes] = []
 
@@ -88,6 +88,7 @@ class FactsTable:
         self._smalls.append(grey.resize((SMALL, SMALL), Resampling.BILINEAR).tobytes())
         self._counts += grey.histogram()
         self._colours.append(_colour(image) if channels == 3 else 0.0)
+        self._one_colour.append(channels == 1 or _is_one_colour(image))
         self._modes.append(picture.mode.encode())
         self._digests.append(picture.digest.ljust(16, b"\0"))
 
@@ -103,8 +104,7 @@ class FactsTable:
         rows["small"] = np.frombuffer(b"".join(self._smalls), dtype=np.uint8).reshape(-1, SMALL, SMALL)
         counts = np.array(self._counts).reshape(-1, 256)
         share = counts / counts.sum(axis=1, keepdims=True)
-        rows["low"] = (counts > 0).argmax(axis=1)
-        rows["high"] = 255 - (counts > 0)[:, ::-1].argmax(axis=1)
+        rows["one_tone"] = self._one_colour & ((counts > 0).sum(axis=1) == 1)
         mean = share @ _LEVELS
         rows["brightness"] = mean
         rows["contrast"] = np.sqrt(np.maximum(0.0, share @ _LEVELS**2 - mean**2))
@@ -137,6 +137,11 @@ def _reduced(image: Image.Image, *, most: int) -> Image.Image:
 def _colour(image: Image.Image) -> float:
     small = np.asarray(image)
     return float((small.max(axis=2) - small.min(axis=2)).mean())
+
+
+def _is_one_colour(image: Image.Image) -> bool:
+    pixels = np.asarray(image)
+    return bool((pixels == pixels[0, 0]).all())
 
 
 _LEVELS = np.arange(256, dtype=np.float64)

@@ -77,7 +77,7 @@ def joined_facts(
 ) -> NDArray[np.void]:
     """Return some rows of one table of facts, then all of another, in a file that is gone with the array.
 
-    A row takes 320 bytes: those of a million pictures belong on disk.
+    A row takes 308 bytes: those of a million pictures belong on disk.
 
     Args:
         first: (N,) facts.

@@ -89,7 +89,7 @@ def _about_files(make: _Maker, scan: Scan) -> list[Finding]:
         unreadable = counted(len(scan.problems), "picture")
         sentence = f"{unreadable} cannot be read, such as {str(make.dataset.ids[first])!r}: {reason}"
         found.append(make("warning", "unreadable", sentence, [(position,) for position in scan.problems]))
-    constant = np.flatnonzero(facts["readable"] & (facts["low"] == facts["high"]))
+    constant = np.flatnonzero(facts["readable"] & facts["one_tone"])
     if len(constant):
         sentence = f"{counted(len(constant), 'picture shows', plural='pictures show')} one tone and nothing else"
         found.append(make("warning", "constant", sentence, constant[:, None]))
