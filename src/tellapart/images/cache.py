@@ -33,7 +33,7 @@ from .facts import FACTS, FactsTable
 from .parallel import shared_out
 from .preprocessing import Preprocessing
 
-VERSION = 6
+VERSION = 7
 """Part of every key: raised when decoding, facts or resizing change."""
 
 CHUNK = 256
