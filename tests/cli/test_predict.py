@@ -79,6 +79,18 @@ def test_a_batch_ends_with_the_picture_that_fills_it():
     assert [len(batch) for batch in read_in_batches(["a"] * 130, read)] == [64, 64, 2]
 
 
+def test_a_link_in_a_folder_that_leads_nowhere_is_said(call, good, trained, tmp_path):
+    shutil.copy(good / "a" / "0.png", tmp_path / "there.png")
+    (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    called = call("predict", trained, tmp_path, "--csv")
+    rows = list(csv.DictReader(io.StringIO(called.out)))
+    assert [(row["file"], bool(row["name"])) for row in rows] == [
+        (str(tmp_path / "gone.png"), False),
+        (str(tmp_path / "there.png"), True),
+    ]
+    assert "No such file" in rows[0]["problem"]
+
+
 def test_a_picture_unlike_any_is_said(call, trained, tmp_path):
     stripes = np.zeros((12, 10, 3), dtype=np.uint8)
     stripes[::2] = 255

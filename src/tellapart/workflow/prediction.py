@@ -16,8 +16,8 @@ from ..classifier import Answer, Classifier
 from ..errors import DataError, SourceNotFoundError
 from ..images.decode import as_pixels
 from ..images.encoded import MAX_BYTES
+from ..images.folders import files_below, suffix_of
 from ..images.sniff import PICTURE_SUFFIXES
-from ..images.sources.folder import files_below
 from ..images.stored import read_whole
 from ..runtime import tuned
 
@@ -118,7 +118,7 @@ def files_of(inputs: Iterable[str | Path]) -> Iterator[str]:
         if str(given) == "-" or not path.is_dir():
             yield str(given)
         else:
-            found = [file for file in files_below(path) if file.suffix.lower() in PICTURE_SUFFIXES]
+            found = [file for file in files_below(path) if suffix_of(file.name) in PICTURE_SUFFIXES]
             if not found:
                 raise DataError(f"there are no pictures in the folder {str(given)!r}")
             yield from map(str, found)

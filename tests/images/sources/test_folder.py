@@ -7,7 +7,6 @@ import pytest
 
 from tellapart.errors import RecipeError, SourceError, SourceNotFoundError
 from tellapart.images import open_dataset
-from tellapart.images.sources.folder import files_below
 from tellapart.images.sources.tree import split_of
 
 
@@ -208,18 +207,6 @@ def test_groups_by_a_rule(make_tree):
 def test_groups_stay_within_given_splits(make_tree):
     data = open_dataset(make_tree("Train/a/7.png", "Train/b/7.png", "Test/a/7.png"), group_by=r"(\d+)\.png")
     assert data.groups.tolist() == ["test/7", "train/7", "train/7"]
-
-
-def test_files_below_follow_links_but_in_no_circle(make_tree, tmp_path):
-    folder = make_tree("a/1.png", "a/.hidden.png", "b/2.png")
-    (folder / "b" / "up").symlink_to(folder)
-    other = tmp_path / "other"
-    other.mkdir()
-    (other / "linked").symlink_to(folder / "a")
-    (other / "gone.png").symlink_to(folder / "nowhere.png")
-    (other / "itself").symlink_to(other / "itself")
-    assert list(files_below(other)) == [other / "linked" / "1.png"]
-    assert list(files_below(folder)) == [folder / "a" / "1.png", folder / "b" / "2.png"]
 
 
 def test_unknown_options(make_tree):

@@ -235,6 +235,13 @@ def test_gnt_in_split_folders(tmp_path):
     assert data.given_split.tolist() == ["train", "train", "test", "test"]
 
 
+def test_a_gnt_that_is_gone_is_not_left_out_unsaid(tmp_path):
+    (tmp_path / "1.gnt").write_bytes(record("字", np.zeros((2, 2), np.uint8)) * 2)
+    (tmp_path / "2.gnt").symlink_to(tmp_path / "nowhere.gnt")
+    with pytest.raises(SourceError, match=r"2\.gnt' is no file, or a link that leads to none: mend or remove it"):
+        open_dataset(tmp_path)
+
+
 def test_gnt_in_split_folders_that_are_links(tmp_path):
     (tmp_path / "disk").mkdir()
     (tmp_path / "disk" / "7.gnt").write_bytes(record("汉", np.zeros((2, 2), np.uint8)) * 2

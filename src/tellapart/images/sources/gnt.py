@@ -18,10 +18,10 @@ import numpy as np
 from ...errors import SourceError
 from ..dataset import Dataset, strings
 from ..encoded import BITMAP, BitmapImages
+from ..folders import files_below, is_clutter, suffix_of
 from ..stored import FileRanges
 from .base import Place, source
 from .classes import sort_classes
-from .folder import files_below, is_clutter
 from .tree import split_in
 
 _HEAD = struct.Struct("<I2sHH")
@@ -73,9 +73,11 @@ def gnt(place: Place) -> Dataset:
 
 
 def _files(place: Place) -> list[Path]:
-    found = [path for path in files_below(place.path) if path.suffix.lower() == ".gnt"]
+    found = [path for path in files_below(place.path) if suffix_of(path.name) == ".gnt"]
     if not found:
         raise SourceError(f"{str(place.path)!r} has no .gnt files that could be read")
+    if gone := next((path for path in found if not path.is_file()), None):
+        raise SourceError(f"{str(gone)!r} is no file, or a link that leads to none: mend or remove it")
     return found
 
 

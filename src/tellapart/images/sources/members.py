@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from ...errors import SourceError
 from ..dataset import Dataset
 from ..encoded import RANGE, RangeImages
+from ..folders import is_clutter, suffix_of
 from ..sniff import PICTURE_SUFFIXES, SUFFIXES
 from ..stored import FileRanges
 from .columns import CHUNK, Column
-from .folder import is_clutter, suffix_of
 from .tree import Tree, dataset_of
 
 _SUFFIX_CODE = {suffix: code for code, suffix in enumerate(SUFFIXES)}

@@ -1,0 +1,88 @@
+"""Folders: what lies in them and below, without what systems leave behind."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+CLUTTER = frozenset({"__macosx", "thumbs.db", "desktop.ini", "ehthumbs.db", "@eadir", "lost+found", "$recycle.bin"})
+"""Files and folders that systems leave behind; hidden ones begin with a dot."""
+
+
+class Level(NamedTuple):
+    """What lies in one folder, clutter left out.
+
+    Attributes:
+        path: of the folder.
+        inside: the same from the folder that the walk began with, parted by ``/``; "" for that one itself.
+        files: names, as the system lists them; a link that leads nowhere is among them.
+        folders: names, sorted.
+    """
+
+    path: str
+    inside: str
+    files: list[str]
+    folders: list[str]
+
+
+def levels_below(folder: Path | str) -> Iterator[Level]:
+    """Yield a folder and all below it, each before its own; links are followed, but never round in a circle.
+
+    Example:
+        >>> import tempfile
+        >>> root = Path(tempfile.mkdtemp())
+        >>> (root / "cats" / "grey").mkdir(parents=True)
+        >>> _ = (root / "cats" / "1.png").write_bytes(b"")
+        >>> [(level.inside, level.files) for level in levels_below(root)]
+        [('', []), ('cats', ['1.png']), ('cats/grey', [])]
+    """
+    yield from _levels(str(folder), "", frozenset())
+
+
+def _levels(path: str, inside: str, above: frozenset[tuple[int, int]]) -> Iterator[Level]:
+    found = os.stat(path)  # noqa: PTH116
+    here = (found.st_dev, found.st_ino)
+    if here in above:  # a link to a folder above
+        return
+    files: list[str] = []
+    folders: list[str] = []
+    with os.scandir(path) as entries:
+        for entry in entries:
+            if not is_clutter(entry.name):
+                (folders if _is_folder(entry) else files).append(entry.name)
+    folders.sort()
+    yield Level(path, inside, files, folders)
+    for name in folders:
+        yield from _levels(os.path.join(path, name), f"{inside}/{name}" if inside else name, above | {here})  # noqa: PTH118
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Return whether an entry is a folder, or a link to one; not where a link cannot be followed."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def files_below(folder: Path | str) -> Iterator[Path]:
+    """Yield the files of a folder, sorted, then those of each of its subfolders; as ``levels_below`` finds them."""
+    for level in levels_below(folder):
+        yield from (Path(level.path, name) for name in sorted(level.files))
+
+
+def is_clutter(name: str) -> bool:
+    """Return whether a file or folder is hidden, or left behind by a system."""
+    return name.startswith(".") or name.lower() in CLUTTER
+
+
+def suffix_of(name: str) -> str:
+    """Return a file name's suffix in small letters with its dot, "" where it has none.
+
+    Example:
+        >>> [suffix_of(name) for name in ("a.b.PNG", "a", ".png")]
+        ['.png', '', '']
+    """
+    dot = name.rfind(".")
+    return name[dot:].lower() if dot > 0 else ""
