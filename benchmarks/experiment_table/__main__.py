@@ -14,7 +14,7 @@ import numpy as np
 
 from tellapart.evaluation import ExperimentTable, TableRow, seconds_text, size_text
 from tellapart.recipe import Recipe
-from tellapart.workflow.table import TablePlan, make_table, resume_table, table_folder
+from tellapart.workflow.table import External, TablePlan, make_table, resume_table, table_folder
 
 PICTURES = 1000
 VARIED = ("pixels/random-forest", "pixels+pca/svm-rbf", "hog+pca/svm-rbf", "compact")
@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/experiment-table"))
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
-    external = str(save_elsewhere(arguments.mnist, arguments.out / "mnist-1000.npz"))
+    external = External(str(save_elsewhere(arguments.mnist, arguments.out / "mnist-1000.npz")))
     recipe = Recipe.make(data={"source": "digits"}, training={"threads": arguments.threads})
     few = recipe.changed(training={"epochs": 15})
     plans = {

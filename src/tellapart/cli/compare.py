@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -13,6 +13,9 @@ from rich.table import Table
 
 from ..errors import RecipeError, RunCorruptError, RunNotFoundError
 from .options import given, image_size, leaks_answer, option, pairs
+
+if TYPE_CHECKING:
+    from ..workflow.table import External
 
 NAME = "compare"
 
@@ -43,15 +46,19 @@ def command(
         bool, option("--shuffled-pixels", "Each row again, all pixels moved by one permutation.", ROWS)
     ] = False,
     external: Annotated[str | None, option("--external", "Labelled pictures from elsewhere.", PICTURES)] = None,
+    external_group_by: Annotated[
+        str | None, option("--external-group-by", "As --group-by, of the pictures from elsewhere.", PICTURES)
+    ] = None,
+    external_option: Annotated[
+        list[str] | None, option("--external-option", "As --source-option, of the pictures from elsewhere.", PICTURES)
+    ] = None,
     recipe: Annotated[Path | None, option("--recipe", "Start from a .toml or .json recipe.", PICTURES)] = None,
     size: Annotated[
         str | None,
         option("--image-size", "HEIGHTxWIDTH of all rows but transfer, whose networks have their own.", PICTURES),
     ] = None,
-    group_by: Annotated[str | None, option("--group-by", "As in train; not of --external.", PICTURES)] = None,
-    source_option: Annotated[
-        list[str] | None, option("--source-option", "As in train; not of --external.", PICTURES)
-    ] = None,
+    group_by: Annotated[str | None, option("--group-by", "As in train.", PICTURES)] = None,
+    source_option: Annotated[list[str] | None, option("--source-option", "As in train.", PICTURES)] = None,
     drop_leaks: Annotated[bool, option("--drop-leaks", "Take copies out of train.", PICTURES)] = False,
     allow_leaks: Annotated[bool, option("--allow-leaks", "Keep copies.", PICTURES)] = False,
     epochs: Annotated[
@@ -69,7 +76,8 @@ def command(
     """
     asked = given(
         row=row or None, every=every or None, noise=noise, augment=augment, shuffled_pixels=shuffled_pixels or None,
-        external=external, recipe=recipe, image_size=size, group_by=group_by, source_option=source_option or None,
+        external=external, external_group_by=external_group_by, external_option=external_option or None,
+        recipe=recipe, image_size=size, group_by=group_by, source_option=source_option or None,
         drop_leaks=drop_leaks or None, allow_leaks=allow_leaks or None, epochs=epochs, seed=seed, threads=threads,
         out=out,
     )  # fmt: skip
@@ -152,11 +160,30 @@ def _make_table(source: str, asked: dict[str, Any]) -> None:
         training=given(epochs=asked.get("epochs"), seed=asked.get("seed"), threads=asked.get("threads")),
     )  # fmt: skip
     plan = TablePlan(
-        full, tuple(asked.get("row", ())), every=asked.get("every", False), external=asked.get("external"),
+        full, tuple(asked.get("row", ())), every=asked.get("every", False), external=_external(asked),
         noise=asked.get("noise", 0.0), copies=asked.get("augment", 0),
         shuffled_pixels=asked.get("shuffled_pixels", False),
     )  # fmt: skip
     show_table(*make_table(plan, out=asked.get("out"), progress=TerminalProgress()))
+
+
+def _external(asked: dict[str, Any]) -> External | None:
+    """Return the pictures from elsewhere that were asked for.
+
+    Raises:
+        RecipeError: how to read them is said, and not which they are.
+    """
+    from ..workflow.table import External
+
+    own = given(group_by=asked.get("external_group_by"), source_options=asked.get("external_option"))
+    if "external" not in asked:
+        if own:
+            raise RecipeError(
+                "--external-group-by and --external-option are of pictures from elsewhere: give --external"
+            )
+        return None
+    options = pairs(own.pop("source_options", None), "--external-option", typed=False)
+    return External(asked["external"], **own, source_options=options or {})
 
 
 def show_table(table: Any, folder: Path) -> None:

@@ -1,6 +1,7 @@
 """The table: its rows are the same as the same trainings alone, and a kill costs no finished row."""
 
 import csv
+import dataclasses
 import json
 import shutil
 import signal
@@ -18,7 +19,7 @@ from tellapart.images import open_dataset
 from tellapart.recipe import Recipe
 from tellapart.run import Run
 from tellapart.workflow import train
-from tellapart.workflow.table import TablePlan, make_table, parse_method, resume_table
+from tellapart.workflow.table import External, TablePlan, make_table, parse_method, resume_table
 from tellapart.workflow.table import fill as filling
 from tellapart.workflow.table.network import network_recipe
 
@@ -47,7 +48,7 @@ def elsewhere(pictures, tmp_path_factory):
 @pytest.fixture(scope="module")
 def made(good, elsewhere, tmp_path_factory):
     plan = TablePlan(
-        recipe(good), ROWS, external=str(elsewhere), noise=0.1, copies=30, shuffled_pixels=True
+        recipe(good), ROWS, external=External(str(elsewhere)), noise=0.1, copies=30, shuffled_pixels=True
     )  # fmt: skip
     return make_table(plan, out=tmp_path_factory.mktemp("made") / "table")
 
@@ -231,17 +232,40 @@ def test_what_is_wrong_with_the_pictures_leaves_nothing_behind(good, pictures, t
         make_table(TablePlan(recipe(leaky), ROWS), out=tmp_path / "table")
     others = pictures(tmp_path / "others", ("x", "y"), count=3)
     with pytest.raises(ClassMismatchError, match="classes are matched by name"):
-        make_table(TablePlan(recipe(good), ROWS, external=str(others)), out=tmp_path / "table")
+        make_table(TablePlan(recipe(good), ROWS, external=External(str(others))), out=tmp_path / "table")
     assert not (tmp_path / "table").exists()
 
 
 def test_a_resumed_table_is_not_finished_on_other_pictures_from_elsewhere(good, elsewhere, tmp_path):
     there = shutil.copytree(elsewhere, tmp_path / "there")
-    _, folder = make_table(TablePlan(recipe(good, training={}), ROWS[:1], external=str(there)), out=tmp_path / "table")
+    _, folder = make_table(
+        TablePlan(recipe(good, training={}), ROWS[:1], external=External(str(there))), out=tmp_path / "table"
+    )
     resume_table(folder)
     next(there.rglob("*.png")).unlink()
     with pytest.raises(RunCorruptError, match="have changed since the table began"):
         resume_table(folder)
+
+
+def test_pictures_from_elsewhere_have_their_own_groups_and_options(good, elsewhere, tmp_path):
+    files = sorted(elsewhere.glob("[ab]/*.png"))
+    text = "".join(f"{file},{file.parent.name},{file.stem}\n" for file in files)
+    (tmp_path / "phone.csv").write_text(f"image,kind,writer\n{text}", encoding="utf-8")
+    options = {"label_column": "kind", "group_column": "writer"}
+    asked = External(str(tmp_path / "phone.csv"), source_options=options)
+    plan = TablePlan(recipe(good), ("pixels/nearest-neighbours", "softmax"), external=asked, shuffled_pixels=True)
+    table, folder = make_table(plan, out=tmp_path / "table")
+    assert TablePlan.load(folder).external == asked
+    said = {row.title: tuple((folder / row.folder).rglob("predictions/*.npz")) for row in table.rows}
+    for title in ("pixels/nearest-neighbours", "softmax", "softmax, shuffled pixels"):
+        external = next(file for file in said[title] if file.stem not in ("validation", "test"))
+        assert Predictions.load(external).groups.tolist() == [file.stem for file in files], title
+    resume_table(folder)
+
+    ruled = dataclasses.replace(asked, group_by=r"(\d+)\.png", source_options={"label_column": "kind"})
+    _, folder = make_table(TablePlan(recipe(good, training={}), ROWS[:1], external=ruled), out=tmp_path / "ruled")
+    found = Predictions.load(folder / "rows" / ROWS[0] / "predictions" / "external.npz")
+    assert found.groups.tolist() == [file.stem for file in files]
 
 
 def test_the_default_network_s_row_takes_the_options_that_were_given():

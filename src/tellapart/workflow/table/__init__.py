@@ -2,9 +2,10 @@
 
 from .fill import make_table, resume_table, table_folder
 from .methods import Method, default_methods, every_method, parse_method
-from .plan import TablePlan
+from .plan import External, TablePlan
 
 __all__ = [
+    "External",
     "Method",
     "TablePlan",
     "default_methods",

@@ -56,8 +56,9 @@ def make_table(
     _check_rows(plan)  # before anything is read
     dataset = open_source(plan.recipe.data)
     source = absolute_source(str(plan.recipe.data.source))
-    external = None if plan.external is None else absolute_source(plan.external)
+    external = plan.external
     if external is not None:
+        external = dataclasses.replace(external, source=absolute_source(external.source))
         open_external(external, dataset)
     recipe = plan.recipe.changed(data={"source": source})
     if recipe.data.labels is not None:
@@ -201,8 +202,8 @@ def _facts(plan: TablePlan, setting: Setting) -> dict[str, str]:
         "seed": str(setting.seed),
         "threads": str(plan.recipe.training.threads or f"{setting.threads}, networks as each row's recipe says"),
     }
-    if setting.external is not None:
-        facts["from elsewhere"] = f"{plan.external}, {counted(len(setting.external), 'picture')}"
+    if plan.external is not None and setting.external is not None:
+        facts["from elsewhere"] = f"{plan.external.source}, {counted(len(setting.external), 'picture')}"
     return facts
 
 

@@ -22,6 +22,7 @@ from ..elsewhere import evaluate_elsewhere
 from ..main_job import resume, train
 from ..prepare import Prepared
 from .methods import Method
+from .plan import External
 from .variants import Variant
 
 TIMED = 512
@@ -91,9 +92,11 @@ def learn_network(folder: Path, recipe: Recipe, *, progress: Progress = SILENT) 
     return run
 
 
-def measure_elsewhere(run: Run, source: str, *, progress: Progress = SILENT) -> Predictions:
+def measure_elsewhere(run: Run, external: External, *, progress: Progress = SILENT) -> Predictions:
     """Evaluate a row's run on pictures from elsewhere; they join its report."""
-    name = evaluate_elsewhere(run, source, progress=progress).name
+    name = evaluate_elsewhere(
+        run, external.source, group_by=external.group_by, source_options=external.source_options, progress=progress
+    ).name
     return Predictions.load(run.path / "predictions" / f"{name}.npz")
 
 

@@ -13,8 +13,27 @@ from ...files import whole
 from ...recipe import Recipe
 
 FILE = "plan.json"
-FORMAT = 1
+FORMAT = 2
 MOST_COPIES = 1_000_000
+
+
+@dataclasses.dataclass(frozen=True)
+class External:
+    """Labelled pictures from elsewhere.
+
+    Attributes:
+        source: as ``train`` takes them; splits in it are not looked at.
+        group_by: as in ``open_dataset``: what the intervals of the figures there take for one.
+        source_options: what the format alone understands, as in ``open_dataset``.
+
+    Example:
+        >>> External("phone.csv", source_options={"label_column": "species"}).group_by is None
+        True
+    """
+
+    source: str
+    group_by: str | None = None
+    source_options: Mapping[str, str | int] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +60,7 @@ class TablePlan:
     recipe: Recipe = dataclasses.field(default_factory=Recipe)
     rows: tuple[str, ...] = ()
     every: bool = False
-    external: str | None = None
+    external: External | None = None
     noise: float = 0.0
     copies: int = 0
     shuffled_pixels: bool = False
@@ -107,6 +126,7 @@ class TablePlan:
         values = {key: value for key, value in document.items() if key != "format"}
         try:
             recipe = Recipe.make(**values.pop("recipe"))
-            return cls(recipe=recipe, **{**values, "rows": tuple(values.get("rows", ()))})
+            external = None if (asked := values.pop("external")) is None else External(**asked)
+            return cls(recipe=recipe, external=external, **{**values, "rows": tuple(values.get("rows", ()))})
         except (KeyError, TypeError, RecipeError) as error:
             raise RunCorruptError(f"{folder / FILE} is damaged ({error!r}): compare again") from None

@@ -22,7 +22,7 @@ from ...run import Run
 from .classical import learn_classical
 from .methods import Method
 from .network import costs_of, learn_network, measure_elsewhere, network_recipe, varied_recipe
-from .plan import TablePlan
+from .plan import External, TablePlan
 from .setting import MOST_PIXELS, Setting
 from .variants import Variant, save_arrays, vary
 
@@ -200,7 +200,7 @@ def _network(
 
 def _varied_files(
     job: RowJob, preprocessing: Preprocessing, *, setting: Setting, table: Path
-) -> tuple[Path, str | None]:
+) -> tuple[Path, External | None]:
     """Write a network's pictures of a variant at its size, once; return them, and those from elsewhere if they change.
 
     What stands in the table's folder is a source like any other: the row can be trained from it alone.
@@ -213,13 +213,15 @@ def _varied_files(
         material = vary(setting.material(preprocessing), job.variant, seed=setting.seed)
         if moved and material.external is not None and material.external_labels is not None:
             pictures: dict[str, NDArray[Any]] = {"x": material.external, "y": material.external_labels}
+            if setting.external is not None and setting.external.groups is not None:
+                pictures["groups"] = np.array(setting.external.groups.tolist(), dtype=np.str_)
             save_arrays(pictures, elsewhere, class_names=setting.class_names)
         own: dict[str, NDArray[Any]] = {"x_train": material.train, "y_train": material.train_labels}
         own |= {"x_validation": material.validation, "y_validation": material.validation_labels}
         if material.train_groups is not None:
             own["groups_train"] = material.train_groups
         save_arrays(own, file, class_names=setting.class_names)
-    return file, str(elsewhere) if moved else None
+    return file, External(str(elsewhere)) if moved else None
 
 
 def _keep(found: dict[str, Predictions], folder: Path) -> None:

@@ -22,7 +22,7 @@ from ...run import Run
 from ...runtime import describe
 from ...wording import counted, listed
 from ..prepare import Prepared, content_fingerprint, open_source, prepare
-from .plan import TablePlan
+from .plan import External, TablePlan
 from .variants import Material
 
 PICTURES = "pictures"
@@ -124,16 +124,16 @@ def read_setting(plan: TablePlan, folder: Path, *, progress: Progress = SILENT) 
     )  # fmt: skip
 
 
-def open_external(source: str, dataset: Dataset, *, progress: Progress = SILENT) -> Dataset:
+def open_external(asked: External, dataset: Dataset, *, progress: Progress = SILENT) -> Dataset:
     """Return the pictures from elsewhere whose classes are known; classes are matched by name.
 
     Raises:
         ClassMismatchError: no class name is the same.
     """
-    found = open_dataset(source)
+    found = open_dataset(asked.source, group_by=asked.group_by, **asked.source_options)
     if not set(found.class_names) & set(dataset.class_names):
         raise ClassMismatchError(
-            f"no class of {source!r} ({listed(found.class_names)}) is one of {dataset.name!r} "
+            f"no class of {asked.source!r} ({listed(found.class_names)}) is one of {dataset.name!r} "
             f"({listed(dataset.class_names)}): classes are matched by name, so rename the folders or labels"
         )
     matched = found.with_class_names(dataset.class_names)
