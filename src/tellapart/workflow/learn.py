@@ -230,8 +230,9 @@ def _learn_in_epochs(
     _check_memory(prepared)
     if recipe.training.transfer in ("frozen", "finetune"):
         started, there = time.perf_counter(), _features_there(net, prepared)
-        _set_learnt_head(net, prepared, progress=progress)
+        _, looked = _set_learnt_head(net, prepared, progress=progress)
         before = {"head_seconds": round(time.perf_counter() - started, 3), "features_there": there}
+        before["features_seconds"] = looked
     if recipe.training.optimizer.find_learning_rate:
         recipe = with_found_rate(run, net, task, recipe, progress=progress)
     devices = team.assign(run, dataclasses.replace(prepared, recipe=recipe), task) if team else None
@@ -260,14 +261,14 @@ def _learn_head(
 ) -> tuple[dict[str, object], dict[str, Predictions], NDArray[np.float32]]:
     """Learn the last layer; what it says comes from the features, so that no picture is seen twice."""
     started, there = time.perf_counter(), _features_there(net, prepared)
-    features = _set_learnt_head(net, prepared, progress=progress)
+    features, looked = _set_learnt_head(net, prepared, progress=progress)
     with torch.inference_mode():
         predictions = predict_splits(
             prepared, PREDICTED, lambda at: two_sided(net.classify(torch.from_numpy(features[at]))).numpy()
         )
     seconds = round(time.perf_counter() - started, 3)
     outcome = {"best_epoch": 0, "epochs": 0, "stopped": "last layer learnt", "seconds": seconds, "findings": []}
-    return {**outcome, "features_there": there}, predictions, features
+    return {**outcome, "features_there": there, "features_seconds": looked}, predictions, features
 
 
 def _features_there(net: Net, prepared: Prepared) -> float:
@@ -280,8 +281,13 @@ def _features_file(net: Net, prepared: Prepared) -> Path:
     return features_file(prepared.pixel_file.parent, weights_digest(net, prepared.preprocessing))
 
 
-def _set_learnt_head(net: Net, prepared: Prepared, *, progress: Progress) -> NDArray[np.float32]:
-    """Give a pretrained network the last layer that a logistic regression learns on its features; return those."""
+def _set_learnt_head(net: Net, prepared: Prepared, *, progress: Progress) -> tuple[NDArray[np.float32], float]:
+    """Give a pretrained network the last layer that a logistic regression learns on its features.
+
+    Returns:
+        the features of all pictures, and the seconds that those took which were not there before.
+    """
+    started = time.perf_counter()
     with on_device(net, choose_device(prepared.recipe.training.device)):
         features = embed_pixels(
             net,
@@ -291,6 +297,7 @@ def _set_learnt_head(net: Net, prepared: Prepared, *, progress: Progress) -> NDA
             threads=prepared.recipe.training.threads,
             progress=progress,
         )
+    looked = round(time.perf_counter() - started, 3)
     train = prepared.dataset.select(prepared.splits.train)
     together = belonging(prepared.dataset, together=prepared.audit.repeats.family)
     head = fit_head(
@@ -305,7 +312,7 @@ def _set_learnt_head(net: Net, prepared: Prepared, *, progress: Progress) -> NDA
     shown = ", ".join(f"{penalty:g}: {loss:.4f}" for penalty, loss in head.log_loss.items())
     why = f"by the cross-validated log loss on the training pictures ({shown})" if shown else "as there are too few"
     progress.say(f"penalty {head.penalty:g} {why}")
-    return features
+    return features, looked
 
 
 def _check_memory(prepared: Prepared) -> None:

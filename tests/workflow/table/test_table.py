@@ -268,6 +268,23 @@ def test_pictures_from_elsewhere_have_their_own_groups_and_options(good, elsewhe
     assert found.groups.tolist() == [file.stem for file in files]
 
 
+def test_a_transfer_s_time_has_the_features_of_its_training_pictures_alone(good, tmp_path):
+    plan = TablePlan(recipe(good, training={"threads": 1}), ("efficientnet_lite0:features",))
+    table, folder = make_table(plan, out=tmp_path / "table")
+    (row,) = table.rows
+    run = Run.open(folder / row.folder)
+    training, splits = run.load("training"), run.load("splits")
+    counts = [len(splits[name]) for name in ("train", "validation", "test")]
+    assert 0 < training["features_seconds"] < training["seconds"]
+    made_now = training["seconds"] - (1 - counts[0] / sum(counts)) * training["features_seconds"]
+    made_before = row.predict_ms / 1000 * training["features_there"] * counts[0]
+    assert row.train_seconds == pytest.approx(made_now + made_before)
+
+    again, _ = make_table(plan, out=tmp_path / "again")
+    (row,) = again.rows
+    assert [note.partition(":")[0] for note in row.notes] == ["100% of its features were there before"]
+
+
 def test_the_default_network_s_row_takes_the_options_that_were_given():
     asked = Recipe.make(net={"options": {"width": 8}})
     assert network_recipe(parse_method("compact"), asked).net.options == {"width": 8}

@@ -103,7 +103,8 @@ def measure_elsewhere(run: Run, external: External, *, progress: Progress = SILE
 def costs_of(run: Run, prepared: Prepared) -> Mapping[str, Any]:
     """Return train_seconds, predict_ms, size_bytes and notes of a row's run.
 
-    Predicting is timed on validation pictures that are resized already, after a first batch that is not counted.
+    The training's time has the features of the training pictures in it, not those of the others. Predicting is timed on
+    validation pictures that are resized already, after a first batch that is not counted.
     """
     recipe = run.recipe
     classifier = Classifier.load(run.path)
@@ -115,7 +116,8 @@ def costs_of(run: Run, prepared: Prepared) -> Mapping[str, Any]:
         classifier.logits(pixels)
         seconds = (time.perf_counter() - started) / len(pixels)
     training = run.load("training")
-    spent = training["seconds"] + training.get("head_seconds", 0.0)
+    others = 1 - len(prepared.splits.train) / len(prepared.pixels)  # the features of all pictures are made at once
+    spent = training["seconds"] + training.get("head_seconds", 0.0) - others * training.get("features_seconds", 0.0)
     notes: tuple[str, ...] = ()
     if there := training.get("features_there"):
         spent += seconds * there * len(prepared.splits.train)
