@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import tellapart.run
-from tellapart.errors import RunCorruptError, RunExistsError, RunNotFoundError, RunUnwritableError
+from tellapart.errors import RunBusyError, RunCorruptError, RunExistsError, RunNotFoundError, RunUnwritableError
 from tellapart.files import UNFINISHED
 from tellapart.recipe import Recipe
 from tellapart.run import Run, new_run_path
@@ -298,3 +298,29 @@ def test_a_link_that_leads_nowhere_ends_the_search_for_a_name(tmp_path):
     (tmp_path / "runs").symlink_to(tmp_path / "unmounted" / "disk")
     with pytest.raises(RunUnwritableError, match="File exists"):
         Run.create_below(tmp_path / "runs", "photos", Recipe())
+
+
+def test_a_lock_that_its_former_holder_removed_is_no_lock(run, monkeypatch):
+    """A second process opens the file, the first removes it and ends, the second locks what no third one can see."""
+    taken = []
+
+    def lock_late(handle):
+        if not taken:
+            taken.append(handle)
+            (run.path / ".lock").unlink()  # by the first process, between opening and locking
+        return locked(handle)
+
+    locked = tellapart.run._lock
+    monkeypatch.setattr(tellapart.run, "_lock", lock_late)
+    with run.locked(), pytest.raises(RunBusyError), Run.open(run.path).locked():
+        pass
+    assert not (run.path / ".lock").exists()
+
+
+def test_where_a_run_cannot_be_written_to_no_other_out_is_advised(run, monkeypatch):
+    def refused(*args, **kwargs):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "write_text", refused)
+    with pytest.raises(RunUnwritableError, match=r"Permission denied: make the run's folder writable, or go on with a"):
+        run.save("choices", {})

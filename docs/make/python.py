@@ -22,8 +22,8 @@ HEAD = """# Python
 <!-- Written by `python -m docs.make` from the docstrings in src/tellapart; change those, not this page. -->
 
 Everything that the command line does is a call of the library. `import tellapart` itself loads neither PyTorch nor
-NumPy; each name is loaded when it is first used. The library prints nothing, and every error about what it was given is
-a [`TellapartError`](#tellaparterror).
+NumPy; each name is loaded when it is first used. The library prints nothing but warnings, through the log `tellapart`,
+and every error about what it was given is a [`TellapartError`](#tellaparterror).
 
 ```python
 import tellapart

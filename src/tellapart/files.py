@@ -31,12 +31,12 @@ def _beside(target: Path) -> Path:
 
 
 @contextlib.contextmanager
-def write_errors(path: Path, *, instead: str) -> Iterator[None]:
+def write_errors(path: Path, *, advice: str) -> Iterator[None]:
     """Turn the system's errors while a place is written to into one sentence.
 
     Args:
         path: the place.
-        instead: what may be chosen in its stead: "another folder".
+        advice: what a person can do: "choose another folder".
 
     Raises:
         RunUnwritableError: permissions, or a full disk.
@@ -47,19 +47,19 @@ def write_errors(path: Path, *, instead: str) -> Iterator[None]:
         if isinstance(error, RunError):
             raise
         reasons = {errno.ENOSPC: "the disk is full: make room", errno.EDQUOT: "the disk quota is used up: make room"}
-        reason = reasons.get(error.errno or 0, f"{error.strerror or error}: choose {instead}")
+        reason = reasons.get(error.errno or 0, f"{error.strerror or error}: {advice}")
         raise RunUnwritableError(f"cannot write {str(path)!r}: {reason}") from error
 
 
 @contextlib.contextmanager
-def writing_whole(path: Path | str, *, instead: str = "another folder") -> Iterator[Path]:
+def writing_whole(path: Path | str, *, advice: str = "choose another folder") -> Iterator[Path]:
     """Give a path beside a file's place to write to, as ``whole`` does; folders that are missing are made.
 
     Raises:
         RunUnwritableError: permissions, or a full disk.
     """
     path = Path(path)
-    with write_errors(path, instead=instead):
+    with write_errors(path, advice=advice):
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole(path) as beside:
             yield beside
@@ -74,7 +74,7 @@ def check_writable(path: Path | str) -> None:
     path = Path(path)
     if path.is_dir():
         raise RunUnwritableError(f"cannot write {str(path)!r}: it is a folder: give the name of a file")
-    with write_errors(path, instead="another folder"):
+    with write_errors(path, advice="choose another folder"):
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = _beside(path)
         try:

@@ -1,4 +1,4 @@
-"""Progress: how the library tells whoever called it what it is doing. Silent by itself; the command line draws it."""
+"""Progress: how the library tells whoever called it what it is doing. By itself it logs; the command line draws it."""
 
 from __future__ import annotations
 

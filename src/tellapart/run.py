@@ -33,6 +33,7 @@ import contextlib
 import datetime
 import functools
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -50,10 +51,10 @@ from .errors import (
 from .files import UNFINISHED, write_errors, writing_whole
 from .recipe import Recipe
 
-INSTEAD = "another --out"
-"""What may be chosen where a run folder cannot be written."""
+ADVICE = "make the run's folder writable, or go on with a copy of it"
+"""What a person can do where a run that is there cannot be written to."""
 
-_write_errors = functools.partial(write_errors, instead=INSTEAD)
+_write_errors = functools.partial(write_errors, advice=ADVICE)
 
 State = Literal["running", "done", "failed", "interrupted"]
 
@@ -99,7 +100,7 @@ class Run:
             RunUnwritableError: the folder cannot be made.
         """
         run = cls(Path(path))
-        with _write_errors(run.path):
+        with write_errors(run.path, advice="choose another --out"):
             if (run.path / "recipe.json").exists():
                 raise RunExistsError(
                     f"a run stands at {str(path)!r} already: continue it with --resume {path}, or choose another --out"
@@ -246,7 +247,7 @@ class Run:
 
     def write(self, file: str, writer: Callable[[Path], Any]) -> None:
         """Let ``writer(path)`` write a file beside its place, then move it there."""
-        with writing_whole(self.path / file, instead=INSTEAD) as beside:
+        with writing_whole(self.path / file, advice=ADVICE) as beside:
             writer(beside)
 
     def forget(self, *files: str) -> None:
@@ -275,15 +276,22 @@ class Run:
         Raises:
             RunBusyError: another process is working on it.
         """
-        with _write_errors(self.path):
-            file = (self.path / ".lock").open("w")
-        with file:
+        path = self.path / ".lock"
+        while True:
+            with _write_errors(self.path):
+                file = path.open("w")
             if not _lock(file.fileno()):
+                file.close()
                 raise RunBusyError(f"another process is working on {self.name!r}: wait for it, or stop it first")
+            if _is_at(file.fileno(), path):
+                break
+            file.close()  # its former holder removed it before it could be locked
+        with file:
             try:
                 yield
             finally:
-                (self.path / ".lock").unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # Windows keeps a file that is open
+                    path.unlink(missing_ok=True)
 
     def discard(self) -> None:
         """Remove the folder of a run that never began: what stopped it was said, and nothing in it is of use."""
@@ -320,6 +328,14 @@ def _lock(handle: int) -> bool:
     except OSError:  # some network file systems have none
         return True
     return True
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    """Say whether an open file is the one that stands at a path."""
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def new_run_path(parent: Path | str, name: str) -> Path:

@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 from PIL import Image
 
+from tellapart.cli.options import as_text
 from tellapart.errors import DataError
 from tellapart.evaluation import Predictions, spreadsheet_plain
 from tellapart.workflow.prediction import read_in_batches
@@ -89,6 +90,23 @@ def test_a_link_in_a_folder_that_leads_nowhere_is_said(call, good, trained, tmp_
         (str(tmp_path / "there.png"), True),
     ]
     assert "No such file" in rows[0]["problem"]
+
+
+def test_a_folder_without_pictures_is_said_before_any_answer(call, good, trained, tmp_path):
+    (tmp_path / "empty").mkdir()
+    called = call("predict", trained, good / "a" / "0.png", tmp_path / "empty", good)
+    assert (called.status, called.out) == (2, "")
+    assert "there are no pictures in the folder" in called.err
+
+
+def test_json_is_json_where_the_output_has_ascii_alone(monkeypatch):
+    class Ascii(io.StringIO):
+        encoding = "ascii"
+
+    monkeypatch.setattr("sys.stdout", Ascii())
+    assert as_text({"name": "é🐈"}) == '{"name": "\\u00e9\\ud83d\\udc08"}'
+    Ascii.encoding = "UTF-8"
+    assert as_text({"name": "é🐈"}) == '{"name": "é🐈"}'
 
 
 def test_a_picture_unlike_any_is_said(call, trained, tmp_path):

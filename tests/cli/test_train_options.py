@@ -124,6 +124,17 @@ def test_switching_off_one_change_does_not_silently_switch_off_all(call, options
     assert f"--augment photo {' '.join(options)}" in called.err
 
 
+def test_nor_where_a_recipe_file_has_no_set_to_take_it_from(call, recipe_of, tmp_path):
+    (tmp_path / "bare.toml").write_text('[net]\nname = "resnet50"\n', encoding="utf-8")
+    called = call("train", "photos", "--recipe", tmp_path / "bare.toml", "--rotation", "0")
+    assert called.status == 2
+    assert "--rotation 0 alone would switch off every random change" in called.err
+    (tmp_path / "own.toml").write_text("[training.augment]\nrotation = 10\nzoom = 0.1\n", encoding="utf-8")
+    assert recipe_of("photos", "--recipe", tmp_path / "own.toml", "--rotation", "0").training.augment.parts() == {
+        "zoom": 0.1
+    }
+
+
 @pytest.mark.parametrize("text", ["", "0s", "5 hours", "-3m", "m"])
 def test_a_time_that_is_none_is_refused(text):
     with pytest.raises(RecipeError, match="a time must be a number with s, m or h"):

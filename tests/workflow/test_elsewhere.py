@@ -10,7 +10,9 @@ from PIL import Image
 from tellapart.errors import RunBusyError
 from tellapart.evaluation import Predictions
 from tellapart.progress import Progress
+from tellapart.recipe import Recipe
 from tellapart.run import Run
+from tellapart.workflow import Scoring, train
 from tellapart.workflow.elsewhere import evaluate_elsewhere, with_elsewhere
 
 
@@ -60,12 +62,29 @@ def test_unknown_classes_are_left_out_or_wrong(call, run, other):
     assert said.probabilities(temperature)[:, 2] == pytest.approx(1e-9, rel=1e-3)
 
 
-def test_the_answer_can_be_kept_to_the_classes_that_are_there(call, run, other):
-    record = record_of(call("evaluate", run, other, "--only-present", "--json"))
-    assert record["scoring"]["only_present"] is True
-    said = Predictions.load(run / "predictions" / "scanner.npz")
-    assert said.class_names == ("a",)
-    assert said.correct().all()
+def test_where_the_answer_is_kept_to_the_classes_that_are_there_its_own_test_is_scored_alike(pictures, tmp_path):
+    recipe = Recipe.make(net={"name": "softmax"}, training={"epochs": 2, "threads": 1}, baselines=())
+    run = train(pictures(tmp_path / "photos", ("a", "b", "c"), count=20), recipe, out=tmp_path / "run", explain=False)
+    there = pictures(tmp_path / "there", ("a", "c"), count=5, seed=3)
+    found = evaluate_elsewhere(run, there, scoring=Scoring(only_present=True))
+    said = Predictions.load(run.path / "predictions" / "there.npz")
+    assert said.class_names == ("a", "c")
+    own = Predictions.load(run.path / "predictions" / "test.npz")
+    rows = np.flatnonzero(own.labels != 1)
+    assert (found.own.count, len(rows)) == (len(rows), 6)
+    right = (own.logits[rows][:, [0, 2]].argmax(axis=1) == own.labels[rows] // 2).mean()
+    assert found.own["accuracy"].value == pytest.approx(right)
+    assert (
+        "no pictures here of 'b', and it may not answer with them; its own test is scored alike, on 6 pictures"
+        in str(found)
+    )
+    assert evaluate_elsewhere(run, there).own.count == len(own)
+
+
+def test_a_single_class_is_no_choice(call, run, other):
+    called = call("evaluate", run, other, "--only-present")
+    assert called.status == 2
+    assert "only 'a' has pictures here, so that with --only-present every answer would be right" in called.err
 
 
 def test_copies_of_training_pictures_are_found_and_left_out(call, run, other, good, tmp_path):
@@ -196,3 +215,22 @@ def test_both_pages_are_written_from_python_too(run, other):
 def test_two_evaluations_of_one_run_do_not_mix(run, other):
     with Run.open(run).locked(), pytest.raises(RunBusyError, match="another process is working on 'run'"):
         evaluate_elsewhere(run, other)
+
+
+def test_a_folder_s_name_never_takes_a_split_s_place_and_is_not_too_long(call, run, other, tmp_path):
+    for name, kept in (("Test", "Test-elsewhere"), ("照" * 80, "照" * 60)):
+        call("evaluate", run, shutil.copytree(other, tmp_path / name))
+        assert (run / "predictions" / f"{kept}.npz").exists()
+    (tmp_path / "again").mkdir()
+    shutil.copytree(other, tmp_path / "again" / "test")
+    Image.new("RGB", (10, 12)).save(tmp_path / "again" / "test" / "a" / "more.png")
+    call("evaluate", run, tmp_path / "again" / "test")
+    assert (run / "predictions" / "test-elsewhere-2.npz").exists()
+
+
+def test_damaged_statistics_are_said(call, run, other):
+    file = run / "statistics.npz"
+    file.write_bytes(file.read_bytes()[:100])
+    called = call("evaluate", run, other)
+    assert called.status == 2
+    assert "statistics.npz' is damaged" in called.err

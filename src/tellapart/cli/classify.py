@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from .options import as_text
 
 if TYPE_CHECKING:
     from ..workflow.prediction import Prediction
@@ -43,7 +44,7 @@ def command(
         if as_json:
             ranking = dict(seen.answer.ranking) if seen.answer else {}
             record = {"file": seen.file, "net": name, "ranking": ranking, "problem": seen.problem or None}
-            typer.echo(json.dumps(record, ensure_ascii=False))
+            typer.echo(as_text(record))
         elif seen.answer:
             found.setdefault(seen.file, {})[name] = seen
     if found:

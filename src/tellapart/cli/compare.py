@@ -219,7 +219,9 @@ def compare_runs(runs: list[Path], *, split: str) -> None:
             raise RunCorruptError(f"{run.name!r} has no figures for {split!r}: it has {there}; choose one with --split")
     found = [Evaluation.from_dict(document[split]) for document in documents]
     console = Console(soft_wrap=True, highlight=False)
-    table = Table("setting", *map(escape, names), title="What differs in the recipes", title_justify="left")
+    table = Table(title="What differs in the recipes", title_justify="left")
+    for name in ("setting", *map(escape, names)):
+        table.add_column(name, overflow="fold")  # on more lines, not cut off
     for setting, values in differences(*(run.recipe for run in opened)).items():
         table.add_row(setting, *(escape(str(value)) for value in values))
     console.print(table)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,7 +9,7 @@ import typer
 
 from ..errors import RecipeError
 from ..wording import percent
-from .options import pairs, share
+from .options import as_text, pairs, share
 
 if TYPE_CHECKING:
     from ..evaluation import Evaluation
@@ -103,7 +102,7 @@ def command(
         splits = opened.load("evaluation")["splits"]
         name = "test" if "test" in splits else "validation"
         found = Evaluation.from_dict(splits[name])
-        typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=1) if as_json else str(found))
+        typer.echo(as_text(found.to_dict(), indent=1) if as_json else str(found))
     else:
         from ..workflow import Scoring, evaluate_elsewhere
 
@@ -114,7 +113,7 @@ def command(
         )
         found, name = beside.evaluation, beside.name
         typer.echo(f"report  {opened.path / f'report-{name}.html'}", err=True)
-        typer.echo(json.dumps(beside.to_dict(), ensure_ascii=False, indent=1) if as_json else str(beside))
+        typer.echo(as_text(beside.to_dict(), indent=1) if as_json else str(beside))
     if max_error is not None:
         _say_threshold(opened, name, max_error, temperature=found.temperature, quiet=as_json)
     if below is not None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
 
-from .options import given, pairs
+from .options import as_text, given, pairs
 
 NAME = "inspect"
 
@@ -27,4 +26,4 @@ def command(
 
     data = given(group_by=group_by, source_options=pairs(source_option, "--source-option", typed=False) or None)
     found = inspect_pictures(source, Recipe.make(data=data), progress=TerminalProgress())
-    typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=1) if as_json else str(found))
+    typer.echo(as_text(found.to_dict(), indent=1) if as_json else str(found))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import sys
 from typing import Any
 
 import typer
@@ -107,3 +109,14 @@ def read_time(text: str) -> float:
     if not found or float(found[1]) == 0:
         raise RecipeError(f"a time must be a number with s, m or h, such as 90s, 5m or 1.5h, got {text!r}")
     return float(found[1]) * UNITS[found[2] or "s"]
+
+
+def as_text(document: Any, *, indent: int | None = None) -> str:
+    """Return JSON that standard output can carry: all letters as they are in UTF-8, else those of ASCII alone.
+
+    Example:
+        >>> as_text({"name": "cat"})
+        '{"name": "cat"}'
+    """
+    encoding = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "").replace("_", "")
+    return json.dumps(document, ensure_ascii=encoding not in ("utf8", "utf8sig"), indent=indent)

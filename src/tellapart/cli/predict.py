@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import RecipeError
-from .options import share
+from .options import as_text, share
 
 if TYPE_CHECKING:
     from ..classifier import Answer
@@ -55,7 +54,7 @@ def command(
     max_error = None if abstain_at is None else share(abstain_at, "--abstain-at")
     classifier = Classifier.load(run)
     threshold = None if max_error is None else _threshold(run, max_error, classifier.description.temperature)
-    table = csv.writer(sys.stdout) if as_csv else None
+    table = csv.writer(sys.stdout, lineterminator="\n") if as_csv else None
     if table:
         table.writerow(COLUMNS)
     bad = 0
@@ -66,7 +65,7 @@ def command(
         if table:
             table.writerow(_row(found))
         elif as_json:
-            typer.echo(json.dumps(_record(found), ensure_ascii=False))
+            typer.echo(as_text(_record(found)))
         elif found.answer:
             typer.echo(_sentence(found.file, found.answer, sure=found.sure))
     if bad:

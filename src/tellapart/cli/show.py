@@ -49,9 +49,8 @@ def figures_table(found: Sequence[tuple[str, Evaluation]], *, title: str) -> Tab
     """Return a table with a column for each classifier, by name, and the majority class."""
     table = Table(title=escape(title), title_justify="left", title_style="bold", box=SIMPLE_HEAD)
     table.add_column("")
-    for name, _ in found:
-        table.add_column(escape(name), justify="right")
-    table.add_column("majority class", justify="right")
+    for name in [*(escape(name) for name, _ in found), "majority class"]:
+        table.add_column(name, justify="right", overflow="fold")  # on more lines, not cut off
     _, first = found[0]
     for key in SHOWN:
         if not any(key in one.figures for _, one in found):

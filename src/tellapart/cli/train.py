@@ -207,7 +207,7 @@ def command(
             transfer=transfer, unfreeze=unfreeze, epochs=epochs, steps_per_epoch=steps_per_epoch,
             batch_size=batch_size, schedule=schedule, seed=seed, label_smoothing=label_smoothing,
             class_weights=class_weights, averaging=averaging, precision=precision,
-            threads=threads, device=device, augment=_augment(augment, changes, alone=recipe is None),
+            threads=threads, device=device, augment=_augment(augment, changes, recipe=recipe),
             optimizer=given(
                 name=optimizer, learning_rate=learning_rate, find_learning_rate=find_learning_rate,
                 weight_decay=weight_decay, momentum=momentum,
@@ -219,14 +219,17 @@ def command(
     _run(recipe, sections, out=out, resume=resume, time=time, devices=devices)
 
 
-def _augment(name: str | None, changes: dict[str, Any], *, alone: bool) -> dict[str, Any] | None:
+def _augment(name: str | None, changes: dict[str, Any], *, recipe: Path | None) -> dict[str, Any] | None:
     """Return the named set with single changes laid over it, or those alone; None where nothing was said.
 
     Raises:
-        RecipeError: single changes that change nothing, with no set that they could be taken from.
+        RecipeError: single changes that change nothing, with no set, named or in the recipe, to be taken from.
     """
+    from ..recipe import AUGMENTATIONS, Recipe
+
     if name is None:
-        if alone and changes and not any(changes.values()):
+        off = bool(changes) and not any(changes.values())
+        if off and (recipe is None or Recipe.load(recipe).training.augment is None):
             first, value = next((one.replace("_", "-"), value) for one, value in changes.items())
             said = f"--no-{first}" if value is False else f"--{first} {value:g}"
             raise RecipeError(
@@ -234,8 +237,6 @@ def _augment(name: str | None, changes: dict[str, Any], *, alone: bool) -> dict[
                 f"such as --augment photo {said}, or say --augment none"
             )
         return changes or None
-    from ..recipe import AUGMENTATIONS
-
     return {**AUGMENTATIONS[name].model_dump(), **changes}  # zeros too: a recipe file's own changes must not stay
 
 

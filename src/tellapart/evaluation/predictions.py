@@ -139,6 +139,21 @@ class Predictions:
         groups = None if self.groups is None else self.groups[where]
         return Predictions(self.ids[where], self.logits[where], self.labels[where], self.class_names, groups)
 
+    def among(self, class_names: Sequence[str]) -> Predictions:
+        """Return the pictures of some of the classes, with these alone as answers.
+
+        Example:
+            >>> said = Predictions(["1", "2"], [[0.0, 3.0, 1.0], [4.0, 0.0, 2.0]], [0, 1], class_names=("a", "b", "c"))
+            >>> said.among(["c", "a"]).logits.tolist()
+            [[1.0, 0.0]]
+        """
+        columns = [self.class_names.index(name) for name in class_names]
+        renumbered = np.full(len(self.class_names) + 1, -1, dtype=np.int64)  # the last: of an unknown label, −1
+        renumbered[columns] = np.arange(len(columns))
+        labels = renumbered[self.labels]
+        kept = Predictions(self.ids, self.logits[:, columns], labels, tuple(class_names), self.groups)
+        return kept.select(labels >= 0)
+
     def group_numbers(self) -> NDArray[np.int64] | None:
         """Return (N,) int64: the number of each picture's group, 0 to G − 1; None where each stands alone."""
         if self.groups is None:

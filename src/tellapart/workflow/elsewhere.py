@@ -95,9 +95,10 @@ class Elsewhere:
         if self.unknown_unlike is not None:
             out.append(f"of those, {self.unknown_unlike} are unlike anything in training")
         if self.missing:
-            answer = (
-                "and it may not answer with them" if self.scoring.only_present else "though it may answer with them"
-            )
+            answer = "though it may answer with them"
+            if self.scoring.only_present:
+                own = counted(self.own.count, "picture")
+                answer = f"and it may not answer with them; its own {self.own_name} is scored alike, on {own}"
             out.append(f"no pictures here of {listed(self.missing)}, {answer}")
         return out
 
@@ -220,6 +221,9 @@ def _explained(
         majority_class=majority if majority in kept.predictions.class_names else None,
     )
     own = Evaluation.from_dict(document["splits"][own_name])
+    shared = [name for name in kept.predictions.class_names if name in classifier.class_names]
+    if len(shared) < len(classifier.class_names):
+        own = _own_among(run, own_name, shared, classifier=classifier, majority=majority)
     names = np.array([dataset.class_names[label] for label in dataset.labels[kept.looked.at]], dtype=object)
     strangers = [name for name in dict.fromkeys(names.tolist()) if name not in classifier.class_names]
     return Elsewhere(
@@ -234,6 +238,18 @@ def _explained(
         copies=None if kept.copies is None else tuple(dataset.ids[kept.copies].tolist()),
         scoring=scoring,
     )
+
+
+def _own_among(run: Run, name: str, classes: list[str], *, classifier: Classifier, majority: str) -> Evaluation:
+    """Return a run's own figures where it may answer with some of its classes alone, on the pictures of these."""
+    said = Predictions.load(run.path / "predictions" / f"{name}.npz").among(classes)
+    if not len(said):
+        raise DataError(
+            f"the run's own {name} pictures have none of {listed(classes)}, so that nothing can be compared: leave "
+            "--only-present out"
+        )
+    known = majority if majority in classes else None
+    return evaluate(said, temperature=classifier.description.temperature, majority_class=known)
 
 
 def _explain(
@@ -288,11 +304,11 @@ def with_elsewhere(run: Run, figures: dict[str, Any], *, progress: Progress = SI
 
 def _free_name(document: Mapping[str, Any], dataset: Dataset) -> str:
     """Return the name of a set from elsewhere: another set never takes one's place, the same set its own."""
-    stem = re.sub(r"[^\w.-]+", "-", dataset.name).strip("-.") or "elsewhere"
-    stem = f"{stem}-elsewhere" if stem in TAKEN else stem
-    known = {name: one["fingerprint"] for name, one in document.get("elsewhere", {}).items()}
+    stem = re.sub(r"[^\w.-]+", "-", dataset.name).strip("-.")[:60].strip("-.") or "elsewhere"
+    stem = f"{stem}-elsewhere" if stem.casefold() in TAKEN else stem  # some file systems take Test for test
+    known = {name.casefold(): one["fingerprint"] for name, one in document.get("elsewhere", {}).items()}
     name, number = stem, 2
-    while known.get(name, dataset.images.fingerprint()) != dataset.images.fingerprint():
+    while known.get(name.casefold(), dataset.images.fingerprint()) != dataset.images.fingerprint():
         name, number = f"{stem}-{number}", number + 1
     return name
 

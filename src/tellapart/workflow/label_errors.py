@@ -28,7 +28,7 @@ from ..images.blocks import by_block
 from ..images.dataset import Splits
 from ..images.split import belonging
 from ..machine import usable_processors
-from ..progress import SILENT, Progress, Quiet
+from ..progress import SILENT, Mute, Progress, Quiet
 from ..recipe import Recipe
 from ..report import write_report
 from ..run import Run
@@ -181,7 +181,7 @@ def out_of_fold(run: Run, own: OwnPictures, *, folds: int, progress: Progress = 
     Each fold is a training of the run's own recipe, with half of its epochs, below ``label-folds`` in the run; one
     that was stopped goes on, and all are removed when the last is done.
     """
-    prepared = prepare(run, own.dataset, progress=SILENT)
+    prepared = prepare(run, own.dataset, progress=Mute())
     train, labels = own.splits.train, own.dataset.labels
     together = belonging(own.dataset, together=prepared.audit.repeats.family)
     parts = []

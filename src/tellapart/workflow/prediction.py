@@ -56,6 +56,7 @@ def predict(
 
     Raises:
         SourceNotFoundError: a path leads nowhere.
+        DataError: a folder has no pictures.
     """
     inputs = list(inputs)
     for given in inputs:  # a mistyped name is said before anything is answered
@@ -112,13 +113,21 @@ def read_in_batches(
 
 
 def files_of(inputs: Iterable[str | Path]) -> Iterator[str]:
-    """Yield the files, and the pictures in the folders; raises DataError where a folder has none."""
+    """Return the files, and the pictures in the folders, in order.
+
+    Raises:
+        DataError: a folder has none; it is said before a file is given.
+    """
+    inputs = list(inputs)
     for given in inputs:
-        path = Path(given)
-        if str(given) == "-" or not path.is_dir():
-            yield str(given)
-        else:
-            found = [file for file in files_below(path) if suffix_of(file.name) in PICTURE_SUFFIXES]
-            if not found:
-                raise DataError(f"there are no pictures in the folder {str(given)!r}")
-            yield from map(str, found)
+        if _is_folder(given) and next(_pictures_in(given), None) is None:
+            raise DataError(f"there are no pictures in the folder {str(given)!r}: take it out, or give another")
+    return (file for given in inputs for file in (_pictures_in(given) if _is_folder(given) else (str(given),)))
+
+
+def _is_folder(given: str | Path) -> bool:
+    return str(given) != "-" and Path(given).is_dir()
+
+
+def _pictures_in(folder: str | Path) -> Iterator[str]:
+    return (str(file) for file in files_below(folder) if suffix_of(file.name) in PICTURE_SUFFIXES)

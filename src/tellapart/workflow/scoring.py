@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..classifier import Classifier
+from ..errors import RecipeError
 from ..evaluation import Predictions
 from ..images.blocks import by_block
 from ..images.cache import Scan
@@ -88,10 +89,19 @@ def look(classifier: Classifier, dataset: Dataset, scanned: Scan) -> Looked:
 def scored(
     looked: Looked, dataset: Dataset, classifier: Classifier, *, scoring: Scoring, copied: NDArray[np.bool_] | None
 ) -> Scored:
-    """Return the predictions that count, as the scoring has it."""
+    """Return the predictions that count, as the scoring has it.
+
+    Raises:
+        RecipeError: only one class could be answered.
+    """
     present = set(np.unique(dataset.labels[looked.at]).tolist())
     there = [name for number, name in enumerate(dataset.class_names) if number in present]
     known = [name for name in classifier.class_names if not scoring.only_present or name in there]
+    if scoring.only_present and len(known) == 1:
+        raise RecipeError(
+            f"of the model's classes only {known[0]!r} has pictures here, so that with --only-present every answer "
+            "would be right: leave it out"
+        )
     unknown = [name for name in there if name not in classifier.class_names] if scoring.unknown == "wrong" else []
     matched = dataset.with_class_names([*known, *unknown])
     counts = matched.labels[looked.at] >= 0

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import zipfile
+import zlib
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import UnreadableImageError
+from ..errors import RunCorruptError, UnreadableImageError
 from ..evaluation.drift import picture_statistics
 from ..images.dataset import Dataset
 from ..images.strokes import stroke_width
@@ -39,11 +41,18 @@ def keep_statistics(run: Run, prepared: Prepared) -> None:
 
 
 def load_statistics(run: Run) -> Numbers:
-    """Return the kept numbers; none where the run has none."""
+    """Return the kept numbers; none where the run has none.
+
+    Raises:
+        RunCorruptError: the file is damaged.
+    """
     if not run.has(FILE):
         return {}
-    with np.load(run.path / FILE, allow_pickle=False) as file:
-        return {name: file[name].astype(np.float64) for name in file.files}
+    try:
+        with (run.path / FILE).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            return {name: file[name].astype(np.float64) for name in file.files}
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        raise RunCorruptError(f"{str(run.path / FILE)!r} is damaged ({error}): copy the run again, or train") from None
 
 
 def sampled(positions: NDArray[np.int64], *, most: int = SAMPLE) -> NDArray[np.int64]:

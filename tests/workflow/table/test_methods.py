@@ -107,6 +107,14 @@ def test_settings_that_a_table_would_ignore(section, words):
         TablePlan(Recipe.make(**section))
 
 
+def test_each_row_has_a_folder_of_its_own():
+    names = ("hog/svm-rbf:c=.5", "hog/svm-rbf:c=5", "hog/svm-rbf:gamma=1", "hog/svm-rbf:gamma=.1", "hog/svm-rbf")
+    assert len({parse_method(name).slug for name in names}) == len(names)
+    _check_rows(TablePlan(rows=names))
+    with pytest.raises(RecipeError, match=r"the rows 'hog/svm-rbf:c=5' and 'hog/svm-rbf:c=5.' are the same one"):
+        _check_rows(TablePlan(rows=("hog/svm-rbf:c=5", "hog/svm-rbf:c=5.")))
+
+
 @pytest.mark.parametrize("row", ["hog/svm-rbf", "efficientnet_lite0:features"])
 def test_a_setting_that_no_named_row_looks_at_is_refused(row, tmp_path):
     plan = TablePlan(Recipe.make(data={"source": "digits"}, training={"epochs": 20}), rows=(row, "majority-class"))

@@ -12,7 +12,7 @@ import time
 import numpy as np
 import pytest
 
-from tellapart.errors import ClassMismatchError, LeakError, RunCorruptError, RunExistsError
+from tellapart.errors import ClassMismatchError, LeakError, RunCorruptError, RunExistsError, SourceNotFoundError
 from tellapart.evaluation import Predictions
 from tellapart.features import build_pipeline, predict_log_probabilities
 from tellapart.images import open_dataset
@@ -112,7 +112,7 @@ def test_a_classical_row_is_the_same_as_its_pipeline_alone(made, good):
     pipeline = build_pipeline("hog+pca", "svm-linear", feature_options={"orientations": 6}, seed=4, jobs=1)
     pipeline.fit(pixels[train_at], dataset.labels[train_at])
     expected = predict_log_probabilities(pipeline, pixels[validate_at], classes=2)
-    kept = Predictions.load(made[1] / "rows" / "hog-orientations-6+pca-svm-linear" / "predictions" / "validation.npz")
+    kept = Predictions.load(made[1] / "rows" / "hog-orientations=6+pca-svm-linear" / "predictions" / "validation.npz")
     assert kept.ids.tolist() == splits["validation"]
     assert (kept.logits == expected).all()
 
@@ -301,3 +301,14 @@ def test_a_damaged_plan_is_said(text, tmp_path):
     (tmp_path / "plan.json").write_text(text)
     with pytest.raises(RunCorruptError, match="compare again"):
         resume_table(tmp_path)
+
+
+def test_a_table_whose_pictures_are_out_of_reach_keeps_its_plan(good, tmp_path):
+    source = shutil.copytree(good, tmp_path / "photos")
+    _, folder = make_table(TablePlan(recipe(source, training={}), ROWS[:1]), out=tmp_path / "table")
+    shutil.rmtree(folder / "pictures")  # as if it had been killed before
+    source.rename(tmp_path / "away")
+    with pytest.raises(SourceNotFoundError):
+        resume_table(folder)
+    (tmp_path / "away").rename(source)
+    assert len(resume_table(folder)[0].rows) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import shlex
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -66,12 +67,21 @@ def make_table(
     plan = dataclasses.replace(plan, recipe=recipe, external=external)
     folder = _new_folder(Path(out) if out is not None else new_run_path("runs", f"{dataset.name}-table"))
     plan.save(folder)
-    return _fill(plan, folder, progress=progress), folder
+    try:
+        return _fill(plan, folder, progress=progress), folder
+    except TellapartError:
+        if not (folder / PICTURES).exists():  # nothing was made that resuming could take up
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _check_rows(plan: TablePlan) -> None:
-    """Raise RecipeError where a setting is for networks that train in epochs, and no row that is named does so."""
+    """Raise RecipeError for a row that is named twice, or a setting for epochs where no row that is named has any."""
     named = [parse_method(name) for name in plan.rows]
+    known: dict[str, str] = {}
+    for one in named:
+        if (before := known.setdefault(one.slug, one.name)) != one.name:
+            raise RecipeError(f"the rows {before!r} and {one.name!r} are the same one: give it once")
     asked = [one for one in asks_for_epochs(plan.recipe) if not (plan.copies and one == "training.augment")]
     if named and asked and not any(one.net and one.transfer != "features" for one in named):
         raise RecipeError(

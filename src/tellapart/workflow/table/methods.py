@@ -74,7 +74,7 @@ class Method:
     @property
     def slug(self) -> str:
         """The name as a folder may be called."""
-        return re.sub(r"[^\w+]+", "-", self.name).strip("-")
+        return re.sub(r"[^\w+=.]+", "-", self.name).strip("-.")
 
 
 def parse_method(text: str) -> Method:

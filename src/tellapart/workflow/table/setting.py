@@ -95,7 +95,7 @@ def read_setting(plan: TablePlan, folder: Path, *, progress: Progress = SILENT) 
     """Read, audit and split the pictures of all rows, or take up what the folder has of that.
 
     Raises:
-        TellapartError: as ``prepare``; a folder in which nothing stood before is removed then.
+        TellapartError: as ``prepare``; what the folder has of the pictures is removed then, if it was made here.
         SplitError: there are no validation pictures to compare on.
     """
     fresh = not (folder / PICTURES / "recipe.json").exists()
@@ -111,7 +111,7 @@ def read_setting(plan: TablePlan, folder: Path, *, progress: Progress = SILENT) 
             raise SplitError("there are no validation pictures to compare on: set validation_fraction above 0")
     except TellapartError:
         if fresh:
-            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(folder / PICTURES, ignore_errors=True)
         raise
     training = prepared.recipe.training
     run.save("environment", {**describe(), "seed": training.seed, "data": run.load("data")})
