@@ -88,6 +88,16 @@ def test_where_hardly_any_picture_is_usual_nothing_is_explained():
     assert any("a few groups alone" in one for one in found.sentences())
 
 
+def test_where_hardly_any_picture_is_unusual_nothing_is_explained():
+    other = said(300, seed=5)
+    own = {"width": np.random.default_rng(0).uniform(200, 1000, 600)}
+    found = explain(
+        evaluate(said(seed=4)), evaluate(other), other, own_statistics=own, statistics={"width": np.full(300, 500.0)}
+    )
+    assert [(one.unusual.count, one.explains) for one in found.suspects] == [(0, False)]
+    assert "hardly any is unusual among its own, so that nothing tells whether it matters" in str(found.suspects[0])
+
+
 def test_novelty_is_a_share_with_its_interval():
     own = said()
     found = explain(evaluate(own), evaluate(own), own, novelty=np.linspace(0.5, 1.5, 600), novelty_auroc=0.875)

@@ -55,6 +55,8 @@ def test_semicolons_and_a_byte_order_mark_are_read(tmp_path):
         ("id,label\na/1.png,bee\na/1.png,cow\n", DataError, "two things"),
         ("id,name\na/1.png,bee\n", DataError, "columns 'id' and 'label'"),
         ("", DataError, "columns 'id' and 'label'"),
+        ('id,label\n"a/1.png,bee\nb/1.png,cow\n', DataError, "is damaged: .*: look for a quote too many"),
+        ('id,label\n"a/1.png,bee\n' + "b/1.png,cow\n" * 12_000, DataError, "is damaged: .*: look for a quote"),
     ],
 )
 def test_what_does_not_fit_is_said(data, tmp_path, text, error, match):

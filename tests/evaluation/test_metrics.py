@@ -151,3 +151,28 @@ def test_the_bootstrap_of_many_pictures_is_made_in_parts(make_predictions):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2e8  # a thousand samples of all the pictures at once would take ten times that
+
+
+def test_a_rare_class_s_f1_is_of_the_samples_that_have_it():
+    """100 pictures, 3 of "rare", all recognised, and 2 others taken for it; against draws of whole confusion tables."""
+    labels = np.array([0] * 3 + [1] * 97)
+    answers = np.array([0] * 3 + [0] * 2 + [1] * 95)
+    logits = 4.0 * np.eye(2)[answers]
+    found = evaluate(Predictions(np.arange(100).astype(str), logits, labels, ("rare", "usual")))
+    hits, false, _ = np.random.default_rng(0).multinomial(100, [0.03, 0.02, 0.95], size=50_000).T
+    drawn = 2 * hits[hits > 0] / (2 * hits[hits > 0] + false[hits > 0])
+    f1 = found.classes[0].f1
+    assert f1.value == pytest.approx(0.75)
+    assert (f1.low, f1.high) == pytest.approx(np.quantile(drawn, (0.025, 0.975)), abs=0.05)
+    assert f1.low > 0.3
+
+
+def test_figures_that_are_alike_but_for_rounding_have_no_interval():
+    logits = np.tile(np.float32([1.1, 0.2]), (37, 1))
+    found = evaluate(Predictions(np.arange(37).astype(str), logits, [0] * 37, ("x", "y")))
+    for key in ("loss", "brier", "calibration_error"):
+        assert (found[key].low, found[key].high) == (None, None), key
+
+
+def test_a_level_is_printed_as_it_is(predictions):
+    assert "99.5% interval" in str(evaluate(predictions, confidence_level=0.995))

@@ -35,6 +35,7 @@ def test_the_order_of_the_classes_can_be_given(tmp_path):
     ("text", "error", "says"),
     [
         ("", SourceError, "no column 'id'"),
+        ('id,label,a,b\n"1,a,1,0\n', SourceError, "is damaged: .*: look for a quote too many"),
         ("id,a,b\n1,0.5,0.5\n", SourceError, "no column 'label'"),
         ("id,label,a\n1,a,1\n", SourceError, "two or more classes"),
         ("id,label,a,b\n1,a,1\n", SourceError, "row 2 has 3 cells"),

@@ -45,6 +45,14 @@ def test_out_of_reach_is_said():
     json.dumps(found.to_dict(), allow_nan=False)
 
 
+def test_neighbouring_doubles_have_no_middle_and_stay_apart():
+    said = Predictions(["a", "b"], [[36.5, 0.0], [35.7, 0.0]], [0, 1], ("x", "y"))
+    first, second = said.confidence()
+    assert np.nextafter(second, 1) == first
+    found = threshold_for_error(said, max_error=0.0)
+    assert (found.confidence, found.coverage.value, found.error.value) == (first, 0.5, 0.0)
+
+
 def test_equal_confidences_go_together():
     found = threshold_for_error(sequence("1110", confidences=[5, 3, 3, 3]), max_error=0.2)
     assert found.coverage.value == 0.25

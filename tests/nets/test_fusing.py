@@ -153,3 +153,38 @@ def test_a_normalisation_behind_an_activation_in_place_is_not_folded_before_it()
     pictures = torch.randn(3, 1, 8, 8)
     quick = folded(net.eval(), example=pictures)
     torch.testing.assert_close(quick.embed(pictures), net.embed(pictures))
+
+
+class Kept(Net):
+    """Adds up what stands before a normalisation, as pre-activation residual networks do; or normalises it twice."""
+
+    def __init__(self, twice):
+        super().__init__()
+        self.twice = twice
+        self.stem, self.norm, self.conv = nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.Conv2d(4, 4, 1)
+        self.dense = nn.Linear(4, 2)
+
+    def feature_map(self, pictures):
+        maps = self.stem(pictures)
+        if self.twice:
+            return self.norm(self.conv(self.norm(maps).relu()))
+        return maps + self.conv(self.norm(maps).relu())
+
+    def embed(self, pictures):
+        return self.feature_map(pictures).mean(dim=(2, 3))
+
+    def classify(self, embedding):
+        return self.dense(embedding)
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_a_network_that_folding_would_change_stays_as_it_is(twice):
+    torch.manual_seed(0)
+    net = Kept(twice).eval()
+    nn.init.uniform_(net.norm.running_mean, -0.5, 0.5)
+    nn.init.uniform_(net.norm.running_var, 0.5, 1.5)
+    pictures = torch.randn(3, 3, 8, 8)
+    with torch.inference_mode():
+        expected = net.embed(pictures)
+        assert torch.allclose(folded(net, example=pictures).embed(pictures), expected, atol=1e-6)
+        assert torch.allclose(Embedding(net, example=pictures)(pictures), expected, atol=1e-6)

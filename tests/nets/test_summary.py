@@ -225,3 +225,22 @@ def test_a_network_for_other_pictures():
         summarize(net, image_size=(32, 32), channels=1)
     assert net.training
     assert not net.conv1._forward_hooks
+
+
+def test_what_a_composed_operation_makes_itself_is_not_what_it_reads():
+    class Plain(nn.Module):
+        def __init__(self, layer):
+            super().__init__()
+            self.layer = layer
+
+        def forward(self, x):
+            return self.layer(x)
+
+    sizes = {
+        "dense on maps": (nn.Linear(64, 16), (8, 64), 3 * 8 * 16 * 4),
+        "instance norm": (nn.InstanceNorm2d(3), (8, 8), 3 * 8 * 8 * 4),
+        "group norm": (nn.GroupNorm(1, 3), (8, 8), 3 * 8 * 8 * 4),
+    }
+    for name, (layer, size, expected) in sizes.items():
+        (row,) = summarize(Plain(layer), image_size=size, channels=3).rows
+        assert row.activation_bytes == expected, name

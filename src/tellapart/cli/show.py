@@ -41,7 +41,7 @@ def _show_folds(console: Console, document: dict[str, Any]) -> None:
             one = document["figures"][key]
             mean = Figure(one["mean"], one["low"], one["high"], unit=one["unit"])
             spread = [Figure(value, unit=one["unit"]).short() for value in (min(one["values"]), max(one["values"]))]
-            interval = f" ({document['level']:.0%} interval {mean.interval()})" if mean.interval() else ""
+            interval = f" ({100 * document['level']:g}% interval {mean.interval()})" if mean.interval() else ""
             console.print(f"  {key.replace('_', ' ')}  {mean.short()}{interval}, folds {' to '.join(spread)}")
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from .figure import Figure
-from .intervals import bootstrap_means, percentile_interval, proportion_of, wilson_interval
+from .intervals import bootstrap_means, is_interval, percentile_interval, proportion_of, wilson_interval
 from .predictions import Predictions
 
 Floats = NDArray[np.float64]
@@ -251,7 +251,7 @@ def calibration_error(
     samples = np.abs(means).sum(axis=1)
     low, high = (float(end) for end in percentile_interval(samples, confidence_level=confidence_level))
     ends: tuple[float | None, float | None] = (None, None)
-    if low < high:  # where all samples are alike, as of one picture, they say nothing
+    if is_interval(low, high):  # where all samples are alike, as of one picture, they say nothing
         ends = (max(0.0, min(2 * value - high, value)), max(2 * value - low, value))
     return Figure(value, *ends, len(known), "calibration error", "%", confidence_level, "bootstrap")
 

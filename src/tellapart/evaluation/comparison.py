@@ -52,7 +52,7 @@ class Comparison:
         return self.second if low > 0 else self.first
 
     def __str__(self) -> str:
-        level = f"{self.difference.level:.0%} interval"
+        level = f"{100 * self.difference.level:g}% interval"
         better = self.better
         if better is None:
             return (

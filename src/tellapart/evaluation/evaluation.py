@@ -132,7 +132,7 @@ class Evaluation:
         return sorted(self.classes, key=lambda one: (one.count == 0, one.recall.value or 0.0, one.name))
 
     def __str__(self) -> str:
-        level = f"{self.confidence_level:.0%} interval"
+        level = f"{100 * self.confidence_level:g}% interval"
         figures = text_table(
             ["figure", "value", level], [[f.name, f.short(), f.interval()] for f in self.figures.values()]
         )
@@ -158,7 +158,7 @@ class Evaluation:
         notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
         return (
             f"<b>{self.count:,} pictures, {len(self.classes)} classes</b>"
-            f"<table><tr><th>figure</th><th>value</th><th>{self.confidence_level:.0%} interval</th></tr>{figures}"
+            f"<table><tr><th>figure</th><th>value</th><th>{100 * self.confidence_level:g}% interval</th></tr>{figures}"
             "</table><table><tr><th>class</th><th>pictures</th><th>recall</th><th>interval</th><th>precision</th>"
             f"<th>F1</th></tr>{classes}</table><ul>{notes}</ul>"
         )

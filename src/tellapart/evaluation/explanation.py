@@ -52,6 +52,8 @@ class Suspect:
     def __str__(self) -> str:
         if self.usual.count < FEW:
             return f"{self.shift}; hardly any is usual among its own, so that nothing tells whether it matters"
+        if self.unusual.count < FEW:
+            return f"{self.shift}; hardly any is unusual among its own, so that nothing tells whether it matters"
         said = f"{self.shift}; of those usual among its own {self.usual} are right, of the others {self.unusual}"
         if self.explains:
             return f"{said}: it goes with the mistakes"
@@ -250,7 +252,7 @@ def _suspects(own: Mapping[str, Floats], other: Mapping[str, Floats], prediction
     out = []
     for shift, (usual, unusual, _), p in zip(noticed, parted, chances, strict=True):
         change = difference(usual, unusual)
-        explains = usual.count >= FEW and p < LEVEL and (change.high or 0.0) < 0
+        explains = min(usual.count, unusual.count) >= FEW and p < LEVEL and (change.high or 0.0) < 0
         out.append(Suspect(shift, usual, unusual, change, explains))
     return tuple(sorted(out, key=lambda one: not one.explains))
 

@@ -112,6 +112,16 @@ def proportion_of(
     return dataclasses.replace(plain, low=float(low), high=float(high), method=BY_GROUP)
 
 
+def is_interval(low: float, high: float) -> bool:
+    """Return whether two ends are apart by more than rounding: where all samples are alike, they say nothing.
+
+    Example:
+        >>> is_interval(0.1, 0.2), is_interval(0.1 + 0.2, 0.3), is_interval(float("nan"), 1.0)
+        (True, False, False)
+    """
+    return high - low > 1e-12 * max(1.0, abs(high))
+
+
 def percentile_interval(samples: Floats, *, confidence_level: float = 0.95) -> tuple[Floats, Floats]:
     """Return the bootstrap percentile interval of (R, ...) resampled figures; NaN in a sample is left out.
 

@@ -51,13 +51,12 @@ def read_label_list(path: Path | str) -> dict[str, Mended]:
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"the list of labels {str(path)!r} cannot be read: {error}: it must be CSV in UTF-8") from None
-    lines = text.splitlines()
-    delimiter = max(",;\t", key=lines[0].count) if lines else ","
-    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
-    header = [name.strip().casefold() for name in rows.fieldnames or []]
+    try:
+        header, rows = _rows(text)
+    except csv.Error as error:
+        raise DataError(f"the list of labels {str(path)!r} is damaged: {error}: look for a quote too many") from None
     if not {"id", "label"} <= set(header):
         raise DataError(f"the list of labels {str(path)!r} must have the columns 'id' and 'label', it has {header}")
-    rows.fieldnames = header
     found: dict[str, Mended] = {}
     for row in rows:
         one, label, given = (spreadsheet_plain(row.get(name) or "") for name in ("id", "label", "given"))
@@ -67,6 +66,14 @@ def read_label_list(path: Path | str) -> dict[str, Mended]:
         if _as_plain(found.setdefault(one, mended)) != _as_plain(mended):
             raise DataError(f"the list of labels {str(path)!r} says two things of {one!r}: keep one of its rows")
     return found
+
+
+def _rows(text: str) -> tuple[list[str], list[dict[str, str]]]:
+    lines = text.splitlines()
+    delimiter = max(",;\t", key=lines[0].count) if lines else ","
+    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    rows.fieldnames = header = [name.strip().casefold() for name in rows.fieldnames or []]
+    return header, list(rows)
 
 
 def as_spelt(dataset: Dataset, mended: Mapping[str, Mended]) -> dict[str, Mended]:

@@ -13,6 +13,7 @@ from .intervals import (
     Floats,
     bootstrap_confusions,
     bootstrap_means,
+    is_interval,
     normal_quantile,
     percentile_interval,
     proportion_of,
@@ -123,7 +124,10 @@ def _classes(
     recalls = _by_class(labelled, labelled.labels, name="recall", level=level)
     precisions = _by_class(labelled, labelled.predicted(), name="precision", level=level)
     right, actual, said = confusion.diagonal(), confusion.sum(axis=1), confusion.sum(axis=0)
-    low, high = percentile_interval(_ratio(2 * samples[0], samples[1] + samples[2]), confidence_level=level)
+    hit, there, named = samples
+    # A sample without the class says nothing of it: none has a figure where it has no pictures.
+    f1s = _ratio(2 * hit, np.where(there > 0, there + named, 0))
+    low, high = percentile_interval(f1s, confidence_level=level)
     out = []
     for i, name in enumerate(labelled.class_names):
         hits, true, given = int(right[i]), int(actual[i]), int(said[i])
@@ -180,7 +184,7 @@ def _macro(
 
 def _ends(low: float, high: float) -> tuple[float | None, float | None]:
     """Return an interval's ends; none where all samples are alike: no mistake was drawn, which is not certainty."""
-    return (known(low), known(high)) if low < high else (None, None)
+    return (known(low), known(high)) if is_interval(low, high) else (None, None)
 
 
 def _probabilistic(labelled: Predictions, *, temperature: float, level: float, seed: int) -> dict[str, Figure]:

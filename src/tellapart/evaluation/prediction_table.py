@@ -43,9 +43,12 @@ def read_predictions(path: Path | str, *, class_names: Sequence[str] | None = No
     except (OSError, UnicodeDecodeError) as error:
         raise SourceError(f"the table {str(path)!r} cannot be read: {error}: save it as CSV in UTF-8") from error
     first = text.partition("\n")[0]
-    rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count)) if row]
+    delimiter = max(",;\t", key=first.count)
     try:
+        rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True) if row]
         predictions = _from_rows(rows)
+    except csv.Error as error:
+        raise SourceError(f"the table {str(path)!r} is damaged: {error}: look for a quote too many") from error
     except DataError as error:
         raise type(error)(f"the table {str(path)!r}: {error}") from error
     return predictions if class_names is None else predictions.with_class_names(class_names)

@@ -96,7 +96,7 @@ def threshold_for_error(
     total = len(order)
     for last_answered in allowed[np.linspace(len(allowed) - 1, 0, min(TRIED, len(allowed))).astype(np.int64)]:
         keep = int(last_answered) + 1
-        threshold = 0.0 if keep == total else float((confidence[keep - 1] + confidence[keep]) / 2)
+        threshold = 0.0 if keep == total else _between(float(confidence[keep]), float(confidence[keep - 1]))
         coverage, error = error_at(known, threshold, temperature=temperature, confidence_level=confidence_level)
         if not certain or (error.high or 0.0) <= max_error:  # with groups, the interval is wider than Wilson's own
             return Threshold(threshold, coverage, error, max_error, True, _note(error, max_error=max_error))
@@ -104,6 +104,12 @@ def threshold_for_error(
     note = _why_none(known, surest, max_error=max_error, certain=certain, level=confidence_level)
     none = proportion(0, total, name="coverage", confidence_level=confidence_level)
     return Threshold(None, none, surest, max_error, False, note)
+
+
+def _between(low: float, high: float) -> float:
+    """Return a number above ``low`` and at most ``high``: their middle, where it is none of both."""
+    middle = (low + high) / 2
+    return middle if middle > low else high
 
 
 def _note(error: Figure, *, max_error: float) -> str:

@@ -137,7 +137,7 @@ class GoogLeNet(Net):
         return self._modules_of(maps, "5a", "5b")
 
     def feature_map(self, pictures: Tensor) -> Tensor:
-        """Return (N, 1024, ceil(H / 32), ceil(W / 32))."""
+        """Return (N, 1024, h, w), about H / 32 and W / 32: 7 of 224 and of 225, 9 of 300."""
         return self._from_4d(self._to_4d(pictures)[1])
 
     def embed(self, pictures: Tensor) -> Tensor:

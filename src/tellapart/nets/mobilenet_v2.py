@@ -101,12 +101,12 @@ class MobileNetV2(Net):
         initialise(self)
 
     def feature_map(self, pictures: Tensor) -> Tensor:
-        """Return (N, 1280, ceil(H / 32), ceil(W / 32))."""
+        """Return (N, D, ceil(H / 32), ceil(W / 32)); D is 1280, and more above width 1."""
         maps: Tensor = self.features(pictures)
         return maps
 
     def embed(self, pictures: Tensor) -> Tensor:
-        """Return (N, 1280)."""
+        """Return (N, D)."""
         return average(self.feature_map(pictures))
 
     def classify(self, embedding: Tensor) -> Tensor:

@@ -102,6 +102,7 @@ class _Call:
     computes: bool = False
     parameters: list[str] = dataclasses.field(default_factory=list)
     reads: set[int] = dataclasses.field(default_factory=set)
+    made: set[int] = dataclasses.field(default_factory=set)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -236,7 +237,8 @@ class _Arithmetic(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch'
         if seen:
             self._count(func, args, kwargs, out)
             self.call.parameters += [name for name in owners if name not in self.call.parameters]
-            self.call.reads |= {memory(tensor) for tensor, _ in seen}
+            self.call.reads |= {memory(tensor) for tensor, _ in seen} - self.call.made
+            self.call.made |= {memory(tensor) for tensor in outputs} - self.fields.keys()
         for tensor in outputs:
             if seen:
                 self.fields[memory(tensor)] = after(func, args, out=tensor, seen=seen, image_size=self.image_size)
