@@ -47,7 +47,7 @@ class DataRecipe(_Section):
     test_fraction: Fraction | None = Field(
         None, description="of the source's training pictures, 0.15 where None; not where the source brings the split"
     )
-    split_seed: int = Field(0, ge=0, description="seed of the split")
+    split_seed: int = Field(0, ge=0, lt=2**63, description="seed of the split")
     leaks: Literal["stop", "drop", "allow"] = Field("stop", description="what to do about a picture in two splits")
     strict: bool = Field(False, description="stop at the first unreadable picture")
 
@@ -165,7 +165,7 @@ class TrainingRecipe(_Section):
         None, ge=1, le=1024, description="CPU threads of the training; all processors read the pictures"
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="where to compute")
-    seed: int = Field(0, ge=0, description="initial weights, order of the pictures, augmentation, dropout")
+    seed: int = Field(0, ge=0, lt=2**63, description="initial weights, order of the pictures, augmentation, dropout")
 
     @field_validator("steps_per_epoch", mode="before")
     @classmethod

@@ -4,7 +4,7 @@ import pytest
 
 from tellapart.defaults import budget
 from tellapart.defaults.budget import FEWEST_STEPS, Plan, fit_to_time, plan_epochs, shorten_to_time
-from tellapart.errors import RecipeError
+from tellapart.errors import OutOfMemoryError, RecipeError
 from tellapart.recipe import Recipe
 from tellapart.training.pace import Pace
 
@@ -41,6 +41,20 @@ def test_the_widest_with_ten_epochs_in_time_is_taken(fitted):
     assert (recipe.net.options["width"], recipe.training.epochs) == (16, 12)
     assert choices == {"net.options.width": 16, "training.epochs": 12}
     assert timed == [8, 16, 24]
+
+
+@pytest.mark.parametrize("fits", [8, 16])
+def test_a_width_that_memory_does_not_allow_is_left_out(fitted, monkeypatch, fits):
+    def check(recipe, task, *, devices=None):
+        if recipe.net.options["width"] > fits:
+            raise OutOfMemoryError("too wide")
+
+    monkeypatch.setattr(budget, "check_memory", check)
+    recipe, _, timed = fitted(1000)
+    assert (recipe.net.options["width"], timed) == (fits, [8, 16][: fits // 8])
+    fits = 0
+    with pytest.raises(OutOfMemoryError):
+        fitted(1000)
 
 
 def test_where_time_is_short_wide_ones_are_not_even_timed(fitted):

@@ -115,3 +115,24 @@ def test_control_c_and_going_on_give_what_an_undisturbed_run_gives(times, where,
         assert (run / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
     assert Path(run / "status.json").exists()
     assert Run(run).status["state"] == "done"
+
+
+def test_control_c_in_a_baseline_s_last_epoch_is_not_forgotten(call, good, tmp_path, monkeypatch):
+    append = Run.append_history
+
+    def interrupt(run, record):
+        append(run, record)
+        if "baselines" in run.path.parts and record["epoch"] == run.recipe.training.epochs:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Run, "append_history", interrupt)
+    run = tmp_path / "run"
+    called = call("train", good, "--net", "softmax", "--image-size", "8x8", "--epochs", "4", "--out", run)
+    assert called.status == 130
+    assert "Stopping after this epoch" in called.err
+    assert Run(run / "baselines" / "softmax").load("training")["stopped"] == "all epochs done"
+    assert not (run / "history.jsonl").exists()
+    assert Run(run).status["state"] == "interrupted"
+    monkeypatch.undo()
+    assert call("train", "--resume", run).status == 0
+    assert Run(run).status["state"] == "done"

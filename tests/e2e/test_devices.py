@@ -10,6 +10,9 @@ import time
 import psutil
 import pytest
 
+from tellapart.errors import RecipeError
+from tellapart.workflow import team
+
 TRAIN = [
     "train", "digits", "--net", "compact", "--net-option", "width=8", "--epochs", "4", "--threads", "2", "--device",
     "cpu", "--batch-size", "100", "--no-baselines", "--optimizer", "sgd", "--learning-rate", "0.05",
@@ -108,3 +111,22 @@ def test_devices_that_contradict_torchrun_are_refused(call, good, quick, tmp_pat
     called = call("train", good, *quick, "--devices", "3", "--out", tmp_path / "r")
     assert called.status == 2
     assert "--devices 3 contradicts torchrun, which started 2" in called.err
+
+
+def test_after_a_training_that_failed_the_next_one_finds_new_processes(call, good, tmp_path):
+    options = ["--net", "convnet16", "--image-size", "16x16", "--no-baselines", "--epochs", "2", "--device", "cpu"]
+    options += ["--devices", "2"]
+    hot = ["--optimizer", "sgd", "--learning-rate", "1e30", "--schedule", "constant"]
+    called = call("train", good, *options, *hot, "--out", tmp_path / "failed")
+    assert called.status == 2
+    assert "not a number any more in epoch 1" in called.err
+    assert call("train", good, *options, "--out", tmp_path / "run").status == 0
+
+
+def test_processes_of_torchrun_have_one_training(monkeypatch):
+    place = {"RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "x"}
+    for name, value in place.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(team, "_ended", ["torchrun"])
+    with pytest.raises(RecipeError, match="the other processes that torchrun started have ended with the first"):
+        team.Team(None, device="cpu")

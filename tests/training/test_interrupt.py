@@ -54,6 +54,13 @@ def test_once_ends_after_the_epoch_and_goes_on_to_the_same_weights(small, make_n
     assert same_weights(whole.net.state_dict(), resumed.net.state_dict())
 
 
+def test_in_the_last_epoch_all_are_done_and_yet_it_was_asked_for(small, make_net, make_run, training):
+    done = fit(make_net(), small, training(epochs=2), run=make_run(), progress=Pressing(after=2))
+    assert (done.stopped, done.epochs, done.pressed) == ("all epochs done", 2, True)
+    assert "pressed" not in done.to_dict()
+    assert not fit(make_net(), small, training(epochs=1), run=make_run("other")).pressed
+
+
 def test_once_in_the_middle_of_an_epoch_lets_it_end(small, make_net, make_run, training, monkeypatch):
     step, steps = loop.train_step, []
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from tellapart.training import fit, pace
+from tellapart.training.devices import Devices
 from tellapart.training.pace import in_words, measure_pace
 
 
@@ -47,6 +48,13 @@ def test_a_training_does_not_depend_on_it(small, make_net, make_run, training, s
     first = fit(net, small, training(epochs=1), run=make_run("a"))
     second = fit(make_net("convnet64"), small, training(epochs=1), run=make_run("b"))
     assert same_weights(first.net.state_dict(), second.net.state_dict())
+
+
+def test_a_process_with_one_picture_of_a_batch_is_timed_on_two(small, make_net, training):
+    devices = Devices(torch.device("cpu"))
+    devices.count = devices.here = 2
+    recipe = training(batch_size=2)
+    assert measure_pace(make_net("compact", size=(8, 8), width=4), small, recipe, devices=devices).epoch > 0
 
 
 def test_fewer_pictures_than_a_batch(small, make_net, training):

@@ -15,7 +15,8 @@ from tellapart.nets import build_net
 from tellapart.nets.weights import find_weights, load_weights
 from tellapart.progress import Progress
 from tellapart.recipe import Recipe
-from tellapart.workflow import learn, train
+from tellapart.training import memory
+from tellapart.workflow import train
 from tellapart.workflow.main_job import check_nets
 
 MIB = 2**20
@@ -23,8 +24,8 @@ MIB = 2**20
 
 def test_too_little_memory_gives_a_batch_size_that_fits(good, tmp_path, monkeypatch):
     monkeypatch.setenv("TELLAPART_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(learn, "available_memory", lambda: 8 * MIB)
-    monkeypatch.setattr(learn.torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(memory, "available_memory", lambda: 8 * MIB)
+    monkeypatch.setattr(memory.torch.cuda, "is_available", lambda: False)
     recipe = Recipe.make(
         data={"image_size": (128, 128)}, net={"name": "convnet16"}, baselines=(),
         training={"batch_size": 100_000, "epochs": 1, "precision": "float32"},

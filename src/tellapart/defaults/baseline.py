@@ -41,10 +41,10 @@ def baseline_recipe(recipe: Recipe, net: str, *, pictures: int) -> Recipe:
 
 
 def _plain_epochs(pictures: int) -> int:
-    """Return a baseline's epochs: 30 for up to 10,000 pictures, 10 for up to 60,000, one for 600,000 and more.
+    """Return a baseline's epochs: 30 for up to 10,000 pictures, 10 for up to 60,000, one for 400,000 and more.
 
-    What it has not learnt from 600,000 pictures it will not learn from more: its time stops growing there but for one
-    pass over the pictures.
+    What it has not learnt from some 600,000 pictures it will not learn from more: its time stops growing there but for
+    one pass over the pictures.
     """
     seen = np.clip(10 * pictures, 300_000, 600_000)
     return int(np.clip(round(seen / max(1, pictures)), 1, 30))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 
-from ..errors import RecipeError
+from ..errors import OutOfMemoryError, RecipeError
 from ..recipe import Recipe
 from ..training.devices import Devices
 from ..training.loop import seeded_net
+from ..training.memory import check_memory
 from ..training.pace import Pace, in_words, measure_pace
 from ..training.pacing import MARGIN
 from ..training.rate_test import STEPS
@@ -96,8 +97,15 @@ def fit_to_time(
     for width in candidates:  # narrow ones first: where time is short, wide ones are not even timed
         options = {**recipe.net.options, **({} if width is None else {"width": width})}
         wider = recipe.changed(net={"options": options})
-        pace = measure_pace(seeded_net(wider, task), task, wider.training, devices=devices)
-        rate_test = STEPS * pace.step if wider.training.optimizer.find_learning_rate else 0.0
+        try:
+            check_memory(wider, task, devices=devices)
+            pace = measure_pace(seeded_net(wider, task), task, wider.training, devices=devices)
+        except OutOfMemoryError:
+            if not fitting:
+                raise
+            break  # a narrower one fits
+        whole_batches = STEPS * (devices.count if devices else 1)  # one process makes them
+        rate_test = whole_batches * pace.step if wider.training.optimizer.find_learning_rate else 0.0
         least = seconds - looks_before * pace.look - rate_test - looks * pace.look
         spare = spare_looks * pace.look
         left = least - (spare if spare <= SPARE * seconds else 0.0)

@@ -77,7 +77,9 @@ def choose_training(recipe: Recipe, *, kind: str, pictures: int, classes: int) -
         if changes["precision"] != "float32":
             choices.append(Choice("training.precision", changes["precision"], "this processor multiplies it natively"))
     elif training.precision == "float16" and choose_device(training.device).type != "cuda":
-        raise RecipeError("precision = 'float16' is for cuda: use bfloat16 or float32 on other devices")
+        raise RecipeError(
+            "precision = 'float16' is for cuda: use bfloat16 or float32 on other devices, and resume such a run on cuda"
+        )
     changes["optimizer"], more = _choose_optimizer(recipe, passes=passes, classes=classes)
     return recipe.changed(training=changes), [*choices, *more]
 

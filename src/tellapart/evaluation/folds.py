@@ -55,7 +55,8 @@ def make_folds(
     with warnings.catch_warnings():
         # A class with fewer pictures than folds is missing from some: thin_classes says which.
         warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
-        parts = list(kind(n_splits=folds, shuffle=True, random_state=seed).split(np.zeros(len(known)), known, keys))
+        split = kind(n_splits=folds, shuffle=True, random_state=seed % 2**32).split  # scikit-learn takes 32 bits
+        parts = list(split(np.zeros(len(known)), known, keys))
     return tuple(Fold(where[train], where[held_out]) for train, held_out in parts)
 
 

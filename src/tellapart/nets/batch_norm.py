@@ -108,10 +108,11 @@ class _Normalised(torch.autograd.Function):
         gradient = gradients[0]
         if pixels > 1:
             gradient = gradient.contiguous(memory_format=torch.channels_last)
+        unused = mean.new_empty(0)  # CUDA's kernel looks at what was saved of a batch even where it is not used
         # As if mean and variance were fixed; what they depend on the maps by is taken away below.
         through, *found = torch.ops.aten.native_batch_norm_backward(
             _wide(gradient, pixels), _wide(maps, pixels), *(one.repeat(pixels) for one in (weight, mean, variance)),
-            None, None, False, ctx.eps, [True, True, True],
+            unused, unused, False, ctx.eps, [True, True, True],
         )  # fmt: skip
         to_weight, to_bias = (one.view(pixels, -1).sum(dim=0) for one in found)
         sums = torch.cat([to_weight, to_bias]).double()

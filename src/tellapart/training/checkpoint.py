@@ -85,6 +85,15 @@ def to_document(state: State) -> dict[str, Any]:
     }
 
 
+def on_cpu(value: Any) -> Any:
+    """Return a document with its tensors on the CPU: another process may have another device."""
+    if isinstance(value, Tensor):
+        return value.cpu()
+    if isinstance(value, dict):
+        return {key: on_cpu(one) for key, one in value.items()}
+    return type(value)(map(on_cpu, value)) if isinstance(value, (list, tuple)) else value
+
+
 def fill(state: State, document: dict[str, Any]) -> None:
     """Give a fresh state what a document of ``to_document`` holds."""
     state.net.load_state_dict(document["net"])

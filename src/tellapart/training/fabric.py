@@ -102,6 +102,8 @@ class Processes(Devices):
             timeout=PATIENCE,
             gradient_as_bucket_view=True,
         )
+        if torch.distributed.is_initialized():  # of a training that failed in this process
+            torch.distributed.destroy_process_group()
         with _world_kept(), lost():
             self._fabric = Fabric(
                 accelerator=device,

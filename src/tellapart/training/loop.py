@@ -20,7 +20,7 @@ from ..run import Run
 from ..runtime import tuned
 from .best_epoch import keep_best
 from .checkpoint import FILE as CHECKPOINT
-from .checkpoint import State, fill, load_checkpoint, save_checkpoint, to_document
+from .checkpoint import State, fill, load_checkpoint, on_cpu, save_checkpoint, to_document
 from .data import derived_seed, epoch_positions
 from .devices import Devices, moved, one_device
 from .diagnosis import diagnose
@@ -45,6 +45,7 @@ class Fitted:
         stopped: why it ended: "all epochs done", "early stopping", "interrupted", "diverged".
         seconds: spent on training.
         findings: (code, sentence) of what was wrong.
+        pressed: whether a person asked it to stop, be it in its last epoch.
     """
 
     net: Net
@@ -53,10 +54,11 @@ class Fitted:
     stopped: str
     seconds: float
     findings: list[tuple[str, str]]
+    pressed: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything but the network, for JSON."""
-        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "net"}
+        """Return how the training ended, for JSON."""
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in ("net", "pressed")}
 
 
 def fit(
@@ -93,7 +95,7 @@ def fit(
     if run is not None:
         load_checkpoint(run, state)
     if devices.count > 1:
-        fill(state, devices.share(to_document(state)))
+        fill(state, devices.share(on_cpu(to_document(state))))
     epochs = recipe.epochs or 1
     task_name = "training" if state.epoch == 0 else f"training from epoch {state.epoch + 1}"
     with (
@@ -107,9 +109,10 @@ def fit(
         recipe, stopped, findings = _epochs(
             state, task, recipe, run=run, devices=devices, pacer=pacer, progress=progress, interrupted=interrupted
         )
+        pressed = interrupted()
     net.load_state_dict(state.best_weights)  # averaged ones where those were judged
     done = _epochs_done(recipe, after=0, until=state.epoch)
-    return Fitted(net.cpu().eval(), state.best_epoch, done, stopped, round(state.seconds, 3), findings)
+    return Fitted(net.cpu().eval(), state.best_epoch, done, stopped, round(state.seconds, 3), findings, pressed)
 
 
 def seeded_net(recipe: Recipe, task: Task) -> Net:

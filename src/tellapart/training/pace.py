@@ -64,7 +64,8 @@ def measure_pace(net: Net, task: Task, recipe: TrainingRecipe, *, devices: Devic
     state = new_state(copy.deepcopy(net), recipe, device=device)
     training_mode(state.net, transfer=recipe.transfer)
     batch_size = min(recipe.batch_size or 1, len(task.train))
-    positions = np.arange(-(-batch_size // devices.count), dtype=np.int64)
+    part = -(-batch_size // devices.count)  # a picture alone has no batch statistics; the whole batch has
+    positions = np.arange(max(part, min(2, batch_size)), dtype=np.int64)
     generator = torch.Generator().manual_seed(0)
     times = []
     with tuned(devices.threads(recipe.threads)), seeded(0, device), batch_advice(recipe, task):

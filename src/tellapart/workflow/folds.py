@@ -82,7 +82,7 @@ def cross_validate(
     for number, own in enumerate(splits, start=1):
         quiet = Quiet(progress, name=f"fold {number} of {len(splits)}")
         found = learn(run.sub(f"folds/{number}"), fold_of(prepared, own), novelty=False, progress=quiet)
-        if found.interrupted:
+        if found.pressed:
             raise KeyboardInterrupt
         learned.append(found)
     joined = Predictions.join([one.calibrated("test") for one in learned])

@@ -193,7 +193,7 @@ def out_of_fold(run: Run, own: OwnPictures, *, folds: int, progress: Progress = 
         part = dataclasses.replace(prepared, splits=splits, recipe=half_as_long(prepared.recipe))
         folder = run.sub(f"label-folds/{number}-of-{folds}")
         learned = learn(folder, part, progress=Quiet(progress, name=f"fold {number}"))
-        if learned.interrupted:
+        if learned.pressed:
             raise KeyboardInterrupt
         parts.append(learned.calibrated("test"))
     run.sub("label-folds").discard()

@@ -14,15 +14,13 @@ from numpy.typing import NDArray
 
 from ..classifier import Classifier, Description
 from ..defaults import baseline_recipe
-from ..errors import ModelFileError, OutOfMemoryError, RunCorruptError
+from ..errors import ModelFileError, RunCorruptError
 from ..evaluation import Predictions, fit_temperature
 from ..images.block_average import block_averaged
 from ..images.blocks import by_block
 from ..images.split import belonging
-from ..machine import available_memory
 from ..nets import Net
 from ..nets.base import two_sided
-from ..nets.summary import summarize
 from ..nets.weights import load_weights
 from ..progress import SILENT, Progress
 from ..recipe import Recipe
@@ -32,6 +30,7 @@ from ..training import Pictures, Task, fit
 from ..training.devices import on_device
 from ..training.features import embed_pixels, features_file, fit_head, kept_features, set_head, weights_digest
 from ..training.loop import finish, seeded_net
+from ..training.memory import check_memory
 from ..training.pace import in_words, measure_pace
 from ..training.pacing import Pacer
 from ..training.transfer import stage_of
@@ -41,9 +40,6 @@ from .learning_rate import with_found_rate
 from .novelty import learn_novelty
 from .prepare import Prepared
 from .team import Team
-
-FLOATS_A_PIXEL = 400
-"""More activations than any of our networks has for each pixel of its input; VGG16 has 300."""
 
 PREDICTED = ("validation", "test")
 
@@ -56,11 +52,13 @@ class Learned:
         classifier: calibrated on validation.
         predictions: by split; a split without pictures is left out.
         interrupted: whether a person stopped it before its end.
+        pressed: whether a person asked for that, be it too late, in its last epoch: nothing else is to be trained.
     """
 
     classifier: Classifier
     predictions: Mapping[str, Predictions]
     interrupted: bool = False
+    pressed: bool = False
 
     def calibrated(self, split: str) -> Predictions:
         """Return what it says of a split, its temperature applied."""
@@ -97,10 +95,11 @@ def learn(
     classifier, device = Classifier(net, description), choose_device(prepared.recipe.training.device)
     with tuned(prepared.recipe.training.threads):
         if prepared.recipe.training.transfer == "features":
+            pressed = False
             outcome, predictions, features = _learn_head(net, prepared, progress=progress)
         else:
             features = None
-            outcome = _learn_in_epochs(run, net, prepared, team=team, pacer=pacer, progress=progress)
+            outcome, pressed = _learn_in_epochs(run, net, prepared, team=team, pacer=pacer, progress=progress)
             # The test pictures are looked at once, when every choice is made: never in an interrupted training.
             wanted = PREDICTED[:1] if outcome["stopped"] == "interrupted" else PREDICTED
             with on_device(net, device):
@@ -116,7 +115,7 @@ def learn(
     run.save("training", outcome)
     if outcome["stopped"] != "interrupted":
         finish(run)
-    return Learned(classifier, predictions, interrupted=outcome["stopped"] == "interrupted")
+    return Learned(classifier, predictions, interrupted=outcome["stopped"] == "interrupted", pressed=pressed)
 
 
 def describe(prepared: Prepared) -> Description:
@@ -225,9 +224,10 @@ def _finished(run: Run, prepared: Prepared) -> Learned:
 
 def _learn_in_epochs(
     run: Run, net: Net, prepared: Prepared, *, team: Team | None, pacer: Pacer | None, progress: Progress
-) -> dict[str, object]:
+) -> tuple[dict[str, object], bool]:
+    """Train; return how it ended, and whether a person asked for that."""
     task, recipe, before = task_of(prepared), prepared.recipe, {}
-    _check_memory(prepared)
+    check_memory(recipe, task, devices=team.plan(recipe) if team else None)
     if recipe.training.transfer in ("frozen", "finetune"):
         started, there = time.perf_counter(), _features_there(net, prepared)
         _, looked = _set_learnt_head(net, prepared, progress=progress)
@@ -244,7 +244,7 @@ def _learn_in_epochs(
     fitted = fit(net, task, recipe.training, run=run, devices=devices, pacer=pacer, progress=progress)
     if team is not None:
         team.release()
-    return fitted.to_dict() | before
+    return fitted.to_dict() | before, fitted.pressed
 
 
 def looks_before(prepared: Prepared) -> int:
@@ -313,29 +313,3 @@ def _set_learnt_head(net: Net, prepared: Prepared, *, progress: Progress) -> tup
     why = f"by the cross-validated log loss on the training pictures ({shown})" if shown else "as there are too few"
     progress.say(f"penalty {head.penalty:g} {why}")
     return features, looked
-
-
-def _check_memory(prepared: Prepared) -> None:
-    """Stop before the system does where one step needs more memory than there is."""
-    recipe, free = prepared.recipe, available_memory()
-    if free is None or recipe.training.device not in ("cpu", "auto") or torch.cuda.is_available():
-        return
-    spec = prepared.preprocessing
-    height, width = spec.image_size
-    pictures = min(recipe.training.batch_size or 1, len(prepared.splits.train))
-    if pictures * height * width * FLOATS_A_PIXEL * 4 < free:
-        return
-    needed = summarize(
-        recipe.net.name,
-        image_size=spec.image_size,
-        channels=spec.channels,
-        outputs=len(prepared.dataset.class_names),
-        batch_size=pictures,
-        options=recipe.net.options,
-    ).training_bytes
-    if needed > free:
-        raise OutOfMemoryError(
-            f"one step of {pictures} pictures needs about {needed / 2**30:.1f} GiB, and "
-            f"{free / 2**30:.1f} GiB are free: try --batch-size {max(1, int(0.7 * pictures * free / needed))}, "
-            "a smaller --image-size or a smaller --net"
-        )

@@ -189,6 +189,8 @@ def _main_job(
         keep_statistics(run, prepared)
         if folds and not learned.interrupted:
             write_report(run)  # a fold that fails or is stopped costs nobody what is known by now
+            if learned.pressed:
+                raise KeyboardInterrupt
             if team.count > 1:
                 progress.say("the folds train on one device, one after the other")
             cross_validate(run, prepared, folds, progress=progress)
@@ -232,7 +234,7 @@ def _learn_baselines(run: Run, prepared: Prepared, *, deadline: Deadline, progre
         except (NetError, TrainingError) as error:
             progress.warn(f"the baseline {name} is left out: {error}")
             continue
-        if learned.interrupted:
+        if learned.pressed:
             raise KeyboardInterrupt
         found[name] = learned
     return found

@@ -64,6 +64,10 @@ class Assignment:
     version: str = __version__
 
 
+_ended: list[str] = []
+"""Who started processes that a training of this process had, and which have ended with it."""
+
+
 class Team:
     """The processes of one training, as the first of them sees it; alone, it does nothing.
 
@@ -94,6 +98,10 @@ class Team:
             )
         if wanted is not None and wanted < 1:
             raise RecipeError(f"--devices must be at least 1, got {wanted}")
+        if self._given is not None and _ended:
+            raise RecipeError(
+                f"the other processes that {_ended[0]} started have ended with the first training: start one for each"
+            )
         self.count = self._given.count if self._given else wanted or 1
         self._here = self._given.local_count if self._given else self.count
         if self.count > 1:
@@ -160,6 +168,8 @@ class Team:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._given is not None:
+            _ended.append(self._given.started_by)
         try:
             if self._processes is not None:
                 with contextlib.suppress(ProcessLostError):
