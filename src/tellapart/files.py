@@ -58,11 +58,25 @@ def writing_whole(path: Path | str, *, advice: str = "choose another folder") ->
     Raises:
         RunUnwritableError: permissions, or a full disk.
     """
-    path = Path(path)
+    path = _place(path)
     with write_errors(path, advice=advice):
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole(path) as beside:
             yield beside
+
+
+def _place(path: Path | str) -> Path:
+    """Return where a file is to be written: a link's own place, so that the link stays.
+
+    Raises:
+        RunUnwritableError: a folder, a device or a pipe stands there.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise RunUnwritableError(f"cannot write {str(path)!r}: it is a folder: give the name of a file")
+    if path.exists() and not path.is_file():
+        raise RunUnwritableError(f"cannot write {str(path)!r}: it is a device or a pipe: give the name of a file")
+    return path.resolve() if path.is_symlink() else path
 
 
 def check_writable(path: Path | str) -> None:
@@ -71,9 +85,7 @@ def check_writable(path: Path | str) -> None:
     Raises:
         RunUnwritableError: permissions, a full disk, or a folder of that name.
     """
-    path = Path(path)
-    if path.is_dir():
-        raise RunUnwritableError(f"cannot write {str(path)!r}: it is a folder: give the name of a file")
+    path = _place(path)
     with write_errors(path, advice="choose another folder"):
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = _beside(path)

@@ -126,7 +126,7 @@ def _decode_other(data: bytes, format_: str, background: Colour, max_pixels: int
         else:
             notes, orientation = _frames(image, "frames"), exif_orientation(image.info.get("exif", b""))
         image.load()
-    return _finish(image, background, orientation, notes)
+    return _finish(_true_tiff(image) if format_ == "TIFF" else image, background, orientation, notes)
 
 
 def _finish(image: Image.Image, background: Colour, orientation: int, notes: tuple[str, ...]) -> Decoded:
@@ -212,6 +212,13 @@ def _true_cmyk(image: ImageFile) -> Image.Image:
         return image
     image.load()
     return Image.merge("CMYK", [band.point(lambda value: 255 - value) for band in image.split()])
+
+
+def _true_tiff(image: ImageFile) -> Image.Image:
+    """Return a TIFF as it is; 16-bit grey turned round where 0 is white, as Pillow does with fewer bits alone."""
+    if getattr(image, "tag_v2", {}).get(262) != 0 or not image.mode.startswith("I;16"):
+        return image
+    return Image.fromarray(np.uint16(65535) - np.asarray(image).astype(np.uint16))
 
 
 def _tiff_notes(image: ImageFile) -> tuple[str, ...]:

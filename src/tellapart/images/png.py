@@ -16,6 +16,9 @@ from ..errors import UnreadableImageError
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEAD = struct.Struct(">I4s")
+GREY, RGB = 0, 2
+"""Colour types of the IHDR chunk."""
+
 _PLAIN = {(8, 0, 0): "L", (8, 2, 0): "RGB"}
 
 
@@ -96,8 +99,17 @@ def plain_image(parts: Parts) -> Image.Image:
 
 
 def without_extras(parts: Parts) -> bytes:
-    """Return the same picture as a PNG of its critical chunks and its transparency alone."""
-    chunks = [(b"IHDR", parts.header), (b"PLTE", parts.palette), (b"tRNS", parts.transparency)]
+    """Return the same picture as a PNG of its critical chunks and its transparency alone.
+
+    A transparent value is given as Pillow compares it, which makes 8 bits of samples that have 2, 4 or 16.
+    """
+    transparency = parts.transparency
+    if transparency is not None and (key := [transparency[at : at + 2] for at in range(0, len(transparency), 2)]):
+        if parts.header[9] == GREY and parts.depth in (2, 4):
+            transparency = (int.from_bytes(key[0], "big") * 255 // (2**parts.depth - 1)).to_bytes(2, "big")
+        elif parts.header[9] == RGB and parts.depth == 16:
+            transparency = b"".join(b"\0" + one[:1] for one in key)
+    chunks = [(b"IHDR", parts.header), (b"PLTE", parts.palette), (b"tRNS", transparency)]
     chunks += [(b"IDAT", parts.compressed), (b"IEND", b"")]
     return SIGNATURE + b"".join(
         _HEAD.pack(len(body), kind) + body + zlib.crc32(kind + body).to_bytes(4, "big")

@@ -65,9 +65,15 @@ def picture_format(data: bytes) -> str | None:
         return "WEBP"
     if data[:1] == b"P" and data[1:2] in b"123456" and data[2:3].isspace():
         return "PPM"
-    if data[4:12] in (b"ftypavif", b"ftypavis"):
+    if data[4:8] == b"ftyp" and _brands(data) & {b"avif", b"avis"}:
         return "AVIF"
     return None
+
+
+def _brands(data: bytes) -> set[bytes]:
+    """Return the brands of an ISO media file: its own, and those that it is compatible with (ISO/IEC 14496-12)."""
+    end = min(int.from_bytes(data[:4], "big"), 256)
+    return {data[8:12], *(data[at : at + 4] for at in range(16, end - 3, 4))}
 
 
 def looks_like(data: bytes) -> str:

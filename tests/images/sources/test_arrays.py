@@ -236,3 +236,36 @@ def test_options_are_taken_as_text_too(tmp_path, random):
     np.testing.assert_array_equal(loaded(open_dataset(tmp_path / "a.npz", sample_axis="1"))[0].ravel(), values[:, 0])
     with pytest.raises(RecipeError, match=r"'sample_axis' .* must be a whole number, got 'last'"):
         open_dataset(tmp_path / "a.npz", sample_axis="last")
+
+
+def test_a_pair_beside_a_test_split_trains(tmp_path, pixels):
+    labels = np.array([0, 1, 0, 1, 0, 1])
+    np.savez(tmp_path / "a.npz", X=pixels, y=labels, X_test=pixels[:2], y_test=labels[:2])
+    data = open_dataset(tmp_path / "a.npz")
+    assert sorted(data.given_split.tolist()) == ["test"] * 2 + ["train"] * 6
+    assert not data.notes
+
+
+def test_arrays_that_are_left_out_are_said(tmp_path, pixels):
+    labels = np.array([0, 1, 0, 1, 0, 1])
+    more = {"x_val": pixels, "y_val": labels, "x_dev": pixels, "y_dev": labels, "X": pixels, "y": labels}
+    np.savez(tmp_path / "a.npz", x_train=pixels, y_train=labels, x_test=pixels, **more)
+    data = open_dataset(tmp_path / "a.npz")
+    assert sorted(set(data.given_split.tolist())) == ["train", "validation"]
+    assert [note for note in data.notes if "left out" in note] == [
+        "the array 'x_dev' is left out: 'x_val' has its split",
+        "the array 'x_test' is left out: it has no labels",
+        "the array 'X' is left out: 'x_train' has its split",
+    ]
+
+
+@pytest.mark.parametrize("planes", [False, True])
+def test_rows_of_colours_are_laid_out_as_their_neighbours_are_most_alike(tmp_path, planes):
+    ramp = np.linspace(0, 200, 8)
+    pictures = np.stack([np.add.outer(ramp, ramp / 4) % 256 + shade for shade in (0, 20, 5)], axis=-1).astype(np.uint8)
+    pictures = np.stack([pictures, pictures[::-1]])
+    rows = (np.moveaxis(pictures, 3, 1) if planes else pictures).reshape(2, -1)
+    np.savez(tmp_path / "a.npz", X=rows, y=[0, 1])
+    data = open_dataset(tmp_path / "a.npz")
+    np.testing.assert_array_equal(loaded(data), pictures)
+    assert any(("one for each colour" in note) == planes and "rows of 192 values" in note for note in data.notes)

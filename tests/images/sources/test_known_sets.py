@@ -6,6 +6,7 @@ import struct
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tellapart.errors import SourceError, SourceNotFoundError
 from tellapart.images import open_dataset
@@ -37,6 +38,21 @@ def test_idx(tmp_path, pixels, packed):
     np.testing.assert_array_equal(data.images.load(at).pixels[..., 0], pixels[1])
     pair = open_dataset(tmp_path / ("t10k-images-idx3-ubyte" + (".gz" if packed else "")))
     assert pair.given_split.tolist() == ["test", "test"]
+
+
+def test_idx_as_kaggle_and_a_mac_have_it(tmp_path, pixels):
+    labels = np.array([7, 3, 7, 3, 7, 3], dtype=np.uint8)
+    for prefix in ("train", "t10k"):
+        for kind, data in (("images-idx3", idx(pixels)), ("labels-idx1", idx(labels))):
+            inside = tmp_path / f"{prefix}-{kind}-ubyte"
+            inside.mkdir()
+            (inside / inside.name).write_bytes(data)
+            (tmp_path / f"{prefix}-{kind.replace('-', '.')}-ubyte").write_bytes(data)
+            (tmp_path / f"._{prefix}-{kind}-ubyte").write_bytes(b"\0\5\x16\7")
+    for _ in range(2):
+        assert sorted(open_dataset(tmp_path).given_split.tolist()) == ["test"] * 6 + ["train"] * 6
+        for dotted in tmp_path.glob("*.idx*"):
+            dotted.unlink()
 
 
 def test_damaged_idx(tmp_path, pixels):
@@ -224,6 +240,16 @@ def test_gnt(tmp_path, random):
     assert one.images.load(0).digest == data.images.load(0).digest != data.images.load(1).digest
 
 
+def test_a_gnt_of_several_writers_has_no_groups(tmp_path, random):
+    small = random.integers(0, 256, (4, 5), dtype=np.uint8)
+    (tmp_path / "1.0train-gb1.gnt").write_bytes((record("汉", small) + record("字", small)) * 20)
+    data = open_dataset(tmp_path / "1.0train-gb1.gnt")
+    assert data.groups is None
+    (tmp_path / "7.gnt").write_bytes(record("汉", small) + record("字", small))
+    data = open_dataset(tmp_path)
+    assert set(data.groups.tolist()) == {"", "7"}
+
+
 def test_gnt_in_split_folders(tmp_path):
     for split in ("HWDB1.1trn_gnt", "HWDB1.1tst_gnt"):
         (tmp_path / split).mkdir()
@@ -288,3 +314,12 @@ def test_another_file_does_not_make_pickled_batches_binary(tmp_path, random):
     (tmp_path / "data_batch_1").write_bytes(pickle.dumps({b"data": pixels, b"labels": [0, 1, 0, 1]}))
     (tmp_path / "model.bin").write_bytes(b"weights")
     assert len(open_dataset(tmp_path)) == 4
+
+
+def test_folders_named_as_cifar_s_batches_are_folders(tmp_path):
+    for split in ("train_batch", "test_batch"):
+        for name in ("cat", "dog"):
+            (tmp_path / split / name).mkdir(parents=True)
+            Image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / split / name / "1.png")
+    data = open_dataset(tmp_path)
+    assert (data.class_names, sorted(data.given_split.tolist())) == (("cat", "dog"), ["test"] * 2 + ["train"] * 2)

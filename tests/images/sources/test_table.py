@@ -1,4 +1,5 @@
 import codecs
+import unicodedata
 
 import pytest
 
@@ -161,3 +162,16 @@ def test_ids_are_the_same_however_a_path_is_written(write):
     assert [int(data.images.load(i).pixels[0, 0, 0]) for i in range(2)] == [0, 2]
     with pytest.raises(SourceError, match=r"names 'img/1\.png' 2 times"):
         open_dataset(write("path,label\nimg/1.png,a\n./img/1.png,b\n"))
+
+
+@pytest.mark.parametrize(("on_disk", "in_table"), [("NFD", "NFC"), ("NFC", "NFD")])
+def test_names_that_a_mac_has_decomposed_are_found(make_tree, on_disk, in_table):
+    names = [f"{name}.png" for name in ("löwe", "käfer")]
+    folder = make_tree(*(unicodedata.normalize(on_disk, name) for name in names))
+    rows = "".join(
+        f"{unicodedata.normalize(in_table, name)},{label}\n" for name, label in zip(names, "ab", strict=True)
+    )
+    (folder / "labels.csv").write_text(f"path,label\n{rows}", encoding="utf-8")
+    data = open_dataset(folder / "labels.csv")
+    assert data.ids.tolist() == names
+    assert data.images.load(0).pixels.size

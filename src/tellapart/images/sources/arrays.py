@@ -55,13 +55,13 @@ def arrays(
     try:
         with place.path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             given = _Keys(images_key or "", labels_key or "", groups_key or "")
-            found_keys = _found(archive, given, place.path, guess_groups=groups_key is None)
+            found_keys, notes = _found(archive, given, place.path, guess_groups=groups_key is None)
             parts, names = _parts(archive, found_keys, place.path)
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error, KeyError, MemoryError) as error:
         if isinstance(error, SourceError):
             raise
         raise SourceError(f"{where!r} cannot be read as NumPy arrays: {error}") from error
-    notes = [
+    notes += [
         f"the array {one.groups!r} was taken for the groups: --source-option groups_key= takes none"
         for one in found_keys
         if one.groups and one.groups != groups_key
@@ -144,8 +144,10 @@ def _groups(archive: Mapping[str, NDArray[Any]], keys: _Keys, path: Path) -> NDA
     return strings(names)[numbers]
 
 
-def _found(archive: Mapping[str, NDArray[Any]], given: _Keys, path: Path, *, guess_groups: bool) -> list[_Keys]:
-    """Return the keys of each split's arrays, or of the only ones, in an ``.npz``."""
+def _found(
+    archive: Mapping[str, NDArray[Any]], given: _Keys, path: Path, *, guess_groups: bool
+) -> tuple[list[_Keys], list[str]]:
+    """Return the keys of each split's arrays, or of the only ones, in an ``.npz``, and what is left out."""
     keys = {key.casefold(): key for key in archive}
     kinds = (IMAGES, LABELS, GROUPS if guess_groups else ())
     listed = ", ".join(keys.values())
@@ -155,20 +157,25 @@ def _found(archive: Mapping[str, NDArray[Any]], given: _Keys, path: Path, *, gue
         if key and key not in keys.values():
             raise SourceError(f"{str(path)!r} has no array {key!r}: it has {listed}")
     if given.images:
-        return [given]
-    found = []
-    for split, spellings in SPLITS.items():
-        for word in spellings:
-            images, labels, groups = (_first(keys, _spelt(names, word)) for names in kinds)
-            here = _Keys(images, labels, groups, split=split)
-            if here.images and here.labels:
-                found.append(here)
-                break
-    if found:
-        return found
+        return [given], []
+    seen = [
+        _Keys(*(_first(keys, _spelt(names, word)) for names in kinds))._replace(split=split)
+        for split, spellings in SPLITS.items()
+        for word in spellings
+    ]
     alone = _Keys(*(_first(keys, names) for names in kinds))
-    if alone.images and alone.labels:
-        return [alone]
+    found: dict[str, _Keys] = {}
+    for one in (*seen, alone._replace(split="train" if any(one.images and one.labels for one in seen) else "")):
+        if one.images and one.labels:
+            found.setdefault(one.split, one)
+    if found:
+        used = {one.images for one in found.values()}
+        return list(found.values()), [
+            f"the array {one.images!r} is left out: "
+            + (f"{found[one.split].images!r} has its split" if one.labels else "it has no labels")
+            for one in (*seen, *([alone._replace(split="train")] if alone.labels else []))
+            if one.images and one.images not in used
+        ]
     raise SourceError(
         f"{str(path)!r} has the arrays {listed}, and it cannot be told which are pictures and labels: name them with "
         "images_key and labels_key, or save them as x_train, y_train, x_test, y_test, or as X and y"

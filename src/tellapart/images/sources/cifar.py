@@ -26,15 +26,14 @@ _FILES = {
     "binary": {"train": (*(f"{name}.bin" for name in _TRAIN10), "train.bin"), "test": ("test_batch.bin", "test.bin")},
 }
 _MARKS = frozenset({"data_batch_1", "test_batch", "data_batch_1.bin", "test_batch.bin"})
+_NAMES = _MARKS | {"train", "meta", "train.bin", "fine_label_names.txt"}
 
 
 def _claims(place: Place) -> bool:
     if not place.is_folder:
         return False
-    names = place.entries
-    return bool(_MARKS & names) or ({"train", "meta"} <= names and (place.path / "train").is_file()) or (
-        {"train.bin", "fine_label_names.txt"} <= names
-    )  # fmt: skip
+    names = {name for name in place.entries & _NAMES if (place.path / name).is_file()}
+    return bool(_MARKS & names) or {"train", "meta"} <= names or {"train.bin", "fine_label_names.txt"} <= names
 
 
 @source("cifar", summary="CIFAR-10 and CIFAR-100, pickled batches or binary", claims=_claims, order=31)

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...errors import SourceError
 from ..dataset import Dataset, strings
@@ -43,22 +44,24 @@ def _first_is_gnt(folder: Path) -> bool:
 
 @source("gnt", summary="CASIA-HWDB's .gnt, a file or a folder of them", claims=_claims, order=33)
 def gnt(place: Place) -> Dataset:
-    """Open CASIA's files: the class is the character, the group the writer that the file's name tells."""
+    """Open CASIA's files: the class is the character, the group the writer, where a file is one writer's."""
     paths = _files(place) if place.is_folder else [place.path]
     files = FileRanges(paths)
-    tables, codes, names = [], [], []
+    tables, codes, names, writers = [], [], [], []
     for number, path in enumerate(paths):
         rows, tags = _records(path, number)
         tables.append(rows)
         codes.append(tags)
         names.append(path.relative_to(place.path).as_posix() if place.is_folder else path.name)
+        writers.append(_writer(path, tags))
     file = np.repeat(np.arange(len(paths)), [len(rows) for rows in tables])
     found, positions = np.unique(np.concatenate(codes), return_inverse=True)
     characters = [_character(int(code)) for code in found]
     classes = sort_classes(set(characters))
     if len(classes) < 2:
         raise SourceError(f"{str(place.path)!r} has {len(classes)} classes: at least two are needed")
-    rank = np.array([classes.index(c) for c in characters], dtype=np.int64)
+    position = {name: number for number, name in enumerate(classes)}
+    rank = np.array([position[c] for c in characters], dtype=np.int64)
     number_in_file = np.concatenate([np.arange(len(rows)) for rows in tables]).astype("U12")
     splits = np.array([split_in(Path(n).parts[0] if "/" in n else Path(n).stem) for n in names])
     return Dataset(
@@ -66,7 +69,7 @@ def gnt(place: Place) -> Dataset:
         BitmapImages(files, np.concatenate(tables)),
         rank[positions],
         tuple(classes),
-        groups=strings(np.array([_writer(n) for n in names]))[file],
+        groups=strings(np.array(writers))[file] if any(writers) else None,
         given_split=splits[file] if splits.astype(bool).any() else None,
         name=place.name,
     )
@@ -81,11 +84,13 @@ def _files(place: Place) -> list[Path]:
     return found
 
 
-def _writer(name: str) -> str:
-    """Return the writer's number in a name such as ``1001-c.gnt``; the whole name where there is none."""
-    stem = Path(name).stem
-    found = re.match(r"\d+", stem)
-    return found[0] if found else stem
+def _writer(path: Path, tags: NDArray[np.uint16]) -> str:
+    """Return the writer's number in a name such as ``1001-c.gnt``; "" where the file is of several writers.
+
+    One writer writes each character once; the official files of HWDB1.0 have those of all, ``1.0train-gb1.gnt``.
+    """
+    found = re.fullmatch(r"(\d+)(-\w+)*", path.stem)
+    return found[1] if found and len(np.unique(tags)) == len(tags) else ""
 
 
 def _records(path: Path, number: int) -> tuple[np.ndarray, np.ndarray]:

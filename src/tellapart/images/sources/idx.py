@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ...errors import SourceError
 from ..dataset import Dataset
+from ..folders import is_clutter
 from .base import Place, source
 from .labelled import Part, from_parts
 from .tree import split_in
@@ -27,7 +28,7 @@ MAX_BYTES = 2**35
 
 def _claims(place: Place) -> bool:
     if place.is_folder:
-        return any(_is_images_name(name) for name in place.entries)
+        return bool(_images_in(place))
     if place.head[:2] == b"\x1f\x8b":
         try:
             with gzip.open(place.path) as file:
@@ -46,12 +47,18 @@ def _is_images_name(name: str) -> bool:
     return "images" in lower and (lower.endswith(("ubyte", ".idx", ".idx3")) or "idx3" in lower)
 
 
+def _images_in(place: Place) -> list[Path]:
+    """Return the files of pictures in a folder, or in folders there that are named as the file in them (Kaggle)."""
+    named = [place.path / name for name in sorted(place.entries) if _is_images_name(name) and not is_clutter(name)]
+    return [path for one in named for path in (one, one / one.name) if path.is_file()]
+
+
 @source("idx", summary="IDX files as MNIST has them, gzipped or not", claims=_claims, order=30)
 def idx(place: Place) -> Dataset:
     """Open a folder with the IDX files of one or both splits, or one pair given by its file of pictures."""
     if place.is_folder:
-        found = sorted(place.path / name for name in place.entries if _is_images_name(name))
-        pairs = {images.name.removesuffix(".gz"): images for images in found}  # once where both kinds lie there
+        # Once where it lies there gzipped and not, or under two spellings.
+        pairs = {re.sub(r"[._]", "-", images.name.removesuffix(".gz")): images for images in _images_in(place)}
         parts = [_pair(images, place) for images in pairs.values()]
     else:
         if not _is_images_name(place.path.name):
@@ -75,8 +82,9 @@ def _labels_beside(images: Path) -> Path:
     plain = re.sub("images", lambda m: "labels" if m[0].islower() else "Labels", images.name, flags=re.IGNORECASE)
     plain = plain.replace("idx3", "idx1").removesuffix(".gz")
     for name in (plain, plain + ".gz"):
-        if (images.parent / name).is_file():
-            return images.parent / name
+        for beside in (Path(name), Path(name, name), Path("..", name, name)):
+            if (images.parent / beside).is_file():
+                return images.parent / beside
     raise SourceError(f"{str(images)!r} has no labels beside it: expected {plain!r} or {plain + '.gz'!r}")
 
 

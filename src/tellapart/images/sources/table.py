@@ -152,6 +152,14 @@ def _column(header: Sequence[str], kind: str, given: str | None, where: str) -> 
     return None
 
 
+def _spellings(path: str) -> Iterator[str]:
+    """Yield a path as it stands and, where it has other letters than ASCII, decomposed as on a Mac, and composed."""
+    yield path
+    if not path.isascii():
+        yield unicodedata.normalize("NFD", path)
+        yield unicodedata.normalize("NFC", path)
+
+
 class _Read:
     """The table's columns as they are read."""
 
@@ -184,13 +192,17 @@ class _Read:
     def _add_path(self, path: str) -> None:
         windows = PureWindowsPath(path)
         plain = PurePosixPath(path.replace("\\", "/")).as_posix() if "\\" in path and not windows.drive else path
-        target = os.path.join(os.path.dirname(self.where), plain)  # noqa: PTH118, PTH120 (a million rows)
-        if not os.path.isfile(target):  # noqa: PTH113
+        found = next((one for one in _spellings(plain) if self._is_there(one)), None)
+        if found is None:
             self.missing_count += 1
             if len(self.missing) < 3:
                 self.missing.append(path)
+        plain = found or plain
         self.paths.append(plain)
         self.ids.append(unicodedata.normalize("NFC", posixpath.normpath(plain)))
+
+    def _is_there(self, path: str) -> bool:
+        return os.path.isfile(os.path.join(os.path.dirname(self.where), path))  # noqa: PTH113, PTH118, PTH120 (quick)
 
     def _split_of(self, value: str, line: int) -> str:
         """Return the split that a cell means; an empty cell leaves it open."""
@@ -219,7 +231,8 @@ class _Read:
             twice = different[counts > 1][0]
             raise SourceError(f"{self.where!r} names {twice!r} {counts.max()} times: one row per picture is allowed")
         names = sort_classes(self.classes)
-        rank = np.array([names.index(name) for name in self.classes], dtype=np.int64)
+        position = {name: number for number, name in enumerate(names)}
+        rank = np.array([position[name] for name in self.classes], dtype=np.int64)
         splits = np.array(list(self.splits) or [""])
         return Dataset(
             ids,

@@ -25,7 +25,7 @@ SPELLINGS = {
 """What people call the splits, in small letters."""
 
 # One digit at a time: a longer run inside the repetition could be cut up in exponentially many ways.
-_FILLERS = r"(?:data|dataset|set|split|images?|imgs?|pictures?|pics?|photos?|samples?|folder|seg|my|the|raw|\d)"
+_FILLERS = r"(?:data|dataset|set|split|images?|imgs?|pictures?|pics?|photos?|samples?|folder|batch|seg|my|the|raw|\d)"
 _SPLITS = {name: re.compile(rf"{_FILLERS}*(?:{'|'.join(words)}){_FILLERS}*") for name, words in SPELLINGS.items()}
 
 

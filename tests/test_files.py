@@ -1,0 +1,31 @@
+"""Where files may be written, and what becomes of what stands there."""
+
+import os
+
+import pytest
+
+from tellapart.errors import RunUnwritableError
+from tellapart.files import check_writable, write_whole
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes")
+@pytest.mark.parametrize("write", [check_writable, lambda path: write_whole(path, b"x")])
+def test_a_pipe_or_a_folder_is_not_replaced_by_a_file(tmp_path, write):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "pipe")
+    for name, what in (("pipe", "a device or a pipe"), ("link", "a device or a pipe"), ("folder", "a folder")):
+        with pytest.raises(RunUnwritableError, match=f"it is {what}: give the name of a file"):
+            write(tmp_path / name)
+    assert (tmp_path / "pipe").is_fifo()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "link", "pipe"]
+
+
+def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path):
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "list.csv").symlink_to(tmp_path / "shared" / "list.csv")
+    for text in (b"one", b"two"):
+        check_writable(tmp_path / "list.csv")
+        write_whole(tmp_path / "list.csv", text)
+        assert (tmp_path / "list.csv").is_symlink()
+        assert (tmp_path / "shared" / "list.csv").read_bytes() == text
