@@ -1,8 +1,11 @@
 """``tellapart compare``: runs, or one set of pictures; and what is neither."""
 
 import json
+import shutil
 
 import pytest
+
+from tellapart.run import Run
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +96,13 @@ def test_misuse_is_one_line_and_costs_nothing(arguments, words, call, good, trai
         words = words.replace(f"'{name}'", f"'{path}'")
     assert words in called.err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_nothing_is_cut_off_on_a_narrow_terminal(call, trained, tmp_path, columns):
+    other = shutil.copytree(trained, tmp_path / "a-run-with-a-name-that-is-longer-than-its-column-could-ever-be")
+    run = Run.open(other)
+    run.save_recipe(run.recipe.changed(data={"source": str(tmp_path / "pictures" / "of" / "animals" / "at" / "night")}))
+    called = call("compare", trained, other, columns=columns)
+    assert called.status == 0, called.err
+    assert "…" not in called.out

@@ -48,7 +48,7 @@ def _show_folds(console: Console, document: dict[str, Any]) -> None:
 def figures_table(found: Sequence[tuple[str, Evaluation]], *, title: str) -> Table:
     """Return a table with a column for each classifier, by name, and the majority class."""
     table = Table(title=escape(title), title_justify="left", title_style="bold", box=SIMPLE_HEAD)
-    table.add_column("")
+    table.add_column("", overflow="fold")
     for name in [*(escape(name) for name, _ in found), "majority class"]:
         table.add_column(name, justify="right", overflow="fold")  # on more lines, not cut off
     _, first = found[0]
