@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -17,7 +18,7 @@ COLUMNS = (
     Column("images_per_s", "images/s", digits=0, ratio=True),
     Column("pictures", "pictures", digits=0),
     Column("mean_pixel", "mean pixel", digits=2),
-    MEMORY,
+    dataclasses.replace(MEMORY, ratio=False),  # of the largest process: not all peers have as many
     OTHERS,
 )
 

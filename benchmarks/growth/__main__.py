@@ -53,7 +53,10 @@ def main() -> int:
     """Read the command line and answer."""
     made = parser(__doc__ or "", rounds=1)
     made.add_argument("--most", type=int, default=SIZES[-1], help="leave larger sets out (%(default)s)")
-    return answer(comparisons, options=made.parse_args(), folder=FOLDER)
+    options = made.parse_args()
+    if options.most < SIZES[0]:
+        made.error(f"--most must be at least {SIZES[0]:,}, the smallest set, got {options.most}")
+    return answer(comparisons, options=options, folder=FOLDER)
 
 
 if __name__ == "__main__":

@@ -54,7 +54,9 @@ def markdown(answer: Answer) -> str:
     ]
     others = [row for row in answer.rows if row is not reference]
     if compared and others:
-        parts.append(f"Against {reference.peer}, round by round:")
+        once = answer.rounds > 1 and _is_once(reference)
+        against = f"Against the one run of {reference.peer}:" if once else f"Against {reference.peer}, round by round:"
+        parts.append(against)
         parts.append(_grid(compared, [(row.peer, _ratio_cells(row, reference, compared)) for row in others]))
     parts.append("\n".join(f"- {row.peer}: {_versions(row)}" for row in answer.rows if row.versions or row.notes))
     parts.append(f"{_runs(answer)}. {answer.date}, {sentence(dict(answer.machine))}.")
@@ -64,9 +66,13 @@ def markdown(answer: Answer) -> str:
 def _runs(answer: Answer) -> str:
     if answer.rounds == 1:
         return "One run"
-    once = [row.peer for row in answer.rows if all(len(values) == 1 for values in row.figures.values())]
+    once = [row.peer for row in answer.rows if _is_once(row)]
     but = f"; {' and '.join(once)}: one run" if once else ""
     return f"{answer.rounds} runs each, in turn: median (smallest to largest){but}"
+
+
+def _is_once(row: Row) -> bool:
+    return all(len(values) == 1 for values in row.figures.values())
 
 
 def cell(values: Spread, column: Column) -> str:

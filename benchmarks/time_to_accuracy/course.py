@@ -16,9 +16,9 @@ KEPT_BACK = 5_000
 
 
 def read_idx(folder, name):
-    """Return an IDX file's array, uint8; ``name`` is without .gz."""
-    path = Path(folder) / f"{name}.gz"
-    content = gzip.decompress(path.read_bytes())
+    """Return the array, uint8, of an IDX file, gzipped or not; ``name`` is without .gz."""
+    path = Path(folder) / name
+    content = path.read_bytes() if path.is_file() else gzip.decompress(path.with_name(f"{name}.gz").read_bytes())
     sizes = [int.from_bytes(content[4 + 4 * axis : 8 + 4 * axis], "big") for axis in range(content[3])]
     return np.frombuffer(content, dtype=np.uint8, offset=4 + 4 * len(sizes)).reshape(sizes)
 
