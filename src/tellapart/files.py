@@ -58,8 +58,8 @@ def writing_whole(path: Path | str, *, advice: str = "choose another folder") ->
     Raises:
         RunUnwritableError: permissions, or a full disk.
     """
-    path = _place(path)
-    with write_errors(path, advice=advice):
+    with write_errors(Path(path), advice=advice):
+        path = _place(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole(path) as beside:
             yield beside
@@ -85,8 +85,8 @@ def check_writable(path: Path | str) -> None:
     Raises:
         RunUnwritableError: permissions, a full disk, or a folder of that name.
     """
-    path = _place(path)
-    with write_errors(path, advice="choose another folder"):
+    with write_errors(Path(path), advice="choose another folder"):
+        path = _place(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = _beside(path)
         try:

@@ -106,7 +106,8 @@ def without_extras(parts: Parts) -> bytes:
     transparency = parts.transparency
     if transparency is not None and (key := [transparency[at : at + 2] for at in range(0, len(transparency), 2)]):
         if parts.header[9] == GREY and parts.depth in (2, 4):
-            transparency = (int.from_bytes(key[0], "big") * 255 // (2**parts.depth - 1)).to_bytes(2, "big")
+            most = 2**parts.depth - 1
+            transparency = ((int.from_bytes(key[0], "big") & most) * 255 // most).to_bytes(2, "big")
         elif parts.header[9] == RGB and parts.depth == 16:
             transparency = b"".join(b"\0" + one[:1] for one in key)
     chunks = [(b"IHDR", parts.header), (b"PLTE", parts.palette), (b"tRNS", transparency)]
