@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from tellapart.errors import RecipeError
+from tellapart.training import launch
 from tellapart.workflow import team
 
 TRAIN = [
@@ -113,7 +114,8 @@ def test_devices_that_contradict_torchrun_are_refused(call, good, quick, tmp_pat
     assert "--devices 3 contradicts torchrun, which started 2" in called.err
 
 
-def test_after_a_training_that_failed_the_next_one_finds_new_processes(call, good, tmp_path):
+def test_after_a_training_that_failed_the_next_one_finds_new_processes(call, good, tmp_path, monkeypatch):
+    monkeypatch.setattr(launch, "loaded_plugins", [])  # those of other tests
     options = ["--net", "convnet16", "--image-size", "16x16", "--no-baselines", "--epochs", "2", "--device", "cpu"]
     options += ["--devices", "2"]
     hot = ["--optimizer", "sgd", "--learning-rate", "1e30", "--schedule", "constant"]
