@@ -49,7 +49,7 @@ def line(row: TableRow) -> str:
     if row.validation is None or row.external is None or row.gap is None or row.predict_ms is None:
         return f"| {row.title} | left out: {row.failed} | | | | | |"
     figures = " | ".join(
-        f"{figure.short().removesuffix(' points')} ({figure.interval()})"
+        f"{figure.short().removesuffix(' points')} ({figure.interval()})".removesuffix(" ()")
         for figure in (row.validation, row.external, row.gap)
     )
     costs = (seconds_text(row.train_seconds), seconds_text(row.predict_ms / 1000), size_text(row.size_bytes))

@@ -132,3 +132,11 @@ def test_processes_of_torchrun_have_one_training(monkeypatch):
     monkeypatch.setattr(team, "_ended", ["torchrun"])
     with pytest.raises(RecipeError, match="the other processes that torchrun started have ended with the first"):
         team.Team(None, device="cpu")
+
+
+def test_a_process_that_is_not_needed_after_all_ends(tmp_path):
+    place = {"rank": 1, "count": 2, "local_rank": 1, "local_count": 2, "started_by": "tellapart"}
+    orders = json.dumps({"place": place, "device": "cpu", "plugins": []})
+    command = [sys.executable, "-m", "tellapart.cli.follow", orders]
+    ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=60)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"", b"")

@@ -52,7 +52,8 @@ def test_a_started_process_that_fails_is_noticed_and_all_are_ended(monkeypatch):
     started, lost = [], threading.Event()
     monkeypatch.setattr(launch, "_start", start)
     monkeypatch.setattr(launch, "GRACE", 0.1)
-    with launch.launched(3, device="cpu", on_loss=lost.set) as place:
+    with launch.launched(3, device="cpu", on_loss=lost.set) as meet:
+        place = meet()
         assert (place.rank, place.count, place.local_count, place.started_by) == (0, 3, 3, "tellapart")
         assert lost.wait(timeout=30)
     assert [process.returncode for process in started] == [3, -9]

@@ -26,10 +26,13 @@ def main(arguments: Sequence[str]) -> None:
     try:
         for path in orders["plugins"]:
             load_plugin(path)
+        from ..training import fabric  # noqa: F401 (it takes seconds, in which the first process reads pictures)
         from ..training.launch import ProcessRank
         from ..workflow.team import follow
 
-        raise SystemExit(follow(ProcessRank(**orders["place"]), orders["device"]))
+        port = sys.stdin.readline()  # where the first process waits, once it does
+        if port:
+            raise SystemExit(follow(ProcessRank(**orders["place"] | {"port": int(port)}), orders["device"]))
     except TellapartError as error:
         fail(str(error))
 

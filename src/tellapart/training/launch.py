@@ -85,28 +85,48 @@ def find_rank(environment: Mapping[str, str] = os.environ) -> ProcessRank | None
 
 
 @contextlib.contextmanager
-def launched(count: int, *, device: str, on_loss: Callable[[], None]) -> Iterator[ProcessRank]:
-    """Span a training with other processes on this machine; yields the place of this one, the first.
+def launched(count: int, *, device: str, on_loss: Callable[[], None]) -> Iterator[Callable[[], ProcessRank]]:
+    """Span a training with other processes on this machine, which load while this one, the first, goes on.
 
     Args:
         count: processes in all, this one counted.
         device: "cpu" or "cuda".
         on_loss: is called where one of them fails and this process has not noticed within some seconds.
+
+    Yields:
+        a function that tells the others where to meet, and returns the place of this process; to be called once.
     """
-    place = ProcessRank(0, count, 0, count, "tellapart", port=_free_port())
+    first = ProcessRank(0, count, 0, count, "tellapart")
     started: list[subprocess.Popen[bytes]] = []
     ended = threading.Event()
+
+    def meet() -> ProcessRank:
+        port = _free_port()  # not before it is needed: another program might take it
+        for process in started:
+            _tell(process, f"{port}\n")
+        return dataclasses.replace(first, port=port)
+
     try:
         for rank in range(1, count):
-            theirs = dataclasses.replace(place, rank=rank, local_rank=rank)
+            theirs = dataclasses.replace(first, rank=rank, local_rank=rank)
             started.append(_start(theirs, device=device))
         threading.Thread(target=_watch, args=(started, ended, on_loss), daemon=True).start()
-        yield place
+        yield meet
     finally:
         ended.set()
         for process in started:
             process.kill()
             process.wait()
+            _tell(process, "")
+
+
+def _tell(process: subprocess.Popen[bytes], words: str) -> None:
+    """Say something to a process, and close its standard input; one that has ended is noticed elsewhere."""
+    if process.stdin is not None and not process.stdin.closed:
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.write(words.encode())
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
 
 
 def _watch(started: Sequence[subprocess.Popen[bytes]], ended: threading.Event, on_loss: Callable[[], None]) -> None:
@@ -122,7 +142,7 @@ def _start(place: ProcessRank, *, device: str) -> subprocess.Popen[bytes]:
     # A session of its own: Ctrl-C on the terminal is for the first process, which tells the others.
     return subprocess.Popen(
         [sys.executable, "-m", FOLLOWER, json.dumps(orders)],
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
 
 

@@ -87,7 +87,7 @@ class Team:
         self._given = find_rank()
         self._progress = progress
         self._open = contextlib.ExitStack()
-        self._place: ProcessRank | None = None
+        self._meet: Callable[[], ProcessRank] | None = None
         self._processes: Processes | None = None
         self._run: Run | None = None
         self._released = False
@@ -117,9 +117,9 @@ class Team:
         self._run = run
         if self.count > 1 and recipe.training.transfer == "features":
             self._progress.say("the other devices are not needed: each picture is seen once")
-        elif self.count > 1 and self._given is None and self._place is None:
+        elif self.count > 1 and self._given is None and self._meet is None:
             started = launched(self.count, device=self._kind, on_loss=self._say_lost)
-            self._place = self._open.enter_context(started)
+            self._meet = self._open.enter_context(started)
 
     def plan(self, recipe: Recipe) -> Devices:
         """Return the devices that will share the work, for estimates alone."""
@@ -142,7 +142,7 @@ class Team:
                 f"{self.count}"
             )
         self.start(prepared.recipe, run)
-        devices = self._processes or self._join(self._place)
+        devices = self._processes or self._join(self._meet() if self._meet else None)
         self._processes = None  # they do not wait for anything else to do
         devices.share(
             Assignment(
