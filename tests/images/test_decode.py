@@ -12,21 +12,7 @@ from tellapart.errors import UnreadableImageError
 from tellapart.images.decode import decode_image, exif_orientation
 from tellapart.images.pixels import scaled_to_8
 
-from .conftest import grey_png, stored
-
-
-def noise(shape, seed=0, dtype=np.uint8):
-    return np.random.default_rng(seed).integers(0, np.iinfo(dtype).max, shape, dtype=dtype, endpoint=True)
-
-
-def chunk(kind, body):
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
-def bare_png(width, height, depth, colour, rows, *extra, interlaced=0):
-    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlaced)
-    chunks = [chunk(b"IHDR", header), *extra, chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+from .conftest import bare_png, chunk, grey_png, noise, stored
 
 
 @pytest.mark.parametrize("shape", [(9, 13), (9, 13, 3), (1, 1)])
@@ -384,35 +370,3 @@ def test_threads_agree_with_one_another():
     alone = [decode_image(data).pixels.tobytes() for data in files]
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         assert [p.pixels.tobytes() for p in pool.map(decode_image, files)] == alone
-
-
-def test_16_bit_tiff_whose_zero_is_white_is_turned_round():
-    values = np.array([[0, 20_000], [40_000, 65_535]], dtype=np.uint16)
-    data = stored(Image.fromarray(values), "TIFF", tiffinfo={262: 0})
-    assert decode_image(data).pixels[..., 0].tolist() == [[255, 177], [99, 0]]
-    assert decode_image(stored(Image.fromarray(values), "TIFF")).pixels[..., 0].tolist() == [[0, 78], [156, 255]]
-
-
-@pytest.mark.parametrize(
-    ("depth", "colour", "row", "key", "expected"),
-    [
-        (4, 0, b"\x5f", b"\0\5", [[255], [255]]),
-        (2, 0, b"\x60", b"\0\1", [[255], [170]]),
-        (1, 0, b"\x80", b"\0\1", [[255], [0]]),
-        (8, 0, b"\x05\x0f", b"\0\5", [[255], [15]]),
-        (16, 2, b"\x12\x34" * 3 + b"\x20\x00" * 3, b"\x12\x34" * 3, [[255] * 3, [32] * 3]),
-    ],
-)
-def test_a_transparent_value_is_found_at_any_depth(depth, colour, row, key, expected):
-    picture = decode_image(bare_png(2, 1, depth, colour, b"\0" + row, chunk(b"tRNS", key)))
-    assert picture.pixels[0].tolist() == expected
-    assert "transparency laid over 255" in picture.notes
-
-
-def test_avif_is_known_by_what_it_is_compatible_with():
-    data = stored(Image.fromarray(noise((8, 8, 3))), "AVIF")
-    assert data[4:12] == b"ftypavif"
-    other = data[:8] + b"mif1" + data[12:]
-    np.testing.assert_array_equal(decode_image(other).pixels, decode_image(data).pixels)
-    with pytest.raises(UnreadableImageError, match="a HEIC picture"):
-        decode_image(b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic" + bytes(40))
