@@ -74,9 +74,15 @@ def _place(path: Path | str) -> Path:
     path = Path(path)
     if path.is_dir():
         raise RunUnwritableError(f"cannot write {str(path)!r}: it is a folder: give the name of a file")
-    if path.exists() and not path.is_file():
+    if (path.exists() and not path.is_file()) or _is_stream(path):
         raise RunUnwritableError(f"cannot write {str(path)!r}: it is a device or a pipe: give the name of a file")
     return path.resolve() if path.is_symlink() else path
+
+
+def _is_stream(path: Path) -> bool:
+    """Say whether a path means what a process has open, as /dev/stdout does: a file put there would take its place."""
+    target = path.parent / path.readlink() if path.is_symlink() else path
+    return any(os.path.realpath(one.parent).startswith("/proc/") for one in (path, target))
 
 
 def check_writable(path: Path | str) -> None:
