@@ -6,10 +6,17 @@ import contextlib
 import errno
 import os
 import threading
+import tokenize
+import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from .errors import RunError, RunUnwritableError
+
+ARRAY_DAMAGE = (ValueError, OSError, KeyError, TypeError, AttributeError, SyntaxError, EOFError, RuntimeError,
+                MemoryError, Warning, tokenize.TokenError, zipfile.BadZipFile, zlib.error)  # fmt: skip
+"""What NumPy and the zip library raise on a damaged file of arrays; a header is parsed as Python's literals."""
 
 UNFINISHED = ".unfinished-"
 """What the name of a file that is not whole yet begins with."""

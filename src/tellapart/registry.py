@@ -11,13 +11,30 @@ import importlib
 import importlib.util
 import pkgutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from .errors import RecipeError, UnknownNameError
 
 Thing = TypeVar("Thing")
+
+
+def check_options(what: str, given: Iterable[str], *, known: Iterable[str]) -> None:
+    """Raise RecipeError for an option that a thing does not have, with the nearest one that it has.
+
+    Example:
+        >>> check_options("the net 'compact'", ["wdth"], known=["width", "dropout"])
+        Traceback (most recent call last):
+        tellapart.errors.RecipeError: the net 'compact' has no option 'wdth': did you mean 'width'? (it has width, ...)
+    """
+    names = list(known)
+    for key in given:
+        if key not in names:
+            near = difflib.get_close_matches(key, names, n=1)
+            hint = f": did you mean {near[0]!r}?" if near else ""
+            has = f"it has {', '.join(names)}" if names else "it has none"
+            raise RecipeError(f"{what} has no option {key!r}{hint} ({has})")
 
 
 class Registry(Generic[Thing]):

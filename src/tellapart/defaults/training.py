@@ -6,7 +6,7 @@ from typing import Any
 
 from ..errors import RecipeError
 from ..machine import usable_processors
-from ..recipe import AUGMENTATIONS, Recipe
+from ..recipe import AUGMENTATIONS, Recipe, TrainingRecipe
 from ..runtime import choose_device, fast_precision
 from ..training.optimizers import DEFAULT_WEIGHT_DECAY, TRANSFER_RATE, usual_learning_rate
 from .choice import Choice
@@ -72,16 +72,22 @@ def choose_training(recipe: Recipe, *, kind: str, pictures: int, classes: int) -
         choice = choose_augmentation(kind, passes=passes)
         changes["augment"] = choice.value
         choices.append(choice)
+    changes["precision"] = _precision(training, pixels=height * width)
+    if training.precision is None and changes["precision"] != "float32":
+        choices.append(Choice("training.precision", changes["precision"], "this processor multiplies it natively"))
+    changes["optimizer"], more = _choose_optimizer(recipe, passes=passes, classes=classes)
+    return recipe.changed(training=changes), [*choices, *more]
+
+
+def _precision(training: TrainingRecipe, *, pixels: int) -> str:
+    """Return what was asked for, or what the device is fast at; RecipeError for what it does not have."""
     if training.precision is None:
-        changes["precision"] = fast_precision(choose_device(training.device)) if height * width >= TINY else "float32"
-        if changes["precision"] != "float32":
-            choices.append(Choice("training.precision", changes["precision"], "this processor multiplies it natively"))
-    elif training.precision == "float16" and choose_device(training.device).type != "cuda":
+        return fast_precision(choose_device(training.device)) if pixels >= TINY else "float32"
+    if training.precision == "float16" and choose_device(training.device).type != "cuda":
         raise RecipeError(
             "precision = 'float16' is for cuda: use bfloat16 or float32 on other devices, and resume such a run on cuda"
         )
-    changes["optimizer"], more = _choose_optimizer(recipe, passes=passes, classes=classes)
-    return recipe.changed(training=changes), [*choices, *more]
+    return training.precision
 
 
 def _choose_optimizer(recipe: Recipe, *, passes: float, classes: int) -> tuple[dict[str, Any], list[Choice]]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import zipfile
-import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DataError, RunCorruptError
-from ..files import write_whole
+from ..files import ARRAY_DAMAGE, write_whole
 from ..images.dataset import strings
 from .intervals import Floats
 from .mistakes import Mistake
@@ -130,7 +128,7 @@ class NearTraining:
             with np.load(io.BytesIO(Path(path).read_bytes()), allow_pickle=False) as file:
                 usual, far = file["scale"].tolist()
                 return cls(file["ids"], file["near_ids"], file["near_labels"], file["distances"], usual, far)
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        except ARRAY_DAMAGE as error:
             raise RunCorruptError(f"{str(path)!r} cannot be read: {error}: evaluate the run again") from error
 
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import tokenize
-import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,14 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ClassMismatchError, DataError, RunCorruptError
-from ..files import writing_whole
+from ..files import ARRAY_DAMAGE, writing_whole
 from ..images.dataset import BLOCK, strings
 from ..wording import listed
 
 _FORMAT = 1
-# What NumPy and the zip library raise on damaged bytes; a header is parsed as Python's literals.
-_DAMAGE = (ValueError, OSError, KeyError, TypeError, SyntaxError, EOFError, RuntimeError, MemoryError, Warning,
-           tokenize.TokenError, zipfile.BadZipFile, zlib.error)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -236,7 +230,7 @@ class Predictions:
                 groups = file.get("groups")
                 names = tuple(file["class_names"].tolist())
                 return cls(file["ids"], file["logits"], file["labels"], names, groups)
-        except _DAMAGE as error:
+        except ARRAY_DAMAGE as error:
             if isinstance(error, FileNotFoundError):
                 reason = "there is no such file"
             else:

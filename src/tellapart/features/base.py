@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import RecipeError
-from ..registry import Registry
+from ..registry import Registry, check_options
 
 Scaling = Literal["together", "each"]
 """Whether the columns of a feature share one unit and are scaled together, or are scaled each by itself."""
@@ -90,12 +89,7 @@ def checked_options(spec: FeatureSpec | ClassifierSpec, options: Mapping[str, An
         RecipeError: an option that it does not have.
     """
     kind = "feature" if isinstance(spec, FeatureSpec) else "classifier"
-    for key in options or {}:
-        if key not in spec.options:
-            near = difflib.get_close_matches(key, spec.options, n=1)
-            hint = f": did you mean {near[0]!r}?" if near else ":"
-            allowed = ", ".join(spec.options) or "none"
-            raise RecipeError(f"the {kind} {spec.name!r} has no option {key!r}{hint} (its options: {allowed})")
+    check_options(f"the {kind} {spec.name!r}", options or {}, known=spec.options)
     return {**spec.options, **(options or {})}
 
 

@@ -10,7 +10,6 @@ import os
 import secrets
 import tempfile
 import time
-import zipfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError, RecipeError
+from ..files import ARRAY_DAMAGE
 from .base import FeatureSpec, checked_options, features
 
 _BATCH_VALUES = 400_000
@@ -163,7 +163,7 @@ def _load(path: Path, count: int) -> Extracted | None:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             values, seconds = kept["values"], float(kept["seconds"])
-    except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, zipfile.BadZipFile):
+    except ARRAY_DAMAGE:
         return None
     fits = values.ndim == 2 and len(values) == count and values.dtype == np.float32
     return Extracted(values, seconds) if fits else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import inspect
 import math
 from collections.abc import Callable, Mapping
@@ -13,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import NetError, RecipeError
-from ..registry import Registry
+from ..registry import Registry, check_options
 
 
 class Net(nn.Module):
@@ -177,7 +176,7 @@ def build_net(
     """
     spec = nets.get(name)
     options = dict(options or {})
-    _check_options(spec, options)
+    check_options(f"the net {spec.name!r}", options, known=spec.options)
     _check_size(spec, image_size)
     if channels not in (1, 3) or outputs < 1:
         raise NetError(f"channels must be 1 or 3 and outputs at least 1, got {channels} and {outputs}")
@@ -203,7 +202,7 @@ def check_net(name: str, *, options: Mapping[str, Any], image_size: tuple[int, i
     Example:
         >>> check_net("lenet5", options={"depth": 3})
         Traceback (most recent call last):
-        tellapart.errors.RecipeError: the net 'lenet5' has no option 'depth': (its options: none)
+        tellapart.errors.RecipeError: the net 'lenet5' has no option 'depth' (it has none)
     """
     spec = nets.get(name)
     height, width, channels = spec.made_for
@@ -219,15 +218,6 @@ def _check_size(spec: NetSpec, image_size: tuple[int, int]) -> None:
             f"image_size must be at least {spec.min_size[0]}x{spec.min_size[1]} for {spec.name!r}, "
             f"got {image_size[0]}x{image_size[1]}: use --image-size or a net for smaller pictures"
         )
-
-
-def _check_options(spec: NetSpec, options: Mapping[str, Any]) -> None:
-    for key in options:
-        if key not in spec.options:
-            near = difflib.get_close_matches(key, spec.options, n=1)
-            allowed = ", ".join(spec.options) or "none"
-            hint = f": did you mean {near[0]!r}?" if near else ":"
-            raise RecipeError(f"the net {spec.name!r} has no option {key!r}{hint} (its options: {allowed})")
 
 
 def two_sided(logits: Tensor) -> Tensor:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-import zipfile
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, features
 
 from ..errors import DataError, RunCorruptError
+from ..files import ARRAY_DAMAGE
 from ..machine import usable_processors
 from ..run import Run
 
@@ -77,7 +77,7 @@ def load_thumbnails(run: Run, *, external: str | None = None) -> dict[str, str]:
             data, ends = file["data"].tobytes(), file["ends"].tolist()
             starts = [0, *ends][: len(ends)]
             return {str(id): data_address(data[a:b]) for id, a, b in zip(ids, starts, ends, strict=True)}
-    except (ValueError, KeyError, OSError, TypeError, zipfile.BadZipFile) as error:
+    except ARRAY_DAMAGE as error:
         raise RunCorruptError(f"{run.path / _file(external)} is damaged ({error}): make the report again") from error
 
 

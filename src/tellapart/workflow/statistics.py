@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-import zipfile
-import zlib
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import RunCorruptError, UnreadableImageError
 from ..evaluation.drift import picture_statistics
+from ..files import ARRAY_DAMAGE
 from ..images.dataset import Dataset
 from ..images.strokes import stroke_width
 from ..run import Run
@@ -51,7 +50,7 @@ def load_statistics(run: Run) -> Numbers:
     try:
         with (run.path / FILE).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             return {name: file[name].astype(np.float64) for name in file.files}
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+    except ARRAY_DAMAGE as error:
         raise RunCorruptError(f"{str(run.path / FILE)!r} is damaged ({error}): copy the run again, or train") from None
 
 

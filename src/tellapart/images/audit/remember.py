@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import zipfile
 
 import numpy as np
 
-from ...files import whole
+from ...files import ARRAY_DAMAGE, whole
 from ...progress import SILENT, Progress
 from ..cache import Scan
 from ..dataset import Dataset
@@ -28,7 +27,7 @@ def repeats_of(dataset: Dataset, scan: Scan, *, progress: Progress = SILENT) -> 
     file = scan.folder / FILE
     # None yet, or damaged: it is found anew, and replaced.
     with (
-        contextlib.suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile),
+        contextlib.suppress(*ARRAY_DAMAGE),
         np.load(file, allow_pickle=False) as kept,
     ):
         return Repeats(exact=kept["exact"], pairs=kept["pairs"], family=kept["family"])

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import RecipeError, SourceError, SourceNotFoundError
-from ...registry import Registry
+from ...registry import Registry, check_options
 from ..dataset import Dataset
 from .grouping import with_groups
 
@@ -215,12 +215,7 @@ def _named(name: str) -> Source:
 
 def _typed(found: Source, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options as their source takes them: the command line gives text, a recipe perhaps a number."""
-    for key in options:
-        if key not in found.options:
-            near = difflib.get_close_matches(key, found.options, n=1)
-            hint = f": did you mean {near[0]!r}?" if near else ":"
-            allowed = ", ".join(found.options) or "none"
-            raise RecipeError(f"the source {found.name!r} has no option {key!r}{hint} (its options: {allowed})")
+    check_options(f"the source {found.name!r}", options, known=found.options)
     parameters = inspect.signature(found.read).parameters
     typed = dict(options)
     for key, value in options.items():
