@@ -70,10 +70,10 @@ def main() -> None:
                 module = importlib.import_module(f"tellapart.{module_name}")
                 setattr(module, function, clock.timed(name, getattr(module, function)))
     sys.argv = ["tellapart", *arguments]
-    from tellapart.cli import main as command_line
+    from tellapart.__main__ import program
 
     try:
-        sys.exit(command_line())
+        program()
     finally:
         Path(records).write_text(json.dumps(clock.records))
 

@@ -3,6 +3,7 @@
 import gc
 
 from .cli import main
+from .machine import return_large_blocks
 
 
 def program() -> None:
@@ -12,6 +13,7 @@ def program() -> None:
     they are loaded, and twice more while it ends.
     """
     gc.set_threshold(50_000, 20, 20)
+    return_large_blocks()
     try:
         main()
     finally:

@@ -9,7 +9,8 @@ import pytest
 
 from tellapart.errors import SourceError, UnreadableImageError
 from tellapart.images import open_dataset
-from tellapart.images.encoded import MAX_BYTES, FileImages
+from tellapart.images.encoded import MAX_BYTES, RAW, FileImages
+from tellapart.images.sources.members import Members
 from tellapart.images.stored import FileRanges
 
 from .conftest import grey_png
@@ -165,7 +166,7 @@ def test_a_zip_bomb_is_not_unpacked(tmp_path):
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(archive_name, grey_png())
     data = open_dataset(path)
-    with pytest.raises(UnreadableImageError, match="unpacks to 629,145,600 bytes"):
+    with pytest.raises(UnreadableImageError, match="unpacks to more than the 536,870,912 bytes"):
         data.images.load(0)
     assert data.images.load(1).pixels.shape == (4, 6, 1)
 
@@ -178,3 +179,16 @@ def test_a_member_that_unpacks_to_more_than_it_says(make_zip):
     path.write_bytes(bytes(data))
     with pytest.raises(UnreadableImageError, match="does not unpack to the size"):
         open_dataset(path).images.load(0)
+
+
+def test_a_member_of_more_than_four_gibibytes_is_refused_alone(tmp_path):
+    path = tmp_path / "pictures.bin"
+    path.write_bytes(grey_png())
+    members = Members("pictures.bin")
+    for name, size in (("a/1.png", len(grey_png())), ("b/1.png", 5 * 2**30)):
+        assert members.add(name)
+        members.place(offset=0, size=size, length=size, crc=0, lead=0, method=RAW, path=name)
+    data = members.dataset(FileRanges([path]), name="pictures")
+    assert data.images.load(0).pixels.shape == (4, 6, 1)
+    with pytest.raises(UnreadableImageError, match="unpacks to more than"):
+        data.images.load(1)

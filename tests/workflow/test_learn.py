@@ -104,15 +104,15 @@ def test_a_baseline_computes_where_the_network_does(pictures, tmp_path):
     ("transfer", "moved"), [("frozen", {"head"}), ("finetune", {"block7", "neck", "head"}), ("features", {"head"})]
 )
 def test_each_way_of_transfer_moves_its_own_stages_and_knows_the_pictures(pictures, tmp_path, transfer, moved):
-    photos = pictures(tmp_path / "photos", ("a", "b"), count=20, size=(40, 40))
+    photos = pictures(tmp_path / "photos", ("a", "b"), count=20, size=(64, 64))
     epochs = {} if transfer == "features" else {"epochs": 1}
     recipe = Recipe.make(
-        data={"image_size": (32, 32)}, net={"name": "efficientnet_lite0"}, baselines=(),
+        data={"image_size": (64, 64)}, net={"name": "efficientnet_lite0"}, baselines=(),
         training={"transfer": transfer, "threads": 1, **epochs},
     )  # fmt: skip
     run = train(photos, recipe, out=tmp_path / transfer, explain=False)
     net = Classifier.load(run.path).net
-    published = build_net("efficientnet_lite0", outputs=2, image_size=(32, 32))
+    published = build_net("efficientnet_lite0", outputs=2, image_size=(64, 64))
     load_weights(published, "efficientnet_lite0", offline=True)
     changed = {
         name

@@ -30,8 +30,8 @@ MAX_BYTES = 2**29
 RANGE = np.dtype(
     [
         ("offset", "i8"),  # where the member begins in its file: of a zip, its local header
-        ("size", "i8"),  # bytes stored
-        ("length", "i8"),  # bytes when unpacked
+        ("size", "u4"),  # bytes stored, at most LARGEST
+        ("length", "u4"),  # bytes when unpacked, likewise
         ("crc", "u4"),  # CRC-32 of the unpacked bytes, of a zip's member
         ("file", "i4"),  # which of the files
         ("lead", "u2"),  # of a zip: bytes of the local header with its name, and room for its extra field
@@ -39,7 +39,10 @@ RANGE = np.dtype(
         ("suffix", "u1"),  # position in SUFFIXES
     ]
 )
-"""One member of an archive, 40 bytes."""
+"""One member of an archive, 28 bytes."""
+
+LARGEST = 2**32 - 1
+"""What stands for a size of 4 GiB and more, far above ``MAX_BYTES``."""
 
 RAW, ZIP_STORED, ZIP_DEFLATED = 255, 0, 8
 """How a member is packed: as it stands (tar), or a zip's methods 0 and 8 (APPNOTE 6.3.10, section 4.4.5)."""
@@ -146,7 +149,7 @@ class RangeImages:
         """Read, unpack, check and decode one member."""
         offset, size, length, crc, file, lead, method, suffix = self.table[index].item()
         if length > MAX_BYTES or size > MAX_BYTES:
-            raise UnreadableImageError(f"unpacks to {max(size, length):,} bytes, more than the {MAX_BYTES:,} allowed")
+            raise UnreadableImageError(f"unpacks to more than the {MAX_BYTES:,} bytes allowed")
         if method == RAW:
             data = self.files.read(file, offset, size)
         else:

@@ -1,9 +1,12 @@
 """Candidates: what is compared with what, and what a crowd costs."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
+import pytest
 
 from tellapart.images.audit import candidates
-from tellapart.images.audit.candidates import propose, rank_in
+from tellapart.images.audit.candidates import _Cells, _nearest_cells, propose, rank_in
 from tellapart.images.audit.descriptors import Descriptors, Projected, Smalls, describe
 from tellapart.images.facts import FACTS
 
@@ -56,3 +59,25 @@ def test_ranks_are_those_of_sorting_each_group():
     groups, scores = rng.integers(0, 9, 60), rng.permutation(60).astype(np.float32)
     expected = [int((scores[groups == g] < s).sum()) for g, s in zip(groups, scores, strict=True)]
     assert rank_in(groups, scores).tolist() == expected
+
+
+@pytest.mark.parametrize("count", [1, 5, 300])  # 300 need two bytes, and several blocks of lists
+def test_the_lists_of_all_cells_hold_each_picture_once_a_probe(count):
+    rng = np.random.default_rng(count)
+    probes = min(3, count)
+    nearest = np.stack([rng.permutation(count)[:probes] for _ in range(700)]).T.astype(np.min_scalar_type(count - 1))
+    nearest[0, -1] = count - 1  # the last cell is not empty
+    cells = _Cells(nearest)
+    assert len(cells) == count
+    for cell in range(count):
+        members, probing = cells.of_cell(cell)
+        assert cells.size(cell) == len(members)
+        assert members.tolist() == np.flatnonzero(nearest[0] == cell).tolist()
+        assert sorted(probing.tolist()) == sorted(np.nonzero(nearest == cell)[1].tolist())
+
+
+def test_as_many_bytes_a_cell_as_count_them():
+    vectors = np.random.default_rng(0).normal(size=(3000, 2)).astype(np.float32)
+    with ThreadPoolExecutor(2) as pool:
+        nearest = _nearest_cells(Descriptors(vectors, np.ones(3000, dtype=np.float32)), pool, seed=0)
+    assert (nearest.shape, nearest.dtype) == ((3, 3000), np.uint8)

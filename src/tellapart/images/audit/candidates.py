@@ -3,14 +3,14 @@
 An inverted file: some pictures serve as centres, each picture belongs to its nearest centre's cell, and is compared
 with the pictures of the few cells whose centres are nearest to it. Time grows as N × √N at worst in the number of
 centres and linearly in the rest. Cells are worked through one by one, descriptors are computed anew for each from the
-small pictures on disk, and each cell's pairs are judged at once, so that memory holds some sixty bytes a picture and
-the pairs that stay. Source: H. Jégou, M. Douze, C. Schmid, "Product quantization for nearest neighbor search", 2011,
-section IV.
+small pictures on disk, and each cell's pairs are judged at once, so that memory holds some thirty bytes a picture
+and the pairs that stay. Source: H. Jégou, M. Douze, C. Schmid, "Product quantization for nearest neighbor search",
+2011, section IV.
 """
 
 from __future__ import annotations
 
-import dataclasses
+import functools
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -34,6 +34,9 @@ PROBES = 6
 
 NEAREST = 4
 """Candidates a picture, the nearest of each cell that it is compared with: what keeps a crowd from going quadratic."""
+
+LISTED = 32
+"""Cells whose pictures are listed at once: lists of all would take four bytes a picture and probe."""
 
 BEST = 3
 """Candidates that a picture keeps after they were judged: a copy is among the first, chains join the others."""
@@ -75,7 +78,7 @@ def propose(
         _one_blas_thread(),
         ThreadPoolExecutor(usable_processors()) as pool,
     ):
-        cells = _Cells.of(descriptors, pool, seed=seed)
+        cells = _Cells(_nearest_cells(descriptors, pool, seed=seed))
 
         def one(cell: int) -> tuple[int, Positions, Floats]:
             found = [_within(descriptors, *part) for part in _parts(descriptors, *cells.of_cell(cell))]
@@ -141,40 +144,39 @@ def rank_in(groups: Positions, scores: Floats) -> Positions:
     return out
 
 
-@dataclasses.dataclass(frozen=True)
 class _Cells:
     """Which pictures lie in which cell, and which are compared with it.
 
-    Attributes:
-        orders: (probes, N), the nearest first: the pictures sorted by the cell that is their so-many-nearest.
-        bounds: of each probe, where each cell begins in that.
+    Args:
+        nearest: (probes, N) unsigned, the cells whose centres are nearest to each picture, the nearest first.
     """
 
-    orders: NDArray[np.int32]
-    bounds: list[Positions]
-
-    @classmethod
-    def of(cls, descriptors: Descriptors, pool: ThreadPoolExecutor, *, seed: int) -> _Cells:
-        cells = _nearest_cells(descriptors, pool, seed=seed)
-        count = int(cells.max()) + 1
-        bounds = [np.concatenate([[0], np.cumsum(np.bincount(row, minlength=count))]) for row in cells]
-        for row in cells:  # in place: each row becomes the order of the pictures by it
-            row[:] = np.argsort(row, kind="stable")
-        return cls(cells, bounds)
+    def __init__(self, nearest: NDArray[Any]) -> None:
+        self._nearest = nearest
+        self._sizes = np.bincount(nearest[0], minlength=int(nearest.max()) + 1)
+        self._some = functools.lru_cache(maxsize=2)(self._listed)  # a thread may still be at the ones before
 
     def __len__(self) -> int:
-        return len(self.bounds[0]) - 1
+        return len(self._sizes)
 
     def size(self, cell: int) -> int:
-        return int(self.bounds[0][cell + 1] - self.bounds[0][cell])
+        return int(self._sizes[cell])
 
     def of_cell(self, cell: int) -> tuple[Positions, Positions]:
         """Return (members, probing): who lies in a cell, and who is compared with those."""
-        members, *others = (
-            order[bound[cell] : bound[cell + 1]].astype(np.int64)
-            for order, bound in zip(self.orders, self.bounds, strict=True)
-        )
+        block, number = divmod(cell, LISTED)
+        members, *others = (order[bound[number] : bound[number + 1]] for order, bound in self._some(block))
         return members, np.concatenate([members, *others])
+
+    def _listed(self, block: int) -> list[tuple[Positions, Positions]]:
+        """Return for each probe the pictures of some cells, sorted by cell, and where each cell begins among them."""
+        first, out = block * LISTED, []
+        for cells in self._nearest:
+            here = np.flatnonzero((cells >= first) & (cells < first + LISTED))
+            number = cells[here] - first
+            bound = np.concatenate([[0], np.cumsum(np.bincount(number, minlength=LISTED))])
+            out.append((here[np.argsort(number, kind="stable")], bound))
+        return out
 
 
 def _parts(descriptors: Descriptors, members: Positions, probing: Positions) -> Iterator[tuple[Positions, Positions]]:
@@ -193,13 +195,13 @@ def _parts(descriptors: Descriptors, members: Positions, probing: Positions) -> 
             yield from zip(np.array_split(some, pieces), np.array_split(asking, pieces), strict=True)
 
 
-def _nearest_cells(descriptors: Descriptors, pool: ThreadPoolExecutor, *, seed: int) -> NDArray[np.int32]:
-    """Return (probes, N) the nearest centres of each picture, the nearest first."""
+def _nearest_cells(descriptors: Descriptors, pool: ThreadPoolExecutor, *, seed: int) -> NDArray[Any]:
+    """Return (probes, N) the nearest centres of each picture, the nearest first, in as few bytes as count them."""
     n = len(descriptors.vectors)
     count = max(1, round(n / CELL))
     centres = descriptors.vectors[np.sort(np.random.default_rng(seed).choice(n, count, replace=False))]
     probes = min(PROBES, count)
-    out = np.empty((probes, n), dtype=np.int32)
+    out = np.empty((probes, n), dtype=np.min_scalar_type(count - 1))
     step = max(1, BLOCK // count)
 
     def one(start: int) -> None:

@@ -87,7 +87,9 @@ def first_of_equal(*keys: NDArray[np.uint64]) -> Positions:
     fresh[1:] = False
     for key in keys:
         fresh[1:] |= key[order[1:]] != key[order[:-1]]
-    starts = np.flatnonzero(fresh)
+    starts = np.arange(len(order))
+    starts[~fresh] = 0
+    np.maximum.accumulate(starts, out=starts)
     out = np.empty(len(order), dtype=np.int64)
-    out[order] = np.repeat(order[starts], np.diff(starts, append=len(order)))
+    out[order] = order[starts]
     return out

@@ -74,7 +74,7 @@ def _border(small: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.f
     """Return the share of border pixels close to the border's median tone, and that tone."""
     ring = np.concatenate([small[:, 0], small[:, -1], small[:, 1:-1, 0], small[:, 1:-1, -1]], axis=1)
     ground = np.median(ring, axis=1)
-    close = np.abs(ring - ground[:, None]) < 24
+    close = np.abs(ring - ground[:, None].astype(np.float32)) < 24
     return close.mean(axis=1), ground
 
 
@@ -82,8 +82,12 @@ def _solid(small: NDArray[np.uint8], ground: NDArray[np.float64]) -> NDArray[np.
     """Return how much of what stands on the ground is the centre of a solid 5×5 area, of 16×16."""
     ground = ground[:, None, None]
     thing = (small > ground + 48) | (small < ground - 48)
-    rows = np.logical_and.reduce([thing[:, start : SMALL - 4 + start] for start in range(5)])
-    solid = np.logical_and.reduce([rows[:, :, start : SMALL - 4 + start] for start in range(5)])
+    inner = SMALL - 4
+    rows, solid = thing[:, :inner].copy(), np.ones((len(thing), inner, inner), dtype=bool)
+    for start in range(1, 5):
+        rows &= thing[:, start : inner + start]
+    for start in range(5):
+        solid &= rows[:, :, start : inner + start]
     centres = solid.sum(axis=(1, 2))
     share: NDArray[np.float64] = centres / np.maximum(thing.sum(axis=(1, 2)), 1)
     return share

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import UnreadableImageError
-from ...machine import usable_processors
+from ...machine import return_free_memory, usable_processors
 from ...progress import SILENT, Progress
 from ..blocks import HELD
 from ..dataset import Dataset
@@ -86,6 +86,7 @@ def find_repeats(
     exact = _equal(dataset, facts)
     firsts = np.flatnonzero(facts["readable"] & (facts["contrast"] >= FLAT) & (exact == np.arange(len(facts))))
     pairs = _near_pairs(dataset, facts, firsts, sides, progress) if near else np.zeros((0, 2), dtype=np.int64)
+    return_free_memory()  # of the threads
     return Repeats(exact, pairs, _joined(exact, pairs))
 
 
@@ -107,30 +108,40 @@ def same_picture(match: Match) -> bool:
 
 def _equal(dataset: Dataset, facts: NDArray[np.void]) -> Positions:
     """Return for each picture the first one with equal bytes or pixels, itself where there is none."""
-    readable = np.flatnonzero(facts["readable"])
+    exact = _equal_bytes(facts)
+    firsts = np.flatnonzero(facts["readable"] & (exact == np.arange(len(exact))))
+    groups = groups_of(first_of_equal(_pixel_keys(facts, firsts)))
+    return _equal_pixels(dataset, firsts, groups, into=np.arange(len(exact)))[exact]
+
+
+def _equal_bytes(facts: NDArray[np.void]) -> Positions:
     exact = np.arange(len(facts))
+    readable = np.flatnonzero(facts["readable"])
     digests = facts["digest"][readable].view(np.uint64).reshape(-1, 2)
     exact[readable] = readable[first_of_equal(digests[:, 0], digests[:, 1])]
-    _join_equal_pixels(dataset, facts, exact, readable[exact[readable] == readable])
     return exact
 
 
-def _join_equal_pixels(dataset: Dataset, facts: NDArray[np.void], exact: Positions, firsts: Positions) -> None:
-    """Join pictures whose bytes differ and whose pixels do not: the same picture saved losslessly in two ways."""
+def _pixel_keys(facts: NDArray[np.void], firsts: Positions) -> NDArray[np.uint64]:
+    """Return a number for each of some pictures, equal where their pixels are: of sizes and small pictures."""
     keys = np.zeros(len(firsts), dtype=np.uint64)
     factors = np.random.default_rng(0).integers(1, 2**63, 258, dtype=np.uint64) | np.uint64(1)
     for start in range(0, len(firsts), 1024):
         rows = facts[firsts[start : start + 1024]]  # copies of a few whole rows, 308 bytes each
         numbers = np.column_stack([rows["small"].reshape(len(rows), -1), rows["width"], rows["height"]])
         keys[start : start + 1024] = (numbers.astype(np.uint64) * factors).sum(axis=1, dtype=np.uint64)
-    into = np.arange(len(exact))
-    for group in groups_of(first_of_equal(keys)):
+    return keys
+
+
+def _equal_pixels(dataset: Dataset, firsts: Positions, groups: Groups, *, into: Positions) -> Positions:
+    """Join pictures whose bytes differ and whose pixels do not: the same picture saved losslessly in two ways."""
+    for group in groups:
         seen: dict[bytes, int] = {}
         for position in firsts[group].tolist():
             pixels = _load(dataset, position)
             if pixels is not None:
                 into[position] = seen.setdefault(_pixel_digest(pixels), position)
-    exact[:] = into[exact]
+    return into
 
 
 def _pixel_digest(pixels: NDArray[np.uint8]) -> bytes:
@@ -215,7 +226,7 @@ def _joined(exact: Positions, pairs: Positions) -> Positions:
     from scipy.sparse.csgraph import connected_components
 
     if not len(pairs):
-        return exact.copy()
+        return exact
     nodes, numbers = np.unique(exact[pairs], return_inverse=True)  # of each exact group the first: sorted
     first, second = numbers.reshape(-1, 2).T
     graph = coo_array((np.ones(len(pairs), dtype=np.int8), (first, second)), shape=(len(nodes), len(nodes)))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import RecipeError, SourceError, SourceNotFoundError
+from ...machine import return_free_memory
 from ...registry import Registry, check_options
 from ..dataset import Dataset
 from .grouping import with_groups
@@ -157,6 +158,7 @@ def open_dataset(where: str | Path, *, group_by: str | None = None, **options: A
         if isinstance(error, SourceNotFoundError):
             raise
         raise SourceError(f"{_unreadable(error, str(where))!r} cannot be read: {error.strerror or error}") from error
+    return_free_memory()
     return dataset if group_by is None else with_groups(dataset, group_by)
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ...errors import SourceError
 from ..dataset import Dataset
-from ..encoded import RANGE, RangeImages
+from ..encoded import LARGEST, RANGE, RangeImages
 from ..folders import is_clutter, suffix_of
 from ..sniff import PICTURE_SUFFIXES, SUFFIXES
 from ..stored import FileRanges
@@ -85,6 +85,7 @@ class Members:
     def place(self, *, offset: int, size: int, length: int, crc: int, lead: int, method: int, path: str) -> None:
         """Take note of where the picture just added lies."""
         suffix = _SUFFIX_CODE[suffix_of(path)]
+        size, length = min(size, LARGEST), min(length, LARGEST)
         self._rows.append((offset, size, length, crc, 0, min(lead, 65535), method, suffix))
         if len(self._rows) >= CHUNK:
             self._pack()
