@@ -55,8 +55,8 @@ def table(cells: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _processor(cell: Mapping[str, Any]) -> str:
-    """Return the processor of "2026-11-22, AMD EPYC, 2 cores, ..."."""
-    return str(cell["where"]).split(", ")[1]
+    """Return what follows the day in "2026-11-22, AMD EPYC, 2 cores, ..., avx2, ...": one name stands for several."""
+    return str(cell["where"]).partition(", ")[2]
 
 
 def _row(name: str, setting: str, trainings: Sequence[Mapping[str, Any]]) -> str:

@@ -125,3 +125,12 @@ def test_trainings_of_two_processors_are_two_rows():
     assert "91.00" in rows[0]
     assert "91.00 ± 1.41" in rows[1]
     assert rows[1].endswith("| 2026-01-01, slow; 2026-01-03, slow |")
+
+
+def test_two_processors_of_one_name_that_compute_differently_are_two_rows():
+    cells = [
+        {"name": "mnist", "setting": "1m", "seed": seed, "where": f"2026-01-01, chip, 2 cores, {can}; Linux",
+         "figures": FIGURES}
+        for seed, can in enumerate(["avx2", "avx2, avx512f"])
+    ]  # fmt: skip
+    assert [row.split(" | ")[2] for row in table(cells).splitlines()[2:]] == ["1", "1"]

@@ -236,6 +236,13 @@ def test_a_network_and_a_baseline_of_its_name_have_a_column_each(call, good, tmp
     options = ("--net", "softmax", "--image-size", "8x8", "--epochs", "1", "--threads", "1")
     called = call("train", good, *options, "--out", tmp_path / "run", columns=120)
     assert re.search(r"softmax +baseline softmax +majority class", called.out)
+    assert "is worse than" not in called.out, "two of the same"
+
+
+def test_a_network_that_is_surely_worse_than_a_baseline_is_said_to_be(call, tmp_path):
+    stuck = ("train", "digits", "--net", "lenet5", "--epochs", "1", "--learning-rate", "1e-12", "--image-size", "28x28")
+    said = call(*stuck, "--out", tmp_path / "stuck").out
+    assert "lenet5 is worse than softmax: more time or epochs may help" in said
 
 
 def test_a_report_keeps_what_it_was_asked_to_mark(call, trained, tmp_path):

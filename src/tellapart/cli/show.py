@@ -26,10 +26,24 @@ def show_run(run: Run) -> None:
     for name, splits in document["baselines"].items():
         found.append((f"baseline {name}" if name == net else name, Evaluation.from_dict(splits[split])))
     console.print(figures_table(found, title=f"{split}, {own.count:,} pictures, with 95% intervals"))
+    if better := better_baselines(found):
+        what = (
+            f"{net} is worse than {' and '.join(better)}: more time or epochs may help; the report shows how it learnt"
+        )
+        console.print(f"[yellow]{escape(what)}[/]")
     if run.has("folds.json"):
         _show_folds(console, run.load("folds"))
     console.print(f"model   {run.path / 'model.safetensors'}", markup=False)
     console.print(f"report  {run.path / 'report.html'}", markup=False)
+
+
+def better_baselines(found: Sequence[tuple[str, Evaluation]]) -> list[str]:
+    """Return which of the others are surely better than the first: their accuracy's intervals lie above its own."""
+    (_, own), *others = found
+    high = own["accuracy"].high
+    if high is None:
+        return []
+    return [name for name, other in others if other["accuracy"].low is not None and other["accuracy"].low > high]
 
 
 def _show_folds(console: Console, document: dict[str, Any]) -> None:
