@@ -55,8 +55,9 @@ def table(cells: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _processor(cell: Mapping[str, Any]) -> str:
-    """Return what follows the day in "2026-11-22, AMD EPYC, 2 cores, ..., avx2, ...": one name stands for several."""
-    return str(cell["where"]).partition(", ")[2]
+    """Return name, cores and instructions of "2026-11-22, AMD EPYC, 2 cores, 23.5 GiB, avx2, ...; Linux"."""
+    _, name, cores, *flags = str(cell["where"]).partition(";")[0].split(", ")
+    return ", ".join([name, cores, *flags[1:]])
 
 
 def _row(name: str, setting: str, trainings: Sequence[Mapping[str, Any]]) -> str:

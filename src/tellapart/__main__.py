@@ -3,7 +3,6 @@
 import gc
 
 from .cli import main
-from .machine import return_large_blocks
 
 
 def program() -> None:
@@ -13,7 +12,6 @@ def program() -> None:
     they are loaded, and twice more while it ends.
     """
     gc.set_threshold(50_000, 20, 20)
-    return_large_blocks()
     try:
         main()
     finally:

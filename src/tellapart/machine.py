@@ -12,7 +12,7 @@ from pathlib import Path
 CONTROL_GROUP = Path("/sys/fs/cgroup")
 """Where a container finds the limits that it is given."""
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -3, -4, -8  # glibc's malloc.h
+_M_TRIM_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -4, -8  # glibc's malloc.h
 _INT_MAX = 2**31 - 1
 
 
@@ -45,21 +45,9 @@ def keep_large_blocks() -> bool:
     """
     if not _has_glibc():
         return False
-    return _set_malloc((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, _INT_MAX), (_M_ARENA_MAX, 1))
-
-
-def return_large_blocks() -> bool:
-    """Make glibc's malloc give blocks of 4 MiB and more back to the system as soon as they are freed.
-
-    What has one row for each of a million pictures is that large. By itself malloc learns from the first such block
-    that is freed to keep the next ones in its heap, between what stays in use.
-
-    Returns:
-        whether it could be set: on glibc alone.
-    """
-    if not _has_glibc():
-        return False
-    return _set_malloc((_M_MMAP_THRESHOLD, 4 * 2**20), (_M_TRIM_THRESHOLD, 8 * 2**20))
+    mallopt = ctypes.CDLL(None).mallopt
+    settings = ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, _INT_MAX), (_M_ARENA_MAX, 1))
+    return all(bool(mallopt(option, value)) for option, value in settings)
 
 
 def return_free_memory() -> bool:
@@ -69,11 +57,6 @@ def return_free_memory() -> bool:
         whether there was any: known on glibc alone.
     """
     return _has_glibc() and bool(ctypes.CDLL(None).malloc_trim(0))
-
-
-def _set_malloc(*settings: tuple[int, int]) -> bool:
-    mallopt = ctypes.CDLL(None).mallopt
-    return all(bool(mallopt(option, value)) for option, value in settings)
 
 
 def _has_glibc() -> bool:

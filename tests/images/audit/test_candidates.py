@@ -1,5 +1,7 @@
 """Candidates: what is compared with what, and what a crowd costs."""
 
+import gc
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -61,7 +63,7 @@ def test_ranks_are_those_of_sorting_each_group():
     assert rank_in(groups, scores).tolist() == expected
 
 
-@pytest.mark.parametrize("count", [1, 5, 300])  # 300 need two bytes, and several blocks of lists
+@pytest.mark.parametrize("count", [1, 5, 256, 300])  # 300 need two bytes, and several blocks of lists
 def test_the_lists_of_all_cells_hold_each_picture_once_a_probe(count):
     rng = np.random.default_rng(count)
     probes = min(3, count)
@@ -74,6 +76,18 @@ def test_the_lists_of_all_cells_hold_each_picture_once_a_probe(count):
         assert cells.size(cell) == len(members)
         assert members.tolist() == np.flatnonzero(nearest[0] == cell).tolist()
         assert sorted(probing.tolist()) == sorted(np.nonzero(nearest == cell)[1].tolist())
+
+
+def test_the_cells_are_gone_with_their_last_user():
+    nearest = np.zeros((1, 40), dtype=np.uint8)
+    cells, there = _Cells(nearest), weakref.ref(nearest)
+    cells.of_cell(0)
+    gc.disable()  # nothing waits for the collector of cycles
+    try:
+        del cells, nearest
+        assert there() is None
+    finally:
+        gc.enable()
 
 
 def test_as_many_bytes_a_cell_as_count_them():

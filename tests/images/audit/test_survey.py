@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from tellapart.images.arrays import ArrayImages
-from tellapart.images.audit import audit, drop_leaks, guess_kind
+from tellapart.images.audit import audit, distributions, drop_leaks, guess_kind
+from tellapart.images.audit.distributions import modes
 from tellapart.images.audit.leaks import find_leaks
 from tellapart.images.audit.near import Repeats
 from tellapart.images.dataset import Dataset, Splits
@@ -105,6 +106,14 @@ def test_groups_on_two_sides_are_said():
     data = dataset(noise(60), [0, 1] * 30, groups=["a"] * 41 + ["b"] * 19)
     found = audit(data, splits=Splits(train=range(40), validation=range(40, 60), test=[]))
     assert found.finding("group-across-splits").sentence.startswith("groups stand in two splits: 1 in train and valid")
+
+
+def test_modes_are_counted_over_blocks_of_rows(monkeypatch):
+    monkeypatch.setattr(distributions, "BLOCK", 2)
+    facts = np.zeros(7, dtype=FACTS)
+    facts["mode"] = [b"RGB", b"L", b"L", b"P", b"RGB", b"1", b"L"]
+    facts["readable"] = [True, True, True, True, True, False, True]
+    assert list(modes(facts).items()) == [("L", 3), ("RGB", 2), ("P", 1)]
 
 
 def test_json_holds_ids_and_says_the_total_of_long_lists():

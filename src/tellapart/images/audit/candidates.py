@@ -11,6 +11,7 @@ and the pairs that stay. Source: H. Jégou, M. Douze, C. Schmid, "Product quanti
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -36,7 +37,7 @@ NEAREST = 4
 """Candidates a picture, the nearest of each cell that it is compared with: what keeps a crowd from going quadratic."""
 
 LISTED = 32
-"""Cells whose pictures are listed at once: lists of all would take four bytes a picture and probe."""
+"""Cells whose pictures are listed at once: lists of all would take eight bytes a picture and probe."""
 
 BEST = 3
 """Candidates that a picture keeps after they were judged: a copy is among the first, chains join the others."""
@@ -152,9 +153,10 @@ class _Cells:
     """
 
     def __init__(self, nearest: NDArray[Any]) -> None:
-        self._nearest = nearest
         self._sizes = np.bincount(nearest[0], minlength=int(nearest.max()) + 1)
-        self._some = functools.lru_cache(maxsize=2)(self._listed)  # a thread may still be at the ones before
+        # Two, as a thread may still be at the ones before; of the array, as a method would keep this object alive.
+        self._listed = functools.lru_cache(maxsize=2)(functools.partial(_listed, nearest))
+        self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._sizes)
@@ -165,18 +167,21 @@ class _Cells:
     def of_cell(self, cell: int) -> tuple[Positions, Positions]:
         """Return (members, probing): who lies in a cell, and who is compared with those."""
         block, number = divmod(cell, LISTED)
-        members, *others = (order[bound[number] : bound[number + 1]] for order, bound in self._some(block))
+        with self._lock:  # made once, not by each thread that comes to them
+            listed = self._listed(block)
+        members, *others = (order[bound[number] : bound[number + 1]] for order, bound in listed)
         return members, np.concatenate([members, *others])
 
-    def _listed(self, block: int) -> list[tuple[Positions, Positions]]:
-        """Return for each probe the pictures of some cells, sorted by cell, and where each cell begins among them."""
-        first, out = block * LISTED, []
-        for cells in self._nearest:
-            here = np.flatnonzero((cells >= first) & (cells < first + LISTED))
-            number = cells[here] - first
-            bound = np.concatenate([[0], np.cumsum(np.bincount(number, minlength=LISTED))])
-            out.append((here[np.argsort(number, kind="stable")], bound))
-        return out
+
+def _listed(nearest: NDArray[Any], block: int) -> list[tuple[Positions, Positions]]:
+    """Return for each probe the pictures of some cells, sorted by cell, and where each cell begins among them."""
+    first, out = block * LISTED, []
+    for cells in nearest:
+        here = np.flatnonzero((cells >= first) & (cells < first + LISTED))
+        number = cells[here] - first
+        bound = np.concatenate([[0], np.cumsum(np.bincount(number, minlength=LISTED))])
+        out.append((here[np.argsort(number, kind="stable")], bound))
+    return out
 
 
 def _parts(descriptors: Descriptors, members: Positions, probing: Positions) -> Iterator[tuple[Positions, Positions]]:

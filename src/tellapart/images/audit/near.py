@@ -84,6 +84,7 @@ def find_repeats(
         progress: is told of the pairs that are compared.
     """
     exact = _equal(dataset, facts)
+    return_free_memory()
     firsts = np.flatnonzero(facts["readable"] & (facts["contrast"] >= FLAT) & (exact == np.arange(len(facts))))
     pairs = _near_pairs(dataset, facts, firsts, sides, progress) if near else np.zeros((0, 2), dtype=np.int64)
     return_free_memory()  # of the threads
