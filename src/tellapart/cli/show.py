@@ -38,7 +38,10 @@ def show_run(run: Run) -> None:
 
 
 def better_baselines(found: Sequence[tuple[str, Evaluation]]) -> list[str]:
-    """Return which of the others are surely better than the first: their accuracy's intervals lie above its own."""
+    """Return which of the others are surely better than the first: their accuracy's intervals lie above its own.
+
+    The report compares picture by picture, and finds smaller differences; that needs the predictions, this the figures.
+    """
     (_, own), *others = found
     high = own["accuracy"].high
     if high is None:
