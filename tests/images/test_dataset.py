@@ -35,6 +35,7 @@ def test_select_takes_positions_and_masks_in_order():
 def test_counts_and_names():
     dataset = data(labels=[0, 0, -1, 0])
     assert dataset.counts() == {"cat": 3, "dog": 0}
+    assert dataset.counts(np.array([3, 2])) == {"cat": 1, "dog": 0}
     assert [dataset.label_name(i) for i in (0, 2)] == ["cat", None]
     assert "4 pictures, 2 classes" in repr(dataset)
 

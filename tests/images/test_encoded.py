@@ -9,7 +9,7 @@ import pytest
 
 from tellapart.errors import SourceError, UnreadableImageError
 from tellapart.images import open_dataset
-from tellapart.images.encoded import MAX_BYTES, RAW, FileImages
+from tellapart.images.encoded import MAX_BYTES, RANGE, FileImages, RangeImages
 from tellapart.images.sources.members import Members
 from tellapart.images.stored import FileRanges
 
@@ -184,11 +184,41 @@ def test_a_member_that_unpacks_to_more_than_it_says(make_zip):
 def test_a_member_of_more_than_four_gibibytes_is_refused_alone(tmp_path):
     path = tmp_path / "pictures.bin"
     path.write_bytes(grey_png())
-    members = Members("pictures.bin")
+    members = Members("pictures.bin", RANGE)
     for name, size in (("a/1.png", len(grey_png())), ("b/1.png", 5 * 2**30)):
         assert members.add(name)
-        members.place(offset=0, size=size, length=size, crc=0, lead=0, method=RAW, path=name)
-    data = members.dataset(FileRanges([path]), name="pictures")
+        members.place(0, size, 0)
+    data = members.dataset(lambda table: RangeImages(FileRanges([path]), table), name="pictures")
     assert data.images.load(0).pixels.shape == (4, 6, 1)
-    with pytest.raises(UnreadableImageError, match="unpacks to more than"):
+    with pytest.raises(UnreadableImageError, match="5,368,709,120 bytes are more than"):
         data.images.load(1)
+
+
+def test_a_zip_entry_of_any_length_is_read(tmp_path):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for i, name in enumerate(("a/" + "x" * 300 + ".png", "b/1.png")):
+            info = zipfile.ZipInfo(name)
+            info.comment = b"c" * (i * 5000)
+            info.extra = b"\xfe\xca" + (3000).to_bytes(2, "little") + bytes(3000)
+            archive.writestr(info, grey_png(i))
+    assert values(open_dataset(path).images) == [0, 1]
+
+
+def test_a_member_that_lies_nowhere_is_unreadable_alone(tmp_path):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for i, name in enumerate(("a/1.png", "b/1.png")):
+            archive.writestr(name, grey_png(i))
+    data = bytearray(path.read_bytes())
+    at = data.index(b"PK\1\2")
+    data[at + 42 : at + 46] = b"\xff" * 4  # the offset stands in the zip64 field
+    data[at + 30 : at + 32] = (12).to_bytes(2, "little")
+    data[at + 46 + 7 : at + 46 + 7] = b"\1\0\x08\0" + b"\xff" * 8
+    end = data.rindex(b"PK\5\6")
+    data[end + 12 : end + 16] = (int.from_bytes(data[end + 12 : end + 16], "little") + 12).to_bytes(4, "little")
+    path.write_bytes(bytes(data))
+    images = open_dataset(path).images
+    with pytest.raises(UnreadableImageError, match="does not begin where the zip's table says"):
+        images.load(0)
+    assert images.load(1).pixels.shape == (4, 6, 1)

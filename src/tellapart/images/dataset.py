@@ -116,9 +116,10 @@ class Dataset:
         table = np.array([position.get(name, -1) for name in self.class_names] + [-1], dtype=np.int64)
         return dataclasses.replace(self, labels=table[self.labels], class_names=tuple(class_names))
 
-    def counts(self) -> dict[str, int]:
-        """Return how many pictures each class has, by name, zero included."""
-        count = np.bincount(self.labels[self.labels >= 0], minlength=len(self.class_names))
+    def counts(self, indices: NDArray[np.int64] | None = None) -> dict[str, int]:
+        """Return how many pictures each class has, by name, zero included: of all, or of those at ``indices``."""
+        labels = self.labels if indices is None else self.labels[indices]
+        count = np.bincount(labels[labels >= 0], minlength=len(self.class_names))
         return dict(zip(self.class_names, count.tolist(), strict=True))
 
     def label_name(self, index: int) -> str | None:

@@ -6,12 +6,13 @@ process asks, and is small to pickle.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import os
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,29 +24,24 @@ from .picture import Picture
 from .pixels import Colour
 from .sniff import SUFFIXES
 from .stored import FileRanges, folder_fingerprint, read_whole
+from .zip_directory import DEFLATED, LOCAL_BYTES, Entry, entry_at
 
 MAX_BYTES = 2**29
 """A picture's file or member above this, 512 MiB, is not read."""
 
-RANGE = np.dtype(
-    [
-        ("offset", "i8"),  # where the member begins in its file: of a zip, its local header
-        ("size", "u4"),  # bytes stored, at most LARGEST
-        ("length", "u4"),  # bytes when unpacked, likewise
-        ("crc", "u4"),  # CRC-32 of the unpacked bytes, of a zip's member
-        ("file", "i4"),  # which of the files
-        ("lead", "u2"),  # of a zip: bytes of the local header with its name, and room for its extra field
-        ("method", "u1"),  # RAW, ZIP_STORED or ZIP_DEFLATED
-        ("suffix", "u1"),  # position in SUFFIXES
-    ]
-)
-"""One member of an archive, 28 bytes."""
+RANGE = np.dtype([("offset", "i8"), ("size", "i8"), ("suffix", "u1")])
+"""A picture that lies in a file as it stands, ``suffix`` by its ``SUFFIX_NUMBER``: 17 bytes."""
 
-LARGEST = 2**32 - 1
-"""What stands for a size of 4 GiB and more, far above ``MAX_BYTES``."""
+SUFFIX_NUMBER = {suffix: number for number, suffix in enumerate(SUFFIXES)}
 
-RAW, ZIP_STORED, ZIP_DEFLATED = 255, 0, 8
-"""How a member is packed: as it stands (tar), or a zip's methods 0 and 8 (APPNOTE 6.3.10, section 4.4.5)."""
+ENTRY = np.dtype([("entry", "i8")])
+"""Where a zip's member has its entry in the central directory, which tells everything else: 8 bytes."""
+
+ENTRY_ROOM = 256
+"""Bytes of an entry that are read at once: a longer one, with a long name, is read again."""
+
+EXTRA_ROOM = 64
+"""Bytes that a local header's extra field takes at most in most zips; where it takes more, a member is read twice."""
 
 BITMAP = np.dtype([("offset", "i8"), ("file", "i4"), ("width", "u2"), ("height", "u2")])
 """One 8-bit grey bitmap inside a file."""
@@ -115,23 +111,14 @@ class FileImages:
         self.paths = strings(zlib.decompress(packed).decode().split("\0") if count else np.array([], dtype=str))
 
 
-class RangeImages:
-    """Pictures that are members of a zip or an uncompressed tar, read in place.
+class _Placed:
+    """Pictures that lie inside files.
 
     Args:
-        files: the archives.
-        table: (N,) rows of RANGE.
+        files: where they lie.
+        table: (N,) rows that tell where each lies.
         background: what lies under transparency.
         max_pixels: pictures with more are unreadable.
-
-    Example:
-        >>> import tempfile
-        >>> from pathlib import Path
-        >>> path = Path(tempfile.mkdtemp()) / "two.bin"
-        >>> _ = path.write_bytes(b"P5 2 1 255 ab")
-        >>> table = np.array([(0, 13, 13, 0, 0, 0, RAW, 0)], dtype=RANGE)
-        >>> RangeImages(FileRanges([path]), table).load(0).pixels.tolist()
-        [[[97], [98]]]
     """
 
     def __init__(
@@ -145,46 +132,111 @@ class RangeImages:
     def __len__(self) -> int:
         return len(self.table)
 
-    def load(self, index: int) -> Picture:
-        """Read, unpack, check and decode one member."""
-        offset, size, length, crc, file, lead, method, suffix = self.table[index].item()
-        if length > MAX_BYTES or size > MAX_BYTES:
-            raise UnreadableImageError(f"unpacks to more than the {MAX_BYTES:,} bytes allowed")
-        if method == RAW:
-            data = self.files.read(file, offset, size)
-        else:
-            data = _unpacked(self._member(file, offset, size, lead), method, length=length, crc=crc)
-        name = SUFFIXES[suffix]
-        return decode_image(data, background=self.background, max_pixels=self.max_pixels, name=name)
-
-    def _member(self, file: int, offset: int, size: int, lead: int) -> bytes:
-        """Return a zip member's stored bytes; the local header's own lengths count (APPNOTE, section 4.3.7)."""
-        block = self.files.read(file, offset, lead + size, short=True)
-        if block[:4] != b"PK\3\4":
-            raise UnreadableImageError("damaged zip: the member does not begin where the zip's table says")
-        start = 30 + int.from_bytes(block[26:28], "little") + int.from_bytes(block[28:30], "little")
-        if len(block) < start + size:
-            return self.files.read(file, offset + start, size)
-        return block[start : start + size]
-
-    def select(self, indices: NDArray[np.int64]) -> RangeImages:
-        """Return those members."""
+    def select(self, indices: NDArray[np.int64]) -> Self:
+        """Return those pictures."""
         return self._with(table=self.table[indices])
 
-    def with_background(self, background: Colour) -> RangeImages:
-        """Return the same members over another background."""
+    def with_background(self, background: Colour) -> Self:
+        """Return the same pictures over another background."""
         return self._with(background=background)
 
-    def _with(self, **changes: Any) -> RangeImages:
-        kept = {"table": self.table, "background": self.background, "max_pixels": self.max_pixels}
-        return RangeImages(self.files, **{**kept, **changes})
+    def _with(self, **changes: Any) -> Self:
+        other = copy.copy(self)
+        other.__dict__.update(changes)
+        return other
 
     def fingerprint(self) -> str:
-        """Return a hash of the archives' sizes and times and of the members' places."""
-        return _fingerprint(self.files, self.table, f"{self.background}-{self.max_pixels}")
+        """Return a hash of the files' sizes and times and of the pictures' places."""
+        digest = hashlib.blake2b(self.files.fingerprint().encode(), digest_size=16)
+        digest.update(np.ascontiguousarray(self.table).view(np.uint8).data)
+        digest.update(f"{self.background}-{self.max_pixels}".encode())
+        return digest.hexdigest()
 
 
-class BitmapImages:
+class RangeImages(_Placed):
+    """Pictures that lie in files as they stand, such as the members of an uncompressed tar.
+
+    Args:
+        files: one file.
+        table: (N,) rows of RANGE.
+        background: what lies under transparency.
+        max_pixels: pictures with more are unreadable.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> path = Path(tempfile.mkdtemp()) / "two.bin"
+        >>> _ = path.write_bytes(b"P5 2 1 255 ab")
+        >>> table = np.array([(0, 13, SUFFIX_NUMBER[".pgm"])], dtype=RANGE)
+        >>> RangeImages(FileRanges([path]), table).load(0).pixels.tolist()
+        [[[97], [98]]]
+    """
+
+    def load(self, index: int) -> Picture:
+        """Read and decode one picture."""
+        offset, size, suffix = self.table[index].item()
+        if size > MAX_BYTES:
+            raise UnreadableImageError(f"{size:,} bytes are more than the {MAX_BYTES:,} allowed")
+        data = self.files.read(0, offset, size)
+        return decode_image(data, background=self.background, max_pixels=self.max_pixels, name=SUFFIXES[suffix])
+
+
+class ZipImages(_Placed):
+    """Pictures that are members of a zip, read in place.
+
+    Args:
+        files: the zip.
+        table: (N,) rows of ENTRY.
+        shift: bytes that stand in the file before the archive.
+        background: what lies under transparency.
+        max_pixels: pictures with more are unreadable.
+
+    Example:
+        >>> import tempfile, zipfile
+        >>> from pathlib import Path
+        >>> path = Path(tempfile.mkdtemp()) / "a.zip"
+        >>> with zipfile.ZipFile(path, "w") as archive:
+        ...     archive.writestr("a.pgm", b"P5 2 1 255 ab")
+        >>> at = path.read_bytes().index(b"PK\\1\\2")
+        >>> ZipImages(FileRanges([path]), np.array([(at,)], dtype=ENTRY)).load(0).pixels.tolist()
+        [[[97], [98]]]
+    """
+
+    def __init__(self, files: FileRanges, table: NDArray[np.void], *, shift: int = 0, **common: Any) -> None:
+        super().__init__(files, table, **common)
+        self.shift = shift
+
+    def load(self, index: int) -> Picture:
+        """Read, unpack, check and decode one member."""
+        entry = self._entry(self.table[index].item()[0])
+        if max(entry.length, entry.size) > MAX_BYTES:
+            raise UnreadableImageError(f"unpacks to more than the {MAX_BYTES:,} bytes allowed")
+        data = _unpacked(self._member(entry), entry)
+        name = entry.name.decode("latin-1")
+        return decode_image(data, background=self.background, max_pixels=self.max_pixels, name=name)
+
+    def _entry(self, at: int) -> Entry:
+        block = self.files.read(0, at, ENTRY_ROOM, short=True)
+        entry = entry_at(block, 0)
+        if entry is not None and entry.room > len(block):
+            entry = entry_at(self.files.read(0, at, entry.room), 0)
+        if entry is None:
+            raise UnreadableImageError("damaged zip: the member has no entry where the zip had one")
+        return entry
+
+    def _member(self, entry: Entry) -> bytes:
+        """Return a member's stored bytes; the local header's own lengths count (section 4.3.7)."""
+        offset, size = entry.offset + self.shift, entry.size
+        block = self.files.read(0, offset, LOCAL_BYTES + len(entry.name) + EXTRA_ROOM + size, short=True)
+        if block[:4] != b"PK\3\4":
+            raise UnreadableImageError("damaged zip: the member does not begin where the zip's table says")
+        start = LOCAL_BYTES + int.from_bytes(block[26:28], "little") + int.from_bytes(block[28:30], "little")
+        if len(block) < start + size:
+            return self.files.read(0, offset + start, size)
+        return block[start : start + size]
+
+
+class BitmapImages(_Placed):
     """Pictures that are bare 8-bit grey bitmaps inside files, such as CASIA's ``.gnt``.
 
     Args:
@@ -202,14 +254,6 @@ class BitmapImages:
         [[0, 1, 2], [3, 4, 5]]
     """
 
-    def __init__(self, files: FileRanges, table: NDArray[np.void], *, max_pixels: int = MAX_PIXELS) -> None:
-        self.files = files
-        self.table = table
-        self.max_pixels = max_pixels
-
-    def __len__(self) -> int:
-        return len(self.table)
-
     def load(self, index: int) -> Picture:
         """Read one bitmap."""
         offset, file, width, height = self.table[index].item()
@@ -220,35 +264,20 @@ class BitmapImages:
         pixels = np.frombuffer(data, dtype=np.uint8).reshape(height, width, 1)
         return Picture(pixels, mode="L", digest=digest)
 
-    def select(self, indices: NDArray[np.int64]) -> BitmapImages:
-        """Return those bitmaps."""
-        return BitmapImages(self.files, self.table[indices], max_pixels=self.max_pixels)
-
-    def with_background(self, background: Colour) -> BitmapImages:
+    def with_background(self, background: Colour) -> Self:
         """Return the same bitmaps: they have no transparency."""
         return self
 
-    def fingerprint(self) -> str:
-        """Return a hash of the files' sizes and times and of the bitmaps' places."""
-        return _fingerprint(self.files, self.table, str(self.max_pixels))
 
-
-def _unpacked(stored: bytes, method: int, *, length: int, crc: int) -> bytes:
-    if method == ZIP_DEFLATED:
+def _unpacked(stored: bytes, entry: Entry) -> bytes:
+    if entry.method == DEFLATED:
         try:
-            # One byte more than promised is enough to catch a member that unpacks to more than its header says.
-            stored = zlib.decompressobj(-zlib.MAX_WBITS).decompress(stored, length + 1)
+            # One byte more than promised is enough to catch a member that unpacks to more than its entry says.
+            stored = zlib.decompressobj(-zlib.MAX_WBITS).decompress(stored, entry.length + 1)
         except zlib.error as error:
             raise UnreadableImageError("damaged zip: the member cannot be unpacked") from error
-    if len(stored) != length:
+    if len(stored) != entry.length:
         raise UnreadableImageError("damaged zip: the member does not unpack to the size that the zip's table says")
-    if zlib.crc32(stored) != crc:
+    if zlib.crc32(stored) != entry.crc:
         raise UnreadableImageError("damaged zip: the member's checksum (CRC-32) is wrong")
     return stored
-
-
-def _fingerprint(files: FileRanges, table: NDArray[np.void], also: str) -> str:
-    digest = hashlib.blake2b(files.fingerprint().encode(), digest_size=16)
-    digest.update(np.ascontiguousarray(table).view(np.uint8).data)
-    digest.update(also.encode())
-    return digest.hexdigest()

@@ -57,7 +57,7 @@ class FileRanges:
             descriptor = self._open[file] if file in self._open else self._opened(file)
             try:
                 self._check(descriptor, file)
-                data = self._read_at(descriptor, offset, size)
+                data = self._read_at(descriptor, offset, size) if offset < self.stamps[file][0] else b""
             finally:
                 if file not in self._open:
                     os.close(descriptor)
@@ -79,7 +79,8 @@ class FileRanges:
 
     def _check(self, descriptor: int, file: int) -> None:
         # The time of change is left out: it moves with a new link or owner as well, which is no reason to stop a run.
-        if _stamp_of(os.fstat(descriptor))[:2] != self.stamps[file][:2]:
+        found, (size, time_ns, _) = os.fstat(descriptor), self.stamps[file]
+        if found.st_size != size or found.st_mtime_ns != time_ns:
             raise SourceError(f"{self.paths[file]!r} has changed since it was opened: open the data set again")
 
     def _read_at(self, descriptor: int, offset: int, size: int) -> bytes:

@@ -298,13 +298,13 @@ def _set_learnt_head(net: Net, prepared: Prepared, *, progress: Progress) -> tup
             progress=progress,
         )
     looked = round(time.perf_counter() - started, 3)
-    train = prepared.dataset.select(prepared.splits.train)
+    train = prepared.splits.train
     together = belonging(prepared.dataset, together=prepared.audit.repeats.family)
     head = fit_head(
-        features[prepared.splits.train],
-        train.labels,
+        features[train],
+        prepared.dataset.labels[train],
         classes=len(prepared.dataset.class_names),
-        groups=None if together is None else together[prepared.splits.train],
+        groups=None if together is None else together[train],
         threads=prepared.recipe.training.threads,
         seed=prepared.recipe.training.seed,
     )

@@ -204,7 +204,7 @@ def _main_job(
 
 def evaluate_all(prepared: Prepared, learned: Learned, baselines: Mapping[str, Learned]) -> dict[str, Any]:
     """Return evaluation.json: every figure, by split, of the network and of its baselines."""
-    counts = prepared.dataset.select(prepared.splits.train).counts()
+    counts = prepared.dataset.counts(prepared.splits.train)
     majority = max(counts, key=lambda name: counts[name])
 
     def figures(one: Learned) -> dict[str, Any]:

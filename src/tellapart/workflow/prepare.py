@@ -133,9 +133,9 @@ def prepare(run: Run, dataset: Dataset, *, progress: Progress = SILENT) -> Prepa
 
 def check_all_train(dataset: Dataset, splits: Splits) -> None:
     """Raise ClassMismatchError where a class stands in validation or test alone: it could never be named."""
-    trained = dataset.select(splits.train).counts()
+    trained = dataset.counts(splits.train)
     for split_name, positions in splits.items():
-        counts = dataset.select(positions).counts()
+        counts = dataset.counts(positions)
         strangers = [name for name in counts if counts[name] and not trained[name]]
         if strangers:
             shown = ", ".join(map(repr, strangers[:5])) + (" and more" if len(strangers) > 5 else "")
@@ -208,7 +208,7 @@ def readable_pictures(dataset: Dataset, scanned: Scan, *, strict: bool) -> NDArr
             f"{reason} (without --strict they are left out)"
         )
     readable = np.flatnonzero(scanned.facts["readable"])
-    before, after = dataset.counts(), dataset.select(readable).counts()
+    before, after = dataset.counts(), dataset.counts(readable)
     lost = [name for name in before if before[name] and not after[name]]
     if lost:
         shown = ", ".join(repr(name) for name in lost[:5])
@@ -235,7 +235,7 @@ def load_or_make_splits(
         return from_ids(dataset, read_ids(run.path / "splits.json"))
     fractions = _fractions(dataset, data)
     made = split(
-        dataset.select(readable),
+        dataset if len(readable) == len(dataset) else dataset.select(readable),
         validation_fraction=fractions["validation"],
         test_fraction=fractions["test"],
         seed=data.split_seed,

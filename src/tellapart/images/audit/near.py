@@ -160,7 +160,9 @@ def _near_pairs(
         return np.zeros((0, 2), dtype=np.int64)
     tiny = np.maximum(facts["width"][firsts], facts["height"][firsts]) <= TINY
     judge = Sieve(facts, firsts, tiny, sides=None if sides is None else sides[firsts])
-    proposed = propose(describe(Smalls(facts, firsts), trims=~tiny), judge=judge, progress=progress)
+    descriptors = describe(Smalls(facts, firsts), trims=~tiny)
+    return_free_memory()
+    proposed = propose(descriptors, judge=judge, progress=progress)
     pairs, tiny = firsts[proposed], tiny[proposed].all(axis=1)
     with progress.task("comparing look-alikes", total=len(pairs), unit="pairs"):
         area = 3 * facts["width"].astype(np.int64)[pairs] * facts["height"].astype(np.int64)[pairs]

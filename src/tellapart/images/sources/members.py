@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import SourceError
-from ..dataset import Dataset
-from ..encoded import LARGEST, RANGE, RangeImages
+from ..dataset import Dataset, Images
 from ..folders import is_clutter, suffix_of
-from ..sniff import PICTURE_SUFFIXES, SUFFIXES
-from ..stored import FileRanges
+from ..sniff import PICTURE_SUFFIXES
 from .columns import CHUNK, Column
 from .tree import Tree, dataset_of
 
-_SUFFIX_CODE = {suffix: code for code, suffix in enumerate(SUFFIXES)}
 _OTHER_DATA = frozenset({".npy", ".npz", ".mat", ".gnt", ".gz", ".zip", ".tar", ".bin", ".h5", ".parquet"})
 
 
@@ -26,16 +24,17 @@ class Members:
 
     Args:
         where: what the archive is called in messages.
+        row: the fields of what tells where a member lies.
 
     Example:
-        >>> members = Members("pictures.zip")
+        >>> members = Members("pictures.zip", np.dtype([("offset", "i8")]))
         >>> [members.add(name) for name in ("cat/1.png", "../evil.png", "__MACOSX/cat/._1.png", "cat/notes.txt")]
         [True, False, False, False]
         >>> members.refused
         ['../evil.png']
     """
 
-    def __init__(self, where: str) -> None:
+    def __init__(self, where: str, row: np.dtype[np.void]) -> None:
         self.where = where
         self.folders: dict[str, int] = {"": 0}
         self._plain_folders: dict[str, int] = {}
@@ -46,11 +45,12 @@ class Members:
         self.notes: list[str] = []
         self._folder: list[int] = []
         self._folders: list[NDArray[np.int32]] = []
+        self._row = row
         self._rows: list[tuple[int, ...]] = []
-        self._ranges: list[NDArray[np.void]] = []
+        self._tables: list[NDArray[np.void]] = []
 
     def add(self, path: str, *, is_folder: bool = False, is_file: bool = True) -> bool:
-        """Take note of one member; True where it is a picture, whose range must follow by ``place``."""
+        """Take note of one member; True where it is a picture, whose place must follow by ``place``."""
         head, slash, name = path.rpartition("/")
         folder = self._plain_folders.get(head) if slash and is_file and not is_folder else None
         if folder is not None and name[:1] not in (".", "") and "\\" not in name and "\0" not in name:
@@ -82,11 +82,9 @@ class Members:
             self._plain_folders[head] = self._folder[-1]
         return True
 
-    def place(self, *, offset: int, size: int, length: int, crc: int, lead: int, method: int, path: str) -> None:
-        """Take note of where the picture just added lies."""
-        suffix = _SUFFIX_CODE[suffix_of(path)]
-        size, length = min(size, LARGEST), min(length, LARGEST)
-        self._rows.append((offset, size, length, crc, 0, min(lead, 65535), method, suffix))
+    def place(self, *row: int) -> None:
+        """Take note of where the picture just added lies: one number a field."""
+        self._rows.append(row)
         if len(self._rows) >= CHUNK:
             self._pack()
 
@@ -101,20 +99,20 @@ class Members:
 
     def _pack(self) -> None:
         if self._rows:
-            self._ranges.append(np.array(self._rows, dtype=RANGE))
+            self._tables.append(np.array(self._rows, dtype=self._row))
             self._folders.append(np.array(self._folder, dtype=np.int32))
             self._rows, self._folder = [], []
 
-    def dataset(self, files: FileRanges, *, name: str) -> Dataset:
-        """Return the data set of all members."""
+    def dataset(self, images: Callable[[NDArray[np.void]], Images], *, name: str) -> Dataset:
+        """Return the data set of all members, given what makes pictures of rows of their table."""
         self._pack()
         notes = list(self.notes)
         if self.refused_count:
             shown = ", ".join(repr(path) for path in self.refused)
             notes.append(f"{self.refused_count} members are refused (links, or paths that lead outside): {shown}")
         folder = np.concatenate(self._folders) if self._folders else np.array([], dtype=np.int32)
-        table = np.concatenate(self._ranges) if self._ranges else np.array([], dtype=RANGE)
-        self._folders, self._ranges = [folder], [table]
+        table = np.concatenate(self._tables) if self._tables else np.array([], dtype=self._row)
+        self._folders, self._tables = [folder], [table]
         if not len(table) and self.refused_count:
             raise SourceError(f"{self.where!r} holds no pictures that may be read: {notes[-1]}; pack it anew")
         other = [suffix for suffix in self.skipped if suffix in _OTHER_DATA]
@@ -124,8 +122,4 @@ class Members:
             )
         folders = list(self.folders)
         tree = Tree(folders, folder, self.names.array(), self.skipped, tuple(notes))
-
-        def images(rows: NDArray[np.int64]) -> RangeImages:
-            return RangeImages(files, table[rows])
-
-        return dataset_of(tree, images=images, name=name, where=self.where)
+        return dataset_of(tree, images=lambda rows: images(table[rows]), name=name, where=self.where)

@@ -17,7 +17,8 @@ from typing import IO, Any
 
 from ...errors import SourceError
 from ..dataset import Dataset
-from ..encoded import RAW
+from ..encoded import RANGE, SUFFIX_NUMBER, RangeImages
+from ..folders import suffix_of
 from ..stored import FileRanges, stamp
 from .base import Place, source
 from .members import Members
@@ -74,7 +75,7 @@ def tarred(place: Place) -> Dataset:
         names.encoding = guess_encoding(names.others, western="cp1252")
         members = _members(path, where, names=names)
         members.notes.append(f"the tar does not say how its names are encoded: read as {names.encoding}")
-    return members.dataset(files, name=place.name)
+    return members.dataset(lambda table: RangeImages(files, table), name=place.name)
 
 
 class _Names:
@@ -116,7 +117,7 @@ def _is_utf8(name: bytes) -> bool:
 
 def _members(path: Path, where: str, *, names: _Names) -> Members:
     """Return the members of a plain tar."""
-    members = Members(where)
+    members = Members(where, RANGE)
     try:
         with tarfile.open(path, "r:", encoding="utf-8", errors="surrogateescape") as archive:
             for member in archive:
@@ -133,8 +134,7 @@ def _members(path: Path, where: str, *, names: _Names) -> Members:
 def _add(members: Members, member: tarfile.TarInfo) -> None:
     plain = member.isreg() and not member.issparse()
     if members.add(member.name, is_folder=member.isdir(), is_file=plain):
-        members.place(offset=member.offset_data, size=member.size, length=member.size, crc=0, lead=0, method=RAW,
-                      path=member.name)  # fmt: skip
+        members.place(member.offset_data, member.size, SUFFIX_NUMBER[suffix_of(member.name)])
 
 
 def _spooled(path: Path, opener: Any) -> Path:
