@@ -181,6 +181,9 @@ def test_evaluate_shows_the_run_s_figures(call, trained, tmp_path):
     called = call("evaluate", trained, "--mistakes", tmp_path / "wrong.csv")
     assert called.status == 0
     assert (tmp_path / "wrong.csv").exists()
+    called = call("evaluate", trained, "--mistakes", tmp_path)
+    assert (called.status, called.out) == (2, ""), "before anything else is done"
+    assert "it is a folder" in called.err
 
 
 def test_json_is_all_that_is_printed_where_it_is_asked_for(call, trained):

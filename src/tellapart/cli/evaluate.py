@@ -85,6 +85,7 @@ def command(
 ) -> None:
     """Show how good a run is, with counts and 95% intervals, class by class."""
     from ..evaluation import Evaluation
+    from ..files import check_writable
     from ..run import Run
     from .progress import TerminalProgress
 
@@ -93,6 +94,9 @@ def command(
     if label_folds is not None and label_errors is None:
         raise RecipeError("--label-folds would be ignored without --label-errors: give both")
     opened = Run.open(run)
+    for target in (mistakes, label_errors):
+        if target is not None:
+            check_writable(target)
     if pictures is None:
         if unknown or only_present or drop_copies or group_by or source_option:
             raise RecipeError(
