@@ -2,7 +2,9 @@ import os
 import pickle
 import subprocess
 import sys
+import tracemalloc
 import zipfile
+import zlib
 
 import numpy as np
 import pytest
@@ -197,12 +199,73 @@ def test_a_member_of_more_than_four_gibibytes_is_refused_alone(tmp_path):
 def test_a_zip_entry_of_any_length_is_read(tmp_path):
     path = tmp_path / "a.zip"
     with zipfile.ZipFile(path, "w") as archive:
-        for i, name in enumerate(("a/" + "x" * 300 + ".png", "b/1.png")):
+        for i, name in enumerate(("a/" + "x" * 300 + ".jpg", "b/1.png")):
             info = zipfile.ZipInfo(name)
             info.comment = b"c" * (i * 5000)
             info.extra = b"\xfe\xca" + (3000).to_bytes(2, "little") + bytes(3000)
             archive.writestr(info, grey_png(i))
+    images = open_dataset(path).images
+    assert values(images) == [0, 1]
+    assert [images.load(i).notes for i in range(2)] == [("a PNG named .jpg",), ()]
+    data = bytearray(path.read_bytes())
+    at = data.rindex(b"PK\1\2")
+    data[at + 32 : at + 34] = (60_000).to_bytes(2, "little")  # the last comment claims more than there is
+    path.write_bytes(bytes(data))
     assert values(open_dataset(path).images) == [0, 1]
+
+
+def test_the_name_that_is_shown_says_what_a_member_claims_to_be(tmp_path):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("a/1.jpg", "b/1.jpg"):
+            archive.writestr(zipfile.ZipInfo(name), grey_png())
+    data = bytearray(path.read_bytes())
+    at, shown = data.index(b"PK\1\2"), "a/猫.png".encode()
+    name = b"a/\x81.jpg"
+    field = (
+        b"\x75\x70" + (5 + len(shown)).to_bytes(2, "little") + b"\1" + zlib.crc32(name).to_bytes(4, "little") + shown
+    )
+    data[at + 30 : at + 32] = len(field).to_bytes(2, "little")
+    data[at + 46 : at + 53] = name
+    data[at + 53 : at + 53] = field
+    end = data.rindex(b"PK\5\6")
+    data[end + 12 : end + 16] = (int.from_bytes(data[end + 12 : end + 16], "little") + len(field)).to_bytes(4, "little")
+    path.write_bytes(bytes(data))
+    found = open_dataset(path)
+    assert found.ids.tolist() == ["a/猫.png", "b/1.jpg"]
+    assert [found.images.load(i).notes for i in range(2)] == [(), ("a PNG named .jpg",)]
+
+
+def test_a_self_extracting_zip_keeps_its_place_however_it_is_passed_on(make_zip):
+    path = make_zip(*NAMES)
+    path.write_bytes(b"PK\3\4" + path.read_bytes())  # what stands before is no part of the archive
+    images = open_dataset(path).images.with_background(7).select(np.array([2, 0]))
+    assert values(pickle.loads(pickle.dumps(images))) == [2, 0]
+    assert images.background == 7
+
+
+def test_a_zip_that_was_replaced_unseen_is_unreadable(make_zip):
+    path = make_zip(*NAMES)
+    images, found = open_dataset(path).images, path.stat()
+    path.write_bytes(bytes(found.st_size))
+    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+    with pytest.raises(UnreadableImageError, match="has no entry where the zip had one"):
+        images.load(0)
+
+
+def test_no_room_is_made_for_what_a_damaged_zip_claims(make_zip):
+    path = make_zip(*NAMES)
+    data = bytearray(path.read_bytes())
+    at = data.index(b"PK\1\2")
+    data[at + 20 : at + 28] = (2**29).to_bytes(4, "little") * 2
+    path.write_bytes(bytes(data))
+    images = open_dataset(path).images
+    tracemalloc.start()
+    with pytest.raises(UnreadableImageError, match="truncated"):
+        images.load(0)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 2**24
 
 
 def test_a_member_that_lies_nowhere_is_unreadable_alone(tmp_path):

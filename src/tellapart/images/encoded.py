@@ -202,8 +202,16 @@ class ZipImages(_Placed):
         [[[97], [98]]]
     """
 
-    def __init__(self, files: FileRanges, table: NDArray[np.void], *, shift: int = 0, **common: Any) -> None:
-        super().__init__(files, table, **common)
+    def __init__(
+        self,
+        files: FileRanges,
+        table: NDArray[np.void],
+        *,
+        shift: int = 0,
+        background: Colour = 255,
+        max_pixels: int = MAX_PIXELS,
+    ) -> None:
+        super().__init__(files, table, background=background, max_pixels=max_pixels)
         self.shift = shift
 
     def load(self, index: int) -> Picture:
@@ -212,14 +220,14 @@ class ZipImages(_Placed):
         if max(entry.length, entry.size) > MAX_BYTES:
             raise UnreadableImageError(f"unpacks to more than the {MAX_BYTES:,} bytes allowed")
         data = _unpacked(self._member(entry), entry)
-        name = entry.name.decode("latin-1")
+        name = entry.unicode_name or entry.name.decode("latin-1")
         return decode_image(data, background=self.background, max_pixels=self.max_pixels, name=name)
 
     def _entry(self, at: int) -> Entry:
         block = self.files.read(0, at, ENTRY_ROOM, short=True)
         entry = entry_at(block, 0)
         if entry is not None and entry.room > len(block):
-            entry = entry_at(self.files.read(0, at, entry.room), 0)
+            entry = entry_at(self.files.read(0, at, entry.room, short=True), 0)
         if entry is None:
             raise UnreadableImageError("damaged zip: the member has no entry where the zip had one")
         return entry
@@ -242,6 +250,7 @@ class BitmapImages(_Placed):
     Args:
         files: where they lie.
         table: (N,) rows of BITMAP.
+        background: of no effect, as they have no transparency.
         max_pixels: pictures with more are unreadable.
 
     Example:

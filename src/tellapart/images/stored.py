@@ -51,13 +51,15 @@ class FileRanges:
         """Return ``size`` bytes from ``offset`` on; fewer at the file's end where ``short`` allows that.
 
         Raises:
-            UnreadableImageError: the file has changed, is gone, or ends before.
+            UnreadableImageError: the file is gone, or ends before.
+            SourceError: it has changed.
         """
+        there = max(0, min(size, self.stamps[file][0] - offset))  # no room is made for what a damaged file claims
         try:
             descriptor = self._open[file] if file in self._open else self._opened(file)
             try:
                 self._check(descriptor, file)
-                data = self._read_at(descriptor, offset, size) if offset < self.stamps[file][0] else b""
+                data = self._read_at(descriptor, offset, there) if there else b""
             finally:
                 if file not in self._open:
                     os.close(descriptor)

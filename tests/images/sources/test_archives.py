@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 
-from tellapart.errors import SourceError
+from tellapart.errors import SourceError, UnreadableImageError
 from tellapart.images import open_dataset
 from tellapart.images.sources import tarred
 from tellapart.images.sources.text_encoding import guess_encoding
@@ -247,6 +247,39 @@ def test_links_and_devices_in_a_tar_are_refused(tmp_path):
     data = open_dataset(make_tar(tmp_path / "a.tar", "w", extra=extra))
     assert data.ids.tolist() == list(NAMES)
     assert data.notes[0].startswith("4 members are refused")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "opens"),
+    [
+        ("GNU.sparse.realsize", str(2**63), True),
+        ("GNU.sparse.realsize", "-5", True),
+        ("GNU.sparse.realsize", "many", False),
+        ("size", "9" * 30, False),
+    ],
+)
+def test_what_a_hostile_tar_claims_is_an_error_of_ours(tmp_path, key, value, opens):
+    path = tmp_path / "a.tar"
+    odd = tarfile.TarInfo("a/0.png")
+    odd.pax_headers = {key: value}
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as archive:
+        archive.addfile(odd)
+        add_all(archive, NAMES)
+    if not opens:
+        with pytest.raises(SourceError, match="damaged or cut tar"):
+            open_dataset(path)
+        return
+    data = open_dataset(path)
+    with pytest.raises(UnreadableImageError):
+        data.images.load(0)
+    assert [int(data.images.load(i).pixels[0, 0, 0]) for i in (1, 2, 3)] == [0, 1, 2]
+
+
+def test_a_tar_s_member_is_judged_by_its_plain_name(tmp_path):
+    path = make_tar(tmp_path / "a.tar", "w", names=("a/1.png/.", "b/1.jpg"))
+    data = open_dataset(path)
+    assert data.ids.tolist() == ["a/1.png", "b/1.jpg"]
+    assert [data.images.load(i).notes for i in range(2)] == [(), ("a PNG named .jpg",)]
 
 
 def test_bombs_and_cut_tars(tmp_path, cache, monkeypatch):

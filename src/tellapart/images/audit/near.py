@@ -161,8 +161,9 @@ def _near_pairs(
     tiny = np.maximum(facts["width"][firsts], facts["height"][firsts]) <= TINY
     judge = Sieve(facts, firsts, tiny, sides=None if sides is None else sides[firsts])
     descriptors = describe(Smalls(facts, firsts), trims=~tiny)
-    return_free_memory()
+    return_free_memory()  # of fitting them: the most memory is needed next
     proposed = propose(descriptors, judge=judge, progress=progress)
+    del descriptors
     pairs, tiny = firsts[proposed], tiny[proposed].all(axis=1)
     with progress.task("comparing look-alikes", total=len(pairs), unit="pairs"):
         area = 3 * facts["width"].astype(np.int64)[pairs] * facts["height"].astype(np.int64)[pairs]

@@ -29,6 +29,8 @@ MAX_RATIO = 200
 """A compressed tar that grows more than this often is a bomb: pictures hardly shrink at all."""
 FREE_BYTES = 2**28
 """Below this size, 256 MiB, any growth is allowed."""
+LARGEST = 2**62
+"""Bytes that a member may claim."""
 MOST_NAMES = 10_000
 """Names that are looked at, about, to guess their encoding."""
 _BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError)
@@ -126,7 +128,7 @@ def _members(path: Path, where: str, *, names: _Names) -> Members:
                 archive.members = []  # type: ignore[attr-defined]  # else it keeps an object for each member
     except PermissionError as error:
         raise SourceError(f"{str(path)!r} may not be read by you: {error.strerror}") from error
-    except _BROKEN as error:
+    except (*_BROKEN, ValueError, OverflowError) as error:  # the latter of numbers that are none, or beyond all bounds
         raise SourceError(f"{where!r} is a damaged or cut tar: {error}") from error
     return members
 
@@ -134,7 +136,8 @@ def _members(path: Path, where: str, *, names: _Names) -> Members:
 def _add(members: Members, member: tarfile.TarInfo) -> None:
     plain = member.isreg() and not member.issparse()
     if members.add(member.name, is_folder=member.isdir(), is_file=plain):
-        members.place(member.offset_data, member.size, SUFFIX_NUMBER[suffix_of(member.name)])
+        size = min(max(member.size, 0), LARGEST)  # a damaged header may claim anything
+        members.place(member.offset_data, size, SUFFIX_NUMBER.get(suffix_of(member.name), 0))
 
 
 def _spooled(path: Path, opener: Any) -> Path:
