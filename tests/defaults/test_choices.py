@@ -170,6 +170,9 @@ def test_the_network_grows_with_the_pictures_as_far_as_minutes_allow():
     assert widths[-1] == min(WIDTHS)
     larger = training(pictures=20_000, data={"channels": 1})
     assert "as wide as a few minutes allow for 20,000 pictures" in [choice.reason for choice in larger[1]]
+    assert "enough for 1,000 pictures" in [choice.reason for choice in training(pictures=1000)[1]]
+    many = [choice.reason for choice in training(pictures=10**8)[1]]
+    assert "the narrowest there is, as 100,000,000 pictures take longer than a few minutes" in many
     assert training(net={"options": {"width": 8}})[0].net.options == {"width": 8}
     assert training(net={"options": {"blocks": 2}})[0].net.options == {"blocks": 2, "width": 16}
     assert training(net={"name": "convnet16"})[0].net.options == {}
@@ -180,7 +183,7 @@ def test_many_classes_ask_for_as_many_features(classes, width):
     recipe, choices = training(pictures=10**7, classes=classes)  # too many pictures for more than width 8
     assert recipe.net.options["width"] == width
     reason = next(choice.reason for choice in choices if choice.field == "net.options.width")
-    assert reason.startswith(f"{classes:,} classes ask for" if width > 8 else "as wide as a few minutes allow")
+    assert reason.startswith(f"{classes:,} classes ask for" if width > 8 else "the narrowest there is")
 
 
 @pytest.mark.parametrize(

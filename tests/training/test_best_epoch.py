@@ -5,17 +5,21 @@ import torch
 from torch import nn
 
 from tellapart.recipe import Recipe
-from tellapart.training.best_epoch import keep_best, standard_error
+from tellapart.training.best_epoch import keep_best, keep_start, standard_error
 from tellapart.training.checkpoint import State
+from tellapart.training.validation import Scores
 
 
 @pytest.fixture
 def kept():
     """Play a training's validation figures; return the epoch that is kept, whose number is the net's weight."""
 
-    def play(accuracies, *, losses=None, pictures=100, **training):
+    def play(accuracies, *, losses=None, pictures=100, start=None, **training):
         recipe, net = Recipe.make(training=training).training, nn.Linear(1, 1, bias=False)
         state = State(net, None, torch.optim.SGD(net.parameters()))
+        if start is not None:
+            nn.init.constant_(net.weight, 0)
+            keep_start(state, Scores(loss=1.0, accuracy=start, top5=1.0, still_units=0.0), recipe)
         for epoch, accuracy in enumerate(accuracies, start=1):
             state.epoch = epoch
             nn.init.constant_(net.weight, epoch)
@@ -50,6 +54,17 @@ def test_at_a_constant_rate_or_with_early_stopping_the_best_figure_counts(kept):
     assert kept([0.5, 0.9, 0.89], schedule="constant") == 2
     assert kept([0.5, 0.9, 0.89], early_stopping={"patience": 9}) == 2
     assert kept([0.5, 0.9, 0.89], losses=[1.0, 0.4, 0.3], early_stopping={"monitor": "loss"}) == 3
+
+
+def test_what_a_training_begins_with_may_be_the_best(kept):
+    stopping = {"patience": 9}
+    assert kept([0.80, 0.89], start=0.9, early_stopping=stopping) == 0
+    assert kept([0.80, 0.91], start=0.9, early_stopping=stopping) == 2
+    assert kept([0.80, 0.90], start=0.9, losses=[1.1, 0.9], early_stopping=stopping) == 2
+    assert kept([0.80, 0.90], start=0.9, losses=[1.1, 1.1], early_stopping=stopping) == 0
+    assert kept([0.5, 0.4], start=0.3, losses=[1.1, 1.1], early_stopping={"monitor": "loss"}) == 0
+    assert kept([0.80, 0.84], start=0.9) == 2, "as good as the start, as far as 100 pictures can tell"
+    assert kept([0.80, 0.83], start=0.9) == 0
 
 
 @pytest.mark.parametrize("pictures", [1, 2, 60, 10_000])

@@ -95,6 +95,82 @@ def test_the_training_has_what_is_left_then(prepared, told, tmp_path, monkeypatc
     assert in_time(run, made, deadline=Deadline(0.0)) == (made, None), "a resumed run is not fitted again"
 
 
+FEATURES = Recipe.make(
+    data={"source": "digits", "image_size": (224, 224), "channels": 3},
+    net={"name": "efficientnet_lite0", "weights": "imagenet"},
+    training={"transfer": "features"},
+)
+
+
+@pytest.fixture
+def timed(prepared, tmp_path):
+    """Return a run of a pretrained network that was given 100 s, and its pictures."""
+
+    def make(*, ours):
+        run = Run.create(tmp_path / "run", FEATURES)
+        run.save("choices", [Choice("training.transfer", "features", "quick").to_dict()] if ours else [])
+        run.save("time", {"seconds": 100.0, "fitted": False})
+        return run, dataclasses.replace(prepared, recipe=FEATURES)
+
+    return make
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    monkeypatch.setattr(time_plan, "looks_before", lambda prepared: 7)
+    monkeypatch.setattr(time_plan, "page_seconds", lambda prepared: 3.0)
+
+
+def test_a_pretrained_network_is_fine_tuned_where_a_time_was_given(timed, told, no_network, monkeypatch):
+    asked = {}
+
+    def fit_to_time(recipe, task, **given):
+        asked.update(given, transfer=recipe.training.transfer)
+        fitted = recipe.changed(training={"epochs": 3})
+        return Fit(fitted, [Choice("training.epochs", 3, "fits")], afterwards=0.0, passes=3, most_steps=77)
+
+    monkeypatch.setattr(time_plan, "fit_to_time", fit_to_time)
+    run, features = timed(ours=True)
+    made, pacer = in_time(run, features, deadline=Deadline.of(run, started=0.0))
+    assert (asked["transfer"], asked["looks_before"], pacer.most_steps) == ("finetune", 7, 77)
+    assert made.recipe == run.recipe
+    assert (made.recipe.training.transfer, made.recipe.training.epochs) == ("finetune", 3)
+    assert made.recipe.training.optimizer.learning_rate == 1e-4
+    choices = {choice["field"]: choice["value"] for choice in run.load("choices")}
+    assert (choices["training.transfer"], choices["training.epochs"]) == ("finetune", 3)
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_the_last_layer_alone_is_learnt_where_that_was_asked_for_or_the_time_is_short(
+    timed, told, no_network, monkeypatch, ours
+):
+    def fit_to_time(recipe, task, **given):
+        assert ours, "a person asked for features"
+        raise RecipeError("50 steps, the fewest that make sense, take 200 s")
+
+    monkeypatch.setattr(time_plan, "fit_to_time", fit_to_time)
+    heard, (run, features) = Heard(), timed(ours=ours)
+    assert in_time(run, features, deadline=Deadline.of(run, started=0.0), progress=heard) == (features, None)
+    reason = "without fine-tuning: 50 steps" if ours else "each picture is seen once"
+    assert reason in heard.said[-1]
+    assert run.recipe == features.recipe
+    assert len(run.load("choices")) == ours
+
+
+def test_photographs_with_a_time_are_fine_tuned_from_a_learnt_last_layer(pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr(budget, "MOST_PASSES", 1)
+    monkeypatch.setattr(budget, "ENOUGH_PASSES", 0)
+    photos = pictures(tmp_path / "photos", ("a", "b"), count=20, size=(64, 64))
+    recipe = Recipe.make(
+        data={"image_size": (64, 64)}, net={"name": "efficientnet_lite0"}, baselines=(), training={"threads": 1}
+    )
+    run = train(photos, recipe, out=tmp_path / "run", seconds=600, explain=False)
+    assert run.recipe.training.transfer == "finetune"
+    assert len(run.history) == run.recipe.training.epochs == 1
+    assert run.load("evaluation")["splits"]["validation"]["figures"]["accuracy"]["value"] == 1.0
+    assert run.load("training")["best_epoch"] in (0, 1)
+
+
 @pytest.mark.parametrize(("passes", "name"), [(LONG - 0.1, "none"), (LONG, "light")])
 @pytest.mark.parametrize("ours", [True, False])
 def test_random_changes_suit_the_passes_that_the_time_allows(prepared, told, tmp_path, monkeypatch, passes, name, ours):

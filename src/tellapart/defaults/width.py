@@ -29,6 +29,10 @@ def choose_width(recipe: Recipe, *, pictures: int, classes: int) -> tuple[Recipe
     affordable = [w for w in widths if seen * 6 * 9 * places * w * (channels + 12 * w) <= AFFORDED]
     chosen = max(affordable, default=min(widths))
     reason = f"as wide as a few minutes allow for {pictures:,} pictures"
+    if chosen == max(widths):
+        reason = f"enough for {pictures:,} pictures"
+    elif not affordable:
+        reason = f"the narrowest there is, as {pictures:,} pictures take longer than a few minutes"
     if (needed := _narrowest(recipe, classes)) > chosen:
         chosen, reason = needed, f"{classes:,} classes ask for as many features before the last layer"
     recipe = recipe.changed(net={"options": {**recipe.net.options, "width": chosen}})

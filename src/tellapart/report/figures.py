@@ -51,7 +51,9 @@ def curves_figure(run: Run) -> Figure:
             _dress(axes, title=f"{key} by epoch", x="epoch", y=key)
             if best is not None:
                 axes.axvline(best, color=INK, linestyle=":", linewidth=1)
-                axes.annotate(f" best: {best}", (best, 1), xycoords=("data", "axes fraction"), va="top", fontsize=8)
+                axes.annotate(
+                    f" best: {best or 'the start'}", (best, 1), xycoords=("data", "axes fraction"), va="top", fontsize=8
+                )
         axes.legend(frameon=False)
     return figure
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup
@@ -245,7 +246,7 @@ def _trained(contents: Contents) -> Iterator[Markup]:
         )
     else:
         yield Markup("The network {} was trained for {} in {}; the weights of {} are kept.").format(
-            name(net), counted(training.get("epochs", 0), "epoch"), taken, f"epoch {training.get('best_epoch', '–')}"
+            name(net), counted(training.get("epochs", 0), "epoch"), taken, _kept(training)
         )
     reasons = {
         "early stopping": "It stopped early, as it had not become better for a while.",
@@ -259,3 +260,10 @@ def _trained(contents: Contents) -> Iterator[Markup]:
         if gap >= 5:
             yield Markup("It was right {} points more often on its training pictures than on validation: more pictures "
                          "or stronger augmentation would likely help.").format(f"{gap:.0f}")  # fmt: skip
+
+
+def _kept(training: Mapping[str, Any]) -> str:
+    """Return which weights a training has kept."""
+    if training.get("best_epoch") == 0:
+        return "the beginning, with the last layer learnt alone,"
+    return f"epoch {training.get('best_epoch', '–')}"

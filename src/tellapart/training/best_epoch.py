@@ -7,12 +7,28 @@ from typing import Any
 
 from ..recipe import TrainingRecipe
 from .checkpoint import State
+from .validation import Scores
 
 BETTER = {"accuracy": 1, "top5": 1, "loss": -1}
 """Which way a figure is better."""
 
 ERRORS = 2
 """Standard errors below the highest accuracy within which another epoch is as good: that one is the highest of many."""
+
+
+def keep_start(state: State, scores: Scores, recipe: TrainingRecipe) -> None:
+    """Keep the weights that a training begins with, as those of epoch 0: no epoch need be better than they are.
+
+    Early stopping counts from the epochs alone, the first of which are at the highest learning rate.
+
+    Args:
+        state: before the first epoch.
+        scores: of validation.
+        recipe: resolved.
+    """
+    monitor = recipe.early_stopping.monitor if recipe.early_stopping else "accuracy"
+    state.best_figure, state.best_loss = BETTER[monitor] * getattr(scores, monitor), scores.loss
+    _keep(state)
 
 
 def keep_best(state: State, record: dict[str, Any], recipe: TrainingRecipe, *, pictures: int) -> None:
@@ -44,8 +60,12 @@ def keep_best(state: State, record: dict[str, Any], recipe: TrainingRecipe, *, p
         best = figure > state.best_figure or (figure == state.best_figure and loss < state.best_loss)
     if best:
         state.best_figure, state.best_loss, state.best_epoch = max(figure, state.best_figure), loss, state.epoch
-        weights = state.judged().state_dict()
-        state.best_weights = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
+        _keep(state)
+
+
+def _keep(state: State) -> None:
+    weights = state.judged().state_dict()
+    state.best_weights = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
 
 
 def standard_error(share: float, *, of: int) -> float:

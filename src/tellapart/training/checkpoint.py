@@ -35,7 +35,7 @@ class State:
         averaged: its running average, where there is one.
         optimizer: with its moments.
         epoch: epochs done.
-        best_epoch: the one that ``keep_best`` calls the best, 0 before the first.
+        best_epoch: the one that ``keep_best`` calls the best, 0 before the first, and where none is better.
         best_figure: the best monitored figure so far.
         best_loss: the best epoch's validation loss: of two epochs with the same figure, the lower one is better.
         best_weights: the weights then.

@@ -18,7 +18,7 @@ from ..progress import SILENT, Progress
 from ..recipe import Recipe, TrainingRecipe
 from ..run import Run
 from ..runtime import tuned
-from .best_epoch import keep_best
+from .best_epoch import keep_best, keep_start
 from .checkpoint import FILE as CHECKPOINT
 from .checkpoint import State, fill, load_checkpoint, on_cpu, save_checkpoint, to_document
 from .data import derived_seed, epoch_positions
@@ -31,7 +31,7 @@ from .schedules import learning_rate_factor, share_done
 from .step import exact, to_batch, train_step
 from .task import Task
 from .transfer import freeze, moving_stages, training_mode
-from .validation import score
+from .validation import Scores, score
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Fitted:
 
     Attributes:
         net: with the best weights, in evaluation mode, on the CPU.
-        best_epoch: counted from 1.
+        best_epoch: counted from 1; 0 where none was better than the weights that it began with.
         epochs: done, those that were left out to end in time not counted.
         stopped: why it ended: "all epochs done", "early stopping", "interrupted", "diverged".
         seconds: spent on training.
@@ -70,6 +70,7 @@ def fit(
     progress: Progress = SILENT,
     devices: Devices | None = None,
     pacer: Pacer | None = None,
+    start: Scores | None = None,
 ) -> Fitted:
     """Train a network, or go on where the run's checkpoint stands.
 
@@ -85,6 +86,7 @@ def fit(
         progress: is told of each epoch.
         devices: to compute on; the one that the recipe names where None.
         pacer: fits the epochs to a time on the way, and the run's recipe with them.
+        start: what the initial weights have on validation, where they are worth keeping: a learnt last layer's.
 
     Raises:
         DivergedError: the loss became infinite before any epoch was good.
@@ -92,6 +94,8 @@ def fit(
     """
     devices = devices or one_device(recipe.device)
     state = new_state(net, recipe, device=devices.device)
+    if start is not None:
+        keep_start(state, start, recipe)
     if run is not None:
         load_checkpoint(run, state)
     if devices.count > 1:
@@ -239,7 +243,8 @@ def _diverged(state: State, record: dict[str, Any], recipe: TrainingRecipe, prog
     sentence = sentence.replace("after epoch 1", f"in epoch {record['epoch']}")
     if not state.best_weights:
         raise DivergedError(sentence)
-    progress.warn(f"{sentence}. The weights of epoch {state.best_epoch} are kept.")
+    kept = f"of epoch {state.best_epoch}" if state.best_epoch else "that it began with"
+    progress.warn(f"{sentence}. The weights {kept} are kept.")
     return code, sentence
 
 
@@ -292,7 +297,8 @@ def _one_epoch(state: State, task: Task, recipe: TrainingRecipe, *, devices: Dev
 
 
 def _live(record: dict[str, Any], state: State) -> str:
-    best = "" if state.best_epoch == state.epoch else f", best in epoch {state.best_epoch}"
+    where = f"in epoch {state.best_epoch}" if state.best_epoch else "before the first epoch"
+    best = "" if state.best_epoch == state.epoch else f", best {where}"
     return (
         f"loss {record['train_loss']:.3f}, validation {record['validation_loss']:.3f}, "
         f"accuracy {record['validation_accuracy']:.1%}{best}"

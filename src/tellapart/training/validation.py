@@ -62,6 +62,28 @@ def score(
     )
 
 
+def score_logits(logits: Tensor, labels: Tensor) -> Scores:
+    """Return the figures of logits, (n, classes), that stand already, as of a last layer learnt on features.
+
+    Example:
+        >>> score_logits(torch.tensor([[2.0, 0.0], [0.0, 1.0]]), torch.tensor([0, 0])).accuracy
+        0.5
+    """
+    loss, hits, hits5 = _counted(logits, labels)
+    n = max(1, len(labels))
+    return Scores(loss=loss / n, accuracy=hits / n, top5=hits5 / n, still_units=0.0)
+
+
+def _counted(logits: Tensor, labels: Tensor) -> tuple[float, int, int]:
+    """Return the cross-entropy, summed, and how many labels are the first and among the first five."""
+    best = logits.topk(min(5, logits.shape[1]), dim=1).indices == labels[:, None]
+    return (
+        float(F.cross_entropy(logits, labels, reduction="sum")),
+        int(best[:, 0].sum()),
+        int(best.any(dim=1).sum()),
+    )
+
+
 def _tally(net: Net, pictures: Pictures, preprocessing: Preprocessing, *, device: torch.device) -> _Tally:
     loss = hits = hits5 = 0.0
     low = high = None
@@ -69,11 +91,8 @@ def _tally(net: Net, pictures: Pictures, preprocessing: Preprocessing, *, device
         for pixels, labels in pictures.batches(batch_length(preprocessing.image_size)) if len(pictures) else ():
             labels = moved(labels, device)
             embedding = net.embed(to_input(moved(pixels, device), preprocessing))
-            logits = two_sided(net.classify(embedding)).float()
-            loss += float(F.cross_entropy(logits, labels, reduction="sum"))
-            best = logits.topk(min(5, logits.shape[1]), dim=1).indices == labels[:, None]
-            hits += int(best[:, 0].sum())
-            hits5 += int(best.any(dim=1).sum())
+            more = _counted(two_sided(net.classify(embedding)).float(), labels)
+            loss, hits, hits5 = loss + more[0], hits + more[1], hits5 + more[2]
             least, most = embedding.float().amin(dim=0), embedding.float().amax(dim=0)
             low = least if low is None else torch.minimum(low, least)
             high = most if high is None else torch.maximum(high, most)

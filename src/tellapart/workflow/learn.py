@@ -34,6 +34,7 @@ from ..training.memory import check_memory
 from ..training.pace import in_words, measure_pace
 from ..training.pacing import Pacer
 from ..training.transfer import stage_of
+from ..training.validation import Scores, score_logits
 from ..version import __version__
 from ..wording import counted
 from .learning_rate import with_found_rate
@@ -226,11 +227,12 @@ def _learn_in_epochs(
     run: Run, net: Net, prepared: Prepared, *, team: Team | None, pacer: Pacer | None, progress: Progress
 ) -> tuple[dict[str, object], bool]:
     """Train; return how it ended, and whether a person asked for that."""
-    task, recipe, before = task_of(prepared), prepared.recipe, {}
+    task, recipe, before, start = task_of(prepared), prepared.recipe, {}, None
     check_memory(recipe, task, devices=team.plan(recipe) if team else None)
     if recipe.training.transfer in ("frozen", "finetune"):
         started, there = time.perf_counter(), _features_there(net, prepared)
-        _, looked = _set_learnt_head(net, prepared, progress=progress)
+        features, looked = _set_learnt_head(net, prepared, progress=progress)
+        start = _scores(net, features, task)
         before = {"head_seconds": round(time.perf_counter() - started, 3), "features_there": there}
         before["features_seconds"] = looked
     if recipe.training.optimizer.find_learning_rate:
@@ -241,7 +243,7 @@ def _learn_in_epochs(
         pace = measure_pace(net, task, recipe.training, devices=devices)
         total, epochs = sum(left) * pace.step + len(left) * pace.validation, counted(len(left), "epoch")
         progress.say(f"estimated time: {in_words(total / len(left))} an epoch, at most {in_words(total)} for {epochs}")
-    fitted = fit(net, task, recipe.training, run=run, devices=devices, pacer=pacer, progress=progress)
+    fitted = fit(net, task, recipe.training, run=run, devices=devices, pacer=pacer, start=start, progress=progress)
     if team is not None:
         team.release()
     return fitted.to_dict() | before, fitted.pressed
@@ -269,6 +271,15 @@ def _learn_head(
     seconds = round(time.perf_counter() - started, 3)
     outcome = {"best_epoch": 0, "epochs": 0, "stopped": "last layer learnt", "seconds": seconds, "findings": []}
     return {**outcome, "features_there": there, "features_seconds": looked}, predictions, features
+
+
+def _scores(net: Net, features: NDArray[np.float32], task: Task) -> Scores | None:
+    """Return what a learnt last layer has on the validation pictures, by their features; None where there are none."""
+    if not len(task.validation):
+        return None
+    with torch.inference_mode():
+        logits = two_sided(net.classify(torch.from_numpy(features[task.validation.rows])))
+    return score_logits(logits, torch.from_numpy(task.validation.labels))
 
 
 def _features_there(net: Net, prepared: Prepared) -> float:

@@ -116,7 +116,8 @@ class Team:
         """Start the other processes, where it is tellapart that starts them; they load while this one goes on."""
         self._run = run
         if self.count > 1 and recipe.training.transfer == "features":
-            self._progress.say("the other devices are not needed: each picture is seen once")
+            if not run.has("time.json"):  # which may allow for more than to see each picture once
+                self._progress.say("the other devices are not needed: each picture is seen once")
         elif self.count > 1 and self._given is None and self._meet is None:
             started = launched(self.count, device=self._kind, on_loss=self._say_lost)
             self._meet = self._open.enter_context(started)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from ..defaults.budget import SPARE, fit_to_time, shorten_to_time
 from ..defaults.choice import Choice
-from ..defaults.training import choose_augmentation, optimizer_for
-from ..errors import UnreadableImageError
+from ..defaults.training import choose_augmentation, choose_training, optimizer_for
+from ..errors import OutOfMemoryError, RecipeError, UnreadableImageError
 from ..images.dataset import Dataset
 from ..novelty import REFERENCES
 from ..progress import SILENT, Progress
@@ -97,37 +97,60 @@ def in_time(
 ) -> tuple[Prepared, Pacer | None]:
     """Return the recipe fitted to the time, where the run has one and was not fitted yet, and what keeps it so.
 
-    The network's width is chosen, too, where the person did not name it. Nothing is fitted where pictures are seen
-    once; nothing is kept where the person said how many steps an epoch has.
+    The network's width is chosen, too, where the person did not name it, and a pretrained network whose last layer
+    alone would be learnt is fine-tuned, where that is not what the person asked for and the time suffices. Nothing is
+    kept where the person said how many steps an epoch has.
     """
     if not run.has("time.json") or run.load("time")["fitted"]:
         return prepared, None
-    if prepared.recipe.training.transfer == "features":
-        progress.say("the time is not needed: each picture is seen once")
-        return prepared, None
     ours = {choice["field"] for choice in run.load("choices")}  # what we chose, not the person
-    before, afterwards = _seconds_before(prepared), seconds_afterwards(prepared, left=deadline.left, explain=explain)
-    planned, _ = _suited(prepared, prepared.recipe, passes=1, ours=ours)  # few passes have the slower optimiser
-    fit = fit_to_time(
-        planned,
-        task_of(prepared),
-        seconds=deadline.left - before - afterwards,
-        looks_before=looks_before(prepared),
-        looks=looks_afterwards(prepared),
-        spare_looks=looks_to_explain(prepared.splits) if explain else 0,
-        widths="net.options.width" in ours,
-        devices=devices,
-    )
-    recipe, more = _suited(prepared, fit.recipe, passes=fit.passes, ours=ours)
-    choices = [*fit.choices, *more]
+    wanted, choices = prepared, list[Choice]()
+    if prepared.recipe.training.transfer == "features":
+        if "training.transfer" not in ours:
+            progress.say("the time is not needed: each picture is seen once")
+            return prepared, None
+        wanted, choices = _finetuned(prepared)
+        ours |= {choice.field for choice in choices}
+    afterwards = seconds_afterwards(wanted, left=deadline.left, explain=explain)
+    planned, _ = _suited(wanted, wanted.recipe, passes=1, ours=ours)  # few passes have the slower optimiser
+    try:
+        fit = fit_to_time(
+            planned,
+            task_of(wanted),
+            seconds=deadline.left - _seconds_before(wanted) - afterwards,
+            looks_before=looks_before(wanted),
+            looks=looks_afterwards(wanted),
+            spare_looks=looks_to_explain(wanted.splits) if explain else 0,
+            widths="net.options.width" in ours,
+            devices=devices,
+        )
+    except (RecipeError, OutOfMemoryError) as error:
+        if wanted is prepared:
+            raise
+        progress.say(f"the last layer alone is learnt, without fine-tuning: {error}")
+        return prepared, None
+    recipe, more = _suited(wanted, fit.recipe, passes=fit.passes, ours=ours)
+    choices = list({choice.field: choice for choice in [*choices, *fit.choices, *more]}.values())
     for choice in choices:
         progress.say(str(choice))
     keep_choices(run, choices)
     run.save_recipe(recipe)
     run.save("time", {**run.load("time"), "fitted": True})
-    asked = prepared.recipe.training.steps_per_epoch is not None
+    asked = wanted.recipe.training.steps_per_epoch is not None
     pacer = None if asked else Pacer(deadline.end - afterwards - fit.afterwards, fit.most_steps)
-    return dataclasses.replace(prepared, recipe=recipe), pacer
+    return dataclasses.replace(wanted, recipe=recipe), pacer
+
+
+def _finetuned(prepared: Prepared) -> tuple[Prepared, list[Choice]]:
+    """Return the same pictures with a recipe that trains a pretrained network's upper stages, too, and the choices."""
+    recipe, more = choose_training(
+        prepared.recipe.changed(training={"transfer": "finetune"}),
+        kind=prepared.audit.kind.name,
+        pictures=len(prepared.splits.train),
+        classes=len(prepared.dataset.class_names),
+    )
+    choice = Choice("training.transfer", "finetune", "it has published weights, and the time is for training further")
+    return dataclasses.replace(prepared, recipe=recipe), [choice, *more]
 
 
 def _suited(prepared: Prepared, recipe: Recipe, *, passes: float, ours: set[str]) -> tuple[Recipe, list[Choice]]:
