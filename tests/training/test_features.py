@@ -162,6 +162,26 @@ def test_only_what_is_missing_is_looked_at(make_net, digits, tmp_path, monkeypat
     assert len(looked) == 1
 
 
+def test_what_was_seen_before_a_stop_is_kept(make_net, digits, tmp_path, monkeypatch):
+    net, pixels, file = make_net("convnet16").eval(), digits[0][:70], tmp_path / "features.npy"
+    whole, made = embed_pixels(net, pixels, SPEC), room._embed
+
+    def stopped(*a, **k):
+        yield from [next(made(*a, **k))]
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(room, "_embed", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            embed_pixels(net, pixels, SPEC, cache=file)
+    kept = np.isfinite(room.kept_features(file, 70)[:, 0])
+    assert 0 < kept.sum() < 70
+    looked = []
+    monkeypatch.setattr(room, "_embed", lambda *a, **k: looked.extend(k["rows"]) or made(*a, **k))
+    np.testing.assert_allclose(embed_pixels(net, pixels, SPEC, cache=file), whole, atol=1e-5)
+    assert looked == np.flatnonzero(~kept).tolist()
+
+
 def test_the_digest_follows_the_body_and_the_preprocessing_alone(make_net):
     net = make_net("convnet16")
     before = weights_digest(net, SPEC)

@@ -77,13 +77,15 @@ def embed_pixels(
     if len(missing):
         features = None if features is None else np.array(features)  # the file's own are not to be written to
         done = 0
-        for part in _embed(net, pixels, preprocessing, rows=missing, threads=threads, progress=progress):
-            if features is None:
-                features = np.full((len(pixels), part.shape[1]), np.nan, dtype=np.float32)
-            features[missing[done : done + len(part)]] = part
-            done += len(part)
-        if cache is not None and features is not None:
-            keep_features(cache, features)
+        try:
+            for part in _embed(net, pixels, preprocessing, rows=missing, threads=threads, progress=progress):
+                if features is None:
+                    features = np.full((len(pixels), part.shape[1]), np.nan, dtype=np.float32)
+                features[missing[done : done + len(part)]] = part
+                done += len(part)
+        finally:  # what a person stopped, or an error, goes on from here the next time
+            if cache is not None and features is not None and done:
+                keep_features(cache, features)
     if features is None:
         return np.zeros((0, 0), dtype=np.float32)
     return features if rows is None else features[rows]
@@ -196,7 +198,8 @@ def fit_head(
     """
     x, y = torch.from_numpy(np.require(features, requirements="W")), torch.from_numpy(labels)
     mean, std = x.mean(dim=0), x.std(dim=0).clamp_min(1e-6)
-    x = (x - mean) / std
+    x = (x - mean).div_(std)
+    del features  # where nobody else needs them: five gigabytes of a million pictures
     count = min(FOLDS, int(np.bincount(labels).max()), len(labels if groups is None else np.unique(groups)))
     folds = make_folds(labels, folds=count, groups=groups, seed=seed) if count > 1 else ()
     accuracy: dict[float, float] = {}
