@@ -22,7 +22,7 @@ PHASES = {
     "split": ["workflow.prepare:load_or_make_splits", "workflow.inspection:given_splits", "workflow.prepare:write_ids"],
     "baseline": ["workflow.main_job:_learn_baselines"],
     "training": ["workflow.learn:fit"],
-    "prediction": ["workflow.learn:predict_splits", "workflow.learn:fit_temperature"],
+    "prediction": ["workflow.learn:predict_held_out", "workflow.learn:fit_temperature"],
     "evaluation": ["workflow.main_job:evaluate_all"],
     "report": ["workflow.main_job:keep_thumbnails", "report:write_report"],
 }  # fmt: skip

@@ -33,7 +33,8 @@ from ..recipe import Recipe
 from ..report import write_report
 from ..run import Run
 from ..training.features import embed_pixels, features_file, weights_digest
-from .learn import PREDICTED, learn
+from .held_out import PREDICTED
+from .learn import learn
 from .own_pictures import OwnPictures
 from .prepare import LABELS, prepare
 from .thumbnails import keep_thumbnails

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,6 @@ from ..defaults import baseline_recipe
 from ..errors import ModelFileError, RunCorruptError
 from ..evaluation import Predictions, fit_temperature
 from ..images.block_average import block_averaged
-from ..images.blocks import by_block
 from ..images.split import belonging
 from ..nets import Net
 from ..nets.base import two_sided
@@ -37,12 +36,11 @@ from ..training.transfer import stage_of
 from ..training.validation import Scores, score_logits
 from ..version import __version__
 from ..wording import counted
+from .held_out import PREDICTED, predict_held_out, predict_splits
 from .learning_rate import with_found_rate
-from .novelty import learn_novelty
+from .novelty import Embedded, learn_novelty
 from .prepare import Prepared
 from .team import Team
-
-PREDICTED = ("validation", "test")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,21 +92,21 @@ def learn(
     description = describe(prepared)
     net = start_net(prepared.recipe, task_of(prepared), progress=progress)
     classifier, device = Classifier(net, description), choose_device(prepared.recipe.training.device)
+    embedded: Embedded | None
     with tuned(prepared.recipe.training.threads):
         if prepared.recipe.training.transfer == "features":
             pressed = False
-            outcome, predictions, features = _learn_head(net, prepared, progress=progress)
+            outcome, predictions, embedded = _learn_head(net, prepared, progress=progress)
         else:
-            features = None
             outcome, pressed = _learn_in_epochs(run, net, prepared, team=team, pacer=pacer, progress=progress)
             # The test pictures are looked at once, when every choice is made: never in an interrupted training.
             wanted = PREDICTED[:1] if outcome["stopped"] == "interrupted" else PREDICTED
             with on_device(net, device):
-                predictions = predict_splits(prepared, wanted, lambda at: logits_at(classifier, prepared.pixels, at))
+                predictions, embedded = predict_held_out(classifier, prepared, wanted, progress=progress)
         if "validation" in predictions:
             temperature = fit_temperature(predictions["validation"]).temperature
             with on_device(net, device):
-                known = learn_novelty(classifier, prepared, features=features) if novelty else None
+                known = learn_novelty(classifier, prepared, embedded=embedded) if novelty else None
             classifier = Classifier(net, description.model_copy(update={"temperature": temperature}), known)
     run.write("model.safetensors", classifier.save)
     for name, part in predictions.items():
@@ -160,29 +158,6 @@ def task_of(prepared: Prepared) -> Task:
 def pictures_of(prepared: Prepared, positions: NDArray[np.int64]) -> Pictures:
     """Return the pixels and labels at some positions."""
     return Pictures(prepared.pixels, positions, prepared.dataset.labels[positions])
-
-
-def predict_splits(
-    prepared: Prepared, wanted: Sequence[str], logits_of: Callable[[NDArray[np.int64]], NDArray[np.float32]]
-) -> dict[str, Predictions]:
-    """Return what is said of the pictures of some splits, by a function from positions to logits."""
-    groups = prepared.dataset.groups
-    return {
-        name: Predictions(
-            ids=prepared.dataset.ids[positions],
-            logits=logits_of(positions),
-            labels=prepared.dataset.labels[positions],
-            class_names=prepared.dataset.class_names,
-            groups=None if groups is None else groups[positions],
-        )
-        for name, positions in prepared.splits.items()
-        if name in wanted and len(positions)
-    }
-
-
-def logits_at(classifier: Classifier, pixels: NDArray[np.uint8], positions: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return a classifier's logits, float32 (n, classes), of the pictures at some positions, read a few at a time."""
-    return np.concatenate([classifier.logits(some) for some in by_block(pixels, positions)])
 
 
 def baseline_of(prepared: Prepared, net: str) -> Prepared:
@@ -260,7 +235,7 @@ def looks_before(prepared: Prepared) -> int:
 
 def _learn_head(
     net: Net, prepared: Prepared, *, progress: Progress
-) -> tuple[dict[str, object], dict[str, Predictions], NDArray[np.float32]]:
+) -> tuple[dict[str, object], dict[str, Predictions], Embedded]:
     """Learn the last layer; what it says comes from the features, so that no picture is seen twice."""
     started, there = time.perf_counter(), _features_there(net, prepared)
     features, looked = _set_learnt_head(net, prepared, progress=progress)
@@ -270,7 +245,7 @@ def _learn_head(
         )
     seconds = round(time.perf_counter() - started, 3)
     outcome = {"best_epoch": 0, "epochs": 0, "stopped": "last layer learnt", "seconds": seconds, "findings": []}
-    return {**outcome, "features_there": there, "features_seconds": looked}, predictions, features
+    return {**outcome, "features_there": there, "features_seconds": looked}, predictions, lambda at: features[at]
 
 
 def _scores(net: Net, features: NDArray[np.float32], task: Task) -> Scores | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,28 +16,36 @@ HELD_OUT = 2048
 """Validation pictures that are looked at for it at most."""
 
 
-def learn_novelty(
-    classifier: Classifier, prepared: Prepared, *, features: NDArray[np.float32] | None = None
-) -> Novelty | None:
-    """Return the novelty score of a trained network; None where there are no validation pictures to set its limit.
+Positions = NDArray[np.int64]
+Embedded = Callable[[Positions], NDArray[np.float32]]
 
-    Args:
-        classifier: trained.
-        prepared: whose training and validation pictures are looked at, a few of each class.
-        features: (N, D) what the last layer sees of all pictures, where that is known already.
-    """
+
+def looked_at(prepared: Prepared) -> tuple[Positions, Positions]:
+    """Return the training and validation pictures that novelty is learnt from, a few of each class."""
     labels, seed = prepared.dataset.labels, prepared.recipe.training.seed
     train, validation = (
         positions[chosen_evenly(labels[positions], most, seed=seed)]
         for positions, most in ((prepared.splits.train, REFERENCES), (prepared.splits.validation, HELD_OUT))
     )
+    return train, validation
+
+
+def learn_novelty(classifier: Classifier, prepared: Prepared, *, embedded: Embedded | None = None) -> Novelty | None:
+    """Return the novelty score of a trained network; None where there are no validation pictures to set its limit.
+
+    Args:
+        classifier: trained.
+        prepared: whose training and validation pictures are looked at: see ``looked_at``.
+        embedded: gives (n, D), what the last layer sees of those at some positions, where that is known already.
+    """
+    labels, seed = prepared.dataset.labels, prepared.recipe.training.seed
+    train, validation = looked_at(prepared)
     if not len(train) or not len(validation):
         return None
 
-    def embedded(positions: NDArray[np.int64]) -> NDArray[np.float32]:
-        if features is not None:
-            return features[positions]
+    def look(positions: Positions) -> NDArray[np.float32]:
         return np.concatenate([classifier.embeddings(some) for some in by_block(prepared.pixels, positions)])
 
+    embedded = embedded or look
     size = sum(tensor.numel() * tensor.element_size() for tensor in classifier.net.state_dict().values())
     return Novelty.fit(embedded(train), labels[train], held_out=embedded(validation), network_bytes=size, seed=seed)

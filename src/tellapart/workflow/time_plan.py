@@ -17,7 +17,7 @@ from ..errors import OutOfMemoryError, RecipeError, UnreadableImageError
 from ..images.dataset import Dataset
 from ..novelty import REFERENCES
 from ..progress import SILENT, Progress
-from ..recipe import Recipe
+from ..recipe import PRETRAINED, Recipe
 from ..run import Run
 from ..training.devices import Devices
 from ..training.pacing import Pacer
@@ -182,9 +182,12 @@ def _seconds_before(prepared: Prepared) -> float:
 
 
 def looks_afterwards(prepared: Prepared) -> int:
-    """Return how many pictures the network looks at after the training: held-out ones, and those of novelty."""
-    novelty = min(REFERENCES, len(prepared.splits.train)) + min(HELD_OUT, len(prepared.splits.validation))
-    return _held_out(prepared) + novelty
+    """Return how many pictures the network looks at after the training: held-out ones, and those of novelty.
+
+    A pretrained network looks at each of them once.
+    """
+    again = 0 if prepared.recipe.training.transfer in PRETRAINED else min(HELD_OUT, len(prepared.splits.validation))
+    return _held_out(prepared) + min(REFERENCES, len(prepared.splits.train)) + again
 
 
 def seconds_afterwards(prepared: Prepared, *, left: float, explain: bool) -> float:
