@@ -100,6 +100,14 @@ def test_a_feature_that_never_changes_does_no_harm(blobs):
     assert torch.isfinite(fit_head(features, labels, classes=3).weight).all()
 
 
+def test_a_feature_that_hardly_changes_does_not_shout_where_it_does(blobs):
+    features, labels = blobs
+    hardly = (1e-6 * labels + 1e-7 * np.random.default_rng(0).normal(size=len(labels))).astype(np.float32)
+    head = fit_head(np.column_stack([features, hardly]), labels, classes=3)
+    logits = np.append(features.mean(axis=0), features.std(axis=0).max()) @ head.weight.numpy().T + head.bias.numpy()
+    assert np.abs(logits).max() < 100
+
+
 def test_the_world_is_left_as_it_was(blobs):
     state, threads = torch.get_rng_state(), torch.get_num_threads()
     fit_head(*blobs, classes=3)

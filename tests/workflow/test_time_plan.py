@@ -164,8 +164,10 @@ def test_photographs_with_a_time_are_fine_tuned_from_a_learnt_last_layer(picture
     recipe = Recipe.make(
         data={"image_size": (64, 64)}, net={"name": "efficientnet_lite0"}, baselines=(), training={"threads": 1}
     )
-    run = train(photos, recipe, out=tmp_path / "run", seconds=600, explain=False)
+    heard = Heard()
+    run = train(photos, recipe, out=tmp_path / "run", seconds=600, explain=False, progress=heard)
     assert run.recipe.training.transfer == "finetune"
+    assert [text.split(":")[0] for text in heard.said if "transfer" in text] == ["training.transfer = finetune"]
     assert len(run.history) == run.recipe.training.epochs == 1
     assert run.load("evaluation")["splits"]["validation"]["figures"]["accuracy"]["value"] == 1.0
     assert run.load("training")["best_epoch"] in (0, 1)

@@ -30,6 +30,11 @@ PENALTIES = tuple(10.0**power for power in (-5, -4, -3, -2, -1))
 
 FOLDS = 5
 
+LEAST_SPREAD = 0.02
+"""Of the largest standard deviation, what each feature's counts as at least: one that is all but the same in all
+training pictures would else drown the others in a picture in which it is not. Of 3,000 photographs' the least is 0.024
+of the largest."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Head:
@@ -197,7 +202,8 @@ def fit_head(
         True
     """
     x, y = torch.from_numpy(np.require(features, requirements="W")), torch.from_numpy(labels)
-    mean, std = x.mean(dim=0), x.std(dim=0).clamp_min(1e-6)
+    mean, std = x.mean(dim=0), x.std(dim=0)
+    std = std.clamp_min(max(1e-6, LEAST_SPREAD * float(std.max())))
     x = (x - mean).div_(std)
     del features  # where nobody else needs them: five gigabytes of a million pictures
     count = min(FOLDS, int(np.bincount(labels).max()), len(labels if groups is None else np.unique(groups)))

@@ -114,7 +114,8 @@ def prepare(run: Run, dataset: Dataset, *, progress: Progress = SILENT) -> Prepa
     )
     choices = [*start.choices, *more]
     for choice in choices:
-        progress.say(str(choice))
+        if not (choice.value == "features" and run.has("time.json")):  # how far it is trained is said when it is timed
+            progress.say(str(choice))
     preprocessing = preprocessing_of(recipe.data, pixels=scanned.pixels, rows=splits.train, net=recipe.net)
     if run.has("splits.json"):  # what was dropped from them cannot be found a second time
         leaks = run.load("leaks")
