@@ -15,9 +15,13 @@ from tellapart.nets import build_net
 from tellapart.nets.weights import find_weights, load_weights
 from tellapart.progress import Progress
 from tellapart.recipe import Recipe
+from tellapart.run import Run
 from tellapart.training import memory
-from tellapart.workflow import train
+from tellapart.workflow import learn, train
+from tellapart.workflow.held_out import predict_held_out
 from tellapart.workflow.main_job import check_nets
+from tellapart.workflow.novelty import looked_at
+from tellapart.workflow.prepare import prepare
 
 MIB = 2**20
 
@@ -103,7 +107,10 @@ def test_a_baseline_computes_where_the_network_does(pictures, tmp_path):
 @pytest.mark.parametrize(
     ("transfer", "moved"), [("frozen", {"head"}), ("finetune", {"block7", "neck", "head"}), ("features", {"head"})]
 )
-def test_each_way_of_transfer_moves_its_own_stages_and_knows_the_pictures(pictures, tmp_path, transfer, moved):
+def test_each_way_of_transfer_moves_its_own_stages_and_knows_the_pictures(
+    pictures, tmp_path, monkeypatch, transfer, moved
+):
+    monkeypatch.setattr(learn, "_scores", lambda net, features, task: None)  # however good the learnt last layer is
     photos = pictures(tmp_path / "photos", ("a", "b"), count=20, size=(64, 64))
     epochs = {} if transfer == "features" else {"epochs": 1}
     recipe = Recipe.make(
@@ -122,3 +129,46 @@ def test_each_way_of_transfer_moves_its_own_stages_and_knows_the_pictures(pictur
     assert changed == moved
     assert run.load("evaluation")["splits"]["validation"]["figures"]["accuracy"]["value"] == 1.0
     assert len(run.history) == len(epochs)
+
+
+@pytest.fixture
+def unlike(pictures, tmp_path):
+    """Return photographs of two classes that a pretrained network's features tell apart, and a short recipe."""
+    photos = pictures(tmp_path / "photos", ("a", "b"), count=20, size=(64, 64))
+    recipe = Recipe.make(
+        data={"image_size": (64, 64)}, net={"name": "efficientnet_lite0"}, baselines=(),
+        training={"transfer": "features", "threads": 1},
+    )  # fmt: skip
+    return photos, recipe
+
+
+def test_a_fine_tuning_that_makes_nothing_better_keeps_the_learnt_last_layer(unlike, tmp_path):
+    photos, recipe = unlike
+    features = train(photos, recipe, out=tmp_path / "features", explain=False)
+    worse = recipe.changed(training={"transfer": "finetune", "epochs": 1, "optimizer": {"learning_rate": 10.0}})
+    run = train(photos, worse, out=tmp_path / "worse", explain=False)
+    assert run.load("training")["best_epoch"] == 0
+    assert len(run.history) == 1
+    assert run.history[0]["validation_loss"] > 1
+    said, before = (Predictions.load(one.path / "predictions" / "test.npz") for one in (run, features))
+    np.testing.assert_allclose(said.logits, before.logits, atol=1e-3)
+    assert "the weights of the beginning, with the last layer learnt alone, are kept" in (
+        (run.path / "report.html").read_text(encoding="utf-8")
+    )
+
+
+@pytest.mark.parametrize("novelty", [True, False])
+def test_what_is_said_after_a_fine_tuning_is_what_the_classifier_says(unlike, tmp_path, novelty):
+    photos, recipe = unlike
+    recipe = recipe.changed(training={"transfer": "finetune", "epochs": 1}, data={"source": str(photos)})
+    prepared = prepare(Run.create(tmp_path / "run", recipe), open_dataset(photos))
+    net = learn.start_net(prepared.recipe, learn.task_of(prepared)).eval()
+    classifier = Classifier(net, learn.describe(prepared))
+    said, embedded = predict_held_out(classifier, prepared, ("test", "validation"), novelty=novelty)
+    for name, predictions in said.items():
+        at = prepared.splits[name]
+        assert predictions.ids.tolist() == prepared.dataset.ids[at].tolist()
+        np.testing.assert_allclose(predictions.logits, classifier.logits(prepared.pixels[at]), atol=2e-3)
+    if novelty:
+        at = np.concatenate(looked_at(prepared))[::-1]
+        np.testing.assert_allclose(embedded(at), classifier.embeddings(prepared.pixels[at]), atol=2e-3)

@@ -37,7 +37,10 @@ def curves_figure(run: Run) -> Figure:
     """
     history = run.history
     if not history and run.has("training.json"):
-        raise DataError(f"the run {str(run.path)!r} saw each picture once, and has no epochs to draw")
+        why = (
+            "diverged in its first epoch" if run.load("training")["stopped"] == "diverged" else "saw each picture once"
+        )
+        raise DataError(f"the run {str(run.path)!r} {why}, and has no epochs to draw")
     if not history:
         raise RunCorruptError(f"the run {str(run.path)!r} has no epoch to draw: train it first")
     best = run.load("training").get("best_epoch") if run.has("training.json") else None

@@ -251,7 +251,10 @@ def _trained(contents: Contents) -> Iterator[Markup]:
     reasons = {
         "early stopping": "It stopped early, as it had not become better for a while.",
         "interrupted": "It was interrupted before its last epoch.",
+        "diverged": "It diverged: its loss became infinite.",
     }
+    if int(training.get("best_epoch") or 0) > int(training.get("epochs") or 0):
+        yield Markup("Epochs that were left out, to end in time, have numbers, too.")
     if training.get("stopped") in reasons:
         yield Markup("{}").format(reasons[training["stopped"]])
     record = next((record for record in contents.history if record["epoch"] == training.get("best_epoch")), {})

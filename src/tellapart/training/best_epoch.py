@@ -17,9 +17,10 @@ ERRORS = 2
 
 
 def keep_start(state: State, scores: Scores, recipe: TrainingRecipe) -> None:
-    """Keep the weights that a training begins with, as those of epoch 0: no epoch need be better than they are.
+    """Keep the weights that a training begins with, as those of epoch 0, until an epoch has a better figure.
 
-    Early stopping counts from the epochs alone, the first of which are at the highest learning rate.
+    They are one try, not the luckiest of many, and so nothing that is below them is as good. Early stopping counts
+    from the epochs alone.
 
     Args:
         state: before the first epoch.
@@ -27,7 +28,7 @@ def keep_start(state: State, scores: Scores, recipe: TrainingRecipe) -> None:
         recipe: resolved.
     """
     monitor = recipe.early_stopping.monitor if recipe.early_stopping else "accuracy"
-    state.best_figure, state.best_loss = BETTER[monitor] * getattr(scores, monitor), scores.loss
+    state.start_figure, state.start_loss = BETTER[monitor] * getattr(scores, monitor), scores.loss
     _keep(state)
 
 
@@ -38,7 +39,8 @@ def keep_best(state: State, record: dict[str, Any], recipe: TrainingRecipe, *, p
     hundred validation pictures may yet be higher by chance. So of all epochs whose accuracy is within two standard
     errors of the highest the latest is the best (like the rule of one standard error, L. Breiman et al.,
     "Classification and Regression Trees", 1984, for the highest of many). With early stopping, or at a
-    constant learning rate, it is the epoch with the best figure, and of several the one with the lowest loss.
+    constant learning rate, it is the epoch with the best figure, and of several the one with the lowest loss. An epoch
+    that is not better than the weights that ``keep_start`` has kept is none of them.
 
     Early stopping counts from the last epoch whose figure was better by more than its least difference.
 
@@ -57,8 +59,8 @@ def keep_best(state: State, record: dict[str, Any], recipe: TrainingRecipe, *, p
         highest = max(figure, state.best_figure)
         best = figure >= highest - ERRORS * standard_error(highest, of=pictures)
     else:
-        best = figure > state.best_figure or (figure == state.best_figure and loss < state.best_loss)
-    if best:
+        best = (figure, -loss) > (state.best_figure, -state.best_loss)
+    if best and (figure, -loss) > (state.start_figure, -state.start_loss):
         state.best_figure, state.best_loss, state.best_epoch = max(figure, state.best_figure), loss, state.epoch
         _keep(state)
 

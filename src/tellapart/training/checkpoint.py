@@ -18,7 +18,8 @@ from ..run import Run
 FILE = "checkpoint.pt"
 
 PLAIN = (
-    "epoch", "best_epoch", "best_figure", "best_loss", "best_weights", "improved_epoch", "improved_figure", "seconds",
+    "epoch", "best_epoch", "best_figure", "best_loss", "best_weights", "start_figure", "start_loss", "improved_epoch",
+    "improved_figure", "seconds",
 )  # fmt: skip
 """What is kept of a state as it stands."""
 
@@ -39,6 +40,8 @@ class State:
         best_figure: the best monitored figure so far.
         best_loss: the best epoch's validation loss: of two epochs with the same figure, the lower one is better.
         best_weights: the weights then.
+        start_figure: of the weights that it began with, where those are worth keeping: see ``keep_start``.
+        start_loss: likewise.
         improved_epoch: the last whose figure was a new best by more than the least difference, 0 before the first.
         improved_figure: that figure.
         seconds: spent on training so far.
@@ -55,6 +58,8 @@ class State:
     best_figure: float = float("-inf")
     best_loss: float = float("inf")
     best_weights: dict[str, Tensor] = dataclasses.field(default_factory=dict)
+    start_figure: float = float("-inf")
+    start_loss: float = float("inf")
     improved_epoch: int = 0
     improved_figure: float = float("-inf")
     seconds: float = 0.0

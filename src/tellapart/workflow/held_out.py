@@ -42,7 +42,12 @@ def predict_splits(prepared: Prepared, wanted: Sequence[str], logits_of: LogitsO
 
 
 def predict_held_out(
-    classifier: Classifier, prepared: Prepared, wanted: Sequence[str], *, progress: Progress = SILENT
+    classifier: Classifier,
+    prepared: Prepared,
+    wanted: Sequence[str],
+    *,
+    novelty: bool = True,
+    progress: Progress = SILENT,
 ) -> tuple[dict[str, Predictions], Embedded | None]:
     """Return what a network says of some splits after its training in epochs.
 
@@ -50,6 +55,7 @@ def predict_held_out(
         classifier: on the device to compute on.
         prepared: the pictures.
         wanted: the splits' names.
+        novelty: whether that is learnt, too.
         progress: is told of the pictures.
 
     Returns:
@@ -57,7 +63,8 @@ def predict_held_out(
     """
     if prepared.recipe.training.transfer not in PRETRAINED:
         return predict_splits(prepared, wanted, lambda at: _logits_at(classifier, prepared.pixels, at)), None
-    logits_of, embedded = _looked_at_once(classifier.net, prepared, wanted, progress=progress)
+    kept = np.unique(np.concatenate(looked_at(prepared))) if novelty else np.zeros(0, dtype=np.int64)
+    logits_of, embedded = _looked_at_once(classifier.net, prepared, wanted, kept=kept, progress=progress)
     return predict_splits(prepared, wanted, logits_of), embedded
 
 
@@ -67,14 +74,20 @@ def _logits_at(classifier: Classifier, pixels: NDArray[np.uint8], positions: NDA
 
 
 def _looked_at_once(
-    net: Net, prepared: Prepared, wanted: Sequence[str], *, progress: Progress
+    net: Net, prepared: Prepared, wanted: Sequence[str], *, kept: NDArray[np.int64], progress: Progress
 ) -> tuple[LogitsOf, Embedded]:
     """Look at the pictures of some splits, and at those that novelty is learnt from, as features are looked at.
 
+    Args:
+        net: of the classifier.
+        prepared: the pictures.
+        wanted: the splits' names.
+        kept: positions, sorted, of the pictures whose embeddings are wanted.
+        progress: is told of the pictures.
+
     Returns:
-        what gives the logits of pictures of those splits, and the embeddings of those for novelty.
+        what gives the logits of pictures of those splits, and what gives the embeddings.
     """
-    kept = np.unique(np.concatenate(looked_at(prepared)))
     rows = np.unique(np.concatenate([kept, *(prepared.splits[name] for name in wanted)]))
     place, logits, embeddings = next(net.parameters()).device, [], []
     threads = prepared.recipe.training.threads

@@ -102,7 +102,9 @@ def learn(
             # The test pictures are looked at once, when every choice is made: never in an interrupted training.
             wanted = PREDICTED[:1] if outcome["stopped"] == "interrupted" else PREDICTED
             with on_device(net, device):
-                predictions, embedded = predict_held_out(classifier, prepared, wanted, progress=progress)
+                predictions, embedded = predict_held_out(
+                    classifier, prepared, wanted, novelty=novelty, progress=progress
+                )
         if "validation" in predictions:
             temperature = fit_temperature(predictions["validation"]).temperature
             with on_device(net, device):

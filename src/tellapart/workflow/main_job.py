@@ -49,7 +49,8 @@ def train(
         source: a folder, an archive, a table, an array file or a bundled name; the recipe's where None.
         recipe: every choice; what it leaves open is decided from the pictures.
         out: the run folder; a new one below ``runs/`` where None.
-        seconds: how long all of it may take: the network's width and epochs are fitted to it.
+        seconds: how long all of it may take: the network's width and epochs are fitted to it, and a pretrained network
+            is fine-tuned in it.
         started: when those seconds began, of ``time.monotonic``, such as the program's start; now where None.
         devices: how many of this machine train together, each by a process of its own. What torchrun or SLURM started
             where None, else one. Their processes but the first end in here.

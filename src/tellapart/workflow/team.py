@@ -116,7 +116,7 @@ class Team:
         """Start the other processes, where it is tellapart that starts them; they load while this one goes on."""
         self._run = run
         if self.count > 1 and recipe.training.transfer == "features":
-            if not run.has("time.json"):  # which may allow for more than to see each picture once
+            if not run.has("time.json") or run.load("time")["fitted"]:  # else it may allow for more
                 self._progress.say("the other devices are not needed: each picture is seen once")
         elif self.count > 1 and self._given is None and self._meet is None:
             started = launched(self.count, device=self._kind, on_loss=self._say_lost)

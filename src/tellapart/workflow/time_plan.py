@@ -29,6 +29,8 @@ from .novelty import HELD_OUT
 from .own_pictures import OwnPictures
 from .prepare import Prepared
 
+PATIENCE = "training.early_stopping.patience"
+
 FOR_BASELINES = 0.08
 """The share of the time that the baselines may take."""
 
@@ -107,10 +109,12 @@ def in_time(
     wanted, choices = prepared, list[Choice]()
     if prepared.recipe.training.transfer == "features":
         if "training.transfer" not in ours:
-            progress.say("the time is not needed: each picture is seen once")
-            return prepared, None
+            return _as_features(run, prepared, "the time is not needed", devices=devices, progress=progress)
         wanted, choices = _finetuned(prepared)
         ours |= {choice.field for choice in choices}
+    if PATIENCE in ours:  # the learning rate is to come to its low end
+        wanted = dataclasses.replace(wanted, recipe=wanted.recipe.changed(training={"early_stopping": None}))
+        choices.append(Choice(PATIENCE, "none", "the epochs end with the time"))
     afterwards = seconds_afterwards(wanted, left=deadline.left, explain=explain)
     planned, _ = _suited(wanted, wanted.recipe, passes=1, ours=ours)  # few passes have the slower optimiser
     try:
@@ -127,8 +131,7 @@ def in_time(
     except (RecipeError, OutOfMemoryError) as error:
         if wanted is prepared:
             raise
-        progress.say(f"the last layer alone is learnt, without fine-tuning: {error}")
-        return prepared, None
+        return _as_features(run, prepared, f"no fine-tuning: {error}", devices=devices, progress=progress)
     recipe, more = _suited(wanted, fit.recipe, passes=fit.passes, ours=ours)
     choices = list({choice.field: choice for choice in [*choices, *fit.choices, *more]}.values())
     for choice in choices:
@@ -139,6 +142,16 @@ def in_time(
     asked = wanted.recipe.training.steps_per_epoch is not None
     pacer = None if asked else Pacer(deadline.end - afterwards - fit.afterwards, fit.most_steps)
     return dataclasses.replace(wanted, recipe=recipe), pacer
+
+
+def _as_features(
+    run: Run, prepared: Prepared, reason: str, *, devices: Devices | None, progress: Progress
+) -> tuple[Prepared, None]:
+    """Say why the last layer alone is learnt, in however long that takes; one that is resumed does the same."""
+    alone = ", on one device" if devices and devices.count > 1 else ""
+    progress.say(f"each picture is seen once{alone}, and the last layer alone is learnt; {reason}")
+    run.save("time", {**run.load("time"), "fitted": True})
+    return prepared, None
 
 
 def _finetuned(prepared: Prepared) -> tuple[Prepared, list[Choice]]:
