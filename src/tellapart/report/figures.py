@@ -37,9 +37,8 @@ def curves_figure(run: Run) -> Figure:
     """
     history = run.history
     if not history and run.has("training.json"):
-        why = (
-            "diverged in its first epoch" if run.load("training")["stopped"] == "diverged" else "saw each picture once"
-        )
+        diverged = run.load("training").get("stopped") == "diverged"
+        why = "diverged in its first epoch" if diverged else "saw each picture once"
         raise DataError(f"the run {str(run.path)!r} {why}, and has no epochs to draw")
     if not history:
         raise RunCorruptError(f"the run {str(run.path)!r} has no epoch to draw: train it first")
