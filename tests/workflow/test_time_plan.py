@@ -11,7 +11,7 @@ from tellapart import Run, train
 from tellapart.defaults import budget
 from tellapart.defaults.budget import Fit
 from tellapart.defaults.choice import Choice
-from tellapart.defaults.training import LONG
+from tellapart.defaults.training import LONG, choose_training
 from tellapart.errors import RecipeError
 from tellapart.images.audit.kind import Kind
 from tellapart.images.dataset import Splits
@@ -140,7 +140,21 @@ def test_a_pretrained_network_is_fine_tuned_where_a_time_was_given(timed, told, 
     assert made.recipe.training.optimizer.learning_rate == 1e-4
     choices = {choice["field"]: choice["value"] for choice in run.load("choices")}
     assert (choices["training.transfer"], choices["training.epochs"]) == ("finetune", 3)
-    assert (made.recipe.training.early_stopping, choices[time_plan.PATIENCE]) == (None, "none")
+    assert made.recipe.training.early_stopping.patience == choices[time_plan.PATIENCE] == 3, "it never stops early"
+    again, _ = choose_training(made.recipe, kind="writing", pictures=1222, classes=10)
+    assert again == made.recipe, "one that is resumed goes on with it"
+
+
+def test_a_fine_tuning_that_was_asked_for_and_has_no_time_is_an_error(timed, told, no_network, monkeypatch):
+    def fit_to_time(recipe, task, **given):
+        raise RecipeError("50 steps, the fewest that make sense, take 200 s")
+
+    monkeypatch.setattr(time_plan, "fit_to_time", fit_to_time)
+    run, features = timed(ours=False)
+    run.save("choices", [Choice(time_plan.PATIENCE, 3, "soon learns by heart").to_dict()])
+    asked = features.recipe.changed(training={"transfer": "finetune", "early_stopping": {"patience": 3}})
+    with pytest.raises(RecipeError, match="50 steps"):
+        in_time(run, dataclasses.replace(features, recipe=asked), deadline=Deadline.of(run, started=0.0))
 
 
 @pytest.mark.parametrize("ours", [True, False])

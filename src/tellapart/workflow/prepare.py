@@ -114,7 +114,8 @@ def prepare(run: Run, dataset: Dataset, *, progress: Progress = SILENT) -> Prepa
     )
     choices = [*start.choices, *more]
     for choice in choices:
-        if not (choice.value == "features" and run.has("time.json")):  # how far it is trained is said when it is timed
+        settled = (choice.field, choice.value) != ("training.transfer", "features") or not run.has("time.json")
+        if settled:  # else a time may allow for more, which is said when it is planned
             progress.say(str(choice))
     preprocessing = preprocessing_of(recipe.data, pixels=scanned.pixels, rows=splits.train, net=recipe.net)
     if run.has("splits.json"):  # what was dropped from them cannot be found a second time

@@ -30,6 +30,7 @@ from .own_pictures import OwnPictures
 from .prepare import Prepared
 
 PATIENCE = "training.early_stopping.patience"
+"""Where a fine-tuning that is not timed stops early by default."""
 
 FOR_BASELINES = 0.08
 """The share of the time that the baselines may take."""
@@ -112,9 +113,6 @@ def in_time(
             return _as_features(run, prepared, "the time is not needed", devices=devices, progress=progress)
         wanted, choices = _finetuned(prepared)
         ours |= {choice.field for choice in choices}
-    if PATIENCE in ours:  # the learning rate is to come to its low end
-        wanted = dataclasses.replace(wanted, recipe=wanted.recipe.changed(training={"early_stopping": None}))
-        choices.append(Choice(PATIENCE, "none", "the epochs end with the time"))
     afterwards = seconds_afterwards(wanted, left=deadline.left, explain=explain)
     planned, _ = _suited(wanted, wanted.recipe, passes=1, ours=ours)  # few passes have the slower optimiser
     try:
@@ -133,6 +131,10 @@ def in_time(
             raise
         return _as_features(run, prepared, f"no fine-tuning: {error}", devices=devices, progress=progress)
     recipe, more = _suited(wanted, fit.recipe, passes=fit.passes, ours=ours)
+    if PATIENCE in ours:  # the learning rate is to come to its low end
+        epochs = recipe.training.epochs
+        recipe = recipe.changed(training={"early_stopping": {"patience": epochs}})
+        more = [*more, Choice(PATIENCE, epochs, "as many as there are: the epochs end with the time")]
     choices = list({choice.field: choice for choice in [*choices, *fit.choices, *more]}.values())
     for choice in choices:
         progress.say(str(choice))
