@@ -146,7 +146,7 @@ class Splits(Mapping[str, NDArray[np.int64]]):
     Attributes:
         train: (n,) int64 positions, sorted.
         validation: likewise; every choice looks here.
-        test: likewise; read once, after every choice is made.
+        test: likewise; measured once, after every choice is made.
         notes: how each was made: ``"test: given by the source"``.
 
     Example:
