@@ -2,14 +2,15 @@
 
 import dataclasses
 import io
+import os
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from tellapart.classifier import Answer, Classifier
-from tellapart.errors import DataError
+from tellapart.errors import DataError, UnreadableImageError
 from tellapart.images.decode import as_pixels
 from tellapart.nets.base import two_sided
 
@@ -109,6 +110,47 @@ def test_a_pil_image_is_turned_upright_as_its_file_is(tmp_path, colour, orientat
         assert (as_pixels(image) == as_pixels(tmp_path / "turned.png")).all()
 
 
+def test_rare_kinds_have_the_same_pixels_from_their_file_and_from_pil(tmp_path, colour):
+    dark = (np.arange(48, dtype=np.uint16) * 5).reshape(6, 8)
+    (tmp_path / "dark.pgm").write_bytes(b"P5 8 6 65535\n" + dark.astype(">u2").tobytes())
+    white_is_zero = TiffImagePlugin.ImageFileDirectory_v2()
+    white_is_zero[262] = 0
+    Image.fromarray(dark * 250).save(tmp_path / "white is 0.tif", tiffinfo=white_is_zero)
+    Image.fromarray(colour).convert("CMYK").save(tmp_path / "print.jpg")
+    marked = (tmp_path / "print.jpg").read_bytes()
+    at = marked.index(b"\xff\xee")  # Adobe's marker: without it, no one says that the inks are stored inverted
+    (tmp_path / "plain print.jpg").write_bytes(marked[:at] + marked[at + 2 + int.from_bytes(marked[at + 2 : at + 4]) :])
+    for path in sorted(tmp_path.iterdir()):
+        with Image.open(path) as image:
+            assert (as_pixels(image) == as_pixels(path)).all(), path.name
+    assert (as_pixels(tmp_path / "plain print.jpg") != as_pixels(tmp_path / "print.jpg")).any()
+
+
+def test_a_bad_file_among_many_is_named_and_a_pipe_is_no_picture(tmp_path, colour):
+    Image.fromarray(colour).save(tmp_path / "good.png")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "good.png").read_bytes()[:-20])
+    with pytest.raises(UnreadableImageError, match=r"the picture '.*cut\.png': truncated PNG"):
+        make().classify_all([tmp_path / "good.png", tmp_path / "cut.png"])
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(UnreadableImageError, match=r"pipe\.png': not a regular file"):
+        make().classify(tmp_path / "pipe.png")
+
+
+def test_pictures_above_a_limit_are_refused_before_they_are_decoded(tmp_path, colour):
+    large = Image.new("RGB", (400, 300))
+    for given in (stored(large, "PNG"), large):
+        with pytest.raises(DataError, match=r"400x300 pixels .* are more than the 100,000 that are decoded"):
+            make().classify(given, max_pixels=100_000)
+        assert make().classify(given, max_pixels=120_000).name in ("ant", "bee", "cat")
+
+
+def test_no_pictures_have_rows_as_long_as_any(colour):
+    classifier = make()
+    none, one = (np.zeros((n, *classifier.preprocessing.image_size, 3), dtype=np.uint8) for n in (0, 1))
+    assert classifier.embeddings(none).shape == (0, classifier.embeddings(one).shape[1])
+    assert classifier.look(none)[0].shape == classifier.logits(none).shape == (0, 3)
+
+
 def test_a_pil_image_is_not_changed(colour):
     image = Image.fromarray(colour)
     before = image.tobytes()
@@ -131,10 +173,10 @@ def test_a_pil_image_is_not_changed(colour):
         (None, "object"),
         (7, "int64"),
         ("no such.png", "there is no picture at 'no such.png'"),
-        ("", "cannot be read"),
-        (".", "cannot be read"),
-        ("a\0b", "cannot be read"),
-        ("n" * 5000, "cannot be read"),
+        ("", "there is no picture at ''"),
+        (".", "the picture '.': not a regular file"),
+        ("a\0b", "there is no picture"),
+        ("n" * 5000, "there is no picture"),
         (b"", "empty"),
         (b"GIF89a", "GIF"),
         (b"<!DOCTYPE html>", "web page"),

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -73,8 +74,19 @@ def test_an_entry_point_that_fails_is_named(package, monkeypatch):
         raise ZeroDivisionError("no bees")
 
     monkeypatch.setattr(importlib.metadata, "entry_points", lambda *, group: [Entry(fails)])
-    with pytest.raises(RecipeError, match=r"the installed shape 'hexagon' \(bees:comb\) fails .* no bees"):
-        package.shapes.names()
+    for _ in range(2):  # it is no less broken at the second look-up
+        with pytest.raises(RecipeError, match=r"the installed shape 'hexagon' \(bees:comb\) fails .* no bees"):
+            package.shapes.names()
+
+
+def test_a_second_thread_waits_until_all_is_there(package, tmp_path):
+    (tmp_path / "shapes_of_a_test" / "slow.py").write_text(
+        "import time\nfrom . import shapes\ntime.sleep(0.3)\nshapes.add('slow', shapes.names())\n"
+    )
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: package.shapes.names(), range(2))
+    assert first == second == ["disc", "slow", "square"]
+    assert "disc" in package.shapes.get("slow"), "what is imported may look something up"
 
 
 def test_a_plugin_registers_what_it_defines(tmp_path):

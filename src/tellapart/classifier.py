@@ -22,7 +22,7 @@ from torch import Tensor
 from .errors import DataError, ModelFileError, NetError, TellapartError
 from .files import whole
 from .images.blocks import batch_length
-from .images.decode import as_pixels
+from .images.decode import MAX_PIXELS, as_pixels
 from .images.preprocessing import Preprocessing
 from .nets import Net, build_net
 from .nets.base import two_sided
@@ -138,19 +138,23 @@ class Classifier:
         """From a picture of any size to the network's input."""
         return self.description.preprocessing
 
-    def classify(self, picture: Any, *, top: int | None = None) -> Answer:
+    def classify(self, picture: Any, *, top: int | None = None, max_pixels: int = MAX_PIXELS) -> Answer:
         """Name one picture.
 
         Args:
             picture: uint8 (H, W) or (H, W, 1, 3 or 4), a PIL image, a path, or the bytes of a picture file.
             top: how many classes the ranking holds; all where None.
+            max_pixels: width × height above which a file or a PIL image is refused before it is decoded: a small file
+                may hold a picture that takes a gigabyte.
 
         Raises:
             DataError: it is none of these, or cannot be decoded.
         """
-        return self.classify_all([picture], top=top)[0]
+        return self.classify_all([picture], top=top, max_pixels=max_pixels)[0]
 
-    def classify_all(self, pictures: Iterable[Any], *, top: int | None = None) -> list[Answer]:
+    def classify_all(
+        self, pictures: Iterable[Any], *, top: int | None = None, max_pixels: int = MAX_PIXELS
+    ) -> list[Answer]:
         """Name several pictures; see ``classify``."""
         if isinstance(pictures, str | Path | bytes) or (
             isinstance(pictures, np.ndarray) and pictures.ndim == 3 and pictures.shape[2] in (1, 3, 4)
@@ -158,8 +162,9 @@ class Classifier:
             raise DataError("classify_all takes several pictures, got what looks like one: use classify, or [picture]")
         if top is not None and top < 1:
             raise DataError(f"top must be at least 1, got {top}")
+        background = self.preprocessing.background
         resized = [
-            self.preprocessing.resized(as_pixels(picture, self.preprocessing.background)) for picture in pictures
+            self.preprocessing.resized(as_pixels(picture, background, max_pixels=max_pixels)) for picture in pictures
         ]
         if not resized:
             return []
@@ -272,15 +277,14 @@ def _in_batches(
     rows = []
     try:
         with torch.inference_mode():
-            for start in range(0, len(pixels), batch_size):
-                batch = torch.from_numpy(np.array(pixels[start : start + batch_size])).to(device)
+            some = pixels if len(pixels) else np.zeros((1, *expected), dtype=np.uint8)  # for how long the rows are
+            for start in range(0, len(some), batch_size):
+                batch = torch.from_numpy(np.array(some[start : start + batch_size])).to(device)
                 found = function(to_input(batch, classifier.preprocessing))
                 rows.append([part.float().cpu().numpy() for part in found])
     finally:
         classifier.net.train(was_training)
-    if not rows:
-        return [np.zeros((0, len(classifier.class_names)), dtype=np.float32), np.zeros((0, 0), dtype=np.float32)]
-    return [np.concatenate(parts) for parts in zip(*rows, strict=True)]
+    return [np.concatenate(parts)[: len(pixels)] for parts in zip(*rows, strict=True)]
 
 
 def _read(path: Path) -> tuple[Description, dict[str, Tensor]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import pickle
+import struct
 import threading
 import tokenize
 import zipfile
@@ -18,8 +20,25 @@ ARRAY_DAMAGE = (ValueError, OSError, KeyError, TypeError, AttributeError, Syntax
                 MemoryError, Warning, tokenize.TokenError, zipfile.BadZipFile, zlib.error)  # fmt: skip
 """What NumPy and the zip library raise on a damaged file of arrays; a header is parsed as Python's literals."""
 
+TENSOR_DAMAGE = (OSError, RuntimeError, LookupError, ValueError, TypeError, EOFError, AttributeError, AssertionError,
+                 pickle.UnpicklingError, struct.error)  # fmt: skip
+"""What PyTorch raises on a damaged file of tensors, and the state that it should fill."""
+
 UNFINISHED = ".unfinished-"
 """What the name of a file that is not whole yet begins with."""
+
+
+def expanded(path: str | Path) -> Path:
+    """Return a path with ``~`` as the home that it means; as it is where there is no such home.
+
+    Example:
+        >>> expanded("photos"), expanded("~nobody-of-this-name/photos")
+        (PosixPath('photos'), PosixPath('~nobody-of-this-name/photos'))
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
 
 
 @contextlib.contextmanager

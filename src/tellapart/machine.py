@@ -63,6 +63,18 @@ def _has_glibc() -> bool:
     return sys.platform == "linux" and platform.libc_ver()[0] == "glibc"
 
 
+def lacks_memory(error: BaseException) -> bool:
+    """Return whether an error says that the memory did not suffice; PyTorch has no class of its own for it.
+
+    Example:
+        >>> lacks_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"))
+        True
+    """
+    signs = ("out of memory", "can't allocate memory", "not enough memory", "failed to allocate")
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and any(sign in text for sign in signs))
+
+
 def available_memory() -> int | None:
     """Return the bytes that can still be had without swapping; None where the system does not say.
 

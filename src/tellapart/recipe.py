@@ -49,7 +49,7 @@ class DataRecipe(_Section):
     )
     split_seed: int = Field(0, ge=0, lt=2**63, description="seed of the split")
     leaks: Literal["stop", "drop", "allow"] = Field("stop", description="what to do about a picture in two splits")
-    strict: bool = Field(False, description="stop at the first unreadable picture")
+    strict: bool = Field(False, description="stop if any picture is unreadable")
 
     @model_validator(mode="after")
     def _check(self) -> Self:

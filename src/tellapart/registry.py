@@ -11,6 +11,7 @@ import importlib
 import importlib.util
 import pkgutil
 import sys
+import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -57,7 +58,9 @@ class Registry(Generic[Thing]):
         self.kind = kind
         self._package = package
         self._things: dict[str, Thing] = {}
-        self._searched = False
+        self._searched = self._searching = False
+        self._failure: RecipeError | None = None
+        self._lock = threading.RLock()
 
     def add(self, name: str, thing: Thing) -> None:
         """Register ``thing`` under ``name``; raises RecipeError where another one has the name."""
@@ -87,9 +90,22 @@ class Registry(Generic[Thing]):
         return name in self._things
 
     def _search(self) -> None:
+        """Fill the registry, once; other threads wait meanwhile, and a failure is said at each look-up."""
         if self._searched:
             return
-        self._searched = True
+        with self._lock:
+            if self._failure is not None:
+                raise self._failure
+            if self._searched or self._searching:  # what is imported may look something up
+                return
+            self._searching = True
+            try:
+                self._import_all()
+                self._searched = True
+            finally:
+                self._searching = False
+
+    def _import_all(self) -> None:
         from importlib.metadata import entry_points  # 20 ms that tellapart --help does not wait for
 
         package = importlib.import_module(self._package)
@@ -99,10 +115,11 @@ class Registry(Generic[Thing]):
             try:
                 entry.load()
             except Exception as error:
-                raise RecipeError(
+                self._failure = RecipeError(
                     f"the installed {self.kind} {entry.name!r} ({entry.value}) fails when it is loaded: "
                     f"{type(error).__name__}: {error}: update or remove its package"
-                ) from error
+                )
+                raise self._failure from error
 
 
 loaded_plugins: list[Path] = []

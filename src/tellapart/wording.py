@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+
+NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+"""In a sentence."""
+
+
+def without_numbers(sentence: str) -> str:
+    """Return a sentence with a sign in place of each number: those that differ in numbers alone become the same.
+
+    Example:
+        >>> without_numbers("first of 12 frames"), without_numbers("stretched from -1.5 to 3")
+        ('first of # frames', 'stretched from # to #')
+    """
+    return NUMBER.sub("#", sentence)
 
 
 def counted(number: int, noun: str, *, plural: str | None = None) -> str:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import shutil
 
 import numpy as np
@@ -78,6 +79,23 @@ def test_a_batch_ends_with_the_picture_that_fills_it():
     assert [[one.file for one in batch] for batch in batches] == [["a", "b"], ["bad", "c", "d"]]
     assert [one.problem for one in batches[1]] == ["no picture", "", ""]
     assert [len(batch) for batch in read_in_batches(["a"] * 130, read)] == [64, 64, 2]
+
+
+def test_a_folder_that_is_closed_costs_the_other_pictures_nothing(call, good, trained, tmp_path, monkeypatch):
+    shutil.copytree(good / "a", tmp_path / "open")
+    (tmp_path / "closed").mkdir()
+    scandir = os.scandir
+
+    def refusing(path):
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    called = call("predict", trained, tmp_path)
+    assert called.status == 1
+    assert f"{tmp_path / 'closed'}: the folder cannot be looked into: Permission denied" in called.err
+    assert called.out.count(str(tmp_path / "open")) == len(list((good / "a").iterdir()))
 
 
 def test_a_link_in_a_folder_that_leads_nowhere_is_said(call, good, trained, tmp_path):

@@ -45,6 +45,13 @@ def test_semicolons_and_a_byte_order_mark_are_read(tmp_path):
     assert read_label_list(write(tmp_path / "l.csv", "\ufeffId;Label\nx;bee\n")) == {"x": Mended("bee")}
 
 
+@pytest.mark.parametrize("encoding", ["gb18030", "utf-16", "utf-8"])
+def test_a_list_is_read_as_a_spreadsheet_saves_it(tmp_path, encoding):
+    path = tmp_path / "labels.csv"
+    path.write_bytes("id\tlabel\n松鼠/1.png\t兔子\n松鼠/2.png\t白猫\n".encode(encoding))
+    assert read_label_list(path) == {"松鼠/1.png": Mended("兔子"), "松鼠/2.png": Mended("白猫")}
+
+
 @pytest.mark.parametrize(
     ("text", "error", "match"),
     [
@@ -68,7 +75,7 @@ def test_what_does_not_fit_is_said(data, tmp_path, text, error, match):
 def test_a_missing_and_an_unreadable_list(tmp_path):
     with pytest.raises(SourceNotFoundError, match="--label-errors makes one"):
         read_label_list(tmp_path / "none.csv")
-    (tmp_path / "bad.csv").write_bytes(b"id,label\n\xff,bee\n")
+    (tmp_path / "bad.csv").write_bytes(b"id,label\n\x81\xff\x81,bee\n")
     with pytest.raises(DataError, match="UTF-8"):
         read_label_list(tmp_path / "bad.csv")
 

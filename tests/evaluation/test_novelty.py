@@ -10,6 +10,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from tellapart.errors import DataError
 from tellapart.evaluation import (
+    Rows,
     auroc,
     energy_novelty,
     knn_novelty,
@@ -56,6 +57,19 @@ def test_edges():
         parts = {"embeddings": [[1.0, 0]], "queries": [[1.0, 0]], "k": 1} | wrong
         with pytest.raises(DataError):
             nearest(parts["embeddings"], parts["queries"], k=parts["k"])
+
+
+def test_some_rows_of_a_table_are_as_good_as_a_copy_of_them(monkeypatch):
+    rng = np.random.default_rng(0)
+    table, queries = rng.normal(size=(60, 4)).astype(np.float32), rng.normal(size=(5, 4))
+    some = np.sort(rng.permutation(60)[:37])
+    monkeypatch.setattr(novelty, "_ROWS", 10)
+    table[np.setdiff1d(np.arange(60), some)] = np.nan  # nothing else is looked at
+    found, copied = nearest(Rows(table, some), queries), nearest(table[some], queries)
+    assert (found.indices == copied.indices).all()
+    np.testing.assert_allclose(found.distances, copied.distances)
+    with pytest.raises(DataError, match="finite numbers"):
+        nearest(table, queries)
 
 
 def test_memory_stays_flat():

@@ -24,11 +24,11 @@ def test_formulas_are_quoted(text):
 def test_csv_keeps_numbers_and_scripts(tmp_path):
     path = tmp_path / "table.csv"
     write_csv(path, ["id", "x"], rows=[("=1+1", -0.5), ('猫,"a"', 3)])
-    assert not path.read_bytes().startswith(b"\xef\xbb\xbf")
-    with path.open(encoding="utf-8", newline="") as file:
+    assert path.read_bytes().startswith(b"\xef\xbb\xbf"), "Excel would take 猫 for signs of its own code page"
+    with path.open(encoding="utf-8-sig", newline="") as file:
         assert list(csv.reader(file)) == [["id", "x"], ["'=1+1", "-0.5"], ['猫,"a"', "3"]]
-    write_csv(path, ["id"], rows=[], bom=True)
-    assert path.read_bytes() == b"\xef\xbb\xbfid\r\n"
+    write_csv(path, ["id"], rows=[("cat",)])
+    assert path.read_bytes() == b"id\r\ncat\r\n"
 
 
 def test_columns_align_with_wide_and_combining_signs():

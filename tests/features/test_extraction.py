@@ -66,6 +66,11 @@ def test_a_damaged_file_is_made_anew(tmp_path, damage):
         assert (kept["values"] == first).all()
 
 
+def test_where_nothing_can_be_kept_it_is_computed_all_the_same(tmp_path):
+    (tmp_path / "in the way").write_bytes(b"")
+    assert (extract(PIXELS, "hog", cache=tmp_path / "in the way") == extract(PIXELS, "hog")).all()
+
+
 def test_what_cannot_be_is_refused():
     for pixels in (PIXELS[..., 0], PIXELS.astype(float), PIXELS[:, :0], np.zeros((2, 4, 4, 2), np.uint8), [1]):
         with pytest.raises(DataError, match="must be uint8 of shape"):

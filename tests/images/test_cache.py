@@ -307,12 +307,15 @@ def test_a_note_is_kept_for_a_thousand_pictures_at_most(tmp_path):
             if self.rows[index] == 0:
                 raise UnreadableImageError("worn out: 笔")
             picture = super().load(index)
-            return Picture(picture.pixels, mode=picture.mode, notes=("scaled",), digest=picture.digest)
+            notes = ("scaled", f"stretched from 0..{index} to 0..255")
+            return Picture(picture.pixels, mode=picture.mode, notes=notes, digest=picture.digest)
 
-    n = 1100
+    n = 2300
     images = Noting(np.zeros((n, 2, 2), dtype=np.uint8))
     found = scan(Dataset(range(n), images, [0] * n, class_names=("x",)), SPEC, folder=tmp_path)
     assert found.notes["scaled"] == list(range(1, 1001))
+    assert found.notes["stretched from 0..7 to 0..255"] == [7]
+    assert len(found.notes) == 1001, "each picture has a note of its own, which no one reads a million of"
     assert found.problems == {0: "worn out: 笔"}
     assert json.loads((found.folder / "notes.json").read_text(encoding="utf-8"))["problems"] == {"0": "worn out: 笔"}
 

@@ -1,8 +1,11 @@
 """Walks through folders with links, circles and clutter."""
 
+import os
+
 import pytest
 
 from tellapart.images.folders import files_below, is_clutter, levels_below
+from tellapart.workflow.prediction import files_of
 
 
 @pytest.fixture
@@ -47,6 +50,25 @@ def test_a_link_that_leads_nowhere_is_a_file_that_cannot_be_read(folder):
     (folder / "gone.png").symlink_to(folder / "nowhere.png")
     (folder / "itself").symlink_to(folder / "itself")
     assert sorted(next(levels_below(folder)).files) == ["c.txt", "gone.png", "itself"]
+
+
+def test_a_folder_that_is_closed_is_said_or_passed_over(folder, monkeypatch):
+    scandir = os.scandir
+
+    def closed(path):
+        if path.endswith("a"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    with pytest.raises(PermissionError):
+        list(levels_below(folder))
+    errors = []
+    assert [level.inside for level in levels_below(folder, on_error=errors.append)] == ["", "b"]
+    assert [error.filename for error in errors] == [str(folder / "a")]
+    passed = [one if isinstance(one, str) else (one.file, one.problem) for one in files_of([folder])]
+    reason = "the folder cannot be looked into: Permission denied"
+    assert passed == [(str(folder / "a"), reason), str(folder / "b" / "2.png")]
 
 
 @pytest.mark.parametrize(

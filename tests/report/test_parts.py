@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import logging
 import re
@@ -25,7 +26,9 @@ from tellapart.report import (
     write_report,
 )
 from tellapart.report.charts import TOP, Line, line_chart, nice_ticks, whole_ticks
+from tellapart.report.contents import read_contents
 from tellapart.report.page import _rate_chart
+from tellapart.report.plain import _not_sure
 from tellapart.report.selection import MOST
 from tellapart.report.thumbnails import encode_thumbnail, load_thumbnails
 from tellapart.run import Run
@@ -59,6 +62,22 @@ def test_thumbnails_are_at_most_96_pixels_and_look_alike(shape):
 def test_what_is_no_picture_is_refused(pixels):
     with pytest.raises(DataError, match="a picture must be uint8"):
         encode_thumbnail(pixels)
+
+
+@pytest.mark.parametrize(
+    ("threshold", "expected"),
+    [
+        (
+            {"confidence": 0.0, "max_error": 0.05},
+            "no more often than the 5% that were allowed: it is never “not sure”",
+        ),
+        ({"confidence": 0.9996, "max_error": 0.01}, "Below a confidence of 99.96% it says “not sure”"),
+        ({"confidence": None, "max_error": 0.01, "note": "too few"}, "No threshold keeps the share of wrong answers"),
+    ],
+)
+def test_the_page_says_when_it_is_not_sure(digits_run, threshold, expected):
+    contents = dataclasses.replace(read_contents(digits_run), abstain=threshold)
+    assert any(expected in sentence for sentence in _not_sure(contents))
 
 
 def test_thumbnails_come_back_by_id(tmp_path):

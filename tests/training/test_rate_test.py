@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from tellapart.errors import TrainingError
-from tellapart.training.rate_test import BELOW, GIVEN_WAY, STEPS, find_rate, propose, smooth
+from tellapart.training import fit
+from tellapart.training.rate_test import BELOW, GIVEN_WAY, STEPS, _unlearns, find_rate, propose, smooth
 
 
 def test_smoothing_is_a_centred_mean_that_narrows_at_the_ends():
@@ -29,6 +30,25 @@ def test_the_proposal_lies_below_the_bottom_of_the_curve():
 def test_a_loss_that_never_falls_gives_no_rate(losses):
     with pytest.raises(TrainingError, match="no learning rate at which the loss falls"):
         propose(np.geomspace(1e-5, 1, 50)[: len(losses)], losses)
+
+
+def test_a_network_that_was_right_has_unlearnt_when_several_batches_say_so():
+    right = [0.02, 0.01, 0.3, 0.0, 0.02, 0.05, 0.4, 0.01]  # two classes, a wrong picture now and then
+    assert not any(_unlearns(right[:steps], classes=2) for steps in range(1, 9))
+    assert not _unlearns([*right, 0.9], classes=2)
+    assert _unlearns([*right, 0.9, 0.9], classes=2)
+    hardly = [2.2, 2.3, 2.25, 2.2, 2.3] * 3  # ten classes: all but nothing to unlearn
+    assert not _unlearns(hardly, classes=10)
+    assert _unlearns([*hardly, 5.0, 9.0], classes=10)
+
+
+def test_a_pretrained_network_that_is_right_is_tested_to_where_it_gives_way(digits, task_of, make_net, training):
+    task, net = task_of(*digits, train=400, validation=50), make_net("compact", width=4)
+    fit(net, task, training(epochs=3), run=None)  # it is right on nearly all by now
+    recipe = training(transfer="finetune", unfreeze="all", class_weights="balanced")
+    seen = find_rate(net, task, recipe)
+    assert len(seen.rates) > 30, "a single batch ended the test"
+    assert 1e-4 < seen.found < 0.2
 
 
 def test_the_same_seed_finds_the_same_and_leaves_no_trace(

@@ -5,14 +5,15 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 
 from tellapart.classifier import Classifier
-from tellapart.errors import ClassMismatchError, RecipeError, RunCorruptError, RunUnwritableError
+from tellapart.errors import ClassMismatchError, OutOfMemoryError, RecipeError, RunCorruptError, RunUnwritableError
 from tellapart.evaluation import NearTraining, Predictions, find_mistakes
 from tellapart.recipe import Recipe
 from tellapart.run import Run
-from tellapart.workflow import find_run_label_errors, label_errors, mend_list, resume, train
-from tellapart.workflow.label_errors import half_as_long
+from tellapart.workflow import find_run_label_errors, label_errors, mend_list, own_pictures, resume, train
+from tellapart.workflow.label_errors import half_as_long, looks_for_labels, on_other_device, search_bytes
 from tellapart.workflow.near_training import surest_mistakes
 from tellapart.workflow.own_pictures import OwnPictures, train_embeddings
 
@@ -61,10 +62,31 @@ def test_embeddings_are_computed_once(made, monkeypatch):
     run, _ = made
     classifier = Classifier.load(run.path)
     own = OwnPictures.reopened(run, classifier)
-    first = np.array(train_embeddings(own, classifier))
-    monkeypatch.setattr(Classifier, "embeddings", lambda *_: pytest.fail("computed again"))
-    np.testing.assert_array_equal(train_embeddings(own, classifier), first)
-    assert len(first) == len(own.splits.train)
+    first = train_embeddings(own, classifier)
+    assert first.positions.tolist() == list(range(len(own.splits.train)))
+    monkeypatch.setattr(own_pictures, "_embed_into", lambda *_, **__: pytest.fail("computed again"))
+    again = train_embeddings(own, classifier)
+    np.testing.assert_array_equal(again.table, first.table)
+    assert isinstance(again.table, np.memmap)
+
+
+def test_what_the_memory_does_not_hold_is_not_looked_for(made, monkeypatch):
+    run, _ = made
+    own = OwnPictures.reopened(run, Classifier.load(run.path))
+    needed = search_bytes(own)
+    assert needed == 48 * 240 * 3
+    monkeypatch.setattr(label_errors, "available_memory", lambda: 2 * needed + 1)
+    assert looks_for_labels(own)
+    monkeypatch.setattr(label_errors, "available_memory", lambda: needed - 1)
+    assert not looks_for_labels(own)
+    with pytest.raises(OutOfMemoryError, match="the search for wrong labels needs about"):
+        find_run_label_errors(run, own=own)
+
+
+def test_a_run_of_another_machine_is_judged_on_the_device_that_is_here():
+    made = Recipe.make(training={"device": "cuda", "precision": "float16"}).training
+    here = on_other_device(Recipe(training=made), torch.device("cpu")).training
+    assert (here.device, here.precision) == ("cpu", "float32")
 
 
 def test_wrong_labels_are_found_among_all_pictures(made):

@@ -28,8 +28,7 @@ MIB = 2**20
 
 def test_too_little_memory_gives_a_batch_size_that_fits(good, tmp_path, monkeypatch):
     monkeypatch.setenv("TELLAPART_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(memory, "available_memory", lambda: 8 * MIB)
-    monkeypatch.setattr(memory.torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(memory, "available_memory", lambda: 24 * MIB)
     recipe = Recipe.make(
         data={"image_size": (128, 128)}, net={"name": "convnet16"}, baselines=(),
         training={"batch_size": 100_000, "epochs": 1, "precision": "float32"},

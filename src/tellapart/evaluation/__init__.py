@@ -48,6 +48,7 @@ from .near_training import NearTraining, find_near_training, write_mistakes
 from .novelty import (
     Neighbour,
     Neighbours,
+    Rows,
     auroc,
     energy_novelty,
     knn_novelty,
@@ -84,6 +85,7 @@ __all__ = [
     "Neighbours",
     "Predictions",
     "Reliability",
+    "Rows",
     "Shift",
     "Suspect",
     "TableRow",

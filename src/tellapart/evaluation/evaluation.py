@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import RunCorruptError
 from ..wording import text_table
+from .cells import cells_of, table_of
 from .figure import Figure
 
 _SHOWN = 60
@@ -99,7 +100,7 @@ class Evaluation:
             "confidence_level": self.confidence_level,
             "figures": {key: figure.to_dict() for key, figure in self.figures.items()},
             "classes": [one.to_dict() for one in self.classes],
-            "confusion": self.confusion.tolist(),
+            "confusion": cells_of(self.confusion),
             "notes": list(self.notes),
         }
 
@@ -112,7 +113,6 @@ class Evaluation:
         """
         try:
             classes = tuple(ClassFigures.from_dict(one) for one in data["classes"])
-            size = len(classes)
             return cls(
                 class_names=tuple(one.name for one in classes),
                 count=int(data["count"]),
@@ -121,7 +121,7 @@ class Evaluation:
                 confidence_level=float(data["confidence_level"]),
                 figures={key: Figure.from_dict(figure) for key, figure in data["figures"].items()},
                 classes=classes,
-                confusion=np.array(data["confusion"], dtype=np.int64).reshape(size, size),
+                confusion=table_of(data["confusion"], size=len(classes)),
                 notes=tuple(data["notes"]),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError, RunCorruptError
 from ..wording import counted
+from .cells import cells_of, table_of
 from .intervals import Floats
 from .label_list import REMOVE, Mended
 from .novelty import Neighbour
@@ -100,7 +101,7 @@ class LabelErrors:
         """Return the same with the first ``most`` candidates alone; the counts stay those of all."""
         return dataclasses.replace(self, candidates=self.candidates[:most])
 
-    def write(self, path: Path | str, *, mended: Mapping[str, Mended] | None = None, bom: bool = False) -> None:
+    def write(self, path: Path | str, *, mended: Mapping[str, Mended] | None = None) -> None:
         """Write the candidates as a list to mend, which ``read_label_list`` takes back; CSV in UTF-8.
 
         The column ``label`` is empty, for a person to fill in: a class, ``(remove)``, or nothing to leave it as it is.
@@ -109,7 +110,6 @@ class LabelErrors:
             path: the file.
             mended: the list that the labels have been mended with already: its rows come along, filled in, so that
                 the new list alone gives all of it.
-            bom: as for ``write_csv``.
         """
         done = dict(mended or {})
         rows: list[tuple[object, ...]] = []
@@ -123,13 +123,13 @@ class LabelErrors:
             rows.append((one.id, one.split, given, one.suggested, label, *shares, sure, near))
         for name, before in done.items():
             rows.append((name, "", before.given or "", "", _written(before), "", "", "", "from the list before"))
-        write_csv(path, LABEL_LIST, rows=rows, bom=bom)
+        write_csv(path, LABEL_LIST, rows=rows)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can hold; ``from_dict`` gives equal label errors back."""
         return {
             **vars(self),
-            "joint": self.joint.tolist(),
+            "joint": cells_of(self.joint),
             "candidates": [dataclasses.asdict(o) for o in self.candidates],
         }
 
@@ -141,9 +141,9 @@ class LabelErrors:
                 LabelError(**{**one, "near": tuple(Neighbour(*near) for near in one["near"])})
                 for one in data["candidates"]
             )
-            joint = np.array(data["joint"], dtype=np.int64)
             counts = {name: int(data[name]) for name in ("count", "doubtful", "clear")}
             names = tuple(data["class_names"])
+            joint = table_of(data["joint"], size=len(names))
             return cls(candidates, joint, float(data["estimated"]), **counts, class_names=names)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise RunCorruptError(f"the label errors cannot be read: {error!r}: look for them again") from error

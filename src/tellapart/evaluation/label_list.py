@@ -14,6 +14,7 @@ import numpy as np
 
 from ..errors import ClassMismatchError, DataError, SourceNotFoundError
 from ..images.dataset import Dataset, positions_of
+from ..images.sources.text_encoding import encoding_of
 from ..wording import counted
 from .spreadsheet import spreadsheet_plain
 
@@ -44,13 +45,15 @@ def read_label_list(path: Path | str) -> dict[str, Mended]:
         DataError: it is no such list, or says two things of one picture.
     """
     try:
-        text = Path(path).read_bytes().decode("utf-8-sig")
+        text = Path(path).read_bytes().decode(encoding_of(Path(path)))
     except FileNotFoundError:
         raise SourceNotFoundError(
             f"there is no list of labels at {str(path)!r}: tellapart evaluate RUN --label-errors makes one"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"the list of labels {str(path)!r} cannot be read: {error}: it must be CSV in UTF-8") from None
+        raise DataError(
+            f"the list of labels {str(path)!r} cannot be read: {error}: it must be CSV, best in UTF-8"
+        ) from None
     try:
         header, rows = _rows(text)
     except csv.Error as error:

@@ -16,7 +16,7 @@ from ..files import ARRAY_DAMAGE, write_whole
 from ..images.dataset import strings
 from .intervals import Floats
 from .mistakes import Mistake
-from .novelty import Neighbour, nearest
+from .novelty import Neighbour, Rows, nearest
 from .spreadsheet import write_csv
 
 NEAREST = 5
@@ -133,7 +133,7 @@ class NearTraining:
 
 
 def find_near_training(
-    embeddings: ArrayLike,
+    embeddings: ArrayLike | Rows,
     queries: ArrayLike,
     *,
     ids: ArrayLike,
@@ -145,7 +145,7 @@ def find_near_training(
     """Return the training pictures nearest to each query, with what is needed to judge how near they are.
 
     Args:
-        embeddings: (N, D) of the training pictures; a memory-mapped table is read a part at a time.
+        embeddings: (N, D) of the training pictures, or N rows of a table; a memory-mapped one is read a part at a time.
         queries: (M, D) of the pictures asked for.
         ids: (M,) of the queries.
         train_ids: (N,) strings.
@@ -172,9 +172,7 @@ def find_near_training(
     )
 
 
-def write_mistakes(
-    mistakes: Iterable[Mistake], path: Path | str, *, near: NearTraining | None = None, bom: bool = False
-) -> None:
+def write_mistakes(mistakes: Iterable[Mistake], path: Path | str, *, near: NearTraining | None = None) -> None:
     """Write mistakes as CSV in UTF-8, whole or not at all; names cannot become formulas in a spreadsheet.
 
     Args:
@@ -182,7 +180,6 @@ def write_mistakes(
         path: the file.
         near: their nearest training pictures, for further columns: what those suggest, and each with its label and
             distance.
-        bom: put a byte order mark first, for old versions of Excel.
 
     Raises:
         RunUnwritableError: permissions, or a full disk.
@@ -190,4 +187,4 @@ def write_mistakes(
     header = [field.name for field in dataclasses.fields(Mistake)]
     more = [] if near is None else near.columns()
     rows = ((*dataclasses.astuple(one), *([] if near is None else near.row(one))) for one in mistakes)
-    write_csv(path, [*header, *more], rows=rows, bom=bom)
+    write_csv(path, [*header, *more], rows=rows)

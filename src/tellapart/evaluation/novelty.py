@@ -24,6 +24,13 @@ class Neighbour(NamedTuple):
     distance: float
 
 
+class Rows(NamedTuple):
+    """Some rows of a table, which need not be copied out of it: (N, D) floats, perhaps memory-mapped, and positions."""
+
+    table: NDArray[np.float32]
+    positions: NDArray[np.int64]
+
+
 class Neighbours(NamedTuple):
     """The training pictures nearest to each query: (Q, k) positions and distances, the nearest first."""
 
@@ -31,19 +38,20 @@ class Neighbours(NamedTuple):
     distances: Floats
 
 
-def nearest(embeddings: ArrayLike, queries: ArrayLike, *, k: int = 5, normalise: bool = True) -> Neighbours:
+def nearest(embeddings: ArrayLike | Rows, queries: ArrayLike, *, k: int = 5, normalise: bool = True) -> Neighbours:
     """Return the k nearest rows of ``embeddings`` for each query, by Euclidean distance.
 
     Memory stays flat: distances are computed block by block, whatever the number of pictures and queries.
 
     Args:
-        embeddings: (N, D) floats, of the training pictures; a memory-mapped table is read a part at a time.
+        embeddings: (N, D) floats, of the training pictures, or N rows of a table; a memory-mapped one is read a part
+            at a time.
         queries: (Q, D) floats.
         k: how many; no more than there are training pictures are returned.
         normalise: scale each row to length 1 first, so that distances are 0 (alike) to 2 (opposite).
 
     Returns:
-        Positions in ``embeddings`` and distances, the nearest first.
+        Which of the N, and the distances, the nearest first.
 
     Raises:
         DataError: the arrays do not fit together, are empty or hold other than finite numbers.
@@ -52,17 +60,19 @@ def nearest(embeddings: ArrayLike, queries: ArrayLike, *, k: int = 5, normalise:
         >>> nearest([[0.0, 1.0], [1.0, 0.0]], [[0.9, 0.1]], k=1).indices.tolist()
         [[1]]
     """
-    train, asked = _table(embeddings, "embeddings"), _table(queries, "queries")
-    if k < 1 or not len(train) or train.shape[1] != asked.shape[1]:
+    table, asked = embeddings.table if isinstance(embeddings, Rows) else embeddings, _table(queries, "queries")
+    train = _shaped(table, "embeddings")
+    positions = embeddings.positions if isinstance(embeddings, Rows) else np.arange(len(train))
+    if k < 1 or not len(positions) or train.shape[1] != asked.shape[1]:
         raise DataError(
             f"k must be at least 1 and the tables must have the same columns, "
-            f"got k={k}, {train.shape} and {asked.shape}"
+            f"got k={k}, {(len(positions), train.shape[1])} and {asked.shape}"
         )
     asked = unit(asked) if normalise else asked
-    k = min(k, len(train))
+    k = min(k, len(positions))
     found = Neighbours(np.empty((len(asked), 0), dtype=np.int64), np.empty((len(asked), 0)))
-    for first in range(0, len(train), _ROWS):
-        some = train[first : first + _ROWS]
+    for first in range(0, len(positions), _ROWS):
+        some = _finite(train[positions[first : first + _ROWS]], "embeddings")
         part = _nearest_part(unit(some) if normalise else some, asked, k=min(k, len(some)))
         found = _merged(found, Neighbours(part.indices + first, part.distances), k=k)
     return found
@@ -172,7 +182,17 @@ def auroc(known_scores: ArrayLike, strange_scores: ArrayLike) -> float:
 
 
 def _table(values: ArrayLike, name: str) -> NDArray[np.float32]:
+    return _finite(_shaped(values, name), name)
+
+
+def _shaped(values: ArrayLike, name: str) -> NDArray[np.float32]:
     table = np.asarray(values, dtype=np.float32)
-    if table.ndim != 2 or not np.isfinite(table).all():
-        raise DataError(f"{name} must be a table of finite numbers, one row per picture, got the shape {table.shape}")
+    if table.ndim != 2:
+        raise DataError(f"{name} must be a table, one row per picture, got the shape {table.shape}")
+    return table
+
+
+def _finite(table: NDArray[np.float32], name: str) -> NDArray[np.float32]:
+    if not np.isfinite(table).all():
+        raise DataError(f"{name} must be finite numbers, got some that are not")
     return table

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ClassMismatchError, DataError, SourceError, SourceNotFoundError
+from ..images.sources.text_encoding import encoding_of
 from .predictions import Predictions
 from .spreadsheet import spreadsheet_plain
 
@@ -23,7 +24,7 @@ def read_predictions(path: Path | str, *, class_names: Sequence[str] | None = No
     """Read a table with the columns ``id``, ``label`` and one of probabilities for each class.
 
     Args:
-        path: a CSV file in UTF-8; commas, semicolons or tabs between the cells. An empty label is unknown.
+        path: a CSV file, best in UTF-8; commas, semicolons or tabs between the cells. An empty label is unknown.
         class_names: the order of the classes; that of the columns where None.
 
     Returns:
@@ -37,7 +38,7 @@ def read_predictions(path: Path | str, *, class_names: Sequence[str] | None = No
     """
     path = Path(path)
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = path.read_bytes().decode(encoding_of(path))
     except FileNotFoundError as error:
         raise SourceNotFoundError(f"there is no table at {str(path)!r}: give the path of a CSV file") from error
     except (OSError, UnicodeDecodeError) as error:

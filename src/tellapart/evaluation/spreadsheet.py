@@ -36,14 +36,15 @@ def spreadsheet_plain(text: str) -> str:
     return text[1:] if text.startswith("'") and text.lstrip("'")[:1] in tuple(_FORMULA) else text
 
 
-def write_csv(path: Path | str, header: Sequence[str], *, rows: Iterable[Sequence[object]], bom: bool = False) -> None:
+def write_csv(path: Path | str, header: Sequence[str], *, rows: Iterable[Sequence[object]]) -> None:
     """Write a table as CSV in UTF-8; text is made safe for spreadsheets, numbers stay numbers.
+
+    Where not all of it is ASCII, a byte order mark stands first: Excel would else take it for its own code page.
 
     Args:
         path: the file.
         header: the columns' names.
         rows: one sequence per row; floats are written with six significant digits.
-        bom: put a byte order mark first, which old versions of Excel need for other scripts than Latin.
 
     Raises:
         RunUnwritableError: permissions, or a full disk.
@@ -53,7 +54,8 @@ def write_csv(path: Path | str, header: Sequence[str], *, rows: Iterable[Sequenc
     writer.writerow([spreadsheet_safe(name) for name in header])
     for row in rows:
         writer.writerow([_cell(value) for value in row])
-    write_whole(path, text.getvalue().encode("utf-8-sig" if bom else "utf-8"))
+    written = text.getvalue()
+    write_whole(path, written.encode("utf-8" if written.isascii() else "utf-8-sig"))
 
 
 def _cell(value: object) -> object:

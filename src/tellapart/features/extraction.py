@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import inspect
 import json
-import os
 import secrets
-import tempfile
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError, RecipeError
-from ..files import ARRAY_DAMAGE
+from ..files import ARRAY_DAMAGE, whole
 from .base import FeatureSpec, checked_options, features
 
 _BATCH_VALUES = 400_000
@@ -170,12 +169,8 @@ def _load(path: Path, count: int) -> Extracted | None:
 
 
 def _save(path: Path, kept: Extracted) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, beside = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
+    """Keep a feature; where nothing can be written, as in another person's cache, it is computed anew the next time."""
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole(path) as beside, beside.open("wb") as file:
             np.savez(file, values=kept.values, seconds=np.float64(kept.seconds))
-        Path(beside).replace(path)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
-        raise

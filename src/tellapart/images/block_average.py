@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 
 import numpy as np
-from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
-from ..files import whole
-from .cache import reserve
+from .kept import kept_array
 from .picture import to_array, to_image
 from .preprocessing import Preprocessing
 
@@ -38,25 +35,14 @@ def block_averaged(
     if preprocessing.averaged_from is None:
         return pixels
     shape = (len(pixels), *preprocessing.image_size, preprocessing.channels)
-    if folder is not None:
-        file = folder / "averaged-{}x{}.npy".format(*preprocessing.image_size)
-        with contextlib.suppress(OSError, EOFError, ValueError):  # none yet, or damaged: made anew
-            kept: NDArray[np.uint8] = np.load(file, mmap_mode="r")
-            if kept.shape == shape and kept.dtype == np.uint8:
-                return kept
-        with contextlib.suppress(OSError):  # a cache of another person, or a full disk
-            with whole(file) as beside:
-                out = open_memmap(beside, "w+", dtype=np.uint8, shape=shape)
-                reserve(beside)
-                _average(pixels, preprocessing, out=out)
-                out.flush()
-                del out
-            found: NDArray[np.uint8] = np.load(file, mmap_mode="r")
-            return found
-    return _average(pixels, preprocessing, out=np.empty(shape, dtype=np.uint8))
 
+    def average(out: NDArray[np.uint8]) -> None:
+        for row in range(len(pixels)):
+            out[row] = to_array(preprocessing.averaged(to_image(np.asarray(pixels[row]))))
 
-def _average(pixels: NDArray[np.uint8], preprocessing: Preprocessing, *, out: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    for row in range(len(pixels)):
-        out[row] = to_array(preprocessing.averaged(to_image(np.asarray(pixels[row]))))
-    return out
+    if folder is None:
+        made: NDArray[np.uint8] = np.empty(shape, dtype=np.uint8)
+        average(made)
+        return made
+    file = folder / "averaged-{}x{}.npy".format(*preprocessing.image_size)
+    return kept_array(file, shape=shape, dtype=np.uint8, fill=average)

@@ -30,6 +30,7 @@ from .arrays import ArrayImages
 from .blocks import block_length
 from .dataset import Dataset, Images
 from .facts import FACTS, FactsTable
+from .notes import Notes
 from .parallel import shared_out
 from .preprocessing import Preprocessing
 
@@ -65,7 +66,8 @@ class Scan:
         facts: (N,) rows of FACTS; ``readable`` is False where ``problems`` has the reason.
         pixels: uint8 (N, height, width, channels), memory-mapped; zeros where unreadable.
         problems: the reason, by position, for each unreadable picture.
-        notes: what decoding did that a person should know, with the positions where it did: up to 1,000 each.
+        notes: what decoding did that a person should know, with the positions where it did: of sentences that
+            differ in numbers alone the first 1,000.
         folder: where all of it lies.
         cached: whether it was there already.
     """
@@ -295,16 +297,15 @@ def _fill(
     for file in ("facts.npy", "pixels.npy"):
         reserve(work / file)
     problems: dict[int, str] = {}
-    notes: dict[str, list[int]] = {}
+    notes = Notes()
     pixels: NDArray[np.uint8] = np.load(work / "pixels.npy", mmap_mode="r")
     for rows, found_problems, found_notes in chunks:
         if watch is not None:
             watch(pixels, rows)
         problems.update(found_problems)
-        for index, sentence in found_notes:
-            notes.setdefault(sentence, []).append(index)
+        notes.add(found_notes)
         progress.advance(len(rows))
-    document = {"problems": dict(sorted(problems.items())), "notes": {k: sorted(v)[:1000] for k, v in notes.items()}}
+    document = {"problems": dict(sorted(problems.items())), "notes": notes.by_sentence()}
     (work / "notes.json").write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import struct
 import threading
 import warnings
@@ -14,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
@@ -31,6 +32,7 @@ from . import png
 from .picture import Picture
 from .pixels import Colour, to_pixels
 from .sniff import looks_like, picture_format, wrong_suffix
+from .stored import read_whole
 
 MAX_PIXELS = 2**27
 """The most pixels of a picture that are decoded by default: 134 million, enough for any telephone's camera."""
@@ -206,7 +208,7 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _true_cmyk(image: ImageFile) -> Image.Image:
+def _true_cmyk(image: Image.Image) -> Image.Image:
     """Return a JPEG as it is; CMYK turned round where no Adobe marker says that it is stored inverted."""
     if image.mode != "CMYK" or "adobe" in image.info:
         return image
@@ -214,7 +216,7 @@ def _true_cmyk(image: ImageFile) -> Image.Image:
     return Image.merge("CMYK", [band.point(lambda value: 255 - value) for band in image.split()])
 
 
-def _true_tiff(image: ImageFile) -> Image.Image:
+def _true_tiff(image: Image.Image) -> Image.Image:
     """Return a TIFF as it is; 16-bit grey turned round where 0 is white, as Pillow does with fewer bits alone."""
     if getattr(image, "tag_v2", {}).get(262) != 0 or not image.mode.startswith("I;16"):
         return image
@@ -266,31 +268,29 @@ def _reason(format_: str, error: Exception) -> str:
     return f"broken {format_}: {text[:200]}"
 
 
-def as_pixels(picture: Any, background: int | tuple[int, int, int] = 255) -> NDArray[np.uint8]:
+def as_pixels(picture: Any, background: Colour = 255, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
     """Return a picture as uint8 (H, W, 1 or 3).
 
     Args:
         picture: uint8 array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), a PIL image, a path, or a file's bytes.
         background: the grey value, 0 to 255, or (red, green, blue), under transparency.
+        max_pixels: width × height above which a file or a PIL image is refused before it is decoded.
 
     Raises:
-        DataError: it is none of these.
+        DataError: it is none of these, is not there, or cannot be decoded.
     """
     if isinstance(picture, Image.Image):
-        try:
-            return to_pixels(ImageOps.exif_transpose(picture), background=background)[0]
-        except (OSError, ValueError, SyntaxError) as error:  # Pillow reads a file when its pixels are first needed
-            raise DataError(f"the PIL image cannot be read: {error}") from error
+        return _of_image(picture, background, max_pixels=max_pixels)
     if isinstance(picture, str | Path):
-        path = Path(picture)
+        if not os.path.exists(picture):  # noqa: PTH110 (a name that no system takes is none)
+            raise DataError(f"there is no picture at {str(picture)!r}")
         try:
-            picture = path.read_bytes()
-        except FileNotFoundError:
-            raise DataError(f"there is no picture at {str(path)!r}") from None
-        except (OSError, ValueError) as error:
-            raise DataError(f"the picture {str(path)!r} cannot be read: {error}") from None
+            data = read_whole(str(picture))
+            return decode_image(data, background=background, max_pixels=max_pixels).pixels
+        except UnreadableImageError as error:
+            raise UnreadableImageError(f"the picture {str(picture)!r}: {error}") from error
     if isinstance(picture, bytes):
-        return decode_image(picture, background=background).pixels
+        return decode_image(picture, background=background, max_pixels=max_pixels).pixels
     array = np.asarray(picture)
     channels = array.shape[2] if array.ndim == 3 else 1
     if array.dtype != np.uint8 or array.ndim not in (2, 3) or channels not in (1, 3, 4) or array.size == 0:
@@ -301,6 +301,19 @@ def as_pixels(picture: Any, background: int | tuple[int, int, int] = 255) -> NDA
     if channels == 4:
         return as_pixels(Image.fromarray(array), background)
     return array if array.ndim == 3 else array[..., None]
+
+
+def _of_image(picture: Image.Image, background: Colour, *, max_pixels: int) -> NDArray[np.uint8]:
+    """Return the same pixels that the PIL image's own file would give."""
+    try:
+        check_size(*picture.size, max_pixels)
+        picture.load()  # which turns a TIFF upright
+        as_meant = {"JPEG": _true_cmyk, "TIFF": _true_tiff}.get(picture.format or "")
+        pixels = to_pixels(as_meant(picture) if as_meant else picture, background=background)[0]
+        orientation = picture.getexif().get(0x0112, 1)
+        return UPRIGHT[orientation](pixels) if orientation in UPRIGHT else pixels
+    except (OSError, ValueError, SyntaxError) as error:  # Pillow reads a file when its pixels are first needed
+        raise DataError(f"the PIL image cannot be read: {error}") from error
 
 
 def _shape_hint(array: NDArray[Any]) -> str:

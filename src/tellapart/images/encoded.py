@@ -23,11 +23,8 @@ from .decode import MAX_PIXELS, check_size, decode_image
 from .picture import Picture
 from .pixels import Colour
 from .sniff import SUFFIXES
-from .stored import FileRanges, folder_fingerprint, read_whole
+from .stored import MAX_BYTES, FileRanges, folder_fingerprint, read_whole
 from .zip_directory import DEFLATED, LOCAL_BYTES, Entry, entry_at
-
-MAX_BYTES = 2**29
-"""A picture's file or member above this, 512 MiB, is not read."""
 
 RANGE = np.dtype([("offset", "i8"), ("size", "i8"), ("suffix", "u1")])
 """A picture that lies in a file as it stands, ``suffix`` by its ``SUFFIX_NUMBER``: 17 bytes."""
@@ -86,7 +83,7 @@ class FileImages:
     def load(self, index: int) -> Picture:
         """Read and decode one file."""
         path = self.paths[index]
-        data = read_whole(os.path.join(self.root, path), limit=MAX_BYTES)  # noqa: PTH118 (5 µs less a picture)
+        data = read_whole(os.path.join(self.root, path))  # noqa: PTH118 (5 µs less a picture)
         return decode_image(data, background=self.background, max_pixels=self.max_pixels, name=path)
 
     def select(self, indices: NDArray[np.int64]) -> FileImages:

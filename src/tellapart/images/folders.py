@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,8 +27,13 @@ class Level(NamedTuple):
     folders: list[str]
 
 
-def levels_below(folder: Path | str) -> Iterator[Level]:
+def levels_below(folder: Path | str, *, on_error: Callable[[OSError], object] | None = None) -> Iterator[Level]:
     """Yield a folder and all below it, each before its own; links are followed, but never round in a circle.
+
+    Args:
+        folder: with which the walk begins.
+        on_error: is given the error of a folder that cannot be looked into, which is then passed over; it is raised
+            where None.
 
     Example:
         >>> import tempfile
@@ -38,24 +43,33 @@ def levels_below(folder: Path | str) -> Iterator[Level]:
         >>> [(level.inside, level.files) for level in levels_below(root)]
         [('', []), ('cats', ['1.png']), ('cats/grey', [])]
     """
-    yield from _levels(str(folder), "", frozenset())
+    yield from _levels(str(folder), "", frozenset(), on_error=on_error)
 
 
-def _levels(path: str, inside: str, above: frozenset[tuple[int, int]]) -> Iterator[Level]:
-    found = os.stat(path)  # noqa: PTH116
-    here = (found.st_dev, found.st_ino)
-    if here in above:  # a link to a folder above
-        return
+def _levels(
+    path: str, inside: str, above: frozenset[tuple[int, int]], *, on_error: Callable[[OSError], object] | None
+) -> Iterator[Level]:
     files: list[str] = []
     folders: list[str] = []
-    with os.scandir(path) as entries:
-        for entry in entries:
-            if not is_clutter(entry.name):
-                (folders if _is_folder(entry) else files).append(entry.name)
+    try:
+        found = os.stat(path)  # noqa: PTH116
+        here = (found.st_dev, found.st_ino)
+        if here in above:  # a link to a folder above
+            return
+        with os.scandir(path) as entries:
+            for entry in entries:
+                if not is_clutter(entry.name):
+                    (folders if _is_folder(entry) else files).append(entry.name)
+    except OSError as error:
+        if on_error is None:
+            raise
+        on_error(error)
+        return
     folders.sort()
     yield Level(path, inside, files, folders)
     for name in folders:
-        yield from _levels(os.path.join(path, name), f"{inside}/{name}" if inside else name, above | {here})  # noqa: PTH118
+        inner = f"{inside}/{name}" if inside else name
+        yield from _levels(os.path.join(path, name), inner, above | {here}, on_error=on_error)  # noqa: PTH118
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -23,6 +23,9 @@ KEPT_OPEN = 64
 READING = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 """Flags to open a picture's file with: a named pipe without a writer would else wait for ever."""
 
+MAX_BYTES = 2**29
+"""A picture's file or member above this, 512 MiB, is not read."""
+
 TICK_NS = 20_000_000
 """Two changes of a file within this time may bear the same time stamp: the kernel's clock ticks every 1 to 10 ms."""
 
@@ -111,7 +114,7 @@ class FileRanges:
         self._lock = threading.Lock()
 
 
-def read_whole(path: str, *, limit: int) -> bytes:
+def read_whole(path: str, *, limit: int = MAX_BYTES) -> bytes:
     """Return a file's bytes.
 
     Raises:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ..errors import NetError, RecipeError
+from ..errors import NetError, OutOfMemoryError, RecipeError
+from ..machine import lacks_memory
 from ..registry import Registry, check_options
 
 
@@ -167,6 +169,7 @@ def build_net(
         UnknownNameError: no such network.
         NetError: the pictures are too small for it.
         RecipeError: an option that it does not have.
+        OutOfMemoryError: its weights are more than the memory takes.
 
     Example:
         >>> from tellapart.nets import build_net
@@ -180,10 +183,26 @@ def build_net(
     _check_size(spec, image_size)
     if channels not in (1, 3) or outputs < 1:
         raise NetError(f"channels must be 1 or 3 and outputs at least 1, got {channels} and {outputs}")
-    built = spec.build(outputs=outputs, channels=channels, image_size=image_size, **options)
+    with _too_large(name, image_size=image_size, options=options):
+        built = spec.build(outputs=outputs, channels=channels, image_size=image_size, **options)
     built.made_as = f"{name} {sorted({**spec.options, **options}.items())}"
     built.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs leave this argument out
     return built
+
+
+@contextlib.contextmanager
+def _too_large(name: str, *, image_size: tuple[int, int], options: Mapping[str, Any]) -> Iterator[None]:
+    """Turn an allocation that fails, and a size that no number can hold, into advice."""
+    try:
+        yield
+    except (RuntimeError, TypeError, OverflowError, MemoryError) as error:
+        if not lacks_memory(error) and not isinstance(error, OverflowError) and "overflow" not in str(error).lower():
+            raise
+        with_options = f" with {', '.join(f'{key}={value}' for key, value in options.items())}" if options else ""
+        raise OutOfMemoryError(
+            f"the network {name!r}{with_options} for pictures of {image_size[0]}x{image_size[1]} is larger than the "
+            "memory: try a smaller --image-size, or smaller options"
+        ) from error
 
 
 def check_net(name: str, *, options: Mapping[str, Any], image_size: tuple[int, int] | None = None) -> None:

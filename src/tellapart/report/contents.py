@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError, RunCorruptError
-from ..evaluation import Evaluation, LabelErrors, NearTraining, Predictions
+from ..evaluation import Comparison, Evaluation, LabelErrors, NearTraining, Predictions, compare
 from ..images.split_ids import read_ids
 from ..run import OUT_OF_FOLD, Run
 
@@ -164,6 +164,16 @@ class Contents:
         """Each baseline's predictions on the main split, where they were kept."""
         files = {net: self.run.path / "baselines" / net / "predictions" / f"{self.main}.npz" for net in self.baselines}
         return {net: Predictions.load(file) for net, file in files.items() if file.is_file()}
+
+    @functools.cached_property
+    def against_baselines(self) -> Mapping[str, Comparison]:
+        """By baseline, how the network compares with it on the main split, picture by picture, where both are known."""
+        own = self.main_predictions
+        if own is None:
+            return {}
+        return {
+            net: compare(other, own, names=(net, "the network")) for net, other in self.baseline_predictions.items()
+        }
 
 
 def read_contents(run: Run) -> Contents:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from ..evaluation import BY_GROUP, Evaluation, Predictions, compare, confused_pairs, error_at, least_legible
+from ..evaluation import BY_GROUP, Evaluation, Predictions, confused_pairs, error_at, least_legible
 from ..wording import counted, percent
 from .audit_view import read_audit
 from .contents import OWN_SPLITS, Contents
@@ -133,11 +133,14 @@ def _not_sure(contents: Contents) -> Iterator[Markup]:
         yield Markup("No threshold keeps the share of wrong answers at {}: {}.").format(
             percent(threshold["max_error"]), threshold.get("note", "")
         )
+    elif threshold["confidence"] == 0:
+        yield Markup("All its answers to the validation pictures together are wrong no more often than the {} that "
+                     "were allowed: it is never “not sure”.").format(percent(threshold["max_error"]))  # fmt: skip
     elif contents.main_predictions is not None:
         coverage, error = error_at(contents.main_predictions, threshold["confidence"], temperature=contents.temperature)
         yield Markup("Below a confidence of {} it says “not sure”: it then answers {} of the pictures, and {} of those "
                      "answers are wrong.").format(
-                         f"{threshold['confidence']:.1%}", measured(coverage), measured(error))  # fmt: skip
+                         percent(threshold["confidence"]), measured(coverage), measured(error))  # fmt: skip
 
 
 def _fails(contents: Contents) -> Iterator[Markup]:
@@ -199,10 +202,8 @@ def _baselines(contents: Contents) -> Iterator[Markup]:
         label = "Logistic regression on the pixels (softmax)" if net == "softmax" else Markup("{}").format(name(net))
         accuracy = splits[contents.main]["accuracy"]
         yield Markup("{}, trained on the same pictures, has {}.").format(label, measured(accuracy))
-        own, other = contents.main_predictions, contents.baseline_predictions.get(net)
-        if own is not None and other is not None:
-            compared = compare(other, own, names=(net, "the network"))
-            said = str(compared)
+        if net in contents.against_baselines:
+            said = str(contents.against_baselines[net])
             yield Markup("{}.").format(said[:1].upper() + said[1:])
 
 

@@ -36,7 +36,11 @@ def wanted_pictures(run: Run, *, external: str | None = None) -> list[str]:
         DataError: there is no such set.
         RunCorruptError: a file of the run is damaged.
     """
-    contents = read_contents(run)
+    return pictures_shown(read_contents(run), external=external)
+
+
+def pictures_shown(contents: Contents, *, external: str | None = None) -> list[str]:
+    """Return the same of what was read already."""
     if external is None:
         sources = list(_own(contents))
     elif external in contents.external:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from markupsafe import Markup
 
-from ..evaluation import Evaluation, compare
+from ..evaluation import Evaluation
 from ..wording import counted
 from .contents import OWN_SPLITS, Contents
 from .words import name, names
@@ -95,10 +95,7 @@ def _no_better(contents: Contents) -> Iterator[Markup]:
         yield Markup(
             "It cannot be shown to be better than always naming the largest class, which is right for {}."
         ).format(majority.short())
-    for net, predictions in contents.baseline_predictions.items():
-        if contents.main_predictions is None:
-            continue
-        comparison = compare(predictions, contents.main_predictions, names=(net, "the network"))
+    for net, comparison in contents.against_baselines.items():
         if comparison.better is None:
             yield Markup("It cannot be shown to be better than the simple baseline {}.").format(name(net))
         elif comparison.better == net:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..errors import RunCorruptError
+from ..files import TENSOR_DAMAGE
 from ..nets import Net
 from ..run import Run
 
@@ -22,9 +22,6 @@ PLAIN = (
     "improved_figure", "seconds",
 )  # fmt: skip
 """What is kept of a state as it stands."""
-
-DAMAGE = (OSError, RuntimeError, LookupError, ValueError, TypeError, EOFError, pickle.UnpicklingError, AttributeError)
-"""What reading a damaged file raises, in torch and in the state that it should fill."""
 
 
 @dataclasses.dataclass
@@ -124,7 +121,7 @@ def load_checkpoint(run: Run, state: State) -> None:
     try:
         document = torch.load(run.path / FILE, weights_only=True, map_location="cpu")
         fill(state, document)
-    except DAMAGE as error:
+    except TENSOR_DAMAGE as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise RunCorruptError(f"{run.path / FILE} is damaged ({reason}): remove it to train from the start") from error
     run.cut_history(state.epoch)

@@ -48,8 +48,7 @@ def diagnose(
         return []
     last, epochs = history[-1], len(history)
     if not math.isfinite(last["train_loss"]):
-        sentence = f"the loss is not a number any more after epoch {epochs}"
-        return [("diverged", f"{sentence}: {_advice(optimizer, usual=usual_rate)}")]
+        return [("diverged", diverged(f"after epoch {epochs}", optimizer, usual_rate=usual_rate))]
     patient = max(PATIENT_EPOCHS, math.ceil(PATIENT_STEPS / steps_an_epoch))
     losses = [record["train_loss"] for record in history]
     said = {
@@ -67,6 +66,16 @@ def diagnose(
     }
     advice = _advice(optimizer, usual=usual_rate)
     return [(code, f"{said[code]}: {advice}") for code in said if holds[code]]
+
+
+def diverged(when: str, optimizer: OptimizerRecipe, *, usual_rate: float) -> str:
+    """Return the sentence for a loss that is not finite.
+
+    Example:
+        >>> diverged("in epoch 2", OptimizerRecipe(name="adam", learning_rate=1.0), usual_rate=0.001)
+        'the loss is not a number any more in epoch 2: the learning rate 1 is likely too high for adam, try ...'
+    """
+    return f"the loss is not a number any more {when}: {_advice(optimizer, usual=usual_rate)}"
 
 
 def _is_flat(losses: Sequence[float]) -> bool:

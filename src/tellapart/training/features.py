@@ -65,13 +65,13 @@ def embed_pixels(
     threads: int | None = None,
     progress: Progress = SILENT,
 ) -> NDArray[np.float32]:
-    """Return what the network's last layer sees of each picture, float32 (n, D).
+    """Return what the network's last layer sees of each picture, float32 (N, D), memory-mapped where it is kept.
 
     Args:
         net: left as it is, and used on its device.
         pixels: uint8 (N, H, W, C), resized.
         preprocessing: from them to the network's input.
-        rows: which pictures; all N where None.
+        rows: which pictures are looked at; all N where None. The rows of others are not numbers, or what the cache has.
         cache: a file that keeps what was computed; its name must tell weights and pictures apart. None for no cache.
         threads: CPU threads; all usable processors where None.
         progress: is told of each batch.
@@ -90,10 +90,8 @@ def embed_pixels(
                 done += len(part)
         finally:  # what a person stopped, or an error, goes on from here the next time
             if cache is not None and features is not None and done:
-                keep_features(cache, features)
-    if features is None:
-        return np.zeros((0, 0), dtype=np.float32)
-    return features if rows is None else features[rows]
+                features = keep_features(cache, features)
+    return np.zeros((len(pixels), 0), dtype=np.float32) if features is None else features
 
 
 def _embed(
@@ -123,15 +121,21 @@ def kept_features(file: Path, n: int) -> NDArray[np.float32] | None:
     return features if features.ndim == 2 and len(features) == n and features.shape[1] else None
 
 
-def keep_features(file: Path, features: NDArray[np.float32]) -> None:
+def keep_features(file: Path, features: NDArray[np.float32]) -> NDArray[np.float32]:
     """Write features to a file, whole or not at all; not numbers stand for pictures that were not looked at.
 
     Where nothing can be written, as in another person's cache or on a full disk, they are computed anew the next time.
+
+    Returns:
+        the same, memory-mapped where they are kept.
     """
     with contextlib.suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
         with whole(file) as beside, beside.open("wb") as opened:
             np.save(opened, features)
+        kept = kept_features(file, len(features))
+        return features if kept is None else kept
+    return features
 
 
 def keep_more(file: Path, parts: Iterable[tuple[NDArray[np.int64], NDArray[np.float32]]], *, pictures: int) -> None:

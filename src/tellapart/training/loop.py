@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from ..errors import DivergedError, OutOfMemoryError, RecipeError
+from ..machine import lacks_memory
 from ..nets import Net, build_net
 from ..progress import SILENT, Progress
 from ..recipe import Recipe, TrainingRecipe
@@ -23,7 +24,7 @@ from .checkpoint import FILE as CHECKPOINT
 from .checkpoint import State, fill, load_checkpoint, on_cpu, save_checkpoint, to_document
 from .data import derived_seed, epoch_positions
 from .devices import Devices, moved, one_device
-from .diagnosis import diagnose
+from .diagnosis import diagnose, diverged
 from .interrupt import graceful_interrupt
 from .optimizers import build_optimizer, usual_learning_rate
 from .pacing import Pacer
@@ -233,19 +234,13 @@ def _epochs_done(recipe: TrainingRecipe, *, after: int, until: int) -> int:
 
 
 def _diverged(state: State, record: dict[str, Any], recipe: TrainingRecipe, progress: Progress) -> tuple[str, str]:
-    ((code, sentence),) = diagnose(
-        [record | {"train_loss": math.nan}],
-        majority=0.0,
-        validation_pictures=1,
-        optimizer=recipe.optimizer,
-        usual_rate=usual_learning_rate(recipe, state.net),
-    )
-    sentence = sentence.replace("after epoch 1", f"in epoch {record['epoch']}")
+    usual = usual_learning_rate(recipe, state.net)
+    sentence = diverged(f"in epoch {record['epoch']}", recipe.optimizer, usual_rate=usual)
     if not state.best_weights:
         raise DivergedError(sentence)
     kept = f"of epoch {state.best_epoch}" if state.best_epoch else "that it began with"
     progress.warn(f"{sentence}. The weights {kept} are kept.")
-    return code, sentence
+    return "diverged", sentence
 
 
 def _one_epoch(state: State, task: Task, recipe: TrainingRecipe, *, devices: Devices) -> dict[str, Any]:
@@ -327,9 +322,7 @@ def batch_advice(recipe: TrainingRecipe, task: Task) -> Iterator[None]:
             "of one pixel, so that a single picture has no spread to normalise by: give more"
         ) from error
     except (RuntimeError, MemoryError) as error:
-        text = str(error).lower()
-        signs = ("out of memory", "can't allocate memory", "not enough memory", "failed to allocate")
-        if not isinstance(error, MemoryError) and not any(sign in text for sign in signs):
+        if not lacks_memory(error):
             raise
         height, width = task.preprocessing.image_size
         smaller = f"--batch-size {recipe.batch_size // 2}, " if recipe.batch_size and recipe.batch_size > 1 else ""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 import math
 import time
 from typing import Any
@@ -67,7 +68,9 @@ def find_rate(net: Net, task: Task, recipe: TrainingRecipe) -> RateTest:
     """Find the highest learning rate of a schedule that suits a network, its pictures and its optimiser.
 
     A copy of the network is trained for 100 steps, each at a rate 12% above that of the step before; the rate at the
-    least smoothed loss, divided by 8, is what is proposed. The same seed finds the same.
+    least smoothed loss, divided by 8, is what is proposed. A pretrained network whose last layer has been learnt has
+    little to gain in so few steps: there it is the rate, divided by 8, at which it is half-way to knowing nothing. The
+    same seed finds the same.
 
     Args:
         net: left as it is.
@@ -75,7 +78,7 @@ def find_rate(net: Net, task: Task, recipe: TrainingRecipe) -> RateTest:
         recipe: resolved, but for the learning rate.
 
     Raises:
-        TrainingError: the loss never falls.
+        TrainingError: the loss of a network from scratch never falls.
     """
     started = time.perf_counter()
     device = one_device(recipe.device).device
@@ -85,7 +88,9 @@ def find_rate(net: Net, task: Task, recipe: TrainingRecipe) -> RateTest:
     order = np.random.default_rng(derived_seed(recipe.seed, epoch=0, purpose="rate test"))
     generator = torch.Generator().manual_seed(derived_seed(recipe.seed, epoch=0, purpose="augment"))
     rates, losses = np.geomspace(LOWEST, HIGHEST, STEPS), []
-    batch_size = min(recipe.batch_size or 1, len(task.train))
+    batch_size, weights = min(recipe.batch_size or 1, len(task.train)), task.class_weights(recipe)
+    learnt = recipe.transfer in ("frozen", "finetune")
+    gives_way = functools.partial(_unlearns, classes=task.classes) if learnt else _gives_way
     with (
         tuned(recipe.threads),
         seeded(derived_seed(recipe.seed, epoch=0, purpose="dropout"), device),
@@ -96,14 +101,21 @@ def find_rate(net: Net, task: Task, recipe: TrainingRecipe) -> RateTest:
             pixels, labels = task.train.batch(positions)
             pictures = to_batch(pixels, task, recipe, generator=generator, device=device)
             summed = train_step(
-                state, pictures, moved(labels, device), recipe=recipe, factor=float(rate), class_weights=None
+                state,
+                pictures,
+                moved(labels, device),
+                recipe=recipe,
+                factor=float(rate),
+                class_weights=None if weights is None else weights.to(device),
             )
             losses.append(float(summed[0]) / batch_size)
-            if not math.isfinite(losses[-1]) or losses[-1] > GIVEN_WAY * losses[0]:
+            if not math.isfinite(losses[-1]) or gives_way(losses):
                 losses.pop()
                 break
-    found = propose(rates[: len(losses)], losses)
-    return RateTest([float(r) for r in rates[: len(losses)]], losses, found, round(time.perf_counter() - started, 3))
+    rates = rates[: len(losses)]
+    # The mean of the last steps lags behind by half of them.
+    found = _rounded(rates[-SMOOTHED_OVER // 2] / BELOW) if learnt else propose(rates, losses)
+    return RateTest([float(r) for r in rates], losses, found, round(time.perf_counter() - started, 3))
 
 
 def propose(rates: NDArray[np.float64], losses: list[float]) -> float:
@@ -124,7 +136,25 @@ def propose(rates: NDArray[np.float64], losses: list[float]) -> float:
             "the range test found no learning rate at which the loss falls: name one, such as --learning-rate 0.001, "
             "and look at the pictures and labels"
         )
-    return float(f"{rates[least] / BELOW:.2g}")
+    return _rounded(rates[least] / BELOW)
+
+
+def _rounded(rate: float) -> float:
+    return float(f"{rate:.2g}")
+
+
+def _gives_way(losses: list[float]) -> bool:
+    return losses[-1] > GIVEN_WAY * losses[0]
+
+
+def _unlearns(losses: list[float], *, classes: int) -> bool:
+    """Return whether a network that was right is half-way to knowing nothing, by the mean of the last steps.
+
+    Single batches say nothing where the loss is low: one wrong picture doubles it.
+    """
+    start = float(np.mean(losses[:SMOOTHED_OVER]))
+    limit = max((start + math.log(classes)) / 2, 1.5 * start)
+    return len(losses) > SMOOTHED_OVER and float(np.mean(losses[-SMOOTHED_OVER:])) > limit
 
 
 def smooth(losses: list[float]) -> NDArray[np.float64]:

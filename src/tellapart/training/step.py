@@ -46,8 +46,8 @@ def train_step(
 ) -> Tensor:
     """Do one step of the optimiser, which is a training's so-many-th from 0.
 
-    In a training from scratch the losses of auxiliary heads pull with their weight; they are not in what is returned,
-    which compares with validation.
+    In a training from scratch the losses of auxiliary heads pull with their weight; they are not in what is returned.
+    That has label smoothing and class weights in it, which the loss on validation has not.
 
     Returns:
         the summed loss and the hits of the batch, or of a portion of it, (2,) of the dtype ``exact``.

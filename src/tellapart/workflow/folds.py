@@ -14,7 +14,7 @@ from ..images.dataset import Splits
 from ..images.split import belonging, split
 from ..progress import SILENT, Progress, Quiet
 from ..run import OUT_OF_FOLD, Run
-from .learn import Learned, learn
+from .learn import learn
 from .prepare import Prepared
 
 SUMMARIZED = ("accuracy", "balanced_accuracy", "macro_f1", "loss", "brier")
@@ -78,16 +78,19 @@ def cross_validate(
         KeyboardInterrupt: a person stopped one.
         TrainingError: one cannot go on.
     """
-    learned = []
+    said: list[Predictions] = []
+    temperatures: list[float] = []
     for number, own in enumerate(splits, start=1):
         quiet = Quiet(progress, name=f"fold {number} of {len(splits)}")
         found = learn(run.sub(f"folds/{number}"), fold_of(prepared, own), novelty=False, progress=quiet)
         if found.pressed:
             raise KeyboardInterrupt
-        learned.append(found)
-    joined = Predictions.join([one.calibrated("test") for one in learned])
+        said.append(found.calibrated("test"))
+        temperatures.append(found.classifier.description.temperature)
+        del found  # with its network: a hundred folds of a large one are gigabytes
+    joined = Predictions.join(said)
     run.write(f"predictions/{OUT_OF_FOLD}.npz", joined.save)
-    document = _document(learned, joined, splits)
+    document = _document(said, temperatures, joined=joined, splits=splits)
     run.save("folds", document)
     return document
 
@@ -101,9 +104,11 @@ def fold_of(prepared: Prepared, splits: Splits) -> Prepared:
     return dataclasses.replace(prepared, splits=splits, preprocessing=preprocessing)
 
 
-def _document(learned: list[Learned], joined: Predictions, splits: list[Splits]) -> dict[str, Any]:
+def _document(
+    said: list[Predictions], temperatures: list[float], *, joined: Predictions, splits: list[Splits]
+) -> dict[str, Any]:
     whole = evaluate(joined)
-    each = [evaluate(one.calibrated("test")) for one in learned]
+    each = [evaluate(one) for one in said]
     ratio = float(np.mean([len(own.test) for own in splits]) / np.mean([len(own.train) for own in splits]))
     keys = [key for key in SUMMARIZED if key in whole.figures]
     return {
@@ -113,16 +118,19 @@ def _document(learned: list[Learned], joined: Predictions, splits: list[Splits])
         "figures": {
             key: summarize_folds([one[key] for one in each], pooled=whole[key], ratio=ratio).to_dict() for key in keys
         },
-        "each": [_fold(found, own, one) for found, own, one in zip(learned, splits, each, strict=True)],
+        "each": [
+            _fold(own, one, temperature=temperature)
+            for temperature, own, one in zip(temperatures, splits, each, strict=True)
+        ],
         "evaluation": whole.to_dict(),
     }
 
 
-def _fold(learned: Learned, splits: Splits, found: Evaluation) -> dict[str, Any]:
+def _fold(splits: Splits, found: Evaluation, *, temperature: float) -> dict[str, Any]:
     return {
         "train": len(splits.train),
         "validation": len(splits.validation),
         "held_out": len(splits.test),
-        "temperature": learned.classifier.description.temperature,
+        "temperature": temperature,
         "figures": {key: found[key].to_dict() for key in SUMMARIZED if key in found.figures},
     }

@@ -14,6 +14,7 @@ from ..defaults.pretrained import BACKBONE
 from ..errors import RecipeError, SourceNotFoundError
 from ..images.decode import as_pixels
 from ..images.preprocessing import Preprocessing
+from ..images.stored import read_whole
 from ..nets import nets
 from ..nets.weights import imagenet_classes, load_weights
 from ..progress import SILENT, Progress
@@ -115,7 +116,7 @@ def classify_pictures(
 
 def _read(file: str) -> NDArray[np.uint8]:
     own = file not in SAMPLES or os.path.exists(file)  # noqa: PTH110
-    return as_pixels(Path(file) if own else sample(file))
+    return as_pixels(read_whole(file) if own else sample(file))
 
 
 def sample(name: str) -> NDArray[np.uint8]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..classifier import Classifier, Description
+from ..files import expanded
 from ..images.preprocessing import Preprocessing
 from ..nets.weights.teachable_machine import read_export
 from ..version import __version__
@@ -28,7 +29,7 @@ def import_model(path: str | Path) -> Classifier:
         Traceback (most recent call last):
         tellapart.errors.ModelFileError: there is no export at 'keras_export.zip': give the folder or the zip
     """
-    export = read_export(Path(path).expanduser())
+    export = read_export(expanded(path))
     half = (0.5, 0.5, 0.5)
     description = Description(
         net="teachable_machine",

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from ..classifier import Classifier
-from ..errors import RecipeError
+from ..errors import OutOfMemoryError, RecipeError
 from ..evaluation import (
     Components,
     LabelErrors,
@@ -27,12 +28,14 @@ from ..files import check_writable
 from ..images.blocks import by_block
 from ..images.dataset import Splits
 from ..images.split import belonging
-from ..machine import usable_processors
+from ..machine import available_memory, usable_processors
 from ..progress import SILENT, Mute, Progress, Quiet
 from ..recipe import Recipe
 from ..report import write_report
 from ..run import Run
+from ..training.devices import on_device
 from ..training.features import embed_pixels, features_file, weights_digest
+from ..wording import bytes_text
 from .held_out import PREDICTED
 from .learn import learn
 from .own_pictures import OwnPictures
@@ -46,13 +49,26 @@ LISTED = 5000
 """Labels that a run keeps for its report, the likeliest wrong, at most; the list to mend has all."""
 
 
+ROWS = 16_384
+"""Pictures whose features are in memory together."""
+
+CELL_BYTES = 48
+"""Memory that the search takes for each picture and class: six tables of float64."""
+
 TIMED = 32
 """Pictures whose features are taken to see how long that takes."""
 
 
 def looks_for_labels(own: OwnPictures) -> bool:
     """Return whether a training looks for wrong labels by itself among so many pictures."""
-    return sum(map(len, own.splits.values())) <= UNASKED
+    free = available_memory()
+    few = sum(map(len, own.splits.values())) <= UNASKED
+    return few and (free is None or search_bytes(own) < free / 2)
+
+
+def search_bytes(own: OwnPictures) -> int:
+    """Return about how much memory the search takes: with thousands of classes it is gigabytes."""
+    return CELL_BYTES * sum(map(len, own.splits.values())) * len(own.dataset.class_names)
 
 
 def label_search_seconds(own: OwnPictures, recipe: Recipe) -> float:
@@ -97,11 +113,18 @@ def find_run_label_errors(
         DataError: the pictures are not where they were.
         RunCorruptError: they have changed.
         RecipeError: fewer than two folds.
+        OutOfMemoryError: there are too many pictures and classes for the memory.
     """
     if folds is not None and folds < 2:
         raise RecipeError(f"folds must be at least 2, got {folds}")
     classifier = Classifier.load(run.path)
     own = own or OwnPictures.reopened(run, classifier, progress=progress)
+    needed, free = search_bytes(own), available_memory()
+    if free is not None and needed > free:
+        raise OutOfMemoryError(
+            f"the search for wrong labels needs about {bytes_text(needed)} for so many pictures and classes, and "
+            f"{bytes_text(free)} are free: close other programs, or use a machine with more memory"
+        )
     held_out = {
         name: Predictions.load(run.path / f"predictions/{name}.npz").calibrated(classifier.description.temperature)
         for name in PREDICTED
@@ -152,11 +175,15 @@ def label_free_features(
 ) -> NDArray[np.float32]:
     """Return features of pictures that no label has had a part in, float32 (n, at most 64)."""
     if run.recipe.training.transfer in ("features", "frozen"):
-        file = features_file(own.folder, weights_digest(classifier.net, classifier.preprocessing))
-        rows = embed_pixels(
-            classifier.net, own.pixels, classifier.preprocessing, rows=used, cache=file, progress=progress
-        )
-        return Components(rows[_spread(len(rows))]).project(rows)
+        net, spec = classifier.net, classifier.preprocessing
+        file = features_file(own.folder, weights_digest(net, spec))
+        with on_device(net, own.device):
+            features = embed_pixels(
+                net, own.pixels, spec, rows=used, cache=file, threads=own.threads, progress=progress
+            )
+        components = Components(features[used[_spread(len(used))]])
+        blocks = (used[start : start + ROWS] for start in range(0, len(used), ROWS))
+        return np.concatenate([components.project(features[some]) for some in blocks])
     components = Components(np.concatenate(list(_edges(own, used[_spread(len(used))]))))
     parts = []
     with progress.task("comparing the pictures", total=len(used)):
@@ -183,6 +210,7 @@ def out_of_fold(run: Run, own: OwnPictures, *, folds: int, progress: Progress = 
     that was stopped goes on, and all are removed when the last is done.
     """
     prepared = prepare(run, own.dataset, progress=Mute())
+    recipe = on_other_device(half_as_long(prepared.recipe), own.device)
     train, labels = own.splits.train, own.dataset.labels
     together = belonging(own.dataset, together=prepared.audit.repeats.family)
     parts = []
@@ -191,14 +219,20 @@ def out_of_fold(run: Run, own: OwnPictures, *, folds: int, progress: Progress = 
     ):
         progress.say(f"fold {number} of {folds}: {len(fold.train):,} pictures train, {len(fold.held_out):,} are judged")
         splits = Splits(train[fold.train], own.splits.validation, train[fold.held_out])
-        part = dataclasses.replace(prepared, splits=splits, recipe=half_as_long(prepared.recipe))
+        part = dataclasses.replace(prepared, splits=splits, recipe=recipe)
         folder = run.sub(f"label-folds/{number}-of-{folds}")
-        learned = learn(folder, part, progress=Quiet(progress, name=f"fold {number}"))
+        learned = learn(folder, part, novelty=False, progress=Quiet(progress, name=f"fold {number}"))
         if learned.pressed:
             raise KeyboardInterrupt
         parts.append(learned.calibrated("test"))
     run.sub("label-folds").discard()
     return Predictions.join(parts)
+
+
+def on_other_device(recipe: Recipe, device: torch.device) -> Recipe:
+    """Return a recipe for the device that is here, where it was made on a machine with another one."""
+    precision = "float32" if device.type == "cpu" and recipe.training.precision == "float16" else None
+    return recipe.changed(training={"device": device.type, "precision": precision or recipe.training.precision})
 
 
 def half_as_long(recipe: Recipe) -> Recipe:

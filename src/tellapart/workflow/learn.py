@@ -85,12 +85,16 @@ def learn(
     """
     if is_trained(run):
         try:
-            return _finished(run, prepared)
+            learned = _finished(run, prepared)
+            finish(run)  # killed in between, a checkpoint is left
+            return learned
         except (ModelFileError, RunCorruptError) as error:
             progress.warn(f"{error}: it is trained again, to the same weights")
             run.forget("training.json", "history.jsonl")
-    description = describe(prepared)
-    net = start_net(prepared.recipe, task_of(prepared), progress=progress)
+    description, task = describe(prepared), task_of(prepared)
+    if prepared.recipe.training.transfer != "features":
+        check_memory(prepared.recipe, task, devices=team.plan(prepared.recipe) if team else None)
+    net = start_net(prepared.recipe, task, progress=progress)
     classifier, device = Classifier(net, description), choose_device(prepared.recipe.training.device)
     embedded: Embedded | None
     with tuned(prepared.recipe.training.threads):
@@ -105,11 +109,10 @@ def learn(
                 predictions, embedded = predict_held_out(
                     classifier, prepared, wanted, novelty=novelty, progress=progress
                 )
-        if "validation" in predictions:
-            temperature = fit_temperature(predictions["validation"]).temperature
-            with on_device(net, device):
-                known = learn_novelty(classifier, prepared, embedded=embedded) if novelty else None
-            classifier = Classifier(net, description.model_copy(update={"temperature": temperature}), known)
+        temperature = fit_temperature(predictions["validation"]).temperature
+        with on_device(net, device):
+            known = learn_novelty(classifier, prepared, embedded=embedded) if novelty else None
+        classifier = Classifier(net, description.model_copy(update={"temperature": temperature}), known)
     run.write("model.safetensors", classifier.save)
     for name, part in predictions.items():
         run.write(f"predictions/{name}.npz", part.save)
@@ -205,11 +208,11 @@ def _learn_in_epochs(
 ) -> tuple[dict[str, object], bool]:
     """Train; return how it ended, and whether a person asked for that."""
     task, recipe, before, start = task_of(prepared), prepared.recipe, {}, None
-    check_memory(recipe, task, devices=team.plan(recipe) if team else None)
     if recipe.training.transfer in ("frozen", "finetune"):
         started, there = time.perf_counter(), _features_there(net, prepared)
         features, looked = _set_learnt_head(net, prepared, progress=progress)
         start = _scores(net, features, task)
+        del features  # gigabytes, of many pictures
         before = {"head_seconds": round(time.perf_counter() - started, 3), "features_there": there}
         before["features_seconds"] = looked
     if recipe.training.optimizer.find_learning_rate:
@@ -250,10 +253,8 @@ def _learn_head(
     return {**outcome, "features_there": there, "features_seconds": looked}, predictions, lambda at: features[at]
 
 
-def _scores(net: Net, features: NDArray[np.float32], task: Task) -> Scores | None:
-    """Return what a learnt last layer has on the validation pictures, by their features; None where there are none."""
-    if not len(task.validation):
-        return None
+def _scores(net: Net, features: NDArray[np.float32], task: Task) -> Scores:
+    """Return what a learnt last layer has on the validation pictures, by their features."""
     with torch.inference_mode():
         logits = two_sided(net.classify(torch.from_numpy(features[task.validation.rows])))
     return score_logits(logits, torch.from_numpy(task.validation.labels))

@@ -27,7 +27,9 @@ def with_found_rate(run: Run, net: Net, task: Task, recipe: Recipe, *, progress:
         progress: is told what was found.
     """
     test = find_rate(net, task, recipe.training)
-    reason = f"an eighth of where the loss of a range test is least ({len(test.rates)} steps, {test.seconds:.1f} s)"
+    learnt = recipe.training.transfer in ("frozen", "finetune")
+    where = "a range test unlearns half of what the network knows" if learnt else "the loss of a range test is least"
+    reason = f"an eighth of where {where} ({len(test.rates)} steps, {test.seconds:.1f} s)"
     choice = Choice("training.optimizer.learning_rate", test.found, reason)
     progress.say(str(choice))
     progress.say(sketch(test))

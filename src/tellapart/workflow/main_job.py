@@ -15,6 +15,7 @@ from typing import Any
 
 from ..errors import NetError, ProcessLostError, RecipeError, RunError, TellapartError, TrainingError
 from ..evaluation import evaluate
+from ..files import expanded
 from ..images.dataset import Dataset
 from ..progress import SILENT, Progress, Quiet
 from ..recipe import Recipe
@@ -94,10 +95,11 @@ def train(
         dataset = open_source(recipe.data)
         check_nets(recipe, progress=progress)
         run = Run.create(out, recipe) if out else Run.create_below("runs", dataset.name, recipe)
-        if recipe.data.labels is not None:
-            run.write(LABELS, lambda path: shutil.copyfile(str(recipe.data.labels), path))
-        if seconds is not None:
-            run.save("time", {"seconds": seconds, "fitted": False})
+        with _status_kept(run, fresh=True, progress=progress):
+            if recipe.data.labels is not None:
+                run.write(LABELS, lambda path: shutil.copyfile(str(recipe.data.labels), path))
+            if seconds is not None:
+                run.save("time", {"seconds": seconds, "fitted": False})
         return _main_job(run, dataset, team=team, fresh=True, started=started, explain=explain, progress=progress)
 
 
@@ -305,8 +307,6 @@ def _status_kept(run: Run, *, fresh: bool, progress: Progress) -> Iterator[None]
 
 def absolute_source(source: str | Path) -> str:
     """Return a path as it can be found from any folder, its links not followed; a bundled name stays as it is."""
-    path = Path(source).expanduser()
-    try:
-        return os.path.abspath(path) if path.exists() else str(source)  # noqa: PTH100  (resolve() follows links)
-    except OSError:
-        return str(source)
+    path = expanded(source)
+    there = os.path.exists(path)  # noqa: PTH110 (a name that no system takes is none)
+    return os.path.abspath(path) if there else str(source)  # noqa: PTH100 (resolve() follows links)

@@ -48,9 +48,7 @@ def keep_near_training(
         positions: (n,) of the pictures in ``pixels``.
         progress: is told of the pictures.
     """
-    held = own.splits.validation if len(own.splits.validation) else own.splits.test
-    if not len(held):
-        return
+    held = own.splits.validation
     wrong = surest_mistakes(predictions, most=NEAR_MISTAKES)
     known = train_embeddings(own, classifier, progress=progress)
     scale = held[np.linspace(0, len(held) - 1, min(SCALE, len(held))).astype(np.int64)]

@@ -30,8 +30,8 @@ def looked_at(prepared: Prepared) -> tuple[Positions, Positions]:
     return train, validation
 
 
-def learn_novelty(classifier: Classifier, prepared: Prepared, *, embedded: Embedded | None = None) -> Novelty | None:
-    """Return the novelty score of a trained network; None where there are no validation pictures to set its limit.
+def learn_novelty(classifier: Classifier, prepared: Prepared, *, embedded: Embedded | None = None) -> Novelty:
+    """Return the novelty score of a trained network; validation pictures set its limit.
 
     Args:
         classifier: trained.
@@ -40,8 +40,6 @@ def learn_novelty(classifier: Classifier, prepared: Prepared, *, embedded: Embed
     """
     labels, seed = prepared.dataset.labels, prepared.recipe.training.seed
     train, validation = looked_at(prepared)
-    if not len(train) or not len(validation):
-        return None
 
     def look(positions: Positions) -> NDArray[np.float32]:
         return np.concatenate([classifier.embeddings(some) for some in by_block(prepared.pixels, positions)])

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from ..classifier import Classifier
-from ..files import whole
+from ..evaluation import Rows
 from ..images.blocks import by_block
-from ..images.cache import reserve, scan
+from ..images.cache import scan
 from ..images.dataset import Dataset, Splits
+from ..images.kept import kept_array
 from ..images.split_ids import from_ids, read_ids
 from ..progress import SILENT, Progress
 from ..run import Run
@@ -73,9 +72,13 @@ class OwnPictures:
         scanned = scan(dataset, classifier.preprocessing, progress=progress)
         check_same_pictures(run, dataset, scanned)
         splits = from_ids(dataset, read_ids(run.path / "splits.json"))
-        training = run.recipe.training  # perhaps of another machine, with devices that are not here
-        device = choose_device("cpu" if training.device == "cpu" else "auto")
-        return cls(dataset, splits, scanned.pixels, scanned.facts, scanned.folder, device, training.threads)
+        threads = run.recipe.training.threads
+        return cls(dataset, splits, scanned.pixels, scanned.facts, scanned.folder, device_here(run), threads)
+
+
+def device_here(run: Run) -> torch.device:
+    """Return where a finished run's network computes: it may be of another machine, with devices that are not here."""
+    return choose_device("cpu" if run.recipe.training.device == "cpu" else "auto")
 
 
 def embedded(
@@ -106,20 +109,17 @@ def own_embeddings(
     """Return the same of some of the run's own pictures; what transfer has kept of them already is not made twice."""
     kept = _kept_features(own, classifier, positions)
     if kept is not None:
-        return kept
+        return kept[positions]
     return embedded(own, classifier, pixels=own.pixels, positions=positions, progress=progress)
 
 
 def _kept_features(
     own: OwnPictures, classifier: Classifier, positions: NDArray[np.int64]
 ) -> NDArray[np.float32] | None:
-    """Return the rows of a pretrained body's features, where its file has them all: see ``features_file``."""
+    """Return a pretrained body's features of all pictures, memory-mapped, where their file has those at positions."""
     file = features_file(own.folder, weights_digest(classifier.net, classifier.preprocessing))
     features = kept_features(file, len(own.pixels))
-    if features is None:
-        return None
-    rows = features[positions]
-    return None if np.isnan(rows).any() else rows
+    return None if features is None or np.isnan(features[positions, 0]).any() else features
 
 
 def _length(classifier: Classifier, pixels: NDArray[np.uint8]) -> int:
@@ -145,30 +145,20 @@ def _embed_into(
             progress.advance(len(some))
 
 
-def train_embeddings(own: OwnPictures, classifier: Classifier, *, progress: Progress = SILENT) -> NDArray[np.float32]:
-    """Return what the network's last layer sees of the training pictures, float32 (n, D), memory-mapped.
+def train_embeddings(own: OwnPictures, classifier: Classifier, *, progress: Progress = SILENT) -> Rows:
+    """Return what the network's last layer sees of the training pictures, (n, D), memory-mapped.
 
     They are computed once for the same weights and pictures, and kept beside the pixels; where nothing can be kept
     there, they are computed each time.
     """
     train = own.splits.train
     if (features := _kept_features(own, classifier, train)) is not None:
-        return features
+        return Rows(features, train)
     digest = hashlib.blake2b(weights_digest(classifier.net, classifier.preprocessing).encode(), digest_size=12)
     digest.update(train.tobytes())
-    file = own.folder / f"embeddings-{digest.hexdigest()}.npy"
-    with contextlib.suppress(OSError, EOFError, ValueError):  # none yet, or damaged: computed anew
-        kept: NDArray[np.float32] = np.load(file, mmap_mode="r")
-        if kept.ndim == 2 and len(kept) == len(train):
-            return kept
-    with contextlib.suppress(OSError):  # another's cache may be read, though not written
-        with whole(file) as beside:
-            # Rows go to the file as they are made: a million of them would fill the memory.
-            out = open_memmap(beside, "w+", dtype=np.float32, shape=(len(train), _length(classifier, own.pixels)))
-            reserve(beside)
-            _embed_into(out, own, classifier, pixels=own.pixels, positions=train, progress=progress)
-            out.flush()
-            del out
-        found: NDArray[np.float32] = np.load(file, mmap_mode="r")
-        return found
-    return embedded(own, classifier, pixels=own.pixels, positions=train, progress=progress)
+
+    def embed(out: NDArray[np.float32]) -> None:
+        _embed_into(out, own, classifier, pixels=own.pixels, positions=train, progress=progress)
+
+    file, shape = own.folder / f"embeddings-{digest.hexdigest()}.npy", (len(train), _length(classifier, own.pixels))
+    return Rows(kept_array(file, shape=shape, dtype=np.float32, fill=embed), np.arange(len(train)))

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from ..classifier import Answer, Classifier
 from ..errors import DataError, SourceNotFoundError
 from ..images.decode import as_pixels
-from ..images.encoded import MAX_BYTES
-from ..images.folders import files_below, suffix_of
+from ..images.folders import levels_below, suffix_of
 from ..images.sniff import PICTURE_SUFFIXES
 from ..images.stored import read_whole
 from ..runtime import tuned
@@ -65,7 +64,7 @@ def predict(
     background = classifier.preprocessing.background
 
     def read(file: str) -> NDArray[np.uint8]:
-        return as_pixels(sys.stdin.buffer.read() if file == "-" else read_whole(file, limit=MAX_BYTES), background)
+        return as_pixels(sys.stdin.buffer.read() if file == "-" else read_whole(file), background)
 
     for batch in read_in_batches(files_of(inputs), read):
         with tuned():
@@ -87,12 +86,12 @@ class ReadFile(NamedTuple):
 
 
 def read_in_batches(
-    files: Iterable[str], read: Callable[[str], NDArray[np.uint8]], *, most: int = BATCH_BYTES
+    files: Iterable[str | ReadFile], read: Callable[[str], NDArray[np.uint8]], *, most: int = BATCH_BYTES
 ) -> Iterator[list[ReadFile]]:
     """Yield files with their pixels, so many at a time that these take little more memory than ``most`` bytes.
 
     Args:
-        files: their names.
+        files: their names; what is read already, or cannot be, is passed on.
         read: returns a file's pixels; what it raises, DataError or OSError, is the file's problem.
         most: bytes of pixels in a batch, which ends with the picture that reaches them; or with the 64th.
     """
@@ -100,9 +99,9 @@ def read_in_batches(
     held = 0
     for file in files:
         try:
-            batch.append(ReadFile(file, read(file)))
+            batch.append(file if isinstance(file, ReadFile) else ReadFile(file, read(file)))
         except (DataError, OSError) as error:
-            batch.append(ReadFile(file, None, str(error)))
+            batch.append(ReadFile(str(file), None, str(error)))
         pixels = batch[-1].pixels
         held += 0 if pixels is None else pixels.nbytes
         if len(batch) == BATCH or held >= most:
@@ -112,8 +111,8 @@ def read_in_batches(
         yield batch
 
 
-def files_of(inputs: Iterable[str | Path]) -> Iterator[str]:
-    """Return the files, and the pictures in the folders, in order.
+def files_of(inputs: Iterable[str | Path]) -> Iterator[str | ReadFile]:
+    """Return the files, and the pictures in the folders, in order; a folder that cannot be looked into has its reason.
 
     Raises:
         DataError: a folder has none; it is said before a file is given.
@@ -129,5 +128,16 @@ def _is_folder(given: str | Path) -> bool:
     return str(given) != "-" and Path(given).is_dir()
 
 
-def _pictures_in(folder: str | Path) -> Iterator[str]:
-    return (str(file) for file in files_below(folder) if suffix_of(file.name) in PICTURE_SUFFIXES)
+def _pictures_in(folder: str | Path) -> Iterator[str | ReadFile]:
+    closed: list[OSError] = []
+    for level in levels_below(folder, on_error=closed.append):
+        yield from _closed(closed)
+        yield from (str(Path(level.path, name)) for name in sorted(level.files) if suffix_of(name) in PICTURE_SUFFIXES)
+    yield from _closed(closed)
+
+
+def _closed(errors: list[OSError]) -> Iterator[ReadFile]:
+    """Yield the folders that could not be looked into, and forget them."""
+    while errors:
+        error = errors.pop(0)
+        yield ReadFile(str(error.filename), None, f"the folder cannot be looked into: {error.strerror or error}")

@@ -184,7 +184,9 @@ def test_damaged_arrays(tmp_path, pixels):
     (tmp_path / "b.npz").write_bytes((tmp_path / "a.npz").read_bytes()[:300])
     (tmp_path / "c.npy").write_bytes(b"\x93NUMPY\1\0")
     (tmp_path / "y.npy").write_bytes(b"")
-    for name in ("b.npz", "c.npy"):
+    np.save(tmp_path / "d.npy", pixels)
+    (tmp_path / "d.npy").write_bytes((tmp_path / "d.npy").read_bytes().replace(b"), }", b" , }", 1))
+    for name in ("b.npz", "c.npy", "d.npy"):
         with pytest.raises(SourceError, match="cannot be read as"):
             open_dataset(tmp_path / name)
 

@@ -106,6 +106,7 @@ def test_quotes_blank_lines_and_windows_paths(write):
         ),
         ("path,label\nimg/1.png,a\nimg/1.png,b\n", "names 'img/1.png' 2 times"),
         ("path,label\nimg/1.png\n", "line 2: 2 columns are expected, got 1"),
+        ("path,label\nimg/1.png,a, black\n", "line 2: 2 columns are expected, got 3: put a cell with the delimiter"),
         ("path,label\nimg/1.png,\n", "line 2: the label is empty"),
         (
             "path,label,split\nimg/1.png,a,holdout\n",

@@ -96,6 +96,13 @@ def test_a_web_page_is_no_weight_file(tmp_path):
         load(build(), where=str(tmp_path / "weights.pth"))
 
 
+@pytest.mark.parametrize("content", [b"\x80\x02.", b"\x80\x02G\x00", b"\x80\x02X\xff\xff"])
+def test_a_damaged_file_of_an_old_pytorch_is_said(tmp_path, content):
+    (tmp_path / "old.pth").write_bytes(content)
+    with pytest.raises(ModelFileError, match=r"old\.pth"):
+        load(build(), where=str(tmp_path / "old.pth"))
+
+
 @pytest.mark.parametrize("kind", ["pth", "safetensors"])
 def test_a_cut_file_is_damaged(tmp_path, kind):
     path = tmp_path / f"weights.{kind}"

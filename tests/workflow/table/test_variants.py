@@ -7,6 +7,7 @@ import pytest
 
 from tellapart.errors import OutOfMemoryError
 from tellapart.recipe import AugmentRecipe
+from tellapart.workflow.table import variants
 from tellapart.workflow.table.variants import Material, Variant, copied, noisy, shuffled, vary
 
 RNG = np.random.default_rng(0)
@@ -44,12 +45,21 @@ def test_copies_that_nothing_changes_are_the_pictures():
     assert (pixels == PIXELS[which]).all()
 
 
-def test_copies_that_do_not_fit_are_refused_before_they_are_made(monkeypatch):
-    from tellapart import machine
-
-    monkeypatch.setattr(machine, "available_memory", lambda: 1000)
-    with pytest.raises(OutOfMemoryError, match="1,000,000 copies need about"):
-        copied(PIXELS, 1_000_000, changes=AugmentRecipe(), seed=0)
+def test_what_does_not_fit_is_refused_before_it_is_made(monkeypatch):
+    labels = np.arange(len(PIXELS))
+    plain = Material(PIXELS, labels, PIXELS, labels, PIXELS, labels)
+    size = PIXELS.nbytes
+    asked = {
+        Variant("noise", noise=0.1): 2 * size,
+        Variant("shuffled"): 3 * size,
+        Variant("copies", copies=len(PIXELS)): 3 * size,
+    }
+    for variant, needed in asked.items():
+        monkeypatch.setattr(variants, "available_memory", lambda free=needed: free)
+        vary(plain, variant, seed=0)
+        monkeypatch.setattr(variants, "available_memory", lambda free=needed: free - 1)
+        with pytest.raises(OutOfMemoryError, match=f"{variant.label} need about .* are free: ask for fewer copies"):
+            vary(plain, variant, seed=0)
 
 
 def test_each_variant_touches_what_it_should():

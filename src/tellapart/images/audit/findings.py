@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...wording import counted
+from ...wording import NUMBER, counted, without_numbers
 from ..cache import Scan
 from ..dataset import SPLIT_NAMES, Dataset, Splits
+from ..notes import NOTED
 from ..pixels import scaling
 from .groups import Groups
 from .leaks import Leaks
@@ -25,9 +25,6 @@ TINY_CLASS = 20
 
 KEPT = 1000
 """Groups of positions that a finding holds."""
-
-NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
-"""In a note of what decoding did."""
 
 ORDER: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
 
@@ -94,7 +91,7 @@ def _about_files(make: _Maker, scan: Scan) -> list[Finding]:
         sentence = f"{counted(len(constant), 'picture shows', plural='pictures show')} one tone and nothing else"
         found.append(make("warning", "constant", sentence, constant[:, None]))
     for note, positions in alike(scan.notes):
-        count = counted(len(positions), "picture") + (" or more" if len(positions) >= 1000 else "")
+        count = counted(len(positions), "picture") + (" or more" if len(positions) >= NOTED else "")
         found.append(make("note", "decoding", f"{note}: {count}", [(position,) for position in positions]))
     if (ways := len({scaling(note) for note in scan.notes} - {""})) > 1:
         sentence = f"numbers of more than 8 bits are scaled in {ways} ways: one value has different greys in two files"
@@ -116,7 +113,7 @@ def alike(notes: Mapping[str, Sequence[int]]) -> Iterator[tuple[str, list[int]]]
     """
     by_words: dict[str, list[str]] = {}
     for note in notes:
-        by_words.setdefault(NUMBER.sub("#", note), []).append(note)
+        by_words.setdefault(without_numbers(note), []).append(note)
     for several in by_words.values():
         yield _as_one(several), [position for note in several for position in notes[note]]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import SourceError
+from ...files import ARRAY_DAMAGE
 from ..dataset import Dataset, strings
 from .base import Place, source
 from .classes import labels_of
@@ -57,7 +56,7 @@ def arrays(
             given = _Keys(images_key or "", labels_key or "", groups_key or "")
             found_keys, notes = _found(archive, given, place.path, guess_groups=groups_key is None)
             parts, names = _parts(archive, found_keys, place.path)
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error, KeyError, MemoryError) as error:
+    except ARRAY_DAMAGE as error:
         if isinstance(error, SourceError):
             raise
         raise SourceError(f"{where!r} cannot be read as NumPy arrays: {error}") from error
@@ -73,7 +72,7 @@ def load(path: Path) -> NDArray[Any]:
     """Return the array of an ``.npy`` file, memory-mapped; raises SourceError where it is damaged or pickled."""
     try:
         array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError, MemoryError) as error:
+    except ARRAY_DAMAGE as error:
         raise SourceError(f"{str(path)!r} cannot be read as a NumPy array: {error}") from error
     return array
 

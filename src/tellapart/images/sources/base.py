@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import RecipeError, SourceError, SourceNotFoundError
+from ...files import expanded
 from ...machine import return_free_memory
 from ...registry import Registry, check_options
 from ..dataset import Dataset
@@ -140,12 +141,8 @@ def open_dataset(where: str | Path, *, group_by: str | None = None, **options: A
         Traceback (most recent call last):
         tellapart.errors.SourceNotFoundError: there is no file, folder or data set 'digitz': did you mean 'digits'?
     """
-    path = Path(where).expanduser()
-    try:
-        exists = path.exists()
-    except (OSError, ValueError):  # a name too long for a path, or with a null byte
-        exists = False
-    if exists:
+    path = expanded(where)
+    if os.path.exists(path):  # noqa: PTH110 (a name that no system takes is none)
         place = Place(Path(os.path.abspath(path)))  # noqa: PTH100 (resolve() follows links)
         found = _claiming(place)
         arguments: tuple[Place, ...] = (place,)

@@ -98,7 +98,10 @@ def _names(folder: Path, binary: bool) -> tuple[str, ...]:
     texts = [folder / name for name in ("fine_label_names.txt", "batches.meta.txt")]
     for path in texts if binary else []:
         if path.is_file():
-            return tuple(path.read_text(encoding="utf-8").split())
+            try:
+                return tuple(path.read_text(encoding="utf-8").split())
+            except UnicodeDecodeError as error:
+                raise SourceError(f"{str(path)!r} is damaged: its class names are no text in UTF-8: {error}") from error
     for name, key in () if binary else (("batches.meta", "label_names"), ("meta", "fine_label_names")):
         if (folder / name).is_file():
             names = load_pickle(folder / name).get(key)

@@ -26,6 +26,8 @@ from .classes import sort_classes
 from .tree import split_in
 
 _HEAD = struct.Struct("<I2sHH")
+RECORD = np.dtype([("offset", "i8"), ("tag", "u2"), ("width", "u2"), ("height", "u2")])
+"""What a record's head says, and where its bitmap begins."""
 
 
 def _claims(place: Place) -> bool:
@@ -94,12 +96,13 @@ def _writer(path: Path, tags: NDArray[np.uint16]) -> str:
 
 
 def _records(path: Path, number: int) -> tuple[np.ndarray, np.ndarray]:
-    rows: list[tuple[int, int, int, int]] = []
-    tags: list[int] = []
-    for offset, tag, width, height in _walk(path):
-        rows.append((offset, number, width, height))
-        tags.append(tag)
-    return np.array(rows, dtype=BITMAP), np.array(tags, dtype=np.uint16)
+    """Return where the bitmaps of a file lie, rows of BITMAP, and their characters' codes, uint16."""
+    found = np.fromiter(_walk(path), dtype=RECORD)
+    rows = np.empty(len(found), dtype=BITMAP)
+    for field in ("offset", "width", "height"):
+        rows[field] = found[field]
+    rows["file"] = number
+    return rows, found["tag"].copy()
 
 
 def _walk(path: Path) -> Iterator[tuple[int, int, int, int]]:

@@ -19,7 +19,7 @@ from ..encoded import FileImages
 from .base import Place, source
 from .classes import sort_classes
 from .columns import Column
-from .text_encoding import guess_encoding
+from .text_encoding import NAMED, encoding_of
 from .tree import split_of
 
 HEADERS = {
@@ -31,12 +31,6 @@ HEADERS = {
     "video_id claim claim_id 分组",
 }
 """The usual spellings of each column's header, small letters, blanks as underscores; the first that occurs counts."""
-
-NAMED = {"gb18030": "GB 18030", "shift_jis": "Shift-JIS", "cp1252": "Windows-1252"}
-"""Encodings of tables that are not in Unicode, as people know them."""
-
-SOME_WORDS = 10_000
-"""Words that are looked at, at most, to guess one of these."""
 
 
 @source("table", summary="a CSV or TSV table: path, label, optional split and group", order=60,
@@ -60,7 +54,7 @@ def table(
     delimiter = {"\\t": "\t", "tab": "\t"}.get(delimiter or "", delimiter)
     if delimiter is not None and len(delimiter) != 1:
         raise SourceError(f"the delimiter of {where!r} must be one character, or tab, got {delimiter!r}")
-    encoding = _encoding(place.path)
+    encoding = encoding_of(place.path)
     rows = _rows(place.path, delimiter, encoding=encoding)
     header = next(rows, None)
     if header is None:
@@ -97,40 +91,6 @@ def _rows(path: Path, delimiter: str | None, *, encoding: str) -> Iterator[tuple
                     yield reader.line_num, row
         except (csv.Error, UnicodeDecodeError) as error:
             raise SourceError(f"{str(path)!r} is a damaged table: {error}") from error
-
-
-def _encoding(path: Path) -> str:
-    with path.open("rb") as file:
-        if file.read(2) in (b"\xff\xfe", b"\xfe\xff"):  # Excel's "Unicode text"
-            return "utf-16"
-    if _is_text(path, "utf-8-sig"):
-        return "utf-8-sig"
-    guessed = guess_encoding(_words(path), western="cp1252")
-    if _is_text(path, guessed):
-        return guessed
-    raise SourceError(f"{str(path)!r} is no text in UTF-8, {', '.join(NAMED.values())}: save the table as UTF-8")
-
-
-def _is_text(path: Path, encoding: str) -> bool:
-    try:
-        with path.open(encoding=encoding, newline="") as text:
-            while text.read(2**20):
-                pass
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _words(path: Path) -> set[bytes]:
-    """Return some words that are not ASCII, cut at signs that are a part of no other sign in any encoding."""
-    words: set[bytes] = set()
-    with path.open("rb") as file:
-        for line in file:
-            if not line.isascii():
-                words.update(word for word in re.split(rb"[\s,;\"/]+", line) if not word.isascii())
-            if len(words) > SOME_WORDS:
-                break
-    return words
 
 
 def _column(header: Sequence[str], kind: str, given: str | None, where: str) -> int | None:
@@ -177,6 +137,11 @@ class _Read:
     def add(self, line: int, row: list[str]) -> None:
         if len(row) < len(self.header):
             raise SourceError(f"{self.where!r}, line {line}: {len(self.header)} columns are expected, got {len(row)}")
+        if any(cell.strip() for cell in row[len(self.header) :]):
+            raise SourceError(
+                f"{self.where!r}, line {line}: {len(self.header)} columns are expected, got {len(row)}: put a cell "
+                "with the delimiter in it in quotes"
+            )
         cell = {kind: row[at].strip() for kind, at in self.position.items() if at is not None}
         if not cell["path"] or not cell["label"]:
             empty = "path" if not cell["path"] else "label"

@@ -2,7 +2,64 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from pathlib import Path
+
+from ...errors import SourceError
+
+NAMED = {"gb18030": "GB 18030", "shift_jis": "Shift-JIS", "cp1252": "Windows-1252"}
+"""Encodings of tables that are not in Unicode, as people know them."""
+
+SOME_WORDS = 10_000
+"""Words that are looked at, at most, to guess one of these."""
+
+
+def encoding_of(path: Path) -> str:
+    """Return the encoding of a table: UTF-8 with or without a byte order mark, Excel's UTF-16, or one of ``NAMED``.
+
+    Raises:
+        OSError: the file cannot be read.
+        SourceError: it is text in none of them.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "t.csv"
+        >>> _ = path.write_bytes("id,label\\n1,汉字\\n".encode("gbk"))
+        >>> encoding_of(path)
+        'gb18030'
+    """
+    with path.open("rb") as file:
+        if file.read(2) in (b"\xff\xfe", b"\xfe\xff"):  # Excel's "Unicode text"
+            return "utf-16"
+    if _is_text(path, "utf-8-sig"):
+        return "utf-8-sig"
+    guessed = guess_encoding(_words(path), western="cp1252")
+    if _is_text(path, guessed):
+        return guessed
+    raise SourceError(f"{str(path)!r} is no text in UTF-8, {', '.join(NAMED.values())}: save the table as UTF-8")
+
+
+def _is_text(path: Path, encoding: str) -> bool:
+    try:
+        with path.open(encoding=encoding, newline="") as text:
+            while text.read(2**20):
+                pass
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _words(path: Path) -> set[bytes]:
+    """Return some words that are not ASCII, cut at signs that are a part of no other sign in any encoding."""
+    words: set[bytes] = set()
+    with path.open("rb") as file:
+        for line in file:
+            if not line.isascii():
+                words.update(word for word in re.split(rb"[\s,;\"/]+", line) if not word.isascii())
+            if len(words) > SOME_WORDS:
+                break
+    return words
 
 
 def guess_encoding(names: Iterable[bytes], *, western: str = "cp437") -> str:

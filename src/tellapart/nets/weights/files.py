@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from ...errors import ModelFileError
+from ...files import TENSOR_DAMAGE
 from .locate import weights_folder
 
 _WRAPPERS = ("state_dict", "model", "model_state_dict", "state_dict_ema")
@@ -77,7 +78,7 @@ def _read_pickle(path: Path, start: bytes) -> Mapping[str, Any]:
             f"the weight file {str(path)!r} holds more than tensors, and is not read because that could run code: "
             "save its state_dict alone, or as safetensors"
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except TENSOR_DAMAGE as error:
         raise ModelFileError(f"the weight file {str(path)!r} cannot be read: {error}: {advice(path)}") from error
     if not isinstance(found, Mapping):
         raise ModelFileError(

@@ -10,6 +10,7 @@ import urllib.parse
 from pathlib import Path
 
 from ...errors import ModelFileError
+from ...files import expanded
 from ...images.cache import cache_folder
 from ...offline import is_offline
 from ...progress import SILENT, Progress
@@ -56,12 +57,15 @@ def find_weights(
         url, place = _hugging_face(where)
         return _cached(url, place, name=name, offline=offline, progress=progress)
     if "://" in where:
-        base = Path(urllib.parse.unquote(urllib.parse.urlsplit(where).path)).name or "weights"
+        try:
+            base = Path(urllib.parse.unquote(urllib.parse.urlsplit(where).path)).name or "weights"
+        except ValueError as error:
+            raise ModelFileError(f"{where!r} is no address: {error}: give it as https://host/file") from None
         place = Path("url") / f"{hashlib.sha256(where.encode()).hexdigest()[:12]}-{base}"
         named = _NAMED.search(base)  # as PyTorch names its files: resnet18-f37072fd.pth
         return _cached(where, place, name=name, offline=offline, progress=progress, sha256=named[1] if named else "")
-    path = Path(where).expanduser()
-    if not path.is_file():
+    path = expanded(where)
+    if not os.path.isfile(path):  # noqa: PTH113 (a name that no system takes is none)
         raise ModelFileError(
             f"there are no weights at {where!r}: give imagenet, none, a file's path, hf:owner/name or an https address"
         )
@@ -75,8 +79,10 @@ def absolute_weights(where: str) -> str:
         >>> absolute_weights("imagenet"), absolute_weights("hf:owner/name"), absolute_weights("/a/w.pth")
         ('imagenet', 'hf:owner/name', '/a/w.pth')
     """
-    path = Path(where).expanduser()
-    return str(path.absolute()) if where not in ("none", "imagenet") and path.is_file() else where
+    if where in ("none", "imagenet") or where.startswith("hf:") or "://" in where:
+        return where
+    path = expanded(where)
+    return str(path.absolute()) if os.path.isfile(path) else where  # noqa: PTH113 (a name that no system takes is none)
 
 
 def weights_folder() -> Path:

@@ -6,12 +6,12 @@ import contextlib
 import dataclasses
 import shlex
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from ...defaults.pretrained import asks_for_epochs
 from ...errors import RecipeError, RunError, RunExistsError, RunUnwritableError, TellapartError
-from ...evaluation import ExperimentTable, Predictions, TableRow, compare, seconds_text
+from ...evaluation import ExperimentTable, Figure, Predictions, TableRow, compare, seconds_text
 from ...progress import SILENT, Progress, Quiet
 from ...report import write_table
 from ...run import Run, new_run_path
@@ -122,6 +122,7 @@ def _fill(plan: TablePlan, folder: Path, *, progress: Progress) -> ExperimentTab
         setting = read_setting(plan, folder, progress=progress)
         jobs = jobs_of(_methods(plan, setting, progress=progress), plan, setting)
         rows: dict[RowJob, TableRow] = {}
+        against = _AgainstBest()
         with progress.task("table", total=len(jobs), unit="rows"):
             for number, job in enumerate(jobs, start=1):
                 row = kept_row(folder / job.folder)
@@ -130,8 +131,11 @@ def _fill(plan: TablePlan, folder: Path, *, progress: Progress) -> ExperimentTab
                     row = _row(job, plan, setting=setting, table=folder, progress=inner)
                     keep_row(folder / job.folder, row)
                 rows[job] = row
+                if not row.failed:
+                    against.add(job, row_predictions(job, setting=setting, table=folder))
                 progress.advance(note=_live(row))
-                table = _table(rows, plan, setting=setting, folder=folder)
+                compared = tuple(dataclasses.replace(row, versus_best=against.of(job)) for job, row in rows.items())
+                table = ExperimentTable(folder.resolve().name, compared, _facts(plan, setting), _notes(plan, setting))
                 write_table(table, folder)
     return table
 
@@ -168,9 +172,11 @@ def _row(job: RowJob, plan: TablePlan, *, setting: Setting, table: Path, progres
         return make_row(job, plan, setting=setting, table=table, progress=progress)
     except RunError:
         raise  # of the folder: a full disk, a damaged file
-    except TellapartError as error:
+    except (TellapartError, MemoryError) as error:
+        memory = isinstance(error, MemoryError) and not isinstance(error, TellapartError)
+        reason = "the memory does not suffice for its pictures" if memory else str(error)
         return TableRow(
-            name=job.method.name, kind=job.method.kind, variant=job.variant.label, folder=job.folder, failed=str(error)
+            name=job.method.name, kind=job.method.kind, variant=job.variant.label, folder=job.folder, failed=reason
         )
 
 
@@ -181,21 +187,25 @@ def _live(row: TableRow) -> str:
     return f"{row.title}: F1 {row.validation.short()}{elsewhere}, trained in {seconds_text(row.train_seconds)}"
 
 
-def _table(rows: Mapping[RowJob, TableRow], plan: TablePlan, *, setting: Setting, folder: Path) -> ExperimentTable:
-    said = {job: row_predictions(job, setting=setting, table=folder) for job, row in rows.items() if not row.failed}
-    return ExperimentTable(
-        folder.resolve().name, tuple(_against_best(rows, said)), _facts(plan, setting), _notes(plan, setting)
-    )
+class _AgainstBest:
+    """The accuracy of each row less that of the best on validation, on the same pictures; each is compared once."""
 
+    def __init__(self) -> None:
+        self._said: dict[RowJob, Predictions] = {}
+        self._best: RowJob | None = None
+        self._differences: dict[RowJob, Figure] = {}
 
-def _against_best(rows: Mapping[RowJob, TableRow], said: Mapping[RowJob, Predictions]) -> Iterator[TableRow]:
-    """Yield the rows, each with its accuracy less that of the best on validation, on the same pictures."""
-    best = max(said, key=lambda job: said[job].correct().mean(), default=None)
-    for job, row in rows.items():
-        if best is None or job not in said or job == best:
-            yield row
-        else:
-            yield dataclasses.replace(row, versus_best=compare(said[best], said[job]).difference)
+    def add(self, job: RowJob, said: Predictions) -> None:
+        self._said[job] = said
+        if self._best is None or said.correct().mean() > self._said[self._best].correct().mean():
+            self._best, self._differences = job, {}  # of all rows from the first, as they would be ranked anew
+
+    def of(self, job: RowJob) -> Figure | None:
+        if self._best is None or job not in self._said or job == self._best:
+            return None
+        if job not in self._differences:
+            self._differences[job] = compare(self._said[self._best], self._said[job]).difference
+        return self._differences[job]
 
 
 def _facts(plan: TablePlan, setting: Setting) -> dict[str, str]:

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from ...errors import OutOfMemoryError
 from ...files import whole
+from ...machine import available_memory
 from ...recipe import AugmentRecipe
+from ...wording import bytes_text
 
 BATCH = 256
 
@@ -90,7 +92,11 @@ def vary(material: Material, variant: Variant, *, seed: int) -> Material:
         >>> shuffled = vary(plain, Variant("shuffled"), seed=0)
         >>> sorted(shuffled.train[0].ravel().tolist()), bool((shuffled.train == shuffled.validation).all())
         ([0, 1, 2, 3], True)
+
+    Raises:
+        OutOfMemoryError: what is made does not fit into the memory.
     """
+    _check_memory(material, variant)
     if variant.kind == "noise":
         return dataclasses.replace(
             material,
@@ -116,6 +122,24 @@ def vary(material: Material, variant: Variant, *, seed: int) -> Material:
     return material
 
 
+def _check_memory(material: Material, variant: Variant) -> None:
+    """Raise OutOfMemoryError where what a variant makes is more than the memory that is free."""
+    parts = [material.train, material.validation]
+    if variant.kind == "shuffled" and material.external is not None:
+        parts.append(material.external)
+    made = {
+        "noise": sum(part.nbytes for part in parts),
+        "shuffled": sum(part.nbytes for part in parts),
+        "copies": 2 * variant.copies * material.train[:1].nbytes + material.train.nbytes,  # once more when they join
+    }
+    needed, free = made.get(variant.kind, 0), available_memory()
+    if free is not None and needed > free:
+        raise OutOfMemoryError(
+            f"{variant.label} need about {bytes_text(needed)}, and {bytes_text(free)} are free: ask for fewer "
+            "copies, or for smaller pictures"
+        )
+
+
 def noisy(pixels: NDArray[np.uint8], *, deviation: float, seed: Any) -> NDArray[np.uint8]:
     """Return pictures with Gaussian noise of a deviation that is a share of the range, cut to 0 to 255."""
     rng = np.random.default_rng(seed)
@@ -130,21 +154,11 @@ def noisy(pixels: NDArray[np.uint8], *, deviation: float, seed: Any) -> NDArray[
 def copied(
     pixels: NDArray[np.uint8], copies: int, *, changes: AugmentRecipe, seed: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Return changed copies and the positions of the pictures that they were made of, all used equally often.
-
-    Raises:
-        OutOfMemoryError: there are too many for the memory.
-    """
+    """Return changed copies and the positions of the pictures that they were made of, all used equally often."""
     import torch
 
-    from ...machine import available_memory
     from ...training.augment import augment
 
-    needed, free = 2 * copies * pixels[0].nbytes, available_memory()
-    if free is not None and needed > free:
-        raise OutOfMemoryError(
-            f"{copies:,} copies need about {needed / 2**30:.1f} GiB, and {free / 2**30:.1f} GiB are free: ask for fewer"
-        )
     rng = np.random.default_rng([seed, 2])
     rounds = -(-copies // len(pixels))
     which = np.concatenate([rng.permutation(len(pixels)) for _ in range(rounds)])[:copies]

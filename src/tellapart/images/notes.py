@@ -1,0 +1,39 @@
+"""Notes: what decoding did to pictures that a person should know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..wording import without_numbers
+
+NOTED = 1000
+"""Pictures that are kept of those to which decoding did the same, but for the numbers in it."""
+
+
+class Notes:
+    """Sentences with the positions of their pictures; of those that differ in numbers alone the first pictures.
+
+    Example:
+        >>> notes = Notes()
+        >>> notes.add([(3, "transposed"), (1, "transposed"), (2, "first of 2 frames")])
+        >>> notes.by_sentence()
+        {'transposed': [1, 3], 'first of 2 frames': [2]}
+    """
+
+    def __init__(self) -> None:
+        self._by_words: dict[str, list[tuple[int, str]]] = {}
+
+    def add(self, found: Iterable[tuple[int, str]]) -> None:
+        """Take positions with sentences, in any order."""
+        for index, sentence in found:
+            alike = self._by_words.setdefault(without_numbers(sentence), [])
+            alike.append((index, sentence))
+            if len(alike) > 2 * NOTED:
+                alike[:] = sorted(alike)[:NOTED]
+
+    def by_sentence(self) -> dict[str, list[int]]:
+        """Return the positions of each sentence, rising."""
+        out: dict[str, list[int]] = {}
+        for index, sentence in sorted(one for alike in self._by_words.values() for one in sorted(alike)[:NOTED]):
+            out.setdefault(sentence, []).append(index)
+        return out
