@@ -136,7 +136,7 @@ def test_a_bad_file_among_many_is_named_and_a_pipe_is_no_picture(tmp_path, colou
         make().classify(tmp_path / "pipe.png")
 
 
-def test_pictures_above_a_limit_are_refused_before_they_are_decoded(tmp_path, colour):
+def test_pictures_above_a_limit_are_refused_before_they_are_decoded():
     large = Image.new("RGB", (400, 300))
     for given in (stored(large, "PNG"), large):
         with pytest.raises(DataError, match=r"400x300 pixels .* are more than the 100,000 that are decoded"):
@@ -144,9 +144,9 @@ def test_pictures_above_a_limit_are_refused_before_they_are_decoded(tmp_path, co
         assert make().classify(given, max_pixels=120_000).name in ("ant", "bee", "cat")
 
 
-def test_no_pictures_have_rows_as_long_as_any(colour):
+def test_no_pictures_have_rows_as_long_as_any():
     classifier = make()
-    none, one = (np.zeros((n, *classifier.preprocessing.image_size, 3), dtype=np.uint8) for n in (0, 1))
+    none, one = (np.zeros((n, *classifier.preprocessing.image_size, 1), dtype=np.uint8) for n in (0, 1))
     assert classifier.embeddings(none).shape == (0, classifier.embeddings(one).shape[1])
     assert classifier.look(none)[0].shape == classifier.logits(none).shape == (0, 3)
 

@@ -63,7 +63,7 @@ def test_the_table_is_safe_in_a_spreadsheet(tmp_path):
     said = Predictions(["=evil()", "猫.png"], [[2, 1], [1, 2]], [1, 0], ("+x", "犬"))
     path = tmp_path / "mistakes.csv"
     write_mistakes(find_mistakes(said), path)
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["id"] for row in rows] == ["'=evil()", "猫.png"]
     assert (rows[0]["true"], rows[0]["predicted"]) == ("犬", "'+x")

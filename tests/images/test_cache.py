@@ -307,7 +307,7 @@ def test_a_note_is_kept_for_a_thousand_pictures_at_most(tmp_path):
             if self.rows[index] == 0:
                 raise UnreadableImageError("worn out: 笔")
             picture = super().load(index)
-            notes = ("scaled", f"stretched from 0..{index} to 0..255")
+            notes = ("scaled", f"stretched from 0..{self.rows[index]} to 0..255")
             return Picture(picture.pixels, mode=picture.mode, notes=notes, digest=picture.digest)
 
     n = 2300
