@@ -69,8 +69,8 @@ def find_rate(net: Net, task: Task, recipe: TrainingRecipe) -> RateTest:
 
     A copy of the network is trained for 100 steps, each at a rate 12% above that of the step before; the rate at the
     least smoothed loss, divided by 8, is what is proposed. A pretrained network whose last layer has been learnt has
-    little to gain in so few steps: there it is the rate, divided by 8, at which it is half-way to knowing nothing. The
-    same seed finds the same.
+    little to gain in so few steps: there it is the rate, divided by 8, at which it begins to know less. The same seed
+    finds the same.
 
     Args:
         net: left as it is.
@@ -148,12 +148,13 @@ def _gives_way(losses: list[float]) -> bool:
 
 
 def _unlearns(losses: list[float], *, classes: int) -> bool:
-    """Return whether a network that was right is half-way to knowing nothing, by the mean of the last steps.
+    """Return whether a network that was right begins to know less, by the mean of the last steps.
 
-    Single batches say nothing where the loss is low: one wrong picture doubles it.
+    Its loss is half as much again, and a tenth of the way to knowing nothing. Single batches say nothing where the loss
+    is low: one wrong picture doubles it.
     """
     start = float(np.mean(losses[:SMOOTHED_OVER]))
-    limit = max((start + math.log(classes)) / 2, 1.5 * start)
+    limit = max(start + 0.1 * (math.log(classes) - start), 1.5 * start)
     return len(losses) > SMOOTHED_OVER and float(np.mean(losses[-SMOOTHED_OVER:])) > limit
 
 

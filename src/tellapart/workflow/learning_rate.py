@@ -28,7 +28,7 @@ def with_found_rate(run: Run, net: Net, task: Task, recipe: Recipe, *, progress:
     """
     test = find_rate(net, task, recipe.training)
     learnt = recipe.training.transfer in ("frozen", "finetune")
-    where = "a range test unlearns half of what the network knows" if learnt else "the loss of a range test is least"
+    where = "a range test begins to unlearn what the network knows" if learnt else "the loss of a range test is least"
     reason = f"an eighth of where {where} ({len(test.rates)} steps, {test.seconds:.1f} s)"
     choice = Choice("training.optimizer.learning_rate", test.found, reason)
     progress.say(str(choice))
