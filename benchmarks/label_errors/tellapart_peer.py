@@ -104,7 +104,7 @@ def search(options: argparse.Namespace, folder: Path) -> dict[str, float]:
     else:
         folds = ["--label-folds", "3"] if options.way == "folds" else []
         run("evaluate", str(path), "--label-errors", str(folder / LIST), *folds, cache=cache)
-        with (folder / LIST).open(encoding="utf-8", newline="") as file:
+        with (folder / LIST).open(encoding="utf-8-sig", newline="") as file:
             listed = list(csv.DictReader(file))
     search_s = time.monotonic() - started
     return {**figures_of(listed, truth), "train_s": train_s, "search_s": search_s}

@@ -95,7 +95,7 @@ def test_the_table_and_the_sentence(tmp_path, predictions):
     assert (len(found), found.doubtful, found.clear) == (4, len(whole), whole.clear), "what is left out counts, too"
     assert str(found) == f"{start}, of which the 4 likeliest are listed, the likeliest wrong first"
     found.write(tmp_path / "labels.csv")
-    with (tmp_path / "labels.csv").open(encoding="utf-8", newline="") as file:
+    with (tmp_path / "labels.csv").open(encoding="utf-8-sig", newline="") as file:
         assert [row["id"] for row in csv.DictReader(file)] == [one.id for one in found.candidates]
 
 

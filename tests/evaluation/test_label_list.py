@@ -1,5 +1,7 @@
 """The list that a person mends: what is written is read, and what does not fit is said."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -43,6 +45,14 @@ def test_rows_that_differ_in_blanks_alone_agree(tmp_path):
 
 def test_semicolons_and_a_byte_order_mark_are_read(tmp_path):
     assert read_label_list(write(tmp_path / "l.csv", "\ufeffId;Label\nx;bee\n")) == {"x": Mended("bee")}
+
+
+def test_a_list_may_come_from_another_program():
+    reading, writing = os.pipe()
+    os.write(writing, "id,label\n松鼠/1.png,兔子\n".encode("gb18030"))
+    os.close(writing)
+    assert read_label_list(f"/dev/fd/{reading}") == {"松鼠/1.png": Mended("兔子")}
+    os.close(reading)
 
 
 @pytest.mark.parametrize("encoding", ["gb18030", "utf-16", "utf-8"])

@@ -97,7 +97,7 @@ def test_no_mistakes_are_an_empty_table(tmp_path):
 
 def test_the_table_of_mistakes_has_the_neighbours(found, tmp_path):
     write_mistakes([mistake("in cats", "dog", "cat"), mistake("else", "dog", "cat")], tmp_path / "m.csv", near=found)
-    with (tmp_path / "m.csv").open(encoding="utf-8", newline="") as file:
+    with (tmp_path / "m.csv").open(encoding="utf-8-sig", newline="") as file:
         first, second = csv.DictReader(file)
     assert (first["nearest_1"], first["nearest_1_label"]) == ("cat 4", "cat")
     assert float(first["nearest_1_distance"]) == pytest.approx(0.017453, abs=1e-5)

@@ -19,6 +19,7 @@ from tellapart.images import cache, open_dataset
 from tellapart.images.arrays import ArrayImages
 from tellapart.images.cache import _locked, cache_folder, is_cached, prune, scan
 from tellapart.images.dataset import Dataset
+from tellapart.images.notes import Notes
 from tellapart.images.picture import Picture
 from tellapart.images.preprocessing import Preprocessing
 
@@ -318,6 +319,16 @@ def test_a_note_is_kept_for_a_thousand_pictures_at_most(tmp_path):
     assert len(found.notes) == 1001, "each picture has a note of its own, which no one reads a million of"
     assert found.problems == {0: "worn out: 笔"}
     assert json.loads((found.folder / "notes.json").read_text(encoding="utf-8"))["problems"] == {"0": "worn out: 笔"}
+
+
+def test_that_pictures_are_treated_in_two_ways_is_kept_however_many_there_are():
+    for order in (1, -1):
+        notes = Notes()
+        for index in range(5000)[::order]:
+            notes.add([(index, "stretched from 0..9 to 0..255" if index < 4000 else "stretched from 0..7 to 0..255")])
+        found = notes.by_sentence()
+        assert list(map(len, found.values())) == [1000, 1]
+        assert found["stretched from 0..7 to 0..255"] == [4000]
 
 
 def test_whether_pixels_lie_there_is_known_without_reading_any(pictures, tmp_path):

@@ -108,6 +108,9 @@ def test_its_page_has_its_own_typical_pictures_before_all_others(measured, monke
     assert [len(one) for one in page_data.embedded_pictures(contents).values()] == [50, 0]
     about = page_data.embedded_pictures(contents.about("scan <b>"))
     assert {name: len(one) for name, one in about.items()} == {"scan <b>": 50, "own": 0}
+    monkeypatch.setattr(page_data, "PICTURE_CHARACTERS", 1_000_000 * each)
+    own = page_data.embedded_pictures(contents.about("scan <b>"))["own"]
+    assert list(own) == wanted_pictures(measured), "its own pictures are all that were kept of them"
 
 
 def test_its_page_does_not_send_to_a_part_that_it_lacks(measured):

@@ -1,9 +1,14 @@
 """Whether a training fits: weights and all that is as large as they are, and the activations of a step."""
 
+import re
+from types import SimpleNamespace
+
 import pytest
 import torch
 
-from tellapart.errors import OutOfMemoryError
+from tellapart.errors import NetError, OutOfMemoryError
+from tellapart.nets import build_net
+from tellapart.nets.base import build_outline, check_net
 from tellapart.recipe import Recipe
 from tellapart.training import memory
 from tellapart.training.checkpoint import to_document
@@ -31,29 +36,56 @@ def test_all_that_is_as_large_as_the_weights_is_counted(digits, task_of, averagi
     state.optimizer.step()
     state.best_weights = {name: tensor.clone() for name, tensor in net.state_dict().items()}
     gradients = sum(bytes_of(one.grad) for one in net.parameters())
-    held = 2 * bytes_of(to_document(state)) + gradients  # what the checkpoint has stands in memory once more
-    assert memory.weight_bytes(recipe, task) == pytest.approx(held, rel=0.01)
+    held, kept = memory.held_bytes(recipe, task), bytes_of(to_document(state))
+    assert held.checkpoint == pytest.approx(kept, rel=0.01)
+    assert held.step == pytest.approx(kept + gradients, rel=0.01)
 
 
 def test_weights_that_do_not_fit_are_said_before_they_are_made(digits, task_of, monkeypatch):
     task, recipe = task_of(*digits, train=64, validation=10), recipe_of("dense")
-    needed = memory.weight_bytes(recipe, task)
+    held = memory.held_bytes(recipe, task)
+    needed = held.step + held.checkpoint
     monkeypatch.setattr(memory, "available_memory", lambda: needed - 1)
     with pytest.raises(OutOfMemoryError, match=r"dense on pictures of 16x16 .* for its weights, .* a smaller --net"):
         memory.check_memory(recipe, task)
-    monkeypatch.setattr(memory, "available_memory", lambda: needed + 1)
-    with pytest.raises(OutOfMemoryError, match=r"one step of 32 pictures .* try --batch-size 1,"):
-        memory.check_memory(recipe, task)
-    monkeypatch.setattr(memory, "available_memory", lambda: 2 * needed)
+    monkeypatch.setattr(memory, "available_memory", lambda: needed)
+    memory.check_memory(recipe, task)  # a step's activations and the checkpoint's copy are never there together
+
+
+def test_processes_on_one_machine_hold_the_weights_each(digits, task_of, monkeypatch):
+    task, recipe = task_of(*digits, train=64, validation=10), recipe_of("dense")
+    held, four = memory.held_bytes(recipe, task), SimpleNamespace(here=4, count=4)
+    monkeypatch.setattr(memory, "available_memory", lambda: 4 * held.step + held.checkpoint - 1)
     memory.check_memory(recipe, task)
+    with pytest.raises(OutOfMemoryError, match="for its weights"):
+        memory.check_memory(recipe, task, devices=four)
 
 
-def test_a_network_that_no_memory_holds_is_said():
-    from tellapart.nets import build_net
-    from tellapart.nets.base import check_net
+def test_activations_that_do_not_fit_give_a_batch_that_does(digits, task_of, monkeypatch):
+    task, recipe = task_of(*digits, train=64, validation=10), recipe_of("compact")
+    held = memory.held_bytes(recipe, task)
+    monkeypatch.setattr(memory, "available_memory", lambda: held.step + held.checkpoint)
+    with pytest.raises(OutOfMemoryError, match=r"one step of 32 pictures .* try --batch-size (\d+),") as raised:
+        memory.check_memory(recipe, task)
+    fits = recipe.changed(training={"batch_size": int(re.search(r"--batch-size (\d+)", str(raised.value))[1])})
+    memory.check_memory(fits, task)
 
+
+def test_a_network_that_no_memory_holds_is_said(monkeypatch):
     for units in (10**10, 10**30):
         with pytest.raises(OutOfMemoryError, match=f"'dense' with units={units} .* is larger than the memory"):
             check_net("dense", options={"units": units})
-    with pytest.raises(OutOfMemoryError, match="larger than the memory"):
-        build_net("dense", outputs=2, image_size=(8, 8), options={"units": 10**10})
+
+    def refuse(_):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 7680000000000 bytes")
+
+    monkeypatch.setattr(torch.nn.Linear, "reset_parameters", refuse)
+    with pytest.raises(OutOfMemoryError, match="'dense' for pictures of 8x8 is larger than the memory"):
+        build_net("dense", outputs=2, image_size=(8, 8))
+
+
+def test_a_network_that_wants_its_numbers_while_it_is_built_is_said(monkeypatch):
+    monkeypatch.setattr(torch.nn.Linear, "reset_parameters", lambda self: self.weight.sum().item())
+    build_net("dense", outputs=2, image_size=(8, 8))
+    with pytest.raises(NetError, match=r"'dense' cannot be built without its weights, .*: compute its settings with"):
+        build_outline("dense", outputs=2, channels=1, image_size=(8, 8))

@@ -8,7 +8,7 @@ import torch
 
 from tellapart.errors import TrainingError
 from tellapart.training import fit
-from tellapart.training.rate_test import BELOW, GIVEN_WAY, STEPS, _unlearns, find_rate, propose, smooth
+from tellapart.training.rate_test import BELOW, GIVEN_WAY, STEPS, _unlearns, find_rate, propose, propose_learnt, smooth
 
 
 def test_smoothing_is_a_centred_mean_that_narrows_at_the_ends():
@@ -40,6 +40,13 @@ def test_a_network_that_was_right_has_unlearnt_when_several_batches_say_so():
     hardly = [2.2, 2.3, 2.25, 2.2, 2.3] * 3  # ten classes: all but nothing to unlearn
     assert not _unlearns(hardly, classes=10)
     assert _unlearns([*hardly, 5.0, 9.0], classes=10)
+
+
+def test_a_network_that_unlearns_at_once_has_no_rate():
+    assert propose_learnt(np.geomspace(1e-5, 1, STEPS), [0.1] * STEPS) == pytest.approx(0.79 / BELOW, rel=0.05)
+    for losses in ([], [0.1], [0.1] * 5):
+        with pytest.raises(TrainingError, match="no learning rate"):
+            propose_learnt(np.geomspace(1e-5, 1, STEPS)[: len(losses)], losses)
 
 
 def test_a_pretrained_network_that_is_right_is_tested_to_where_it_gives_way(digits, task_of, make_net, training):

@@ -13,7 +13,13 @@ from tellapart.evaluation import NearTraining, Predictions, find_mistakes
 from tellapart.recipe import Recipe
 from tellapart.run import Run
 from tellapart.workflow import find_run_label_errors, label_errors, mend_list, own_pictures, resume, train
-from tellapart.workflow.label_errors import half_as_long, looks_for_labels, on_other_device, search_bytes
+from tellapart.workflow.label_errors import (
+    half_as_long,
+    has_memory_to_search,
+    looks_for_labels,
+    on_other_device,
+    search_bytes,
+)
 from tellapart.workflow.near_training import surest_mistakes
 from tellapart.workflow.own_pictures import OwnPictures, train_embeddings
 
@@ -75,10 +81,11 @@ def test_what_the_memory_does_not_hold_is_not_looked_for(made, monkeypatch):
     own = OwnPictures.reopened(run, Classifier.load(run.path))
     needed = search_bytes(own)
     assert needed == 48 * 240 * 3
-    monkeypatch.setattr(label_errors, "available_memory", lambda: 2 * needed + 1)
     assert looks_for_labels(own)
+    monkeypatch.setattr(label_errors, "available_memory", lambda: 2 * needed)
+    assert has_memory_to_search(own)
     monkeypatch.setattr(label_errors, "available_memory", lambda: needed - 1)
-    assert not looks_for_labels(own)
+    assert not has_memory_to_search(own)
     with pytest.raises(OutOfMemoryError, match="the search for wrong labels needs about"):
         find_run_label_errors(run, own=own)
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from ..errors import RecipeError
 from ..images.facts import grey_share
-from ..nets import build_net, nets
+from ..nets import nets
+from ..nets.base import build_outline
 from ..recipe import LOOP_SETTINGS, PRETRAINED, DataRecipe, Recipe, TrainingRecipe
 from ..training.optimizers import build_optimizer
 from ..training.transfer import freeze, moving_stages
@@ -223,16 +224,13 @@ def check_moving(recipe: Recipe) -> None:
         Traceback (most recent call last):
         tellapart.errors.RecipeError: muon moves hidden layers, and here only the last one is trained: use ...
     """
-    import torch
-
     training, name, options = recipe.training, recipe.net.name, recipe.net.options
     if training.transfer == "features" or (training.unfreeze is None and training.optimizer.name != "muon"):
         return
     if name == "auto":
         name, options = BACKBONE if training.transfer in PRETRAINED else "compact", {}
     height, width, channels = nets.get(name).made_for
-    with torch.device("meta"):  # without memory
-        net = build_net(name, outputs=2, channels=channels, image_size=(height, width), options=options)
+    net = build_outline(name, outputs=2, channels=channels, image_size=(height, width), options=options)
     moving = moving_stages(net, transfer=training.transfer or "none", unfreeze=training.unfreeze)
     freeze(net, moving)
     build_optimizer(net, training.optimizer, rates=moving)

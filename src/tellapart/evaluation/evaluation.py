@@ -125,7 +125,7 @@ class Evaluation:
                 notes=tuple(data["notes"]),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise RunCorruptError(f"the evaluation cannot be read: {error!r}: evaluate the run again") from error
+            raise RunCorruptError(f"the evaluation cannot be read: {error!r}: train again") from error
 
     def sorted_classes(self) -> list[ClassFigures]:
         """Return the classes, the least recognised first; those without pictures last."""

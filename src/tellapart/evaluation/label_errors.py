@@ -102,7 +102,7 @@ class LabelErrors:
         return dataclasses.replace(self, candidates=self.candidates[:most])
 
     def write(self, path: Path | str, *, mended: Mapping[str, Mended] | None = None) -> None:
-        """Write the candidates as a list to mend, which ``read_label_list`` takes back; CSV in UTF-8.
+        """Write the candidates as a list to mend, which ``read_label_list`` takes back, as ``write_csv`` does.
 
         The column ``label`` is empty, for a person to fill in: a class, ``(remove)``, or nothing to leave it as it is.
 

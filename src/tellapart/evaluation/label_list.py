@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import ClassMismatchError, DataError, SourceNotFoundError
 from ..images.dataset import Dataset, positions_of
-from ..images.sources.text_encoding import encoding_of
+from ..images.sources.text_encoding import text_of
 from ..wording import counted
 from .spreadsheet import spreadsheet_plain
 
@@ -45,7 +45,7 @@ def read_label_list(path: Path | str) -> dict[str, Mended]:
         DataError: it is no such list, or says two things of one picture.
     """
     try:
-        text = Path(path).read_bytes().decode(encoding_of(Path(path)))
+        text = text_of(Path(path).read_bytes(), name=str(path))
     except FileNotFoundError:
         raise SourceNotFoundError(
             f"there is no list of labels at {str(path)!r}: tellapart evaluate RUN --label-errors makes one"

@@ -173,7 +173,7 @@ def find_near_training(
 
 
 def write_mistakes(mistakes: Iterable[Mistake], path: Path | str, *, near: NearTraining | None = None) -> None:
-    """Write mistakes as CSV in UTF-8, whole or not at all; names cannot become formulas in a spreadsheet.
+    """Write mistakes as ``write_csv`` does, whole or not at all.
 
     Args:
         mistakes: one row each, in their order.

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ClassMismatchError, DataError, SourceError, SourceNotFoundError
-from ..images.sources.text_encoding import encoding_of
+from ..images.sources.text_encoding import text_of
 from .predictions import Predictions
 from .spreadsheet import spreadsheet_plain
 
@@ -38,7 +38,7 @@ def read_predictions(path: Path | str, *, class_names: Sequence[str] | None = No
     """
     path = Path(path)
     try:
-        text = path.read_bytes().decode(encoding_of(path))
+        text = text_of(path.read_bytes(), name=str(path))
     except FileNotFoundError as error:
         raise SourceNotFoundError(f"there is no table at {str(path)!r}: give the path of a CSV file") from error
     except (OSError, UnicodeDecodeError) as error:

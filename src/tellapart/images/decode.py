@@ -299,7 +299,7 @@ def as_pixels(picture: Any, background: Colour = 255, *, max_pixels: int = MAX_P
             f"image; got {array.dtype} of shape {array.shape}" + _shape_hint(array)
         )
     if channels == 4:
-        return as_pixels(Image.fromarray(array), background)
+        return to_pixels(Image.fromarray(array), background=background)[0]
     return array if array.ndim == 3 else array[..., None]
 
 
@@ -310,7 +310,7 @@ def _of_image(picture: Image.Image, background: Colour, *, max_pixels: int) -> N
         picture.load()  # which turns a TIFF upright
         as_meant = {"JPEG": _true_cmyk, "TIFF": _true_tiff}.get(picture.format or "")
         pixels = to_pixels(as_meant(picture) if as_meant else picture, background=background)[0]
-        orientation = picture.getexif().get(0x0112, 1)
+        orientation = exif_orientation(picture.info.get("exif", b""))
         return UPRIGHT[orientation](pixels) if orientation in UPRIGHT else pixels
     except (OSError, ValueError, SyntaxError) as error:  # Pillow reads a file when its pixels are first needed
         raise DataError(f"the PIL image cannot be read: {error}") from error

@@ -29,11 +29,20 @@ class Notes:
             alike = self._by_words.setdefault(without_numbers(sentence), [])
             alike.append((index, sentence))
             if len(alike) > 2 * NOTED:
-                alike[:] = sorted(alike)[:NOTED]
+                alike[:] = _first(alike)
 
     def by_sentence(self) -> dict[str, list[int]]:
         """Return the positions of each sentence, rising."""
         out: dict[str, list[int]] = {}
-        for index, sentence in sorted(one for alike in self._by_words.values() for one in sorted(alike)[:NOTED]):
+        for index, sentence in sorted(one for alike in self._by_words.values() for one in _first(alike)):
             out.setdefault(sentence, []).append(index)
         return out
+
+
+def _first(alike: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    """Return the first pictures, and the first with another sentence where they all have one."""
+    alike = sorted(alike)
+    first = alike[:NOTED]
+    if len({sentence for _, sentence in first}) == 1:
+        first += next(([one] for one in alike[NOTED:] if one[1] != first[0][1]), [])
+    return first

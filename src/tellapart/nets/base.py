@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import NetError, OutOfMemoryError, RecipeError
+from ..errors import NetError, OutOfMemoryError, RecipeError, TellapartError
 from ..machine import lacks_memory
 from ..registry import Registry, check_options
 
@@ -190,6 +190,31 @@ def build_net(
     return built
 
 
+def build_outline(
+    name: str, *, outputs: int, channels: int, image_size: tuple[int, int], options: Mapping[str, Any] | None = None
+) -> Net:
+    """Build a registered network without memory for its weights: on PyTorch's device ``meta``.
+
+    Raises:
+        NetError: it cannot be built so, as loading its model would have to; and as ``build_net``.
+
+    Example:
+        >>> outline = build_outline("lenet5", outputs=10, channels=1, image_size=(32, 32))
+        >>> sum(p.numel() for p in outline.parameters()), outline.head.weight.is_meta
+        (61706, True)
+    """
+    try:
+        with torch.device("meta"):
+            return build_net(name, outputs=outputs, channels=channels, image_size=image_size, options=options)
+    except (RuntimeError, NotImplementedError) as error:
+        if isinstance(error, TellapartError):
+            raise
+        raise NetError(
+            f"the network {name!r} cannot be built without its weights, as when its model is loaded ({error}): compute "
+            "its settings with Python's numbers or NumPy's, not with tensors"
+        ) from error
+
+
 @contextlib.contextmanager
 def _too_large(name: str, *, image_size: tuple[int, int], options: Mapping[str, Any]) -> Iterator[None]:
     """Turn an allocation that fails, and a size that no number can hold, into advice."""
@@ -217,6 +242,7 @@ def check_net(name: str, *, options: Mapping[str, Any], image_size: tuple[int, i
         UnknownNameError: no such network.
         NetError: the pictures are too small for it.
         RecipeError: an option that it does not have, or a value that it does not take.
+        OutOfMemoryError: its weights are more than any memory takes.
 
     Example:
         >>> check_net("lenet5", options={"depth": 3})
@@ -227,8 +253,7 @@ def check_net(name: str, *, options: Mapping[str, Any], image_size: tuple[int, i
     height, width, channels = spec.made_for
     _check_size(spec, image_size or (height, width))
     if options:  # what values they take, the network alone knows
-        with torch.device("meta"):  # no weights are drawn
-            build_net(name, outputs=2, channels=channels, image_size=image_size or (height, width), options=options)
+        build_outline(name, outputs=2, channels=channels, image_size=image_size or (height, width), options=options)
 
 
 def _check_size(spec: NetSpec, image_size: tuple[int, int]) -> None:

@@ -27,6 +27,7 @@ from .selection import class_examples
 from .warnings import warnings_of
 
 FILE = "report.html"
+RATE = "training.optimizer.learning_rate"
 STYLES = ("style.css", "parts.css", "evidence.css", "print.css")
 SCRIPTS = ("page.js", "near.js", "matrix.js", "mistakes.js", "sort.js")
 
@@ -98,6 +99,7 @@ def _views(contents: Contents) -> Mapping[str, Any]:
         "store": OWN if main not in contents.external else main,
         "curves": _curves(contents),
         "rate_chart": _rate_chart(contents.rate_test),
+        "rate_reason": next((one.reason for one in contents.choices if one.field == RATE), "what it found"),
         "epoch_rows": tables.epoch_rows(contents),
         "pairs": _pairs(contents),
         "confidence": confidence_views(contents),

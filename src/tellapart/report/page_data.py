@@ -14,7 +14,7 @@ from ..evaluation.metrics import confusion_matrix
 from ..evaluation.near_training import REASONS
 from .contents import Contents
 from .evidence import near_data
-from .selection import pictures_shown
+from .selection import pictures_shown, wanted_pictures
 from .thumbnails import load_thumbnails
 
 PICTURE_CHARACTERS = 8_500_000
@@ -100,7 +100,10 @@ def embedded_pictures(contents: Contents) -> dict[str, dict[str, str]]:
         external = None if store == OWN else store
         kept = load_thumbnails(contents.run, external=external)
         out[store] = {}
-        for id in pictures_shown(contents, external=external) if kept else []:
+        # A page about a set from elsewhere has left out what tells which of the run's own pictures were kept.
+        about = external is None and contents.main in contents.external
+        wanted = wanted_pictures(contents.run) if about else pictures_shown(contents, external=external)
+        for id in wanted if kept else []:
             if id in kept and len(kept[id]) <= room:
                 out[store][id] = kept[id]
                 room -= len(kept[id])

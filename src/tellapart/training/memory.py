@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import torch
+import dataclasses
 
 from ..errors import OutOfMemoryError
-from ..machine import available_memory
-from ..nets import build_net
+from ..machine import available_memory, return_free_memory
+from ..nets.base import build_outline
 from ..nets.summary import summarize
 from ..recipe import Recipe
 from ..runtime import choose_device
@@ -17,6 +17,22 @@ from .transfer import freeze, moving_stages
 
 FLOATS_A_PIXEL = 400
 """More activations than any of our networks has for each pixel of its input; VGG16 has 300."""
+
+MOMENTS = {"adam": 2, "adamw": 2, "sgd": 1, "rmsprop": 1, "muon": 1}
+"""Numbers that an optimiser keeps of each weight; Muon's of the layers that it leaves to AdamW are a few more."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Held:
+    """What a training holds beside its activations, in bytes: all that is as large as the weights.
+
+    Attributes:
+        step: in each process: the weights, the best ones so far, the average, and of what moves gradients and moments.
+        checkpoint: once more while the checkpoint is written, between two epochs: all of that but the gradients.
+    """
+
+    step: int
+    checkpoint: int
 
 
 def check_memory(recipe: Recipe, task: Task, *, devices: Devices | None = None) -> None:
@@ -30,21 +46,26 @@ def check_memory(recipe: Recipe, task: Task, *, devices: Devices | None = None) 
     Raises:
         OutOfMemoryError: with what would fit.
     """
+    if choose_device(recipe.training.device).type != "cpu":
+        return
+    return_free_memory()  # what was freed before counts as free
     free = available_memory()
-    if free is None or choose_device(recipe.training.device).type != "cpu":
+    if free is None:
         return
     height, width = task.preprocessing.image_size
-    held = weight_bytes(recipe, task)
-    if held > free:
+    here, count = (1, 1) if devices is None else (devices.here, devices.count)
+    held = held_bytes(recipe, task)
+    between = here * held.step + held.checkpoint
+    if between > free:
         raise OutOfMemoryError(
-            f"{recipe.net.name} on pictures of {height}x{width} needs about {bytes_text(held)} for its weights, "
+            f"{recipe.net.name} on pictures of {height}x{width} needs about {bytes_text(between)} for its weights, "
             f"their gradients, the optimiser and the checkpoint, and {bytes_text(free)} are free: try a smaller "
             "--image-size or a smaller --net"
         )
+    left = free - here * held.step
     batch = min(recipe.training.batch_size or 1, len(task.train))
-    here, count = (1, 1) if devices is None else (devices.here, devices.count)
     pictures = -(-batch * here // count)
-    if held + pictures * height * width * FLOATS_A_PIXEL * 4 < free:
+    if pictures * height * width * FLOATS_A_PIXEL * 4 < left:
         return
     needed = summarize(
         recipe.net.name,
@@ -54,34 +75,31 @@ def check_memory(recipe: Recipe, task: Task, *, devices: Devices | None = None) 
         batch_size=pictures,
         options=recipe.net.options,
     ).training_bytes
-    if held + needed > free:
+    if needed > left:
         raise OutOfMemoryError(
-            f"one step of {pictures} pictures needs about {bytes_text(held + needed)}, and "
-            f"{bytes_text(free)} are free: try --batch-size {max(1, int(0.7 * batch * (free - held) / needed))}, "
+            f"one step of {pictures} pictures needs about {bytes_text(here * held.step + needed)}, and "
+            f"{bytes_text(free)} are free: try --batch-size {max(1, int(0.7 * batch * left / needed))}, "
             "a smaller --image-size or a smaller --net"
         )
 
 
-def weight_bytes(recipe: Recipe, task: Task) -> int:
-    """Return the most bytes that a training holds beside its activations: all that is as large as the weights.
-
-    Those are the weights, the best ones so far and the average, of what moves gradients and two moments, and all of it
-    but the gradients once more while the checkpoint is written.
+def held_bytes(recipe: Recipe, task: Task) -> Held:
+    """Return what a training holds beside its activations.
 
     Args:
         recipe: resolved.
         task: the pictures.
     """
     training = recipe.training
-    with torch.device("meta"):  # without memory
-        net = build_net(
-            recipe.net.name,
-            outputs=1 if recipe.net.sigmoid else task.classes,
-            channels=task.preprocessing.channels,
-            image_size=task.preprocessing.image_size,
-            options=recipe.net.options,
-        )
+    net = build_outline(
+        recipe.net.name,
+        outputs=1 if recipe.net.sigmoid else task.classes,
+        channels=task.preprocessing.channels,
+        image_size=task.preprocessing.image_size,
+        options=recipe.net.options,
+    )
     freeze(net, moving_stages(net, transfer=training.transfer or "none", unfreeze=training.unfreeze))
-    whole: int = sum(tensor.numel() * tensor.element_size() for tensor in net.state_dict().values())
-    moving: int = sum(one.numel() * one.element_size() for one in net.parameters() if one.requires_grad)
-    return 2 * whole * (3 if training.averaging else 2) + 5 * moving
+    whole = sum(tensor.numel() * tensor.element_size() for tensor in net.state_dict().values())
+    moving = sum(one.numel() * one.element_size() for one in net.parameters() if one.requires_grad)
+    kept = whole * (3 if training.averaging else 2) + moving * MOMENTS[training.optimizer.name or "adamw"]
+    return Held(step=kept + moving, checkpoint=kept)

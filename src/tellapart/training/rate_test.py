@@ -35,6 +35,11 @@ SMOOTHED_OVER = 5
 GIVEN_WAY = 2.0
 """Times its first value: where the loss stands so high, the test ends."""
 
+NO_RATE = (
+    "the range test found no learning rate at which the loss falls: name one, such as --learning-rate 0.001, and look "
+    "at the pictures and labels"
+)
+
 BELOW = 8.0
 """What the rate of the least loss is divided by: there the loss stops falling, and a training needs it to fall."""
 
@@ -78,7 +83,7 @@ def find_rate(net: Net, task: Task, recipe: TrainingRecipe) -> RateTest:
         recipe: resolved, but for the learning rate.
 
     Raises:
-        TrainingError: the loss of a network from scratch never falls.
+        TrainingError: the loss of a network from scratch never falls, or is not a number at the lowest rates.
     """
     started = time.perf_counter()
     device = one_device(recipe.device).device
@@ -113,8 +118,7 @@ def find_rate(net: Net, task: Task, recipe: TrainingRecipe) -> RateTest:
                 losses.pop()
                 break
     rates = rates[: len(losses)]
-    # The mean of the last steps lags behind by half of them.
-    found = _rounded(rates[-SMOOTHED_OVER // 2] / BELOW) if learnt else propose(rates, losses)
+    found = (propose_learnt if learnt else propose)(rates, losses)
     return RateTest([float(r) for r in rates], losses, found, round(time.perf_counter() - started, 3))
 
 
@@ -132,15 +136,24 @@ def propose(rates: NDArray[np.float64], losses: list[float]) -> float:
     curve = smooth(losses)
     least = int(curve.argmin()) if len(curve) else 0
     if not len(curve) or curve[least] > 0.98 * curve[0]:
-        raise TrainingError(
-            "the range test found no learning rate at which the loss falls: name one, such as --learning-rate 0.001, "
-            "and look at the pictures and labels"
-        )
-    return _rounded(rates[least] / BELOW)
+        raise TrainingError(NO_RATE)
+    return float(f"{rates[least] / BELOW:.2g}")
 
 
-def _rounded(rate: float) -> float:
-    return float(f"{rate:.2g}")
+def propose_learnt(rates: NDArray[np.float64], losses: list[float]) -> float:
+    """Return the rate at which a network that was right began to know less, divided by 8, to two digits.
+
+    Raises:
+        TrainingError: it did so at once.
+
+    Example:
+        >>> import numpy as np
+        >>> propose_learnt(np.geomspace(1e-5, 1e-3, 21), [0.1] * 21)
+        7.9e-05
+    """
+    if len(losses) <= SMOOTHED_OVER:
+        raise TrainingError(NO_RATE)
+    return float(f"{rates[len(losses) - 1 - SMOOTHED_OVER // 2] / BELOW:.2g}")  # a mean lags behind by half its steps
 
 
 def _gives_way(losses: list[float]) -> bool:

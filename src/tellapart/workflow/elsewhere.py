@@ -36,7 +36,7 @@ from ..training.devices import on_device
 from ..wording import counted, listed
 from .copies import copies_of_training
 from .near_training import keep_near_training
-from .own_pictures import OwnPictures, device_here
+from .own_pictures import OwnPictures, device_here, threads_here
 from .scoring import Looked, Scored, Scoring, look, scored
 from .statistics import STROKES, load_statistics, statistics_of
 from .thumbnails import keep_thumbnails
@@ -182,7 +182,7 @@ def _measured(
             "copies of training pictures cannot be left out, as they were not looked for: where its own pictures are "
             "gone, put them where data.source says in recipe.json, or leave --drop-copies out"
         )
-    with tuned(run.recipe.training.threads), on_device(classifier.net, device_here(run)):
+    with tuned(threads_here(run)), on_device(classifier.net, device_here(run)):
         looked = look(classifier, dataset, scanned)
     kept = scored(looked, dataset, classifier, scoring=scoring, copied=copied)
     if not len(kept.at):

@@ -28,7 +28,7 @@ from ..files import check_writable
 from ..images.blocks import by_block
 from ..images.dataset import Splits
 from ..images.split import belonging
-from ..machine import available_memory, usable_processors
+from ..machine import available_memory, return_free_memory, usable_processors
 from ..progress import SILENT, Mute, Progress, Quiet
 from ..recipe import Recipe
 from ..report import write_report
@@ -61,9 +61,14 @@ TIMED = 32
 
 def looks_for_labels(own: OwnPictures) -> bool:
     """Return whether a training looks for wrong labels by itself among so many pictures."""
+    return sum(map(len, own.splits.values())) <= UNASKED
+
+
+def has_memory_to_search(own: OwnPictures) -> bool:
+    """Return whether the search takes at most half of the memory that is free: more it takes only where it is asked."""
+    return_free_memory()
     free = available_memory()
-    few = sum(map(len, own.splits.values())) <= UNASKED
-    return few and (free is None or search_bytes(own) < free / 2)
+    return free is None or search_bytes(own) <= free / 2
 
 
 def search_bytes(own: OwnPictures) -> int:

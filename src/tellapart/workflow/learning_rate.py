@@ -7,7 +7,7 @@ from ..nets import Net
 from ..progress import SILENT, Progress
 from ..recipe import Recipe
 from ..run import Run
-from ..training.rate_test import RateTest, find_rate
+from ..training.rate_test import STEPS, RateTest, find_rate
 from ..training.task import Task
 from .choices import keep_choices
 
@@ -27,9 +27,12 @@ def with_found_rate(run: Run, net: Net, task: Task, recipe: Recipe, *, progress:
         progress: is told what was found.
     """
     test = find_rate(net, task, recipe.training)
-    learnt = recipe.training.transfer in ("frozen", "finetune")
-    where = "a range test begins to unlearn what the network knows" if learnt else "the loss of a range test is least"
-    reason = f"an eighth of where {where} ({len(test.rates)} steps, {test.seconds:.1f} s)"
+    where = "where the loss of a range test is least"
+    if recipe.training.transfer in ("frozen", "finetune"):
+        where = "where a range test begins to unlearn what the network knows"
+        if len(test.rates) == STEPS:
+            where = "the highest rate of a range test, which unlearns nothing yet"
+    reason = f"an eighth of {where} ({len(test.rates)} steps, {test.seconds:.1f} s)"
     choice = Choice("training.optimizer.learning_rate", test.found, reason)
     progress.say(str(choice))
     progress.say(sketch(test))

@@ -22,7 +22,13 @@ from ..recipe import Recipe
 from ..run import Run
 from .elsewhere import with_elsewhere
 from .folds import cross_validate, fold_splits
-from .label_errors import LISTED, find_run_label_errors, label_search_seconds, looks_for_labels
+from .label_errors import (
+    LISTED,
+    find_run_label_errors,
+    has_memory_to_search,
+    label_search_seconds,
+    looks_for_labels,
+)
 from .learn import Learned, baseline_of, learn, model_digest
 from .near_training import keep_own_near_training, near_training_seconds
 from .own_pictures import OwnPictures
@@ -255,9 +261,10 @@ def _explain_mistakes(
         keep_own_near_training(run, own, learned.classifier, learned.predictions, progress=progress)
     if not looks_for_labels(own):
         return
-    if timed and deadline.left - page < label_search_seconds(own, prepared.recipe):
+    late = timed and deadline.left - page < label_search_seconds(own, prepared.recipe)
+    if late or not has_memory_to_search(own):
         command = f"tellapart evaluate {shlex.quote(str(run.path))} --label-errors FILE.csv"
-        progress.say(f"labels: not looked through, for want of time: {command} does it")
+        progress.say(f"labels: not looked through, for want of {'time' if late else 'memory'}: {command} does it")
         return
     progress.say(f"labels: {find_run_label_errors(run, own=own, progress=progress).likeliest(LISTED)}")
 

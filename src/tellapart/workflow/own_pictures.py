@@ -72,13 +72,18 @@ class OwnPictures:
         scanned = scan(dataset, classifier.preprocessing, progress=progress)
         check_same_pictures(run, dataset, scanned)
         splits = from_ids(dataset, read_ids(run.path / "splits.json"))
-        threads = run.recipe.training.threads
-        return cls(dataset, splits, scanned.pixels, scanned.facts, scanned.folder, device_here(run), threads)
+        device, threads = device_here(run), threads_here(run)
+        return cls(dataset, splits, scanned.pixels, scanned.facts, scanned.folder, device, threads)
 
 
 def device_here(run: Run) -> torch.device:
     """Return where a finished run's network computes: it may be of another machine, with devices that are not here."""
     return choose_device("cpu" if run.recipe.training.device == "cpu" else "auto")
+
+
+def threads_here(run: Run) -> int | None:
+    """Return how many threads suit a finished run's pictures here: one for tiny ones, else all that there are."""
+    return 1 if run.recipe.training.threads == 1 else None
 
 
 def embedded(

@@ -58,7 +58,9 @@ def test_what_does_not_fit_is_refused_before_it_is_made(monkeypatch):
         monkeypatch.setattr(variants, "available_memory", lambda free=needed: free)
         vary(plain, variant, seed=0)
         monkeypatch.setattr(variants, "available_memory", lambda free=needed: free - 1)
-        with pytest.raises(OutOfMemoryError, match=f"{variant.label} need about .* are free: ask for fewer copies"):
+        with pytest.raises(
+            OutOfMemoryError, match=f"the row needs about .* for {variant.label}, and .*: ask for .*smaller pictures"
+        ):
             vary(plain, variant, seed=0)
 
 

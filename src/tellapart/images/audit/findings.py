@@ -94,7 +94,10 @@ def _about_files(make: _Maker, scan: Scan) -> list[Finding]:
         count = counted(len(positions), "picture") + (" or more" if len(positions) >= NOTED else "")
         found.append(make("note", "decoding", f"{note}: {count}", [(position,) for position in positions]))
     if (ways := len({scaling(note) for note in scan.notes} - {""})) > 1:
-        sentence = f"numbers of more than 8 bits are scaled in {ways} ways: one value has different greys in two files"
+        more = " or more" if ways >= NOTED else ""
+        sentence = (
+            f"numbers of more than 8 bits are scaled in {ways:,}{more} ways: one value has different greys in two files"
+        )
         found.append(make("warning", "scaling", sentence))
     names = np.unique(facts["channels"][facts["readable"]])
     if len(names) > 1:

@@ -54,7 +54,8 @@ def table(
     delimiter = {"\\t": "\t", "tab": "\t"}.get(delimiter or "", delimiter)
     if delimiter is not None and len(delimiter) != 1:
         raise SourceError(f"the delimiter of {where!r} must be one character, or tab, got {delimiter!r}")
-    encoding = encoding_of(place.path)
+    with place.path.open("rb") as file:
+        encoding = encoding_of(file, name=where)
     rows = _rows(place.path, delimiter, encoding=encoding)
     header = next(rows, None)
     if header is None:

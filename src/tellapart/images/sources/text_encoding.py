@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import re
 from collections.abc import Iterable
-from pathlib import Path
+from typing import BinaryIO
 
 from ...errors import SourceError
 
@@ -15,50 +17,66 @@ SOME_WORDS = 10_000
 """Words that are looked at, at most, to guess one of these."""
 
 
-def encoding_of(path: Path) -> str:
+def encoding_of(file: BinaryIO, *, name: str) -> str:
     """Return the encoding of a table: UTF-8 with or without a byte order mark, Excel's UTF-16, or one of ``NAMED``.
+
+    Args:
+        file: opened; it is read several times from its beginning, where it stands afterwards.
+        name: for the message.
 
     Raises:
         OSError: the file cannot be read.
         SourceError: it is text in none of them.
 
     Example:
-        >>> import tempfile
-        >>> path = Path(tempfile.mkdtemp()) / "t.csv"
-        >>> _ = path.write_bytes("id,label\\n1,汉字\\n".encode("gbk"))
-        >>> encoding_of(path)
+        >>> import io
+        >>> encoding_of(io.BytesIO("id,label\\n1,汉字\\n".encode("gbk")), name="t.csv")
         'gb18030'
     """
-    with path.open("rb") as file:
-        if file.read(2) in (b"\xff\xfe", b"\xfe\xff"):  # Excel's "Unicode text"
-            return "utf-16"
-    if _is_text(path, "utf-8-sig"):
+    start = file.read(2)
+    file.seek(0)
+    if start in (b"\xff\xfe", b"\xfe\xff"):  # Excel's "Unicode text"
+        return "utf-16"
+    if _is_text(file, "utf-8-sig"):
         return "utf-8-sig"
-    guessed = guess_encoding(_words(path), western="cp1252")
-    if _is_text(path, guessed):
+    guessed = guess_encoding(_words(file), western="cp1252")
+    if _is_text(file, guessed):
         return guessed
-    raise SourceError(f"{str(path)!r} is no text in UTF-8, {', '.join(NAMED.values())}: save the table as UTF-8")
+    raise SourceError(f"{name!r} is no text in UTF-8, {', '.join(NAMED.values())}: save the table as UTF-8")
 
 
-def _is_text(path: Path, encoding: str) -> bool:
+def text_of(data: bytes, *, name: str) -> str:
+    """Return the text of a table's bytes; raises SourceError as ``encoding_of``, UnicodeDecodeError where they are cut.
+
+    Example:
+        >>> text_of("id,label".encode("utf-16"), name="t.csv")
+        'id,label'
+    """
+    return data.decode(encoding_of(io.BytesIO(data), name=name))
+
+
+def _is_text(file: BinaryIO, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
     try:
-        with path.open(encoding=encoding, newline="") as text:
-            while text.read(2**20):
-                pass
+        while part := file.read(2**20):
+            decoder.decode(part)
+        decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         return False
+    finally:
+        file.seek(0)
     return True
 
 
-def _words(path: Path) -> set[bytes]:
+def _words(file: BinaryIO) -> set[bytes]:
     """Return some words that are not ASCII, cut at signs that are a part of no other sign in any encoding."""
     words: set[bytes] = set()
-    with path.open("rb") as file:
-        for line in file:
-            if not line.isascii():
-                words.update(word for word in re.split(rb"[\s,;\"/]+", line) if not word.isascii())
-            if len(words) > SOME_WORDS:
-                break
+    for line in file:
+        if not line.isascii():
+            words.update(word for word in re.split(rb"[\s,;\"/]+", line) if not word.isascii())
+        if len(words) > SOME_WORDS:
+            break
+    file.seek(0)
     return words
 
 

@@ -134,9 +134,10 @@ def _check_memory(material: Material, variant: Variant) -> None:
     }
     needed, free = made.get(variant.kind, 0), available_memory()
     if free is not None and needed > free:
+        fewer = "fewer copies, or for " if variant.kind == "copies" else ""
         raise OutOfMemoryError(
-            f"{variant.label} need about {bytes_text(needed)}, and {bytes_text(free)} are free: ask for fewer "
-            "copies, or for smaller pictures"
+            f"the row needs about {bytes_text(needed)} for {variant.label}, and {bytes_text(free)} are free: ask for "
+            f"{fewer}smaller pictures"
         )
 
 
