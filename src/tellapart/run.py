@@ -35,6 +35,7 @@ import functools
 import json
 import os
 import re
+import shlex
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -103,7 +104,8 @@ class Run:
         with write_errors(run.path, advice="choose another --out"):
             if (run.path / "recipe.json").exists():
                 raise RunExistsError(
-                    f"a run stands at {str(path)!r} already: continue it with --resume {path}, or choose another --out"
+                    f"a run stands at {str(path)!r} already: continue it with --resume {shlex.quote(str(path))}, or "
+                    "choose another --out"
                 )
             if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
                 raise RunExistsError(f"{str(path)!r} exists and is not an empty folder: choose another --out")
@@ -236,7 +238,7 @@ class Run:
         except FileNotFoundError:
             raise RunCorruptError(
                 f"{self.path / file} is missing: the run is incomplete, go on with it (tellapart train --resume "
-                f"{self.path}) or train again"
+                f"{shlex.quote(str(self.path))}) or train again"
             ) from None
         except (OSError, UnicodeDecodeError) as error:
             raise RunCorruptError(f"{self.path / file} cannot be read ({error}): train again") from None

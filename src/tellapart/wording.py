@@ -20,6 +20,20 @@ def without_numbers(sentence: str) -> str:
     return NUMBER.sub("#", sentence)
 
 
+COMMANDING = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Signs that command a terminal or turn its text round, and those that no encoding has."""
+
+
+def printable(text: str) -> str:
+    """Return text that may be shown on a terminal, whatever a file's name has in it: such signs become escapes.
+
+    Example:
+        >>> print(printable("猫.png"), printable("a" + chr(27) + "[2J.png"))
+        猫.png a\\x1b[2J.png
+    """
+    return COMMANDING.sub(lambda found: found[0].encode("unicode_escape", "backslashreplace").decode(), text)
+
+
 def counted(number: int, noun: str, *, plural: str | None = None) -> str:
     """Return a number with its noun, and its verb where that bends too.
 

@@ -106,3 +106,14 @@ def test_nothing_is_cut_off_on_a_narrow_terminal(call, trained, tmp_path, column
     called = call("compare", trained, other, columns=columns)
     assert called.status == 0, called.err
     assert "…" not in called.out
+
+
+def test_runs_that_cannot_be_compared_print_nothing_else(call, good, trained, tmp_path):
+    other = tmp_path / "other"
+    options = ("--net", "softmax", "--epochs", 1, "--image-size", 8, "--split-seed", 7, "--no-baselines")
+    made = call("train", good, *options, "--out", other)
+    assert made.status == 0
+    called = call("compare", trained, other)
+    assert (called.status, called.out) == (2, "")
+    same = call("compare", trained, trained)
+    assert "the recipes do not differ" in same.out

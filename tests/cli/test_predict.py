@@ -81,6 +81,16 @@ def test_a_batch_ends_with_the_picture_that_fills_it():
     assert [len(batch) for batch in read_in_batches(["a"] * 130, read)] == [64, 64, 2]
 
 
+def test_a_file_s_name_commands_no_terminal(call, good, trained, tmp_path):
+    evil = tmp_path / "a\x1b[2J\x1b]0;mine\x07.png"
+    shutil.copy(good / "a" / "0.png", evil)
+    (tmp_path / "b\x1b[31m.png").write_bytes(b"no picture")
+    called = call("predict", trained, tmp_path)
+    assert "\x1b" not in called.out + called.err
+    assert "a\\x1b[2J\\x1b]0;mine\\x07.png: " in called.out
+    assert "b\\x1b[31m.png: not a picture" in called.err
+
+
 def test_a_folder_that_is_closed_costs_the_other_pictures_nothing(call, good, trained, tmp_path, monkeypatch):
     shutil.copytree(good / "a", tmp_path / "open")
     (tmp_path / "closed").mkdir()

@@ -139,3 +139,17 @@ def test_nor_where_a_recipe_file_has_no_set_to_take_it_from(call, recipe_of, tmp
 def test_a_time_that_is_none_is_refused(text):
     with pytest.raises(RecipeError, match="a time must be a number with s, m or h"):
         read_time(text)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("train", "{good}", "--image-size", ""),
+        ("train", "{good}", "--background", ""),
+        ("summary", "lenet5", "--image-size", ""),
+    ],
+)
+def test_a_value_that_a_script_left_empty_is_no_default(call, good, arguments):
+    called = call(*(str(one).format(good=good) for one in arguments))
+    assert called.status == 2
+    assert called.errors

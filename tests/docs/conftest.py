@@ -28,6 +28,7 @@ def furnished(tmp_path_factory) -> Path:
             pixels = (found.images[number] * (255 / 16)).astype(np.uint8)
             Image.fromarray(pixels).resize((16, 16)).save(folder / "photos" / name / f"{number}.png")
     Image.fromarray(pixels).save(folder / "one.jpg")
+    Image.fromarray(pixels.astype(np.uint16) * 16).save(folder / "a.tif")  # of a 12-bit camera
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TELLAPART_CACHE", str(folder / "cache"))
         recipe = tellapart.Recipe.make(net={"name": "softmax"}, training={"epochs": 3}, baselines=[])
@@ -38,7 +39,7 @@ def furnished(tmp_path_factory) -> Path:
 @pytest.fixture
 def desk(furnished, tmp_path, monkeypatch) -> Iterator[Path]:
     """The working directory, with the pictures and the run; what is registered there is forgotten afterwards."""
-    for name in ("photos", "runs", "one.jpg"):
+    for name in ("photos", "runs", "one.jpg", "a.tif"):
         (tmp_path / name).symlink_to(furnished / name)
     (tmp_path / "runs").unlink()
     (tmp_path / "runs").mkdir()

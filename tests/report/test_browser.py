@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tellapart.evaluation import Predictions
+from tellapart.report import write_report
 
 pytestmark = pytest.mark.browser
 
@@ -14,7 +15,7 @@ def opened(browser):
     """A function that opens a run's page; everything that the page complains of or asks for fails the test."""
     contexts, complaints = [], []
 
-    def open_page(run, *, width=1280, scheme="light", script=True):
+    def open_page(run, *, width=1280, scheme="light", script=True, at=""):
         context = browser.new_context(
             viewport={"width": width, "height": 844}, color_scheme=scheme, java_script_enabled=script
         )
@@ -23,7 +24,7 @@ def opened(browser):
         page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda r: complaints.append(r.url) if not r.url.startswith(("file:", "data:")) else None)
-        page.goto((run.path / "report.html").as_uri())
+        page.goto((run.path / "report.html").as_uri() + at)
         return page
 
     yield open_page
@@ -57,6 +58,23 @@ def test_pictures_are_drawn_when_they_come_into_sight(opened, large_run):
     page.wait_for_selector("#mistakes-gallery img[src]")
     wait_until_drawn(page, "#mistakes-gallery img[src]")
     assert page.evaluate(loaded) < 100
+
+
+def test_a_page_that_is_opened_at_its_mistakes_draws_them(opened, large_run):
+    page = opened(large_run, at="#mistakes")
+    wait_until_drawn(page, "#mistakes-gallery img[src]")
+    page.wait_for_timeout(300)
+    assert page.locator("#mistakes-gallery .card .blank:visible").count() == 0
+
+
+def test_a_picture_that_is_not_kept_has_its_name(opened, digits_copy):
+    (digits_copy.path / "thumbnails.npz").unlink()
+    write_report(digits_copy)
+    page = opened(digits_copy, at="#mistakes")
+    blank = page.locator("#mistakes-gallery .card .blank").first
+    blank.wait_for(state="visible")
+    assert blank.inner_text().startswith("no picture kept: ")
+    assert blank.get_attribute("title") in blank.inner_text()
 
 
 def test_a_cell_opens_its_pictures_by_mouse_and_by_keyboard(opened, digits_run):

@@ -9,8 +9,11 @@ import pytest
 
 from tellapart.errors import DataError, RunCorruptError
 from tellapart.evaluation import Evaluation, Predictions, evaluate, explain, find_label_errors
-from tellapart.report import page_data, save_thumbnails, wanted_pictures, write_report
+from tellapart.report import page_data, save_thumbnails, wanted_pictures, write_report, write_reports
+from tellapart.report.abstention import find_threshold, keep_threshold
 from tellapart.report.contents import read_contents
+from tellapart.report.plain import passages
+from tellapart.report.tables import standings
 from tellapart.report.thumbnails import load_thumbnails
 
 
@@ -84,6 +87,39 @@ def test_confidence_is_shown_on_every_set(measured):
         assert f"<bdi>{name}</bdi> pictures" in section
     for figure in ("calibration error by chance", "Brier score", "negative log-likelihood"):
         assert section.count(figure) == 3
+
+
+def test_both_sides_of_a_comparison_are_scored_alike_on_every_page(measured):
+    document = measured.load("evaluation")
+    alike = document["elsewhere"]["scan <b>"]["own"]["accuracy"]
+    alike["value"] = 0.25  # its own test among the classes that are present elsewhere, as with --only-present
+    measured.save("evaluation", document)
+    contents = read_contents(measured)
+    accuracy = contents.evaluations["scan <b>"]["accuracy"].value
+    said = " ".join(sentence for passage in passages(contents) for sentence in passage.sentences)
+    assert f"{100 * (accuracy - 0.25):.1f} points more than on its own" in said
+    (beside,) = (one for one in standings(contents.about("scan <b>")) if one.title == "its own test")
+    assert beside.value == 0.25
+
+
+def test_what_is_kept_for_all_pages_is_on_all_of_them(measured):
+    write_report(measured, about="scan <b>")
+    threshold = find_threshold(measured.path, max_error=0.02, temperature=1.0)
+    keep_threshold(measured, threshold)
+    write_reports(measured, classes_below=0.97)
+    for file in ("report.html", "report-scan <b>.html"):
+        page = (measured.path / file).read_text(encoding="utf-8")
+        assert "<code>--abstain-at 2%</code>" in page, file
+        assert "97%" in page, file
+
+
+def test_a_page_about_other_pictures_does_not_speak_of_leaks_of_its_own(measured):
+    document = measured.load("evaluation")
+    document["leaks"] = {"found": 3, "answer": "allow", "dropped": 0}
+    measured.save("evaluation", document)
+    pages = [write_report(measured, about=about).read_text(encoding="utf-8") for about in (None, "scan <b>")]
+    assert ["some of which it was trained on" in page for page in pages] == [True, False]
+    assert ["--allow-leaks" in page for page in pages] == [True, False]
 
 
 def test_a_damaged_record_is_said(measured):

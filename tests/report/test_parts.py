@@ -69,9 +69,12 @@ def test_what_is_no_picture_is_refused(pixels):
     [
         (
             {"confidence": 0.0, "max_error": 0.05},
-            "no more often than the 5% that were allowed: it is never “not sure”",
+            "With <code>--abstain-at 5%</code> it is never “not sure”",
         ),
-        ({"confidence": 0.9996, "max_error": 0.01}, "Below a confidence of 99.96% it says “not sure”"),
+        (
+            {"confidence": 0.9996, "max_error": 0.01},
+            "With <code>--abstain-at 1%</code> it says “not sure” below a confidence of 99.96%",
+        ),
         ({"confidence": None, "max_error": 0.01, "note": "too few"}, "No threshold keeps the share of wrong answers"),
     ],
 )

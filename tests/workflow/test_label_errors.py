@@ -8,8 +8,15 @@ import pytest
 import torch
 
 from tellapart.classifier import Classifier
-from tellapart.errors import ClassMismatchError, OutOfMemoryError, RecipeError, RunCorruptError, RunUnwritableError
-from tellapart.evaluation import NearTraining, Predictions, find_mistakes
+from tellapart.errors import (
+    ClassMismatchError,
+    DataError,
+    OutOfMemoryError,
+    RecipeError,
+    RunCorruptError,
+    RunUnwritableError,
+)
+from tellapart.evaluation import NearTraining, Predictions, find_mistakes, read_label_list
 from tellapart.recipe import Recipe
 from tellapart.run import Run
 from tellapart.workflow import find_run_label_errors, label_errors, mend_list, own_pictures, resume, train
@@ -189,3 +196,18 @@ def test_a_list_that_could_not_be_written_is_said_before_the_search(made, tmp_pa
     with pytest.raises(RunUnwritableError, match="it is a folder: give the name of a file"):
         mend_list(made[0].path, tmp_path / "folder")
     assert list(tmp_path.iterdir()) == [tmp_path / "folder"]
+
+
+def test_what_was_filled_in_in_a_list_is_kept_when_it_is_written_again(made, tmp_path):
+    shutil.copytree(made[0].path, tmp_path / "copy")
+    copy, path = Run.open(tmp_path / "copy"), tmp_path / "labels.csv"
+    right = {one["id"]: one["suggested"] for one in copy.load("label_errors")["candidates"]}
+    mended(copy, path, {"7": right["7"], "11": "(remove)"})
+    mend_list(copy, path)
+    filled = read_label_list(path)
+    assert {one: what.label for one, what in filled.items()} == {"7": right["7"], "11": None}
+    assert len(path.read_text(encoding="utf-8-sig").splitlines()) == len(right) + 1
+    path.write_text("a list of other things\n", encoding="utf-8")
+    with pytest.raises(DataError, match="must have the columns 'id' and 'label'"):
+        mend_list(copy, path)
+    assert path.read_text(encoding="utf-8") == "a list of other things\n"

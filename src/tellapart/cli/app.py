@@ -18,6 +18,7 @@ from ..errors import TellapartError
 from ..offline import forbid_downloads
 from ..registry import load_plugin
 from ..version import __version__
+from ..wording import printable
 from . import classify, compare, evaluate, filter, import_, inspect, nets, predict, report, summary, train
 
 app = typer.Typer(
@@ -127,6 +128,6 @@ def misused(error: Any, given: Sequence[str]) -> NoReturn:
 
 def fail(sentence: str, *, status: int = 2) -> NoReturn:
     """Print one line on standard error and leave."""
-    line = " ".join(sentence.split())
-    Console(stderr=True, soft_wrap=True, highlight=False).print(f"[bold red]error:[/] {escape(line)}")
+    line = escape(printable(" ".join(sentence.split())))
+    Console(stderr=True, soft_wrap=True, highlight=False, emoji=False).print(f"[bold red]error:[/] {line}")
     raise SystemExit(status)

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ..wording import printable
 from .options import as_text
 
 if TYPE_CHECKING:
@@ -40,15 +41,22 @@ def command(
     for name, seen in classify_pictures(pictures, names=names, top=top, progress=TerminalProgress()):
         if seen.problem and name == names[0]:
             bad = True
-            typer.echo(f"{seen.file}: {seen.problem}", err=True)
+            typer.echo(f"{printable(seen.file)}: {printable(seen.problem)}", err=True)
         if as_json:
-            ranking = dict(seen.answer.ranking) if seen.answer else {}
-            record = {"file": seen.file, "net": name, "ranking": ranking, "problem": seen.problem or None}
+            answer = seen.answer
+            record = {
+                "file": seen.file,
+                "net": name,
+                "name": answer.name if answer else None,
+                "probability": answer.probability if answer else None,
+                "ranking": dict(answer.ranking) if answer else {},
+                "problem": seen.problem or None,
+            }
             typer.echo(as_text(record))
         elif seen.answer:
             found.setdefault(seen.file, {})[name] = seen
     if found:
-        Console(highlight=False).print(_table(found, names))
+        Console(highlight=False, emoji=False).print(_table(found, names))
     if bad:
         raise typer.Exit(1)
 
@@ -63,5 +71,5 @@ def _table(found: dict[str, dict[str, Prediction]], names: list[str]) -> Table:
         for name in names:
             answer = answers[name].answer
             cells.append("\n".join(f"{share:6.1%}  {label}" for label, share in (answer.ranking if answer else ())))
-        table.add_row(escape(file), *map(escape, cells))
+        table.add_row(escape(printable(file)), *map(escape, cells))
     return table

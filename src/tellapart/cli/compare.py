@@ -83,11 +83,11 @@ def command(
     )  # fmt: skip
     things = things or []
     if resume is not None:
-        _go_on(resume, [*things, *asked, *(["split"] if split else [])])
+        _go_on(resume, [*things, *asked, *(["split"] if split is not None else [])])
     elif _are_runs(things):
         if asked:
             raise RecipeError(f"{_flags(asked)} would be ignored: that is for one set of pictures, and these are runs")
-        compare_runs([Path(thing) for thing in things], split=split or "test")
+        compare_runs([Path(thing) for thing in things], split="test" if split is None else split)
     else:
         if split is not None:
             raise RecipeError(f"--split would be ignored: it is for runs, and {things[0]!r} is none")
@@ -154,7 +154,7 @@ def _make_table(source: str, asked: dict[str, Any]) -> None:
     leaks = leaks_answer(drop="drop_leaks" in asked, allow="allow_leaks" in asked)
     full = base.changed(
         data=given(
-            source=source, image_size=image_size(size) if size else None, group_by=asked.get("group_by"),
+            source=source, image_size=None if size is None else image_size(size), group_by=asked.get("group_by"),
             source_options=options or None, leaks=leaks,
         ),
         training=given(epochs=asked.get("epochs"), seed=asked.get("seed"), threads=asked.get("threads")),
@@ -188,7 +188,7 @@ def _external(asked: dict[str, Any]) -> External | None:
 
 def show_table(table: Any, folder: Path) -> None:
     """Print a table and where it lies; the exit status is 1 where not one row could be made."""
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(soft_wrap=True, highlight=False, emoji=False)
     elsewhere = table.facts.get("from elsewhere")
     measured = table.facts["validated on"] + (f"; elsewhere {elsewhere}" if elsewhere else "")
     console.print(f"[bold]macro F1 with 95% intervals, validated on {escape(measured)}[/]")
@@ -206,7 +206,7 @@ def compare_runs(runs: list[Path], *, split: str) -> None:
     """Print what differs between runs, and paired tests of the difference on the same pictures."""
     from ..evaluation import Evaluation, Predictions, compare
     from ..recipe import differences
-    from ..report.contents import evaluations_by_split
+    from ..report.contents import as_text, evaluations_by_split
     from ..run import Run
     from .show import figures_table
 
@@ -218,17 +218,21 @@ def compare_runs(runs: list[Path], *, split: str) -> None:
             there = ", ".join(document)
             raise RunCorruptError(f"{run.name!r} has no figures for {split!r}: it has {there}; choose one with --split")
     found = [Evaluation.from_dict(document[split]) for document in documents]
-    console = Console(soft_wrap=True, highlight=False)
+    said = [Predictions.load(run.path / "predictions" / f"{split}.npz") for run in opened]
+    compared = [  # before anything is printed: runs on other pictures cannot be compared
+        compare(said[first], said[second], names=(names[first], names[second]))
+        for first, second in combinations(range(len(opened)), 2)
+    ]
+    console = Console(soft_wrap=True, highlight=False, emoji=False)
     table = Table(title="What differs in the recipes", title_justify="left")
     for name in ("setting", *map(escape, names)):
         table.add_column(name, overflow="fold")  # on more lines, not cut off
     for setting, values in differences(*(run.recipe for run in opened)).items():
-        table.add_row(setting, *(escape(str(value)) for value in values))
-    console.print(table)
+        table.add_row(setting, *(escape(as_text(value, key=setting)) for value in values))
+    console.print(table if table.rows else "the recipes do not differ")
     console.print(figures_table(list(zip(names, found, strict=True)), title=f"{split}, {found[0].count:,} pictures"))
-    said = [Predictions.load(run.path / "predictions" / f"{split}.npz") for run in opened]
-    for first, second in combinations(range(len(opened)), 2):
-        console.print(escape(str(compare(said[first], said[second], names=(names[first], names[second])))))
+    for comparison in compared:
+        console.print(escape(str(comparison)))
 
 
 def _names(paths: list[Path]) -> list[str]:

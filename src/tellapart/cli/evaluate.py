@@ -32,7 +32,7 @@ def command(
         typer.Option(
             "--abstain-at",
             metavar="SHARE",
-            help="Say “not sure”, so as to be wrong only so often, such as 1%.",
+            help="Say “not sure”, so as to be wrong only so often, such as 1%; the run's report keeps it.",
             show_default=False,
         ),
     ] = None,
@@ -106,7 +106,9 @@ def command(
         splits = opened.load("evaluation")["splits"]
         name = "test" if "test" in splits else "validation"
         found = Evaluation.from_dict(splits[name])
-        typer.echo(as_text(found.to_dict(), indent=1) if as_json else str(found))
+        typer.echo(as_text(found.to_dict(), indent=1) if as_json else f"{name}: {found}")
+        if name == "validation":
+            typer.echo("these pictures were not trained on, but chose: the run has no test pictures", err=True)
     else:
         from ..workflow import Scoring, evaluate_elsewhere
 
@@ -167,7 +169,7 @@ def _say_threshold(run: Run, name: str, max_error: float, *, temperature: float,
 
     threshold = find_threshold(run.path, max_error=max_error, temperature=temperature)
     typer.echo(f"validation: {threshold}", err=quiet)
-    keep_threshold(run, threshold, about=name if name in run.load("evaluation").get("elsewhere", {}) else None)
+    keep_threshold(run, threshold)
     if threshold.confidence is not None and name != "validation":
         predictions = Predictions.load(run.path / "predictions" / f"{name}.npz")
         coverage, error = error_at(predictions, threshold.confidence, temperature=temperature)

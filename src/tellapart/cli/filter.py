@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from ..errors import RunExistsError
+from ..errors import RecipeError, RunExistsError
 
 NAME = "filter"
 
 
 def command(
-    picture: Annotated[Path, typer.Argument(help="A picture.")],
+    picture: Annotated[Path | None, typer.Argument(help="A picture.", show_default=False)] = None,
     kernel: Annotated[
         list[str] | None, typer.Option("--kernel", help="Repeat it; without one, the names are listed.")
     ] = None,
@@ -32,6 +32,8 @@ def command(
             typer.echo(f"{name:16} {found.summary}")
         typer.echo("mean-NxM, gabor-FREQUENCY-DEGREES")
         return
+    if picture is None:
+        raise RecipeError("--kernel needs a picture: tellapart filter PICTURE --kernel sobel-v")
     pixels = as_pixels(picture)
     drawn = draw_filters(pixels[..., 0] if pixels.shape[2] == 1 else pixels, kernel)
     folder = out or picture.parent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -27,5 +28,5 @@ def command(
     classifier = import_model(export)
     with writing_whole(target) as beside:
         classifier.save(beside)
-    names = ", ".join(classifier.class_names)
-    typer.echo(f"{target}: {len(classifier.class_names)} classes ({names}); try: tellapart predict {target} photo.jpg")
+    names, quoted = ", ".join(classifier.class_names), shlex.quote(str(target))
+    typer.echo(f"{target}: {len(classifier.class_names)} classes ({names}); try: tellapart predict {quoted} photo.jpg")

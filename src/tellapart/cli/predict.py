@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import RecipeError
+from ..wording import printable
 from .options import as_text, share
 
 if TYPE_CHECKING:
@@ -61,13 +62,13 @@ def command(
     for found in predict(classifier, pictures, top=top or 3, threshold=threshold):
         if found.answer is None:
             bad += 1
-            typer.echo(f"{found.file}: {found.problem}", err=True)
+            typer.echo(f"{printable(found.file)}: {printable(found.problem)}", err=True)
         if table:
             table.writerow(_row(found))
         elif as_json:
             typer.echo(as_text(_record(found)))
         elif found.answer:
-            typer.echo(_sentence(found.file, found.answer, sure=found.sure))
+            typer.echo(printable(_sentence(found.file, found.answer, sure=found.sure)))
     if bad:
         raise typer.Exit(1)
 

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Ta
 from rich.text import Text
 
 from .. import progress
+from ..wording import printable
 
 
 class _Done(ProgressColumn):
@@ -29,17 +30,17 @@ class TerminalProgress(progress.Progress):
     """Draws on standard error, so that standard output stays clean for results."""
 
     def __init__(self) -> None:
-        self.console = Console(stderr=True, highlight=False)
+        self.console = Console(stderr=True, highlight=False, emoji=False)
         self._bar: Progress | None = None
         self._tasks: list[tuple[str, float]] = []  # name and beginning of the tasks that are open, outermost first
 
     def say(self, sentence: str) -> None:
         """Print one sentence above the bar."""
-        self.console.print(f"[dim]·[/] {escape(sentence)}", soft_wrap=True)
+        self.console.print(f"[dim]·[/] {_safe(sentence)}", soft_wrap=True)
 
     def warn(self, sentence: str) -> None:
         """Print one sentence that stands out."""
-        self.console.print(f"[bold yellow]![/] {escape(sentence)}", soft_wrap=True)
+        self.console.print(f"[bold yellow]![/] {_safe(sentence)}", soft_wrap=True)
 
     def begin(self, name: str, *, total: int, unit: str) -> None:
         """Show a bar, below that of the task that this one is a part of; remember it where there is no terminal."""
@@ -57,14 +58,14 @@ class TerminalProgress(progress.Progress):
                 transient=True,
             )
             self._bar.start()
-        self._bar.add_task(escape(name), total=total, unit=unit)
+        self._bar.add_task(_safe(name), total=total, unit=unit)
 
     def advance(self, units: int = 1, note: str = "") -> None:
         """Move the innermost bar; an epoch's figures are printed as a line of their own."""
         if self._bar is not None:
             self._bar.update(self._bar.tasks[-1].id, advance=units)
         if note:
-            self.console.print(f"  {escape(note)}", soft_wrap=True)
+            self.console.print(f"  {_safe(note)}", soft_wrap=True)
 
     def end(self) -> None:
         """Remove the innermost bar and say how long it took, where it was no part of another task."""
@@ -76,4 +77,8 @@ class TerminalProgress(progress.Progress):
         name, started = self._tasks.pop()
         seconds = time.monotonic() - started
         if seconds >= 1 and not self._tasks:
-            self.console.print(f"[dim]· {escape(name)}: {seconds:.1f} s[/]", soft_wrap=True)
+            self.console.print(f"[dim]· {_safe(name)}: {seconds:.1f} s[/]", soft_wrap=True)
+
+
+def _safe(text: str) -> str:
+    return escape("\n".join(printable(line) for line in text.splitlines()))

@@ -36,11 +36,14 @@ def command(
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:
     """Write the one-file report of a run from what its folder holds."""
-    from ..report import write_report
+    from ..report import write_report, write_reports
     from ..run import Run
 
     below = None if classes_below is None else share(classes_below, "--classes-below")
-    path = write_report(Run.open(run), about=about, classes_below=below)
+    opened = Run.open(run)
+    path = write_reports(opened, classes_below=below)
+    if about is not None:
+        path = write_report(opened, about=about)
     typer.echo(str(path))
-    if show:
-        webbrowser.open(path.resolve().as_uri())
+    if show and not webbrowser.open(path.resolve().as_uri()):
+        typer.echo("there is no browser here to open it with: open the file yourself", err=True)

@@ -18,7 +18,7 @@ SHOWN = ("accuracy", "top_5", "macro_f1", "loss", "calibration_error")
 
 def show_run(run: Run) -> None:
     """Print a run's figures beside its baselines', and where its report lies."""
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(soft_wrap=True, highlight=False, emoji=False)
     document = run.load("evaluation")
     split = "test" if "test" in document["splits"] else "validation"
     own, net = Evaluation.from_dict(document["splits"][split]), run.recipe.net.name

@@ -35,7 +35,7 @@ def command(
     height, width, channels = nets.get(net).made_for
     found = summarize(
         net,
-        image_size=image_size(size) if size else (height, width),
+        image_size=(height, width) if size is None else image_size(size),
         channels=channels if grayscale is None else 1 if grayscale else 3,
         outputs=classes,
         batch_size=batch_size,

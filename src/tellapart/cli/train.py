@@ -61,7 +61,12 @@ def command(
     ] = None,
     group_by: Annotated[
         str | None,
-        option("--group-by", r"Regular expression: its first group names who or what, such as '(\d+)\.png'.", PICTURES),
+        option(
+            "--group-by",
+            r"Regular expression on paths, such as '/(\d+)_': pictures with the same first group stay "
+            "on one side of a split.",
+            PICTURES,
+        ),
     ] = None,
     validation_fraction: Annotated[
         float | None,
@@ -89,7 +94,12 @@ def command(
     weights: Annotated[str | None, option("--weights", "imagenet, none, a file, hf:owner/name or a URL.", NET)] = None,
     transfer: Annotated[
         Literal["none", "features", "frozen", "finetune"] | None,
-        option("--transfer", "Learn only the last layer of a pretrained network, or more.", NET),
+        option(
+            "--transfer",
+            "features, frozen: learn a pretrained network's last layer alone, looking once or in epochs; "
+            "finetune: its upper stages, too; none: from scratch.",
+            NET,
+        ),
     ] = None,
     unfreeze: Annotated[
         str | None, option("--unfreeze", "What finetune moves: a stage and those above it, last-block or all.", NET)
@@ -193,9 +203,9 @@ def command(
     sections = given(
         data=given(
             source=source, labels=None if labels is None else str(labels),
-            image_size=image_size(size) if size else None,
+            image_size=None if size is None else image_size(size),
             channels=None if grayscale is None else 1 if grayscale else 3, resize=resize, resample=resample,
-            background=colour(background) if background else None, group_by=group_by,
+            background=None if background is None else colour(background), group_by=group_by,
             validation_fraction=validation_fraction, test_fraction=test_fraction, split_seed=split_seed, strict=strict,
             leaks=leaks_answer(drop=drop_leaks, allow=allow_leaks),
             source_options=pairs(source_option, "--source-option", typed=False) or None,

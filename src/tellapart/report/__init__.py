@@ -2,7 +2,7 @@
 
 from .figures import confusion_figure, curves_figure, reliability_figure
 from .fonts import FontChoice, choose_fonts
-from .page import write_report
+from .page import write_report, write_reports
 from .selection import wanted_pictures
 from .table_page import write_table
 from .thumbnails import save_thumbnails
@@ -16,5 +16,6 @@ __all__ = [
     "save_thumbnails",
     "wanted_pictures",
     "write_report",
+    "write_reports",
     "write_table",
 ]

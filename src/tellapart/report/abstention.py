@@ -7,7 +7,7 @@ from pathlib import Path
 from ..errors import RecipeError
 from ..evaluation import Predictions, Threshold, threshold_for_error
 from ..run import Run
-from .page import write_report
+from .page import write_reports
 
 
 def find_threshold(run: str | Path, *, max_error: float, temperature: float) -> Threshold:
@@ -30,14 +30,12 @@ def find_threshold(run: str | Path, *, max_error: float, temperature: float) -> 
     return threshold_for_error(Predictions.load(file), max_error=max_error, temperature=temperature)
 
 
-def keep_threshold(run: Run, threshold: Threshold, *, about: str | None = None) -> None:
-    """Keep a threshold in a run: its report says so from now on, and the page about another set, where one is named.
+def keep_threshold(run: Run, threshold: Threshold) -> None:
+    """Keep a threshold in a run: its pages say so from now on.
 
     Raises:
         RunBusyError: another process is working on the run.
     """
     with run.locked():
         run.save("evaluation", run.load("evaluation") | {"abstain": threshold.to_dict()})
-        write_report(run)
-        if about is not None:
-            write_report(run, about=about)
+        write_reports(run)

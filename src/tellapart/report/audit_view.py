@@ -131,7 +131,7 @@ def _finding(record: Mapping[str, Any], audit: Mapping[str, Any]) -> AuditFindin
     shown = tuple(
         Group(tuple(map(str, ids[:PER_GROUP])), max(0, len(ids) - PER_GROUP)) for ids in _merged(groups)[:GROUPS]
     )
-    more = 0 if files else max(0, int(record["total"]) - _shown_groups(groups))
+    more = max(0, int(record["total"]) - (len(files) if files else _shown_groups(groups)))
     return AuditFinding(str(record["code"]), str(record["severity"]), str(record["sentence"]), shown, more, files)
 
 

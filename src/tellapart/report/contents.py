@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError, RunCorruptError
-from ..evaluation import Comparison, Evaluation, LabelErrors, NearTraining, Predictions, compare
+from ..evaluation import Comparison, Evaluation, Figure, LabelErrors, NearTraining, Predictions, compare
 from ..images.split_ids import read_ids
 from ..run import OUT_OF_FOLD, Run
 
@@ -146,6 +146,13 @@ class Contents:
             history=(),
             audit=None,
         )
+
+    def own_beside(self, external: str, split: str) -> Figure:
+        """Return the run's own accuracy on a split as it is held against a set from elsewhere: both scored alike."""
+        record = self.elsewhere.get(external, {})
+        if record.get("own_name") == split:
+            return Figure.from_dict(record["own"]["accuracy"])
+        return self.evaluations[split]["accuracy"]
 
     @functools.cached_property
     def near(self) -> Mapping[str, NearTraining]:

@@ -65,6 +65,20 @@ def write_report(run: Run, *, about: str | None = None, classes_below: float | N
     return run.path / file
 
 
+def write_reports(run: Run, *, classes_below: float | None = None) -> Path:
+    """Write the run's page, and anew each page about a set from elsewhere that lies beside it; return the first.
+
+    Args:
+        run: as for ``write_report``.
+        classes_below: likewise.
+    """
+    path = write_report(run, classes_below=classes_below)
+    for name in run.load("evaluation").get("elsewhere", {}) if run.has("evaluation.json") else ():
+        if run.has(f"report-{name}.html"):
+            write_report(run, about=name)
+    return path
+
+
 def render(contents: Contents) -> str:
     """Return the page as text."""
     style = "\n".join(template_text(file) for file in STYLES)

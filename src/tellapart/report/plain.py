@@ -28,6 +28,9 @@ class Passage:
     sentences: tuple[Markup, ...]
 
 
+NEVER_SEEN = "it had never seen"
+
+
 def headline(contents: Contents) -> Markup:
     """Return the page's one sentence."""
     if contents.main is None:
@@ -46,7 +49,10 @@ def _how_new(contents: Contents) -> str:
     if contents.main not in OWN_SPLITS:
         return "from elsewhere"
     if contents.main != "validation":
-        return "it had never seen"
+        leaks = contents.leaks
+        return (
+            "some of which it was trained on" if leaks.get("found") and leaks.get("answer") == "allow" else NEVER_SEEN
+        )
     chosen = "how sure it is" if contents.by_features else "the epoch and how sure it is"
     return f"it was not trained on, though they chose {chosen}"
 
@@ -134,13 +140,20 @@ def _not_sure(contents: Contents) -> Iterator[Markup]:
             percent(threshold["max_error"]), threshold.get("note", "")
         )
     elif threshold["confidence"] == 0:
-        yield Markup("All its answers to the validation pictures together are wrong no more often than the {} that "
-                     "were allowed: it is never “not sure”.").format(percent(threshold["max_error"]))  # fmt: skip
+        yield Markup("With <code>--abstain-at {}</code> it is never “not sure”: all its answers to the validation "
+                     "pictures together are wrong no more often.").format(percent(threshold["max_error"]))  # fmt: skip
     elif contents.main_predictions is not None:
         coverage, error = error_at(contents.main_predictions, threshold["confidence"], temperature=contents.temperature)
-        yield Markup("Below a confidence of {} it says “not sure”: it then answers {} of the pictures, and {} of those "
-                     "answers are wrong.").format(
-                         percent(threshold["confidence"]), measured(coverage), measured(error))  # fmt: skip
+        asked, limit = percent(threshold["max_error"]), percent(threshold["confidence"])
+        says = Markup("With <code>--abstain-at {}</code> it says “not sure” below a confidence of {}").format(
+            asked, limit
+        )
+        if error.value is None:
+            yield Markup("{}: it then answers none of these pictures.").format(says)
+        else:
+            yield Markup("{}: it then answers {} of the pictures, and {} of those answers are wrong.").format(
+                says, measured(coverage), measured(error)
+            )
 
 
 def _fails(contents: Contents) -> Iterator[Markup]:
@@ -210,11 +223,10 @@ def _baselines(contents: Contents) -> Iterator[Markup]:
 def _elsewhere(contents: Contents) -> Iterator[Markup]:
     if contents.main is None:
         return
-    own = contents.evaluations[contents.main]["accuracy"]
     for external in contents.external:
         if external == contents.main:
             continue
-        evaluation = contents.evaluations[external]
+        own, evaluation = contents.own_beside(external, contents.main), contents.evaluations[external]
         change = round(100 * ((evaluation["accuracy"].value or 0.0) - (own.value or 0.0)), 1)
         beside = f"{abs(change):.1f} points {'more' if change > 0 else 'fewer'} than" if change else "as"
         yield Markup("On {} from {} it has {}: {} on its own.").format(

@@ -10,7 +10,6 @@ from pathlib import Path
 import jinja2
 
 from ..wording import counted, percent
-from .words import duration
 
 
 def policy(*, style: str, script: str) -> str:
@@ -32,7 +31,7 @@ def environment() -> jinja2.Environment:
         loader=jinja2.PackageLoader("tellapart.report"), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    made.filters |= {"percent": percent, "counted": counted, "duration": duration}
+    made.filters |= {"percent": percent, "counted": counted}
     return made
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..evaluation import Evaluation, Figure
 from ..images.dataset import SPLIT_NAMES
-from ..wording import bytes_text
+from ..wording import bytes_text, percent
 from .charts import Standing
 from .contents import OWN_SPLITS, Contents, as_text
 
@@ -79,7 +79,7 @@ def standings(contents: Contents) -> list[Standing]:
     found = [("this network", "own", evaluation["accuracy"])]
     if contents.main in contents.external:  # a page about that set: its own pictures beside it
         found += [
-            (f"its own {split}", "other", contents.evaluations[split]["accuracy"])
+            (f"its own {split}", "other", contents.own_beside(contents.main, split))
             for split in OWN_SPLITS
             if split in contents.evaluations
         ]
@@ -156,12 +156,10 @@ def _environment(contents: Contents) -> Iterator[tuple[str, str]]:
         yield "finished", contents.finished
 
 
-def label_commands(contents: Contents) -> str:
+def label_commands(contents: Contents) -> tuple[str, str]:
     """Return the commands that make a list of labels to mend, and train with it."""
     folder = _folder(contents)
-    return (
-        f"tellapart evaluate {shlex.quote(folder)} --label-errors labels.csv\n{retrain_command(folder, 'labels.csv')}"
-    )
+    return f"tellapart evaluate {shlex.quote(folder)} --label-errors labels.csv", retrain_command(folder, "labels.csv")
 
 
 def retrain_command(folder: str, labels: str) -> str:
@@ -173,11 +171,15 @@ def commands(contents: Contents) -> list[tuple[str, str]]:
     """Return (what it does, the command) for this run."""
     run = shlex.quote(_folder(contents))
     about = f" --about {shlex.quote(contents.main)}" if contents.main in contents.external else ""
-    return [
-        ("Name pictures: files, folders, or - for standard input", f"tellapart predict {run} picture.jpg folder/"),
-        ("Measure it on other labelled pictures", f"tellapart evaluate {run} more-pictures/"),
-        ("Make and open this page again", f"tellapart report {run}{about} --open"),
-    ]
+    page = ("Make and open this page again", f"tellapart report {run}{about} --open")
+    if contents.model is None:
+        return [("Go on with the training", f"tellapart train --resume {run}"), page]
+    found = [("Name pictures: files, folders, or - for standard input", f"tellapart predict {run} picture.jpg folder/")]
+    if contents.abstain and contents.abstain.get("confidence"):
+        asked = percent(contents.abstain["max_error"])
+        command = f"tellapart predict {run} picture.jpg folder/ --abstain-at {asked}"
+        found.append(("The same, with “not sure” where it would be wrong too often", command))
+    return [*found, ("Measure it on other labelled pictures", f"tellapart evaluate {run} more-pictures/"), page]
 
 
 def python_lines(contents: Contents) -> str:

@@ -31,7 +31,7 @@ from ..images.split import belonging
 from ..machine import available_memory, return_free_memory, usable_processors
 from ..progress import SILENT, Mute, Progress, Quiet
 from ..recipe import Recipe
-from ..report import write_report
+from ..report import write_reports
 from ..run import Run
 from ..training.devices import on_device
 from ..training.features import embed_pixels, features_file, weights_digest
@@ -155,23 +155,26 @@ def mend_list(
 
     Args:
         run: finished, or its folder.
-        path: of the list, a CSV: filled in, it is what ``train`` takes as ``data.labels``.
+        path: of the list, a CSV: filled in, it is what ``train`` takes as ``data.labels``. What is filled in in a list
+            that stands there already is kept.
         folds: how many trainings, each without a part of the training pictures, judge these, too; none where None.
         progress: is told of everything.
 
     Raises:
         RunUnwritableError: the list cannot be written there; that is said before anything is looked for.
+        DataError: what stands there is no such list.
         RunBusyError: another process is working on the run.
     """
     run = run if isinstance(run, Run) else Run.open(run)
     check_writable(path)
+    filled = read_label_list(path) if Path(path).is_file() else {}
     with run.locked():
         own = OwnPictures.reopened(run, Classifier.load(run.path), progress=progress)
         found = find_run_label_errors(run, folds=folds, own=own, progress=progress)
         mended = read_label_list(run.path / LABELS) if run.has(LABELS) else {}
-        found.write(path, mended=with_known_ids(own.dataset, mended))
+        found.write(path, mended=with_known_ids(own.dataset, mended) | with_known_ids(own.dataset, filled))
         keep_thumbnails(run, own.dataset)
-        write_report(run)
+        write_reports(run)
     return found
 
 

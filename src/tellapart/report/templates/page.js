@@ -21,11 +21,11 @@ const named = (text) => make("bdi", { class: "name" }, text);
 
 // The pictures stand at the end of the page and are read when the first one comes into sight.
 let stores = null;
+const arriving = () => document.readyState === "loading";
 function addressOf(store, id) {
   if (stores === null) {
-    const block = $("pictures");
-    if (block === null) return undefined;
-    stores = JSON.parse(block.textContent);
+    if (arriving()) return undefined;
+    stores = JSON.parse($("pictures").textContent);
   }
   const kept = stores[store];
   return kept !== undefined && Object.hasOwn(kept, id) ? kept[id] : undefined;
@@ -33,11 +33,13 @@ function addressOf(store, id) {
 function show(image) {
   const address = addressOf(image.dataset.store, image.dataset.picture);
   if (address === undefined) {
-    const blank = image.nextElementSibling;
+    const blank = image.nextElementSibling, mini = image.closest(".mini"), id = image.dataset.picture;
     image.hidden = true;
     image.style.display = "none";
+    if (mini) { mini.style.display = "none"; return; }
     blank.hidden = false;
-    blank.textContent = "no picture kept";
+    blank.title = id;
+    blank.textContent = `no picture kept: ${shortened(id)}`;
     return;
   }
   image.addEventListener("load", () => {
@@ -52,9 +54,10 @@ const seen = new IntersectionObserver((entries) => {
     show(entry.target);
   }
 }, { rootMargin: "300px" });
-const watch = (image) => { seen.observe(image); return image; };
-document.addEventListener("DOMContentLoaded", () => document.querySelectorAll("img[data-picture]").forEach(watch));
-window.addEventListener("beforeprint", () => document.querySelectorAll("img[data-picture]:not([src])").forEach(show));
+// While the page still arrives nothing is looked for: all are watched when it is there.
+const watch = (image) => { if (!arriving()) seen.observe(image); return image; };
+document.addEventListener("DOMContentLoaded", () => document.querySelectorAll("img[data-picture]").forEach((image) => seen.observe(image)));
+window.addEventListener("beforeprint", () => arriving() || document.querySelectorAll("img[data-picture]:not([src])").forEach(show));
 
 // One wrong or right picture: what it shows, what was said, how sure, where it is.
 function card(set, at) {
