@@ -98,7 +98,7 @@ def test_both_sides_of_a_comparison_are_scored_alike_on_every_page(measured):
     accuracy = contents.evaluations["scan <b>"]["accuracy"].value
     said = " ".join(sentence for passage in passages(contents) for sentence in passage.sentences)
     assert f"{100 * (accuracy - 0.25):.1f} points more than on its own" in said
-    (beside,) = (one for one in standings(contents.about("scan <b>")) if one.title == "its own test")
+    (beside,) = (one for one in standings(contents.about("scan <b>")) if one.name == "its own test")
     assert beside.value == 0.25
 
 

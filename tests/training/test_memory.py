@@ -62,7 +62,8 @@ def test_processes_on_one_machine_hold_the_weights_each(digits, task_of, monkeyp
 
 
 def test_activations_that_do_not_fit_give_a_batch_that_does(digits, task_of, monkeypatch):
-    task, recipe = task_of(*digits, train=64, validation=10), recipe_of("compact")
+    task = task_of(*digits, train=64, validation=10)
+    recipe = recipe_of("compact").changed(net={"options": {"width": 2}})  # few weights for its maps
     held = memory.held_bytes(recipe, task)
     monkeypatch.setattr(memory, "available_memory", lambda: held.step + held.checkpoint)
     with pytest.raises(OutOfMemoryError, match=r"one step of 32 pictures .* try --batch-size (\d+),") as raised:
