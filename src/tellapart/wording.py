@@ -93,7 +93,7 @@ def text_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
         猫      50.0%
         dog    100.0%
     """
-    table = [list(header), *(list(row) for row in rows)]
+    table = [[printable(cell) for cell in row] for row in (header, *rows)]
     widths = [max(_width(row[column]) for row in table) for column in range(len(header))]
     lines = []
     for row in table:

@@ -16,11 +16,14 @@ from tellapart.errors import (
     RunCorruptError,
     RunUnwritableError,
 )
-from tellapart.evaluation import NearTraining, Predictions, find_mistakes, read_label_list
+from tellapart.evaluation import Mended, NearTraining, Predictions, find_mistakes, read_label_list
+from tellapart.images import Dataset
+from tellapart.images.arrays import ArrayImages
 from tellapart.recipe import Recipe
 from tellapart.run import Run
 from tellapart.workflow import find_run_label_errors, label_errors, mend_list, own_pictures, resume, train
 from tellapart.workflow.label_errors import (
+    filled_in,
     half_as_long,
     has_memory_to_search,
     looks_for_labels,
@@ -211,3 +214,28 @@ def test_what_was_filled_in_in_a_list_is_kept_when_it_is_written_again(made, tmp
     with pytest.raises(DataError, match="must have the columns 'id' and 'label'"):
         mend_list(copy, path)
     assert path.read_text(encoding="utf-8") == "a list of other things\n"
+
+
+def test_a_list_of_other_pictures_is_refused_before_anything_is_looked_for(made, tmp_path, monkeypatch):
+    monkeypatch.setattr(label_errors, "find_run_label_errors", lambda *_, **__: pytest.fail("it was searched"))
+    path = tmp_path / "labels.csv"
+    for text, match in (
+        ("id,label\ncat/1.png,cat\n", "is a list of other pictures, such as 'cat/1.png'.*: choose another file"),
+        ("id,label\n7,0\n7,1\n", "says two things of '7'.*choose another file"),
+    ):
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(DataError, match=match):
+            mend_list(made[0].path, path)
+        assert path.read_text(encoding="utf-8") == text
+
+
+def test_what_was_filled_in_for_another_label_is_left_out(tmp_path):
+    pixels = ArrayImages(np.arange(12, dtype=np.uint8).reshape(3, 2, 2))
+    data = Dataset(list("abc"), pixels, [0, 1, 1], class_names=("ant", "bee"))
+    path = tmp_path / "labels.csv"
+    assert filled_in(path, data, mended={}) == {}
+    path.write_text("", encoding="utf-8")
+    assert filled_in(path, data, mended={}) == {}
+    path.write_text("id,given,label\na,ant,bee\nb,ant,(remove)\nc,,ant\nd,bee,ant\n", encoding="utf-8")
+    kept = filled_in(path, data, mended={"d": Mended(None, "bee")})  # removed, so that it is not among the pictures
+    assert kept == {"a": Mended("bee", "ant"), "c": Mended("ant", "bee"), "d": Mended("ant", "bee")}

@@ -56,7 +56,8 @@ def test_dropped_leaks_are_remembered_by_a_resumed_run(pictures, tmp_path):
     run = train(source, Recipe.make(data={"leaks": "drop"}, **QUICK), out=tmp_path / "run", progress=heard)
     assert any("taken out of train" in sentence for sentence in heard.sentences)
     before = {name: run.read_text(name) for name in ("evaluation.json", "audit.json", "splits.json", "leaks.json")}
-    assert run.load("evaluation")["leaks"] == {"found": 1, "answer": "drop", "dropped": 1}
+    leaks = {"found": 1, "between": {"train-test": 1}, "answer": "drop", "dropped": 1}
+    assert run.load("evaluation")["leaks"] == leaks
     run.mark("running")
     (run.path / "evaluation.json").unlink()
     resume(run.path)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ..errors import RecipeError
-from ..wording import percent
+from ..wording import percent, printable
 from .options import as_text, pairs, share
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def command(
         found = Evaluation.from_dict(splits[name])
         typer.echo(as_text(found.to_dict(), indent=1) if as_json else f"{name}: {found}")
         if name == "validation":
-            typer.echo("these pictures were not trained on, but chose: the run has no test pictures", err=True)
+            typer.echo(_why_validation(opened), err=True)
     else:
         from ..workflow import Scoring, evaluate_elsewhere
 
@@ -130,6 +130,15 @@ def command(
         _look_for_label_errors(opened, label_errors, folds=label_folds, quiet=as_json)
 
 
+def _why_validation(run: Run) -> str:
+    """Say why the figures are those of the validation pictures."""
+    from ..images.split_ids import read_ids
+
+    if len(read_ids(run.path / "splits.json").get("test", ())):
+        return "the test pictures have not been looked at yet: tellapart train --resume goes on to them"
+    return "there are no test pictures; choices were made by these, which flatters a little"
+
+
 def _say_classes(found: Evaluation, *, below: float, quiet: bool) -> None:
     """Print the classes of which less than a share is recognised."""
     from ..evaluation import least_legible
@@ -137,7 +146,7 @@ def _say_classes(found: Evaluation, *, below: float, quiet: bool) -> None:
     listed = least_legible(found, below=below)
     typer.echo(f"{len(listed)} of {len(found.classes)} classes below {percent(below)}", err=quiet)
     for one in listed:
-        typer.echo(f"  {one.name}: {one.recall}", err=quiet)
+        typer.echo(f"  {printable(one.name)}: {one.recall}", err=quiet)
 
 
 def _write_mistakes(run: Run, name: str, path: Path, *, temperature: float) -> None:

@@ -81,4 +81,4 @@ class TerminalProgress(progress.Progress):
 
 
 def _safe(text: str) -> str:
-    return escape("\n".join(printable(line) for line in text.splitlines()))
+    return escape("\n".join(printable(line) for line in text.split("\n")))

@@ -207,7 +207,7 @@ def build_outline(
         with torch.device("meta"):
             return build_net(name, outputs=outputs, channels=channels, image_size=image_size, options=options)
     except (RuntimeError, NotImplementedError) as error:
-        if isinstance(error, TellapartError):
+        if isinstance(error, TellapartError) or "meta" not in str(error).lower():
             raise
         raise NetError(
             f"the network {name!r} cannot be built without its weights, as when its model is loaded ({error}): compute "

@@ -150,9 +150,14 @@ class Contents:
     def own_beside(self, external: str, split: str) -> Figure:
         """Return the run's own accuracy on a split as it is held against a set from elsewhere: both scored alike."""
         record = self.elsewhere.get(external, {})
-        if record.get("own_name") == split:
+        if record.get("own_name") != split:
+            return self.evaluations[split]["accuracy"]
+        try:
             return Figure.from_dict(record["own"]["accuracy"])
-        return self.evaluations[split]["accuracy"]
+        except (KeyError, TypeError) as error:
+            raise RunCorruptError(
+                f"evaluation.json has no figures beside {external}: {error!r}: evaluate again"
+            ) from error
 
     @functools.cached_property
     def near(self) -> Mapping[str, NearTraining]:

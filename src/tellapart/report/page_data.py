@@ -100,10 +100,11 @@ def embedded_pictures(contents: Contents) -> dict[str, dict[str, str]]:
         external = None if store == OWN else store
         kept = load_thumbnails(contents.run, external=external)
         out[store] = {}
-        # A page about a set from elsewhere has left out what tells which of the run's own pictures were kept.
-        about = external is None and contents.main in contents.external
-        wanted = wanted_pictures(contents.run) if about else pictures_shown(contents, external=external)
-        for id in wanted if kept else []:
+        wanted = pictures_shown(contents, external=external) if kept else []
+        if kept and external is None and contents.main in contents.external:
+            # A page about another set has left out what tells which of the run's own pictures were kept.
+            wanted = list(dict.fromkeys([*wanted, *wanted_pictures(contents.run)]))
+        for id in wanted:
             if id in kept and len(kept[id]) <= room:
                 out[store][id] = kept[id]
                 room -= len(kept[id])

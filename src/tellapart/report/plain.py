@@ -14,7 +14,7 @@ from ..wording import counted, percent
 from .audit_view import read_audit
 from .contents import OWN_SPLITS, Contents
 from .evidence import labels_sentence
-from .words import duration, joined, measured, name, names
+from .words import as_asked, duration, joined, measured, name, names
 
 SURE = 0.9
 """The confidence from which the page calls an answer sure."""
@@ -26,9 +26,6 @@ class Passage:
 
     heading: str
     sentences: tuple[Markup, ...]
-
-
-NEVER_SEEN = "it had never seen"
 
 
 def headline(contents: Contents) -> Markup:
@@ -48,11 +45,10 @@ def _how_new(contents: Contents) -> str:
     """Return how far the training kept away from the main pictures."""
     if contents.main not in OWN_SPLITS:
         return "from elsewhere"
+    if contents.leaks.get("answer") == "allow" and (contents.leaks.get("between") or {}).get(f"train-{contents.main}"):
+        return "some of which it was trained on"
     if contents.main != "validation":
-        leaks = contents.leaks
-        return (
-            "some of which it was trained on" if leaks.get("found") and leaks.get("answer") == "allow" else NEVER_SEEN
-        )
+        return "it had never seen"
     chosen = "how sure it is" if contents.by_features else "the epoch and how sure it is"
     return f"it was not trained on, though they chose {chosen}"
 
@@ -141,10 +137,10 @@ def _not_sure(contents: Contents) -> Iterator[Markup]:
         )
     elif threshold["confidence"] == 0:
         yield Markup("With <code>--abstain-at {}</code> it is never “not sure”: all its answers to the validation "
-                     "pictures together are wrong no more often.").format(percent(threshold["max_error"]))  # fmt: skip
+                     "pictures together are wrong no more often.").format(as_asked(threshold["max_error"]))  # fmt: skip
     elif contents.main_predictions is not None:
         coverage, error = error_at(contents.main_predictions, threshold["confidence"], temperature=contents.temperature)
-        asked, limit = percent(threshold["max_error"]), percent(threshold["confidence"])
+        asked, limit = as_asked(threshold["max_error"]), percent(threshold["confidence"])
         says = Markup("With <code>--abstain-at {}</code> it says “not sure” below a confidence of {}").format(
             asked, limit
         )

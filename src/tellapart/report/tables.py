@@ -9,9 +9,10 @@ from typing import Any
 
 from ..evaluation import Evaluation, Figure
 from ..images.dataset import SPLIT_NAMES
-from ..wording import bytes_text, percent
+from ..wording import bytes_text
 from .charts import Standing
 from .contents import OWN_SPLITS, Contents, as_text
+from .words import as_asked
 
 ROWS = (
     ("accuracy", "Accuracy", "pictures that get the right name"),
@@ -176,7 +177,7 @@ def commands(contents: Contents) -> list[tuple[str, str]]:
         return [("Go on with the training", f"tellapart train --resume {run}"), page]
     found = [("Name pictures: files, folders, or - for standard input", f"tellapart predict {run} picture.jpg folder/")]
     if contents.abstain and contents.abstain.get("confidence"):
-        asked = percent(contents.abstain["max_error"])
+        asked = as_asked(contents.abstain["max_error"])
         command = f"tellapart predict {run} picture.jpg folder/ --abstain-at {asked}"
         found.append(("The same, with “not sure” where it would be wrong too often", command))
     return [*found, ("Measure it on other labelled pictures", f"tellapart evaluate {run} more-pictures/"), page]

@@ -53,6 +53,16 @@ def measured(figure: Figure) -> Markup:
     )
 
 
+def as_asked(share: float) -> str:
+    """Return a share as it is typed, with all its digits.
+
+    Example:
+        >>> as_asked(0.01), as_asked(0.0125)
+        ('1%', '1.25%')
+    """
+    return f"{100 * share:.10g}%"
+
+
 def duration(seconds: float) -> str:
     """Return a length of time.
 

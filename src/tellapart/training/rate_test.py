@@ -83,7 +83,7 @@ def find_rate(net: Net, task: Task, recipe: TrainingRecipe) -> RateTest:
         recipe: resolved, but for the learning rate.
 
     Raises:
-        TrainingError: the loss of a network from scratch never falls, or is not a number at the lowest rates.
+        TrainingError: the loss of a network from scratch never falls; one that was right unlearns at the lowest rates.
     """
     started = time.perf_counter()
     device = one_device(recipe.device).device
@@ -152,7 +152,10 @@ def propose_learnt(rates: NDArray[np.float64], losses: list[float]) -> float:
         7.9e-05
     """
     if len(losses) <= SMOOTHED_OVER:
-        raise TrainingError(NO_RATE)
+        raise TrainingError(
+            "the range test found no learning rate that does no harm: name one, such as --learning-rate 0.0001, and "
+            "look at the pictures and labels"
+        )
     return float(f"{rates[len(losses) - 1 - SMOOTHED_OVER // 2] / BELOW:.2g}")  # a mean lags behind by half its steps
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +12,11 @@ import torch
 from numpy.typing import NDArray
 
 from ..classifier import Classifier
-from ..errors import OutOfMemoryError, RecipeError
+from ..errors import DataError, OutOfMemoryError, RecipeError
 from ..evaluation import (
     Components,
     LabelErrors,
+    Mended,
     Predictions,
     make_folds,
     read_label_list,
@@ -26,7 +27,7 @@ from ..evaluation import (
 from ..features import extract
 from ..files import check_writable
 from ..images.blocks import by_block
-from ..images.dataset import Splits
+from ..images.dataset import Dataset, Splits, positions_of
 from ..images.split import belonging
 from ..machine import available_memory, return_free_memory, usable_processors
 from ..progress import SILENT, Mute, Progress, Quiet
@@ -35,7 +36,7 @@ from ..report import write_reports
 from ..run import Run
 from ..training.devices import on_device
 from ..training.features import embed_pixels, features_file, weights_digest
-from ..wording import bytes_text
+from ..wording import bytes_text, counted
 from .held_out import PREDICTED
 from .learn import learn
 from .own_pictures import OwnPictures
@@ -156,26 +157,66 @@ def mend_list(
     Args:
         run: finished, or its folder.
         path: of the list, a CSV: filled in, it is what ``train`` takes as ``data.labels``. What is filled in in a list
-            that stands there already is kept.
+            that stands there already is kept, where it is of these pictures.
         folds: how many trainings, each without a part of the training pictures, judge these, too; none where None.
         progress: is told of everything.
 
     Raises:
         RunUnwritableError: the list cannot be written there; that is said before anything is looked for.
-        DataError: what stands there is no such list.
+        DataError: what stands there is no such list, or one of other pictures.
         RunBusyError: another process is working on the run.
     """
     run = run if isinstance(run, Run) else Run.open(run)
     check_writable(path)
-    filled = read_label_list(path) if Path(path).is_file() else {}
     with run.locked():
         own = OwnPictures.reopened(run, Classifier.load(run.path), progress=progress)
+        mended = with_known_ids(own.dataset, read_label_list(run.path / LABELS) if run.has(LABELS) else {})
+        filled = filled_in(path, own.dataset, mended=mended, progress=progress)
         found = find_run_label_errors(run, folds=folds, own=own, progress=progress)
-        mended = read_label_list(run.path / LABELS) if run.has(LABELS) else {}
-        found.write(path, mended=with_known_ids(own.dataset, mended) | with_known_ids(own.dataset, filled))
+        found.write(path, mended=mended | filled)
         keep_thumbnails(run, own.dataset)
         write_reports(run)
     return found
+
+
+def filled_in(
+    path: Path | str, dataset: Dataset, *, mended: Mapping[str, Mended], progress: Progress = SILENT
+) -> dict[str, Mended]:
+    """Return what a person has filled in in a list that stands at a path, so that it is not lost when it is replaced.
+
+    Args:
+        path: of a list, or where none stands yet.
+        dataset: the run's pictures, with the labels that they were trained with.
+        mended: the list that the run was trained with.
+        progress: is told what is kept, and what not: where a picture has another label now than the list was made for.
+
+    Raises:
+        DataError: what stands there is no list of labels, or one of other pictures.
+    """
+    if not Path(path).is_file() or not Path(path).stat().st_size:
+        return {}
+    try:
+        found = with_known_ids(dataset, read_label_list(path))
+    except DataError as error:
+        raise DataError(f"{error}; it would be replaced: choose another file for the list") from None
+    rows = positions_of(dataset.ids, list(found)).tolist()
+    now = {one: dataset.class_names[dataset.labels[row]] for one, row in zip(found, rows, strict=True) if row >= 0}
+    if strange := [one for one in found if one not in now and one not in mended]:
+        raise DataError(
+            f"{str(path)!r} is a list of other pictures, such as {strange[0]!r}, and would be replaced: choose another "
+            "file for the list"
+        )
+    kept = {}
+    for one, what in found.items():
+        given = mended[one].given if one in mended else now[one]
+        if what.given in (None, given, now.get(one)):
+            kept[one] = Mended(what.label, what.given or given)
+    if kept:
+        progress.say(f"{counted(len(kept), 'label')} that {str(path)!r} has filled in are kept")
+    if len(kept) < len(found):
+        gone = counted(len(found) - len(kept), "label")
+        progress.warn(f"{gone} of {str(path)!r} left out: their pictures have another label now than it was made for")
+    return kept
 
 
 def label_free_features(

@@ -31,7 +31,7 @@ def with_found_rate(run: Run, net: Net, task: Task, recipe: Recipe, *, progress:
     if recipe.training.transfer in ("frozen", "finetune"):
         where = "where a range test begins to unlearn what the network knows"
         if len(test.rates) == STEPS:
-            where = "the highest rate of a range test, which unlearns nothing yet"
+            where = "nearly the highest rate of a range test, which unlearns nothing yet"
     reason = f"an eighth of {where} ({len(test.rates)} steps, {test.seconds:.1f} s)"
     choice = Choice("training.optimizer.learning_rate", test.found, reason)
     progress.say(str(choice))

@@ -17,6 +17,7 @@ from ..images.cache import scan
 from ..images.dataset import Dataset, Splits
 from ..images.kept import kept_array
 from ..images.split_ids import from_ids, read_ids
+from ..machine import usable_processors
 from ..progress import SILENT, Progress
 from ..run import Run
 from ..runtime import choose_device, tuned
@@ -82,8 +83,15 @@ def device_here(run: Run) -> torch.device:
 
 
 def threads_here(run: Run) -> int | None:
-    """Return how many threads suit a finished run's pictures here: one for tiny ones, else all that there are."""
-    return 1 if run.recipe.training.threads == 1 else None
+    """Return how many threads a finished run's network takes here: as many as were asked for, else all that there are.
+
+    A run of another machine has that one's number where nobody asked; tiny pictures are the quickest with one.
+    """
+    threads = run.recipe.training.threads
+    there = run.load("environment").get("processors") if run.has("environment.json") else None
+    if threads is None or (threads > 1 and threads == there):
+        return None
+    return min(threads, usable_processors())
 
 
 def embedded(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +55,7 @@ class Prepared:
     recipe: Recipe
     preprocessing: Preprocessing
     pixel_file: Path
-    leaks: dict[str, int | str]
+    leaks: dict[str, Any]
     facts: NDArray[np.void]
 
 
@@ -103,7 +105,8 @@ def prepare(run: Run, dataset: Dataset, *, progress: Progress = SILENT) -> Prepa
     found = audit(dataset, splits=splits, scan=scanned, repeats=repeats)
     kept = answer_leaks(splits, found, answer=data.leaks, progress=progress)
     dropped = sum(len(splits[name]) - len(kept[name]) for name in splits)
-    leaks: dict[str, int | str] = {"found": len(found.leaks), "answer": data.leaks, "dropped": dropped}
+    between = dict(Counter("-".join(leak.splits) for leak in found.leaks))
+    leaks = {"found": len(found.leaks), "between": between, "answer": data.leaks, "dropped": dropped}
     splits = kept
     say_findings(dataset, found, progress=progress)
     check_all_train(dataset, splits)

@@ -22,7 +22,7 @@ from ..run import Run
 from ..training.devices import Devices
 from ..training.pacing import Pacer
 from .choices import keep_choices
-from .label_errors import label_search_seconds, looks_for_labels
+from .label_errors import has_memory_to_search, label_search_seconds, looks_for_labels
 from .learn import looks_before, task_of
 from .near_training import looks_to_explain, pairing_seconds
 from .novelty import HELD_OUT
@@ -217,7 +217,8 @@ def seconds_afterwards(prepared: Prepared, *, left: float, explain: bool) -> flo
     seconds = HELD_OUT_PICTURE * _held_out(prepared) * networks + page_seconds(prepared)
     if explain:
         own = OwnPictures.of(prepared)
-        labels = label_search_seconds(own, prepared.recipe) if looks_for_labels(own) else 0.0
+        searched = looks_for_labels(own) and has_memory_to_search(own)
+        labels = label_search_seconds(own, prepared.recipe) if searched else 0.0
         seconds += sum(part for part in (pairing_seconds(own), labels) if part <= SPARE * left)
     return seconds
 

@@ -94,7 +94,9 @@ def _about_files(make: _Maker, scan: Scan) -> list[Finding]:
         count = counted(len(positions), "picture") + (" or more" if len(positions) >= NOTED else "")
         found.append(make("note", "decoding", f"{note}: {count}", [(position,) for position in positions]))
     if (ways := len({scaling(note) for note in scan.notes} - {""})) > 1:
-        more = " or more" if ways >= NOTED else ""
+        # Of pictures that were treated alike but for numbers some are kept, so that some ways may not be known.
+        cut = any(len(positions) >= NOTED and scaling(note) for note, positions in alike(scan.notes))
+        more = " or more" if cut else ""
         sentence = (
             f"numbers of more than 8 bits are scaled in {ways:,}{more} ways: one value has different greys in two files"
         )
