@@ -313,5 +313,5 @@ def test_leaks_stop_until_they_are_answered(call, pictures, quick, tmp_path):
         assert called.status == 0, called.err
         assert "! " in called.err
         leaks = json.loads((out / "evaluation.json").read_text(encoding="utf-8"))["leaks"]
-        assert leaks == {"found": 1, "answer": answer, "dropped": dropped}
+        assert leaks == {"found": 1, "between": {"train-test": 1}, "answer": answer, "dropped": dropped}
         assert "two splits" in (out / "report.html").read_text(encoding="utf-8")

@@ -67,7 +67,7 @@ def fill(run: Run, *, sets: dict[str, Predictions], baseline: dict[str, Predicti
             "temperature": temperature,
             "splits": {name: evaluate(said, temperature=temperature).to_dict() for name, said in sets.items()},
             "baselines": {"softmax": {name: evaluate(said).to_dict() for name, said in baseline.items()}},
-            "leaks": more.get("leaks", {"found": 0, "answer": "stop", "dropped": 0}),
+            "leaks": more.get("leaks", {"found": 0, "between": {}, "answer": "stop", "dropped": 0}),
             "abstain": None,
         },
     )
