@@ -35,11 +35,6 @@ SMOOTHED_OVER = 5
 GIVEN_WAY = 2.0
 """Times its first value: where the loss stands so high, the test ends."""
 
-NO_RATE = (
-    "the range test found no learning rate at which the loss falls: name one, such as --learning-rate 0.001, and look "
-    "at the pictures and labels"
-)
-
 BELOW = 8.0
 """What the rate of the least loss is divided by: there the loss stops falling, and a training needs it to fall."""
 
@@ -136,7 +131,10 @@ def propose(rates: NDArray[np.float64], losses: list[float]) -> float:
     curve = smooth(losses)
     least = int(curve.argmin()) if len(curve) else 0
     if not len(curve) or curve[least] > 0.98 * curve[0]:
-        raise TrainingError(NO_RATE)
+        raise TrainingError(
+            "the range test found no learning rate at which the loss falls: name one, such as --learning-rate 0.001, "
+            "and look at the pictures and labels"
+        )
     return float(f"{rates[least] / BELOW:.2g}")
 
 

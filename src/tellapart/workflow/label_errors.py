@@ -212,7 +212,7 @@ def filled_in(
         if what.given in (None, given, now.get(one)):
             kept[one] = Mended(what.label, what.given or given)
     if kept:
-        progress.say(f"{counted(len(kept), 'label')} that {str(path)!r} has filled in are kept")
+        progress.say(f"kept: {counted(len(kept), 'label')} that {str(path)!r} has filled in")
     if len(kept) < len(found):
         gone = counted(len(found) - len(kept), "label")
         progress.warn(f"{gone} of {str(path)!r} left out: their pictures have another label now than it was made for")
