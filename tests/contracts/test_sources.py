@@ -6,10 +6,11 @@ import pickle
 import numpy as np
 import pytest
 
-from tellapart.errors import SourceNotFoundError
+from tellapart.errors import SourceError, SourceNotFoundError
 from tellapart.images import open_dataset
+from tellapart.images.arrays import ArrayImages
 from tellapart.images.dataset import Dataset, Images
-from tellapart.images.sources import sources
+from tellapart.images.sources import source, sources
 
 NAMED = [name for name, spec in sources if spec.claims is None]
 
@@ -60,3 +61,16 @@ def test_the_same_again_is_the_same(name, opened):
     assert first.ids.tolist() == again.ids.tolist()
     sent = pickle.loads(pickle.dumps(first.images.select(np.array([3, 1]))))
     assert (sent.load(1).pixels == first.images.load(1).pixels).all()
+
+
+def test_a_source_that_gives_an_id_twice_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "_things", dict(sources._things))
+
+    @source("twins", summary="two pictures with one id", claims=lambda place: place.suffix == ".twins", order=1)
+    def read(place):
+        pixels = ArrayImages(np.zeros((3, 8, 8), dtype=np.uint8))
+        return Dataset(["a", "b", "a"], pixels, [0, 1, 0], class_names=("cat", "dog"))
+
+    (tmp_path / "x.twins").write_bytes(b"some")
+    with pytest.raises(SourceError, match="'twins' gave two pictures the id 'a'"):
+        open_dataset(tmp_path / "x.twins")

@@ -103,3 +103,14 @@ def test_positions_are_those_of_a_dictionary_even_where_hashes_are_shared(monkey
     assert dataset.positions_of(ids, []).tolist() == []
     monkeypatch.setattr(dataset, "_hashes", lambda values: np.zeros(len(values), dtype=np.int64))
     assert dataset.positions_of(ids, wanted).tolist() == expected
+
+
+def test_an_id_that_stands_twice_is_found_even_where_hashes_are_shared(monkeypatch):
+    from tellapart.images import dataset
+
+    ids = [f"class-{i % 3}/{i}.png" for i in range(500)]
+    for hashes in (dataset._hashes, lambda values: np.zeros(len(values), dtype=np.int64)):
+        monkeypatch.setattr(dataset, "_hashes", hashes)
+        assert dataset.repeated(dataset.strings(ids)) is None
+        assert dataset.repeated(dataset.strings([])) is None
+        assert dataset.repeated(dataset.strings([*ids, ids[77]])) == ids[77]

@@ -223,6 +223,25 @@ def positions_of(ids: NDArray[Any], wanted: Any) -> NDArray[np.int64]:
     return np.where(np.asarray(ids[out] == wanted, dtype=bool), out, -1)
 
 
+def repeated(ids: NDArray[Any]) -> str | None:
+    """Return one of (N,) ids that stands twice, None where all differ.
+
+    Example:
+        >>> repeated(strings(["a", "b", "a"])), repeated(strings(["a", "b"]))
+        ('a', None)
+    """
+    hashes = _hashes(ids)
+    order = np.argsort(hashes)
+    hashes = hashes[order]
+    alike = np.flatnonzero(np.isin(hashes, hashes[1:][hashes[1:] == hashes[:-1]]))
+    seen: set[str] = set()
+    for one in ids[order[alike]].tolist():  # few: those that share a hash
+        if one in seen:
+            return str(one)
+        seen.add(one)
+    return None
+
+
 BLOCK = 65_536
 """Strings that are Python objects at once."""
 

@@ -15,7 +15,7 @@ from ...errors import RecipeError, SourceError, SourceNotFoundError
 from ...files import expanded
 from ...machine import return_free_memory
 from ...registry import Registry, check_options
-from ..dataset import Dataset
+from ..dataset import Dataset, repeated
 from .grouping import with_groups
 
 HEAD_BYTES = 1024
@@ -155,6 +155,9 @@ def open_dataset(where: str | Path, *, group_by: str | None = None, **options: A
         if isinstance(error, SourceNotFoundError):
             raise
         raise SourceError(f"{_unreadable(error, str(where))!r} cannot be read: {error.strerror or error}") from error
+    twice = repeated(dataset.ids)
+    if twice is not None:
+        raise SourceError(f"the source {found.name!r} gave two pictures the id {twice!r}: each id must stand once")
     return_free_memory()
     return dataset if group_by is None else with_groups(dataset, group_by)
 
