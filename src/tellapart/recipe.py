@@ -6,17 +6,17 @@ the full recipe into the run folder, so that nothing there is implied.
 
 from __future__ import annotations
 
-import difflib
 import json
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from .errors import RecipeError
+from .recipe_messages import explain, short
 
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Grey = Annotated[int, Field(ge=0, le=255)]
@@ -176,7 +176,7 @@ class TrainingRecipe(_Section):
         whole = all(isinstance(one, int) and not isinstance(one, bool) and one >= 0 for one in each)
         if not whole or not each or not each[0]:
             raise ValueError(
-                f"training.steps_per_epoch must be a whole number from 1, or a list that begins so, got {_short(value)}"
+                f"training.steps_per_epoch must be a whole number from 1, or a list that begins so, got {short(value)}"
             )
         return value
 
@@ -273,7 +273,7 @@ class Recipe(_Section):
         try:
             return cls.model_validate(sections)
         except ValidationError as error:
-            raise RecipeError(_explain(error)) from None
+            raise RecipeError(explain(error, cls)) from None
 
     def changed(self, **sections: dict[str, Any]) -> Recipe:
         """Return a recipe with some settings changed: ``recipe.changed(training={"epochs": 3})``."""
@@ -291,7 +291,7 @@ class Recipe(_Section):
         except (json.JSONDecodeError, RecursionError) as error:
             raise RecipeError(f"the recipe is not JSON: {error}") from None
         if not isinstance(sections, dict):
-            raise RecipeError(f"the recipe must be a JSON object {{...}}, got {_short(sections)}")
+            raise RecipeError(f"the recipe must be a JSON object {{...}}, got {short(sections)}")
         return cls.make(**sections)
 
     def to_toml(self) -> str:
@@ -318,6 +318,31 @@ class Recipe(_Section):
             reason = getattr(error, "strerror", None) or error
             raise RecipeError(f"the recipe {str(path)!r} cannot be read: {reason}") from None
         return cls.from_toml(text) if path.suffix.lower() == ".toml" else cls.from_json(text)
+
+
+Decided = TypeVar("Decided")
+
+
+def decided(value: Decided | None, name: str) -> Decided:
+    """Return a setting of a resolved recipe.
+
+    Args:
+        value: as it stands in the recipe.
+        name: dotted, for the message.
+
+    Raises:
+        RecipeError: it is None, still open.
+
+    Example:
+        >>> decided(Recipe.make(training={"epochs": 3}).training.epochs, "training.epochs")
+        3
+        >>> decided(Recipe().training.epochs, "training.epochs")
+        Traceback (most recent call last):
+        tellapart.errors.RecipeError: training.epochs is still open: resolve the recipe first, as tellapart.train does
+    """
+    if value is None:
+        raise RecipeError(f"{name} is still open: resolve the recipe first, as tellapart.train does")
+    return value
 
 
 def differences(*recipes: Recipe) -> dict[str, tuple[Any, ...]]:
@@ -353,48 +378,3 @@ def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 def _without_none(values: dict[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in values.items() if value is not None}
     return {key: _without_none(value) if isinstance(value, dict) else value for key, value in kept.items()}
-
-
-def _explain(error: ValidationError) -> str:
-    """Say what pydantic found, one sentence a finding."""
-    found = error.errors(include_url=False)
-    return "; ".join(dict.fromkeys(_sentence(finding["loc"], finding) for finding in found))
-
-
-PLAIN_VALUES = {
-    ("net", "options"): "a number, text, true or false",
-    ("data", "source_options"): "a whole number or text",
-}
-"""What the values of free-form settings may be, by place: pydantic would list every type that did not fit."""
-
-
-def _sentence(location: tuple[int | str, ...], finding: Any) -> str:
-    field = ".".join(str(part) for part in location)
-    if finding["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(location[-1]), _fields_at(location[:-1]), n=1, cutoff=0.5)
-        prefix = "".join(f"{part}." for part in location[:-1])
-        hint = f"did you mean {prefix}{near[0]}?" if near else f"there are {', '.join(_fields_at(location[:-1]))}"
-        return f"{field} is not a setting: {hint}"
-    if finding["type"] == "value_error":
-        return str(finding["ctx"]["error"])
-    if len(location) > 2 and (allowed := PLAIN_VALUES.get((str(location[0]), str(location[1])))):
-        return f"{'.'.join(map(str, location[:3]))} must be {allowed}, got {_short(finding['input'])}"
-    if finding["type"] == "model_type":
-        fields = ", ".join(_fields_at(location))
-        return f"{field} must be a section with settings ({fields}), got {_short(finding['input'])}"
-    message = finding["msg"].replace("Input should be", "must be")
-    return f"{field} {message[0].lower()}{message[1:]}, got {_short(finding['input'])}"
-
-
-def _short(value: Any) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 80 else f"{shown[:77]}..."
-
-
-def _fields_at(location: tuple[int | str, ...]) -> list[str]:
-    model: type[BaseModel] = Recipe
-    for part in location:
-        annotation = model.model_fields[str(part)].annotation
-        options = getattr(annotation, "__args__", (annotation,))
-        model = next(option for option in options if isinstance(option, type) and issubclass(option, BaseModel))
-    return list(model.model_fields)

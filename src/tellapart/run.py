@@ -240,8 +240,10 @@ class Run:
                 f"{self.path / file} is missing: the run is incomplete, go on with it (tellapart train --resume "
                 f"{shlex.quote(str(self.path))}) or train again"
             ) from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise RunCorruptError(f"{self.path / file} cannot be read ({error}): train again") from None
+        except OSError as error:
+            raise RunCorruptError(f"{self.path / file} cannot be read: {error.strerror or error}") from None
+        except UnicodeDecodeError as error:
+            raise RunCorruptError(f"{self.path / file} is damaged ({error}): train again") from None
 
     def write_text(self, file: str, text: str) -> None:
         """Write a text file whole or not at all."""

@@ -25,7 +25,12 @@ def fitted(digits, task_of, monkeypatch):
         monkeypatch.setattr(budget, "measure_pace", measure_pace)
         recipe = Recipe.make(
             net={"name": net, "options": {"width": 16} if net == "compact" else {}},
-            training={"transfer": "none", "batch_size": 10, **training},
+            training={
+                "transfer": "none",
+                "batch_size": 10,
+                **training,
+                "optimizer": {"name": "adamw", **training.get("optimizer", {})},
+            },
         )
         task = task_of(*digits, train=1000, validation=50)
         fit = fit_to_time(recipe, task, seconds=seconds, looks=looks, spare_looks=spare_looks, widths=widths)

@@ -84,7 +84,7 @@ def resolved(**changes) -> TrainingRecipe:
     """Return a recipe with nothing open, some settings changed."""
     plain = {
         "transfer": "none", "epochs": 3, "batch_size": 32, "label_smoothing": 0.0, "averaging": 0.0, "augment": {},
-        "precision": "float32", "threads": 1, "device": "cpu",
+        "precision": "float32", "threads": 1, "schedule": "one-cycle", "device": "cpu",
         "optimizer": {"name": "adam", "learning_rate": 1e-3, "weight_decay": 0.0},
     }  # fmt: skip
     return Recipe.make(training={**plain, **changes}).training

@@ -13,7 +13,7 @@ from tellapart.training.optimizers import usual_learning_rate
 @pytest.mark.parametrize(("transfer", "rate"), [("none", 5e-3), ("frozen", 1e-3), ("finetune", 1e-4)])
 def test_what_is_usual_is_lower_in_transfer(transfer, rate):
     net = build_net("mobilenet_v2", outputs=2, image_size=(32, 32))
-    assert usual_learning_rate(TrainingRecipe(transfer=transfer), net) == pytest.approx(rate)
+    assert usual_learning_rate(TrainingRecipe(transfer=transfer, optimizer={"name": "adamw"}), net) == pytest.approx(rate)
 
 
 def test_no_optimiser_waits_for_torch_s_compiler():

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ..recipe import Recipe
+from ..recipe import Recipe, decided
 
 
 def baseline_recipe(recipe: Recipe, net: str, *, pictures: int) -> Recipe:
@@ -17,8 +17,8 @@ def baseline_recipe(recipe: Recipe, net: str, *, pictures: int) -> Recipe:
         net: the baseline's name.
         pictures: how many train.
     """
-    height, width = recipe.data.image_size or (64, 64)
-    values = height * width * (recipe.data.channels or 3)
+    height, width = decided(recipe.data.image_size, "data.image_size")
+    values = height * width * decided(recipe.data.channels, "data.channels")
     return Recipe.make(
         data=recipe.data.model_dump(),
         net={"name": net, "sigmoid": recipe.net.sigmoid, "weights": "none"},
@@ -28,6 +28,8 @@ def baseline_recipe(recipe: Recipe, net: str, *, pictures: int) -> Recipe:
             "batch_size": 128,
             # A step of Adam moves every weight alike, so that the logits move with the root of their number.
             "optimizer": {"name": "adamw", "learning_rate": 0.08 / math.sqrt(values), "weight_decay": 0.01},
+            "schedule": "one-cycle",
+            "class_weights": "none",
             "label_smoothing": 0.0,
             "averaging": 0.0,
             "augment": {},

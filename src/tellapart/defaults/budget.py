@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from ..errors import OutOfMemoryError, RecipeError
-from ..recipe import Recipe
+from ..recipe import Recipe, decided
 from ..training.devices import Devices
 from ..training.loop import seeded_net
 from ..training.memory import check_memory
@@ -167,7 +167,7 @@ def shorten_to_time(recipe: Recipe, task: Task, *, seconds: float) -> Recipe:
         seconds: for the training; too few leave the fewest steps that make sense.
     """
     pace = measure_pace(seeded_net(recipe, task), task, recipe.training)
-    if (recipe.training.epochs or 1) * pace.epoch <= seconds:
+    if decided(recipe.training.epochs, "training.epochs") * pace.epoch <= seconds:
         return recipe
     plan = plan_epochs(seconds, pace) or Plan(1, min(FEWEST_STEPS, pace.steps))
     return recipe.changed(training=plan.changes(pace))

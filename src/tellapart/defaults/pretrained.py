@@ -232,8 +232,9 @@ def check_moving(recipe: Recipe) -> None:
     height, width, channels = nets.get(name).made_for
     net = build_outline(name, outputs=2, channels=channels, image_size=(height, width), options=options)
     moving = moving_stages(net, transfer=training.transfer or "none", unfreeze=training.unfreeze)
-    freeze(net, moving)
-    build_optimizer(net, training.optimizer, rates=moving)
+    if training.optimizer.name == "muon":
+        freeze(net, moving)
+        build_optimizer(net, training.optimizer, rates=moving)
 
 
 def choose_start(recipe: Recipe, *, leaning: Leaning) -> tuple[Recipe, list[Choice]]:

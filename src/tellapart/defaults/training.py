@@ -6,11 +6,11 @@ from typing import Any
 
 from ..errors import RecipeError
 from ..machine import usable_processors
-from ..recipe import AUGMENTATIONS, Recipe, TrainingRecipe
+from ..recipe import AUGMENTATIONS, Recipe, TrainingRecipe, decided
 from ..runtime import choose_device, fast_precision
 from ..training.optimizers import DEFAULT_WEIGHT_DECAY, TRANSFER_RATE, usual_learning_rate
 from .choice import Choice
-from .width import choose_width, meta_net, pictures_an_epoch, usual_batch_size, usual_epochs
+from .width import choose_width, outline, pictures_an_epoch, usual_batch_size, usual_epochs
 
 TINY = 400
 """Pixels below which a picture is too little work to share between threads, or to gain by bfloat16."""
@@ -40,7 +40,7 @@ def choose_training(recipe: Recipe, *, kind: str, pictures: int, classes: int) -
     """
     _check_classes(recipe, classes)
     choices: list[Choice] = []
-    height, width = recipe.data.image_size or (64, 64)
+    height, width = decided(recipe.data.image_size, "data.image_size")
     threads = recipe.training.threads or (1 if height * width < TINY else usable_processors())
     if recipe.training.transfer == "features":
         return recipe.changed(training={"threads": threads}), choices
@@ -51,10 +51,12 @@ def choose_training(recipe: Recipe, *, kind: str, pictures: int, classes: int) -
     changes |= {"schedule": training.schedule or "one-cycle", "class_weights": training.class_weights or "none"}
     if training.epochs is None:
         an_epoch = pictures_an_epoch(recipe, pictures)
-        changes["epochs"] = TRANSFER_EPOCHS.get(training.transfer or "", 0) or usual_epochs(an_epoch)
+        transfer = decided(training.transfer, "training.transfer")
+        changes["epochs"] = TRANSFER_EPOCHS.get(transfer) or usual_epochs(an_epoch)
         each = " in each" if training.steps_per_epoch else ""
         choices.append(Choice("training.epochs", changes["epochs"], f"{an_epoch:,} pictures train{each}"))
-    passes = (changes.get("epochs") or training.epochs or 1) * pictures_an_epoch(recipe, pictures) / pictures
+    epochs = decided(changes.get("epochs", training.epochs), "training.epochs")
+    passes = epochs * pictures_an_epoch(recipe, pictures) / pictures
     if training.transfer == "finetune" and training.early_stopping is None:
         changes["early_stopping"] = {"patience": PATIENCE}
         reason = "fine-tuning soon learns by heart; the best epoch is kept"
@@ -102,10 +104,10 @@ def _choose_optimizer(recipe: Recipe, *, passes: float, classes: int) -> tuple[d
     if optimizer.learning_rate is None and not optimizer.find_learning_rate:
         low = training.transfer in TRANSFER_RATE
         reason = "low, so that nothing is unlearnt" if low else "suits the network and optimiser"
-        changes["learning_rate"] = usual_learning_rate(training, meta_net(recipe, classes))
+        changes["learning_rate"] = usual_learning_rate(training, outline(recipe, classes))
         choices.append(Choice("training.optimizer.learning_rate", changes["learning_rate"], reason))
     if optimizer.weight_decay is None:
-        changes["weight_decay"] = DEFAULT_WEIGHT_DECAY[optimizer.name or "adamw"]
+        changes["weight_decay"] = DEFAULT_WEIGHT_DECAY[decided(optimizer.name, "training.optimizer.name")]
     return changes, choices
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..nets import Net, build_net
-from ..recipe import PRETRAINED, Recipe
+from ..nets import Net
+from ..nets.base import build_outline
+from ..recipe import PRETRAINED, Recipe, decided
 from .choice import Choice
 
 WIDTHS = (8, 16, 24, 32)
@@ -19,9 +20,9 @@ def choose_width(recipe: Recipe, *, pictures: int, classes: int) -> tuple[Recipe
     """Decide how wide the default network is: as wide as some minutes of two CPU cores allow, or many classes ask."""
     if recipe.net.name != "compact" or "width" in recipe.net.options:
         return recipe, []
-    height, width = recipe.data.image_size or (64, 64)
+    height, width = decided(recipe.data.image_size, "data.image_size")
     stride = 2 if min(height, width) > 48 else 1
-    places, channels = height * width / stride**2, recipe.data.channels or 3
+    places, channels = height * width / stride**2, decided(recipe.data.channels, "data.channels")
     an_epoch = pictures_an_epoch(recipe, pictures)
     seen = an_epoch * (recipe.training.epochs or usual_epochs(an_epoch))
     widths = [w for w in WIDTHS if w <= (16 if pictures < 10_000 else 32)]
@@ -46,7 +47,7 @@ def _narrowest(recipe: Recipe, classes: int) -> int:
     Bottleneck", 2018).
     """
     for width in WIDTHS:
-        twin = meta_net(recipe.changed(net={"options": {**recipe.net.options, "width": width}}), classes)
+        twin = outline(recipe.changed(net={"options": {**recipe.net.options, "width": width}}), classes)
         if int(twin.get_parameter("head.weight").shape[1]) >= classes:
             return width
     return WIDTHS[-1]
@@ -72,15 +73,12 @@ def usual_epochs(pictures: int) -> int:
     return int(np.clip(round(400_000 / max(1, pictures)), 8, 60))
 
 
-def meta_net(recipe: Recipe, classes: int) -> Net:
-    """Build the network without memory, to see what it is made of."""
-    import torch
-
-    with torch.device("meta"):
-        return build_net(
-            recipe.net.name,
-            outputs=1 if recipe.net.sigmoid else classes,
-            channels=recipe.data.channels or 3,
-            image_size=recipe.data.image_size or (64, 64),
-            options=recipe.net.options,
-        )
+def outline(recipe: Recipe, classes: int) -> Net:
+    """Build a recipe's network without memory, to see what it is made of."""
+    return build_outline(
+        recipe.net.name,
+        outputs=1 if recipe.net.sigmoid else classes,
+        channels=decided(recipe.data.channels, "data.channels"),
+        image_size=decided(recipe.data.image_size, "data.image_size"),
+        options=recipe.net.options,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import io
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from ..errors import RunCorruptError
 from ..files import TENSOR_DAMAGE
+from ..machine import lacks_memory
 from ..nets import Net
 from ..run import Run
 
@@ -112,7 +114,8 @@ def load_checkpoint(run: Run, state: State) -> None:
     """Fill a fresh state from the run's checkpoint, where there is one, and cut the history to match.
 
     Raises:
-        RunCorruptError: the file is damaged, or belongs to another network.
+        RunCorruptError: the file is damaged, belongs to another network, or cannot be read.
+        MemoryError: or RuntimeError, the memory does not suffice; the file is as it was.
     """
     run.clear_unfinished()
     if not run.has(FILE):
@@ -122,6 +125,10 @@ def load_checkpoint(run: Run, state: State) -> None:
         document = torch.load(run.path / FILE, weights_only=True, map_location="cpu")
         fill(state, document)
     except TENSOR_DAMAGE as error:
+        if lacks_memory(error):
+            raise
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # that one: a wrong place in it
+            raise RunCorruptError(f"{run.path / FILE} cannot be read: {error.strerror}") from error
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise RunCorruptError(f"{run.path / FILE} is damaged ({reason}): remove it to train from the start") from error
     run.cut_history(state.epoch)

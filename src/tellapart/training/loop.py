@@ -16,7 +16,7 @@ from ..errors import DivergedError, OutOfMemoryError, RecipeError
 from ..machine import lacks_memory
 from ..nets import Net, build_net
 from ..progress import SILENT, Progress
-from ..recipe import Recipe, TrainingRecipe
+from ..recipe import Recipe, TrainingRecipe, decided
 from ..run import Run
 from ..runtime import tuned
 from .best_epoch import keep_best, keep_start
@@ -94,14 +94,15 @@ def fit(
         OutOfMemoryError: with what to change.
     """
     devices = devices or one_device(recipe.device)
-    state = new_state(net, recipe, device=devices.device)
-    if start is not None:
-        keep_start(state, start, recipe)
-    if run is not None:
-        load_checkpoint(run, state)
-    if devices.count > 1:
-        fill(state, devices.share(on_cpu(to_document(state))))
-    epochs = recipe.epochs or 1
+    with batch_advice(recipe, task):
+        state = new_state(net, recipe, device=devices.device)
+        if start is not None:
+            keep_start(state, start, recipe)
+        if run is not None:
+            load_checkpoint(run, state)
+        if devices.count > 1:
+            fill(state, devices.share(on_cpu(to_document(state))))
+    epochs = decided(recipe.epochs, "training.epochs")
     task_name = "training" if state.epoch == 0 else f"training from epoch {state.epoch + 1}"
     with (
         tuned(devices.threads(recipe.threads)),
@@ -135,7 +136,7 @@ def seeded_net(recipe: Recipe, task: Task) -> Net:
 def new_state(net: Net, recipe: TrainingRecipe, *, device: torch.device) -> State:
     """Return a training that has not begun: the network on its device, frozen where the recipe says so."""
     net.to(device)
-    moving = moving_stages(net, transfer=recipe.transfer or "none", unfreeze=recipe.unfreeze)
+    moving = moving_stages(net, transfer=decided(recipe.transfer, "training.transfer"), unfreeze=recipe.unfreeze)
     freeze(net, moving)
     averaged = copy.deepcopy(net).requires_grad_(False) if recipe.averaging else None
     scaler = torch.amp.GradScaler(device.type) if recipe.precision == "float16" else None
@@ -194,7 +195,7 @@ def _paced(
     """Return the recipe with the epochs still to come fitted to the time; the run keeps it, to be repeated by."""
     if pacer is None:
         return recipe
-    epochs = recipe.epochs or 1
+    epochs = decided(recipe.epochs, "training.epochs")
     planned = tuple(task.steps(recipe, epoch=epoch) for epoch in range(1, epochs + 1))
     steps = pacer.replanned(planned, epoch=record["epoch"], training=record["train_seconds"])
     if steps == planned:
@@ -220,7 +221,7 @@ def _diagnosis(run: Run | None, task: Task, recipe: TrainingRecipe, *, usual_rat
 
 def _reason_to_stop(state: State, recipe: TrainingRecipe, interrupted: bool) -> str:
     stopping = recipe.early_stopping
-    if state.epoch >= (recipe.epochs or 1):
+    if state.epoch >= decided(recipe.epochs, "training.epochs"):
         return "all epochs done"
     if stopping and _epochs_done(recipe, after=state.improved_epoch, until=state.epoch) >= stopping.patience:
         return "early stopping"
@@ -247,7 +248,10 @@ def _one_epoch(state: State, task: Task, recipe: TrainingRecipe, *, devices: Dev
     started = time.perf_counter()
     epoch = state.epoch + 1
     steps, before = task.steps(recipe, epoch=epoch), task.steps_before(recipe, epoch=epoch)
-    batches = epoch_positions(task.train, recipe.batch_size or 1, seed=recipe.seed, before=before, steps=steps)
+    epochs, batch_size = decided(recipe.epochs, "training.epochs"), decided(recipe.batch_size, "training.batch_size")
+    rate = decided(recipe.optimizer.learning_rate, "training.optimizer.learning_rate")
+    schedule, factor = decided(recipe.schedule, "training.schedule"), 0.0
+    batches = epoch_positions(task.train, batch_size, seed=recipe.seed, before=before, steps=steps)
     device = devices.device
     weights = task.class_weights(recipe)
     class_weights = None if weights is None else weights.to(device)
@@ -259,13 +263,14 @@ def _one_epoch(state: State, task: Task, recipe: TrainingRecipe, *, devices: Dev
             seen += len(positions)
             portion = devices.portion(task.train.labels[positions], weights)
             pixels, labels = task.train.batch(positions[portion.part])
-            share = share_done(epoch=epoch, epochs=recipe.epochs or 1, step=step, steps=steps)
+            done = share_done(epoch=epoch, epochs=epochs, step=step, steps=steps)
+            factor = learning_rate_factor(schedule, share=done)
             sums += train_step(
                 state,
                 to_batch(pixels, task, recipe, generator=generator, device=device, portion=portion),
                 moved(labels, device),
                 recipe=recipe,
-                factor=learning_rate_factor(recipe.schedule or "one-cycle", share=share),
+                factor=factor,
                 class_weights=class_weights,
                 portion=portion,
                 number=before + step,
@@ -284,7 +289,7 @@ def _one_epoch(state: State, task: Task, recipe: TrainingRecipe, *, devices: Dev
         "train_accuracy": train_accuracy,
         **{f"validation_{name}": getattr(scores, name) for name in ("loss", "accuracy", "top5")},
         "still_units": scores.still_units,
-        "learning_rate": state.optimizer.param_groups[0]["lr"],
+        "learning_rate": rate * factor,
         "seconds": round(ended - started, 4),
         "train_seconds": round(trained - started, 4),
         "train_pictures_per_second": round(seen / (trained - started), 1),

@@ -8,7 +8,7 @@ from ..errors import OutOfMemoryError
 from ..machine import available_memory, return_free_memory
 from ..nets.base import build_outline
 from ..nets.summary import summarize
-from ..recipe import Recipe
+from ..recipe import Recipe, decided
 from ..runtime import choose_device
 from ..wording import bytes_text
 from .devices import Devices
@@ -63,7 +63,7 @@ def check_memory(recipe: Recipe, task: Task, *, devices: Devices | None = None) 
             "--image-size or a smaller --net"
         )
     left = free - here * held.step
-    batch = min(recipe.training.batch_size or 1, len(task.train))
+    batch = min(decided(recipe.training.batch_size, "training.batch_size"), len(task.train))
     pictures = -(-batch * here // count)
     if pictures * height * width * FLOATS_A_PIXEL * 4 < left:
         return
@@ -98,8 +98,10 @@ def held_bytes(recipe: Recipe, task: Task) -> Held:
         image_size=task.preprocessing.image_size,
         options=recipe.net.options,
     )
-    freeze(net, moving_stages(net, transfer=training.transfer or "none", unfreeze=training.unfreeze))
+    transfer = decided(training.transfer, "training.transfer")
+    freeze(net, moving_stages(net, transfer=transfer, unfreeze=training.unfreeze))
     whole = sum(tensor.numel() * tensor.element_size() for tensor in net.state_dict().values())
     moving = sum(one.numel() * one.element_size() for one in net.parameters() if one.requires_grad)
-    kept = whole * (3 if training.averaging else 2) + moving * MOMENTS[training.optimizer.name or "adamw"]
+    moments = MOMENTS[decided(training.optimizer.name, "training.optimizer.name")]
+    kept = whole * (3 if training.averaging else 2) + moving * moments
     return Held(step=kept + moving, checkpoint=kept)

@@ -13,7 +13,7 @@ from torch import nn
 from ..errors import RecipeError
 from ..nets import Net
 from ..nets.compact import Compact
-from ..recipe import OptimizerRecipe, TrainingRecipe
+from ..recipe import OptimizerRecipe, TrainingRecipe, decided
 from .muon import Muon
 from .transfer import stage_of
 
@@ -48,7 +48,8 @@ def default_learning_rate(name: str, net: nn.Module) -> float:
 
 def usual_learning_rate(recipe: TrainingRecipe, net: nn.Module) -> float:
     """Return the learning rate that suits a training: the default of its optimiser and network, less in transfer."""
-    return default_learning_rate(recipe.optimizer.name or "adamw", net) * TRANSFER_RATE.get(recipe.transfer or "", 1.0)
+    name = decided(recipe.optimizer.name, "training.optimizer.name")
+    return default_learning_rate(name, net) * TRANSFER_RATE.get(decided(recipe.transfer, "training.transfer"), 1.0)
 
 
 def build_optimizer(
@@ -58,14 +59,12 @@ def build_optimizer(
 
     Args:
         net: its trainable parameters are optimised.
-        recipe: with a learning rate.
+        recipe: with a name. A learning rate that is still to be found is the default until then.
         rates: a factor of the learning rate by stage; 1 where a stage is not named.
     """
-    name = recipe.name or "adamw"
+    name = decided(recipe.name, "training.optimizer.name")
     decay = recipe.weight_decay if recipe.weight_decay is not None else DEFAULT_WEIGHT_DECAY[name]
-    rate = recipe.learning_rate
-    if rate is None:
-        rate = default_learning_rate(name, net)
+    rate = default_learning_rate(name, net) if recipe.learning_rate is None else recipe.learning_rate
     if name == "muon":
         return _muon(net, recipe, rate=rate, decay=decay, rates=rates or {})
     groups = _groups(net, list(net.parameters()), rate=rate, decay=decay, rates=rates or {})

@@ -11,7 +11,7 @@ import torch
 
 from ..images.blocks import batch_length
 from ..nets import Net
-from ..recipe import TrainingRecipe
+from ..recipe import TrainingRecipe, decided
 from ..runtime import tuned
 from .devices import Devices, moved, one_device
 from .loop import batch_advice, new_state, seeded
@@ -63,7 +63,7 @@ def measure_pace(net: Net, task: Task, recipe: TrainingRecipe, *, devices: Devic
     device, alone = devices.device, Devices(devices.device)
     state = new_state(copy.deepcopy(net), recipe, device=device)
     training_mode(state.net, transfer=recipe.transfer)
-    batch_size = min(recipe.batch_size or 1, len(task.train))
+    batch_size = min(decided(recipe.batch_size, "training.batch_size"), len(task.train))
     part = -(-batch_size // devices.count)  # a picture alone has no batch statistics; the whole batch has
     positions = np.arange(max(part, min(2, batch_size)), dtype=np.int64)
     generator = torch.Generator().manual_seed(0)

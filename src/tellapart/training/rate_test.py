@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ..errors import TrainingError
 from ..nets import Net
-from ..recipe import TrainingRecipe
+from ..recipe import TrainingRecipe, decided
 from ..runtime import tuned
 from .data import derived_seed
 from .devices import moved, one_device
@@ -88,7 +88,8 @@ def find_rate(net: Net, task: Task, recipe: TrainingRecipe) -> RateTest:
     order = np.random.default_rng(derived_seed(recipe.seed, epoch=0, purpose="rate test"))
     generator = torch.Generator().manual_seed(derived_seed(recipe.seed, epoch=0, purpose="augment"))
     rates, losses = np.geomspace(LOWEST, HIGHEST, STEPS), []
-    batch_size, weights = min(recipe.batch_size or 1, len(task.train)), task.class_weights(recipe)
+    batch_size = min(decided(recipe.batch_size, "training.batch_size"), len(task.train))
+    weights = task.class_weights(recipe)
     learnt = recipe.transfer in ("frozen", "finetune")
     gives_way = functools.partial(_unlearns, classes=task.classes) if learnt else _gives_way
     with (

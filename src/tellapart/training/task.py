@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..errors import SplitError
 from ..images.preprocessing import Preprocessing
-from ..recipe import TrainingRecipe
+from ..recipe import TrainingRecipe, decided
 from .data import Pictures
 
 
@@ -48,7 +48,7 @@ class Task:
         steps = recipe.steps_per_epoch
         if isinstance(steps, tuple):
             return steps[epoch - 1]
-        return steps or self.train.steps(recipe.batch_size or 1)
+        return steps or self.train.steps(decided(recipe.batch_size, "training.batch_size"))
 
     def steps_before(self, recipe: TrainingRecipe, *, epoch: int) -> int:
         """Return how many steps all epochs before one have, which is counted from 1."""
@@ -56,7 +56,9 @@ class Task:
 
     def steps_left(self, recipe: TrainingRecipe, *, after: int) -> list[int]:
         """Return the steps of each epoch that follows one, but for those that are left out to end in time."""
-        every = [self.steps(recipe, epoch=epoch) for epoch in range(after + 1, (recipe.epochs or 1) + 1)]
+        every = [
+            self.steps(recipe, epoch=epoch) for epoch in range(after + 1, decided(recipe.epochs, "training.epochs") + 1)
+        ]
         return [steps for steps in every if steps]
 
     def majority(self) -> float:

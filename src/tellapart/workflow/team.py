@@ -23,7 +23,7 @@ from ..images.cache import scan
 from ..images.dataset import Dataset
 from ..images.preprocessing import Preprocessing
 from ..progress import SILENT, Mute, Progress
-from ..recipe import Recipe
+from ..recipe import Recipe, decided
 from ..run import Run
 from ..runtime import choose_device
 from ..training import Pictures, Task, fit
@@ -137,7 +137,7 @@ class Team:
         """
         if self.count == 1:
             return None
-        if (batch_size := prepared.recipe.training.batch_size or 1) < self.count:
+        if (batch_size := decided(prepared.recipe.training.batch_size, "training.batch_size")) < self.count:
             raise RecipeError(
                 f"batch_size = {batch_size} leaves some of {self.count} processes without pictures: give at least "
                 f"{self.count}"
