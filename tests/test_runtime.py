@@ -9,7 +9,7 @@ import torch
 from tellapart import runtime
 from tellapart.errors import RecipeError
 from tellapart.machine import usable_processors
-from tellapart.runtime import choose_device, describe, has_fast_bfloat16, tuned
+from tellapart.runtime import bearable_precision, choose_device, describe, fast_precision, has_fast_bfloat16, tuned
 
 
 def flushes() -> bool:
@@ -47,9 +47,57 @@ def test_devices(monkeypatch):
     with pytest.raises(RecipeError, match="'cuda' is not there: this machine has cpu; use --device auto"):
         choose_device("cuda")
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
-    assert choose_device("auto") == torch.device("mps")
+    assert choose_device("mps") == torch.device("mps")
+    assert choose_device("auto") == torch.device("cpu"), "Apple's GPUs have not been tried"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(runtime, "_computes", lambda device: True)
     assert choose_device("auto") == torch.device("cuda")
+
+
+def test_a_gpu_that_cannot_compute_is_left_out_and_that_is_said(monkeypatch, caplog):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+
+    def fail(*args, **kwargs):
+        raise RuntimeError("CUDA error: no kernel image is available\nfor execution")
+
+    monkeypatch.setattr(torch, "ones", fail)
+    runtime._computes.cache_clear()
+    assert choose_device("auto") == choose_device("auto") == torch.device("cpu")
+    runtime._computes.cache_clear()
+    (said,) = [record.message for record in caplog.records]
+    assert said.endswith("CUDA error: no kernel image is available"), "once, and its first line"
+    assert choose_device("cuda") == torch.device("cuda"), "who names it sees its own error"
+
+
+def test_cudnn_is_exact_and_repeats_itself_meanwhile(monkeypatch):
+    cudnn = torch.backends.cudnn
+    before = cudnn.allow_tf32, cudnn.deterministic
+    with tuned():
+        with tuned():
+            pass
+        assert (cudnn.allow_tf32, cudnn.deterministic) == (False, True)
+    assert (cudnn.allow_tf32, cudnn.deterministic) == before
+
+
+@pytest.mark.parametrize(
+    ("precision", "device", "fast", "expected"),
+    [
+        ("float16", "mps", False, "float32"), ("float16", "cpu", True, "float32"), ("float16", "cuda", False, "float16"),
+        ("bfloat16", "cpu", False, "float32"), ("bfloat16", "cpu", True, "bfloat16"), ("float32", "cpu", True, "float32"),
+        (None, "cpu", False, None),
+    ],
+)  # fmt: skip
+def test_a_precision_from_another_device(monkeypatch, precision, device, fast, expected):
+    monkeypatch.setattr(runtime, "has_fast_bfloat16", lambda device: fast)
+    assert bearable_precision(precision, torch.device(device)) == expected
+
+
+def test_gpus_without_tensor_cores_train_in_float32(monkeypatch):
+    monkeypatch.setattr(runtime, "has_fast_bfloat16", lambda device: False)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 5))
+    for name, precision in (("NVIDIA GeForce GTX 1660 Ti", "float32"), ("NVIDIA GeForce RTX 2060", "float16")):
+        monkeypatch.setattr(torch.cuda, "get_device_name", lambda device, name=name: name)
+        assert fast_precision(torch.device("cuda")) == precision
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def lacks_memory(error: BaseException) -> bool:
         >>> lacks_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"))
         True
     """
-    signs = ("out of memory", "can't allocate memory", "not enough memory", "failed to allocate")
+    signs = ("out of memory", "can't allocate memory", "not enough memory", "failed to allocate", "status_alloc_failed")
     text = str(error).lower()
     return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and any(sign in text for sign in signs))
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import logging
 import os
 import platform
 from collections.abc import Iterator
@@ -11,6 +13,9 @@ import torch
 
 from .errors import RecipeError
 from .machine import keep_large_blocks, processor_flags, processor_name, usable_processors
+from .wording import first_line
+
+logger = logging.getLogger("tellapart")
 
 _spans = 0  # of tuned() that are open, one inside the other
 
@@ -20,7 +25,8 @@ def tuned(threads: int | None = None) -> Iterator[int]:
     """Span a computation with our settings, and restore torch's own afterwards.
 
     Subnormal numbers are flushed to zero, as each costs a hundred cycles; the threads are the processors that this
-    process may use. The memory allocator's setting stays, as it cannot be asked for what it was.
+    process may use. cuDNN computes float32 as float32, not in TF32's ten bits, and by methods that repeat themselves.
+    The memory allocator's setting stays, as it cannot be asked for what it was.
 
     Args:
         threads: CPU threads; all usable processors where None.
@@ -35,10 +41,14 @@ def tuned(threads: int | None = None) -> Iterator[int]:
     if wished != before:
         torch.set_num_threads(wished)
     torch.set_flush_denormal(True)
+    cudnn = torch.backends.cudnn
+    exact = cudnn.allow_tf32, cudnn.deterministic
+    cudnn.allow_tf32, cudnn.deterministic = False, True
     _spans += 1
     try:
         yield wished
     finally:
+        cudnn.allow_tf32, cudnn.deterministic = exact
         _spans -= 1
         if not _spans:  # torch cannot be asked whether it was set: an inner span must not end it for the outer one
             torch.set_flush_denormal(False)
@@ -47,31 +57,49 @@ def tuned(threads: int | None = None) -> Iterator[int]:
 
 
 def choose_device(wished: str) -> torch.device:
-    """Return the device to compute on.
+    """Return the device to compute on: for "auto" an NVIDIA GPU that computes, else the CPU.
 
     Raises:
         RecipeError: the wished device is not there.
     """
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if wished == "auto":
-        wished = next(name for name in ("cuda", "mps", "cpu") if there[name])
+        return torch.device("cuda" if there["cuda"] and _computes("cuda") else "cpu")
     if not there[wished]:
         usable = ", ".join(name for name, usable in there.items() if usable)
         raise RecipeError(f"the device {wished!r} is not there: this machine has {usable}; use --device auto")
     return torch.device(wished)
 
 
+@functools.cache
+def _computes(device: str) -> bool:
+    """Say whether a GPU runs a kernel: a build of PyTorch has them for some generations alone, and lists all GPUs."""
+    try:
+        return bool((torch.ones(2, device=device) + 1).sum().item() == 4)
+    except (RuntimeError, AssertionError) as error:
+        reason = first_line(error)
+        logger.warning(f"the GPU is left out and the CPU computes, as a first small sum failed there: {reason}")
+        return False
+
+
 def fast_precision(device: torch.device) -> str:
     """Return what the device multiplies fastest without harm to a training: "bfloat16", "float16" or "float32".
 
     float16 needs a scaled loss, so that bfloat16 goes before it. NVIDIA's GPUs multiply float16 in tensor cores from
-    compute capability 7.0 on, and bfloat16 from 8.0 on.
+    compute capability 7.0 on, but for the GTX 16 series, which has none, and bfloat16 from 8.0 on.
     """
     if has_fast_bfloat16(device):
         return "bfloat16"
     if device.type == "cuda" and torch.cuda.get_device_capability(device) >= (7, 0):
-        return "float16"
+        return "float32" if "GTX 16" in torch.cuda.get_device_name(device) else "float16"
     return "float32"
+
+
+def bearable_precision(precision: str | None, device: torch.device) -> str | None:
+    """Return a precision, or "float32" where a device has no fast arithmetic for it: a recipe may come from another."""
+    if precision == "float16" and device.type != "cuda":
+        return "float32"
+    return "float32" if precision == "bfloat16" and not has_fast_bfloat16(device) else precision
 
 
 def has_fast_bfloat16(device: torch.device) -> bool:

@@ -34,6 +34,16 @@ def printable(text: str) -> str:
     return COMMANDING.sub(lambda found: found[0].encode("unicode_escape", "backslashreplace").decode(), text)
 
 
+def first_line(error: BaseException) -> str:
+    """Return what an error says, of several lines the first; its kind where it says nothing.
+
+    Example:
+        >>> first_line(ValueError("too long\\nat 3")), first_line(MemoryError())
+        ('too long', 'MemoryError')
+    """
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 def counted(number: int, noun: str, *, plural: str | None = None) -> str:
     """Return a number with its noun, and its verb where that bends too.
 

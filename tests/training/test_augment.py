@@ -235,3 +235,16 @@ def test_strokes_of_some_pictures_get_thicker_and_of_others_thinner():
     inks = augment(line, AugmentRecipe(stroke=1.0), generator=generator()).sum(dim=(1, 2, 3))
     assert inks.min() < 9 - 4 < 9 + 8 < inks.max()
     assert torch.equal(inks, augment(line, AugmentRecipe(stroke=1.0), generator=generator()).sum(dim=(1, 2, 3)))
+
+
+@pytest.mark.parametrize("shape", [(7, 12), (2, 3), (1, 5)])
+def test_places_moved_to_the_outer_pixels_give_what_border_padding_gives(shape):
+    generator = torch.Generator().manual_seed(0)
+    height, width = shape
+    pictures = torch.rand(4, 3, height, width, generator=generator)
+    grid = torch.rand(4, height, width, 2, generator=generator) * 4 - 2
+    expected = torch.nn.functional.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
+    found = torch.nn.functional.grid_sample(
+        pictures, room.within(grid, height=height, width=width), align_corners=False
+    )
+    assert torch.allclose(found, expected, atol=1e-5)

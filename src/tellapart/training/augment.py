@@ -111,8 +111,19 @@ def _resampled(pictures: Tensor, recipe: AugmentRecipe, draws: Draws) -> Tensor:
         weights[:, :, :ELASTIC_GRID, :ELASTIC_GRID] = control * 2 * recipe.elastic
     rows, columns = (_basis(side).to(pictures.device) for side in (height, width))
     grid = (rows @ weights.to(pictures.device) @ columns.T).permute(0, 2, 3, 1)
+    if pictures.device.type == "mps":  # which had no border padding before PyTorch 2.13
+        return F.grid_sample(pictures, within(grid, height=height, width=width), align_corners=False)
     out = F.grid_sample(pictures, grid, mode="bilinear", padding_mode="border", align_corners=False)
     return out.contiguous(memory_format=torch.channels_last)
+
+
+def within(grid: Tensor, *, height: int, width: int) -> Tensor:
+    """Return (N, height, width, 2) places (x, y) in −1 to 1 with those beyond the outer pixels' centres moved there.
+
+    Bilinear sampling there needs no padding, and gives what border padding gives.
+    """
+    most = 1 - 1 / torch.tensor([width, height], dtype=grid.dtype, device=grid.device)
+    return torch.minimum(torch.maximum(grid, -most), most)
 
 
 @functools.cache

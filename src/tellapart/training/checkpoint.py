@@ -16,6 +16,7 @@ from ..files import TENSOR_DAMAGE
 from ..machine import lacks_memory
 from ..nets import Net
 from ..run import Run
+from ..wording import first_line
 
 FILE = "checkpoint.pt"
 
@@ -129,6 +130,6 @@ def load_checkpoint(run: Run, state: State) -> None:
             raise
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # that one: a wrong place in it
             raise RunCorruptError(f"{run.path / FILE} cannot be read: {error.strerror}") from error
-        reason = (str(error) or type(error).__name__).splitlines()[0]
+        reason = first_line(error)
         raise RunCorruptError(f"{run.path / FILE} is damaged ({reason}): remove it to train from the start") from error
     run.cut_history(state.epoch)

@@ -129,11 +129,21 @@ def arithmetic(device: torch.device, precision: str | None) -> torch.autocast:
 @contextlib.contextmanager
 def on_device(net: Net, device: torch.device) -> Iterator[None]:
     """Span work of a network on a device; afterwards it is on the CPU again."""
-    net.to(device)
+    placed(net, device)
     try:
         yield
     finally:
-        net.cpu()
+        placed(net, torch.device("cpu"))
+
+
+def placed(net: Net, device: torch.device) -> Net:
+    """Move a network to a device, with its kernels in the layout that suits it there; it is the same object.
+
+    That is channels_last, but for Apple's GPUs, whose gradients of it were wrong or failed in many versions of PyTorch
+    (pytorch issues 175189 and 175190).
+    """
+    layout = torch.contiguous_format if device.type == "mps" else torch.channels_last
+    return net.to(device=device, memory_format=layout)  # type: ignore[call-overload, no-any-return]  # not in its stubs
 
 
 def moved(tensor: Tensor, device: torch.device) -> Tensor:

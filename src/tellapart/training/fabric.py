@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from ..errors import ProcessLostError
 from ..nets import Net
+from ..wording import first_line
 from .devices import Devices, Portion, Shared, portion_of
 from .launch import ProcessRank
 from .one_batch import Step, as_one_batch
@@ -33,11 +34,13 @@ from .one_batch import Step, as_one_batch
 PATIENCE = datetime.timedelta(days=2)
 """How long a process waits for another one: the first may read a million pictures before it needs the others."""
 
-BACKENDS = {"cpu": "gloo", "cuda": "cpu:gloo,cuda:nccl"}
-"""What carries tensors and messages between processes, by device."""
-
 SIGNS = ("gloo", "nccl", "connection", "broken pipe", "timed out", "socket", "peer", "process group")
 """What torch's messages hold where another process is gone."""
+
+
+def backend(device: str) -> str:
+    """Return what carries tensors and messages between processes: NCCL between GPUs where there is one, else gloo."""
+    return "cpu:gloo,cuda:nccl" if device == "cuda" and torch.distributed.is_nccl_available() else "gloo"
 
 
 class Launched(LightningEnvironment):
@@ -96,11 +99,13 @@ class Processes(Devices):
 
     def __init__(self, place: ProcessRank, device: str) -> None:
         logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces every step of its own
+        self._started_by = place.started_by
         self.rank, self.count, self.here = place.rank, place.count, place.local_count
         strategy = DDPStrategy(
-            process_group_backend=BACKENDS[device],
+            process_group_backend=backend(device),
             timeout=PATIENCE,
             gradient_as_bucket_view=True,
+            broadcast_buffers=False,  # batch normalisation has the same statistics in each
         )
         if torch.distributed.is_initialized():  # of a training that failed in this process
             torch.distributed.destroy_process_group()
@@ -143,9 +148,19 @@ class Processes(Devices):
     def __enter__(self) -> Self:
         return self
 
+    def threads(self, wished: int | None) -> int | None:
+        """Return the CPU threads of this process: SLURM may have given each task processors of its own."""
+        own = os.environ.get("SLURM_CPUS_PER_TASK", "") if self._started_by == "slurm" else ""
+        return wished or int(own) if own.isdecimal() else super().threads(wished)
+
+    def leave(self) -> None:
+        """Say farewell to the others, at the same time as they do: with NCCL each waits for all."""
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
+
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         if kind is None:  # else the others may be gone, and the farewell would wait for them
-            torch.distributed.destroy_process_group()
+            self.leave()
 
 
 @contextlib.contextmanager
@@ -160,7 +175,7 @@ def lost() -> Iterator[None]:
             raise
         raise ProcessLostError(
             "another of the processes that train together has ended or cannot be reached: where it gave no reason "
-            "above, it was killed"
+            f"above, it was killed (PyTorch says: {first_line(error)})"
         ) from error
 
 
@@ -200,10 +215,13 @@ def _environment(place: ProcessRank) -> ClusterEnvironment:
 @contextlib.contextmanager
 def _world_kept() -> Iterator[None]:
     """Span what sets environment variables and threads for its own processes; both are restored."""
-    environment, threads = dict(os.environ), torch.get_num_threads()
+    before, threads = dict(os.environ), torch.get_num_threads()
     try:
         yield
     finally:
-        os.environ.clear()
-        os.environ.update(environment)
+        for name in set(os.environ) - set(before):
+            del os.environ[name]
+        for name, value in before.items():
+            if os.environ.get(name) != value:
+                os.environ[name] = value
         torch.set_num_threads(threads)

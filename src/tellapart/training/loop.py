@@ -23,7 +23,7 @@ from .best_epoch import keep_best, keep_start
 from .checkpoint import FILE as CHECKPOINT
 from .checkpoint import State, fill, load_checkpoint, on_cpu, save_checkpoint, to_document
 from .data import derived_seed, epoch_positions
-from .devices import Devices, moved, one_device
+from .devices import Devices, moved, one_device, placed
 from .diagnosis import diagnose, diverged
 from .interrupt import graceful_interrupt
 from .optimizers import build_optimizer, usual_learning_rate
@@ -118,7 +118,15 @@ def fit(
         pressed = interrupted()
     net.load_state_dict(state.best_weights)  # averaged ones where those were judged
     done = _epochs_done(recipe, after=0, until=state.epoch)
-    return Fitted(net.cpu().eval(), state.best_epoch, done, stopped, round(state.seconds, 3), findings, pressed)
+    return Fitted(
+        placed(net, torch.device("cpu")).eval(),
+        state.best_epoch,
+        done,
+        stopped,
+        round(state.seconds, 3),
+        findings,
+        pressed,
+    )
 
 
 def seeded_net(recipe: Recipe, task: Task) -> Net:
@@ -135,12 +143,13 @@ def seeded_net(recipe: Recipe, task: Task) -> Net:
 
 def new_state(net: Net, recipe: TrainingRecipe, *, device: torch.device) -> State:
     """Return a training that has not begun: the network on its device, frozen where the recipe says so."""
-    net.to(device)
+    placed(net, device)
     moving = moving_stages(net, transfer=decided(recipe.transfer, "training.transfer"), unfreeze=recipe.unfreeze)
     freeze(net, moving)
     averaged = copy.deepcopy(net).requires_grad_(False) if recipe.averaging else None
     scaler = torch.amp.GradScaler(device.type) if recipe.precision == "float16" else None
-    return State(net, averaged, build_optimizer(net, recipe.optimizer, rates=moving), scaler=scaler)
+    optimizer = build_optimizer(net, recipe.optimizer, rates=moving, scaled=scaler is not None)
+    return State(net, averaged, optimizer, scaler=scaler)
 
 
 def finish(run: Run) -> None:

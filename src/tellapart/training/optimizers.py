@@ -53,7 +53,7 @@ def usual_learning_rate(recipe: TrainingRecipe, net: nn.Module) -> float:
 
 
 def build_optimizer(
-    net: Net, recipe: OptimizerRecipe, *, rates: Mapping[str, float] | None = None
+    net: Net, recipe: OptimizerRecipe, *, rates: Mapping[str, float] | None = None, scaled: bool = False
 ) -> torch.optim.Optimizer:
     """Return the optimiser of a network; weight decay leaves biases and normalisation alone.
 
@@ -61,6 +61,7 @@ def build_optimizer(
         net: its trainable parameters are optimised.
         recipe: with a name. A learning rate that is still to be found is the default until then.
         rates: a factor of the learning rate by stage; 1 where a stage is not named.
+        scaled: whether the loss is, as in float16, so that a first step may be left out.
     """
     name = decided(recipe.name, "training.optimizer.name")
     decay = recipe.weight_decay if recipe.weight_decay is not None else DEFAULT_WEIGHT_DECAY[name]
@@ -74,7 +75,9 @@ def build_optimizer(
         return uncompiled(torch.optim.AdamW)(groups, lr=rate, fused=True)
     if name == "sgd":
         momentum = 0.9 if recipe.momentum is None else recipe.momentum
-        return uncompiled(torch.optim.SGD)(groups, lr=rate, momentum=momentum, nesterov=momentum > 0, fused=True)
+        # The fused one makes its momentum without setting it, and does not set it in a first step that is left out.
+        fused = not scaled
+        return uncompiled(torch.optim.SGD)(groups, lr=rate, momentum=momentum, nesterov=momentum > 0, fused=fused)
     momentum = recipe.momentum or 0.0
     return uncompiled(torch.optim.RMSprop)(groups, lr=rate, alpha=0.9, eps=1e-7, momentum=momentum)
 

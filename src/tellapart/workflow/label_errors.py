@@ -34,6 +34,7 @@ from ..progress import SILENT, Mute, Progress, Quiet
 from ..recipe import Recipe
 from ..report import write_reports
 from ..run import Run
+from ..runtime import bearable_precision
 from ..training.devices import on_device
 from ..training.features import embed_pixels, features_file, weights_digest
 from ..wording import bytes_text, counted
@@ -280,8 +281,8 @@ def out_of_fold(run: Run, own: OwnPictures, *, folds: int, progress: Progress = 
 
 def on_other_device(recipe: Recipe, device: torch.device) -> Recipe:
     """Return a recipe for the device that is here, where it was made on a machine with another one."""
-    precision = "float32" if device.type == "cpu" and recipe.training.precision == "float16" else None
-    return recipe.changed(training={"device": device.type, "precision": precision or recipe.training.precision})
+    precision = bearable_precision(recipe.training.precision, device)
+    return recipe.changed(training={"device": device.type, "precision": precision})
 
 
 def half_as_long(recipe: Recipe) -> Recipe:

@@ -24,7 +24,7 @@ from ..nets.weights import load_weights
 from ..progress import SILENT, Progress
 from ..recipe import Recipe
 from ..run import Run
-from ..runtime import choose_device, tuned
+from ..runtime import bearable_precision, choose_device, tuned
 from ..training import Pictures, Task, fit
 from ..training.devices import on_device
 from ..training.features import embed_pixels, features_file, fit_head, kept_features, set_head, weights_digest
@@ -217,6 +217,14 @@ def _learn_in_epochs(
         before["features_seconds"] = looked
     if recipe.training.optimizer.find_learning_rate:
         recipe = with_found_rate(run, net, task, recipe, progress=progress)
+    if (
+        bearable_precision(recipe.training.precision, choose_device(recipe.training.device))
+        != recipe.training.precision
+    ):
+        progress.warn(
+            f"{recipe.training.precision} is many times slower than float32 on this device: --precision float32 trains "
+            "the same network there"
+        )
     devices = team.assign(run, dataclasses.replace(prepared, recipe=recipe), task) if team else None
     left = task.steps_left(recipe.training, after=run.history[-1]["epoch"] if run.history else 0)
     if left:

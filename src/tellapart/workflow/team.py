@@ -89,6 +89,7 @@ class Team:
         self._open = contextlib.ExitStack()
         self._meet: Callable[[], ProcessRank] | None = None
         self._processes: Processes | None = None
+        self._trained: Processes | None = None
         self._run: Run | None = None
         self._released = False
         if self._given is not None and wanted not in (None, self._given.local_count):
@@ -144,7 +145,7 @@ class Team:
             )
         self.start(prepared.recipe, run)
         devices = self._processes or self._join(self._meet() if self._meet else None)
-        self._processes = None  # they do not wait for anything else to do
+        self._processes, self._trained = None, devices  # they do not wait for anything else to do
         devices.share(
             Assignment(
                 recipe=prepared.recipe.to_json(),
@@ -165,6 +166,8 @@ class Team:
     def release(self) -> None:
         """Need the others no more: they have trained, and what becomes of them is no matter."""
         self._released = True
+        if self._trained is not None:
+            self._trained.leave()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -206,8 +209,8 @@ def _kind(device: str, *, here: int) -> str:
         raise RecipeError(f"{here} processes cannot share one mps device: use --device cpu, or one process")
     if kind == "cuda" and torch.cuda.device_count() < here:
         raise RecipeError(
-            f"{here} processes need as many GPUs, and this machine has {torch.cuda.device_count()}: give fewer "
-            "--devices, or --device cpu"
+            f"{here} processes need as many GPUs, and this one sees {torch.cuda.device_count()}: give fewer --devices, "
+            "or --device cpu; under SLURM let each task see all GPUs of its machine (--gpus-per-node, no --gpu-bind)"
         )
     return kind
 
