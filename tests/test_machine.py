@@ -6,6 +6,8 @@ import platform
 import subprocess
 import sys
 
+import psutil
+
 from tellapart import machine
 
 
@@ -26,10 +28,21 @@ def test_memory_is_given_back_on_glibc_alone(monkeypatch):
     assert not machine.return_free_memory()
 
 
-def test_free_memory_is_known_on_linux_and_unknown_elsewhere(monkeypatch):
-    assert 10**6 < machine.available_memory() < os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") + 1
-    monkeypatch.setattr(machine, "Path", lambda name: pathlib.Path("/no/such/file"))
+def test_free_memory_is_known_or_said_to_be_unknown(monkeypatch):
+    there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    assert 10**6 < machine.available_memory() < machine.total_memory() == there
+    monkeypatch.setattr(psutil, "virtual_memory", refused)
+    monkeypatch.setattr(machine, "group_memory", lambda: None)
     assert machine.available_memory() is None
+    assert machine.total_memory() is None
+
+
+def refused():
+    raise FileNotFoundError("/proc/meminfo")
+
+
+def test_flags_are_known_on_linux_alone(monkeypatch):
+    monkeypatch.setattr(machine, "Path", lambda name: pathlib.Path("/no/such/file"))
     assert machine.processor_flags() == frozenset()
 
 

@@ -82,11 +82,15 @@ def test_cudnn_is_exact_and_repeats_itself_meanwhile(monkeypatch):
 @pytest.mark.parametrize(
     ("precision", "device", "fast", "expected"),
     [
-        ("float16", "mps", False, "float32"), ("float16", "cpu", True, "float32"), ("float16", "cuda", False, "float16"),
-        ("bfloat16", "cpu", False, "float32"), ("bfloat16", "cpu", True, "bfloat16"), ("float32", "cpu", True, "float32"),
+        ("float16", "mps", False, "float32"),
+        ("float16", "cpu", True, "float32"),
+        ("float16", "cuda", False, "float16"),
+        ("bfloat16", "cpu", False, "float32"),
+        ("bfloat16", "cpu", True, "bfloat16"),
+        ("float32", "cpu", True, "float32"),
         (None, "cpu", False, None),
     ],
-)  # fmt: skip
+)
 def test_a_precision_from_another_device(monkeypatch, precision, device, fast, expected):
     monkeypatch.setattr(runtime, "has_fast_bfloat16", lambda device: fast)
     assert bearable_precision(precision, torch.device(device)) == expected

@@ -20,7 +20,7 @@ from safetensors.torch import save as serialized
 from torch import Tensor
 
 from .errors import DataError, ModelFileError, NetError, TellapartError
-from .files import whole
+from .files import KEEPS_OPEN, whole
 from .images.blocks import batch_length
 from .images.decode import MAX_PIXELS, as_pixels
 from .images.preprocessing import Preprocessing
@@ -292,6 +292,8 @@ def _read(path: Path) -> tuple[Description, dict[str, Tensor]]:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+        if KEEPS_OPEN:  # they are mapped, and would keep the file where it is
+            tensors = {name: tensor.clone() for name, tensor in tensors.items()}
     except OSError as error:
         raise ModelFileError(f"{str(path)!r} cannot be read: {error.strerror or error}") from error
     except (SafetensorError, ValueError) as error:

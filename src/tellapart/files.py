@@ -8,6 +8,7 @@ import os
 import pickle
 import struct
 import threading
+import time
 import tokenize
 import zipfile
 import zlib
@@ -24,6 +25,12 @@ TENSOR_DAMAGE = (OSError, RuntimeError, LookupError, ValueError, TypeError, EOFE
                  pickle.UnpicklingError, struct.error)  # fmt: skip
 """What PyTorch raises on a damaged file of tensors, and the state that it should fill."""
 
+KEEPS_OPEN = os.name == "nt"
+"""Whether the system keeps a file that is open or mapped where it is, as Windows does."""
+
+PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5)
+"""Seconds between attempts to replace a file that another program holds."""
+
 UNFINISHED = ".unfinished-"
 """What the name of a file that is not whole yet begins with."""
 
@@ -32,8 +39,8 @@ def expanded(path: str | Path) -> Path:
     """Return a path with ``~`` as the home that it means; as it is where there is no such home.
 
     Example:
-        >>> expanded("photos"), expanded("~nobody-of-this-name/photos")
-        (PosixPath('photos'), PosixPath('~nobody-of-this-name/photos'))
+        >>> str(expanded("photos")), expanded("~nobody-of-this-name/photos").parts[0]
+        ('photos', '~nobody-of-this-name')
     """
     try:
         return Path(path).expanduser()
@@ -47,9 +54,25 @@ def whole(target: Path) -> Iterator[Path]:
     beside = _beside(target)
     try:
         yield beside
-        beside.replace(target)
+        replace_patiently(beside, target)
     finally:
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # still mapped, on Windows: what went wrong is more worth saying
+            beside.unlink(missing_ok=True)
+
+
+def replace_patiently(source: Path, target: Path) -> None:
+    """Rename a file or folder to a place, over a file that stands there.
+
+    On Windows a scanner or a synchronised folder holds what is new for moments, and the system refuses meanwhile: it is
+    tried again for some three seconds.
+    """
+    for pause in PAUSES if KEEPS_OPEN else ():
+        try:
+            source.replace(target)
+            return
+        except PermissionError:
+            time.sleep(pause)
+    source.replace(target)
 
 
 def _beside(target: Path) -> Path:
@@ -73,7 +96,8 @@ def write_errors(path: Path, *, advice: str) -> Iterator[None]:
         if isinstance(error, RunError):
             raise
         reasons = {errno.ENOSPC: "the disk is full: make room", errno.EDQUOT: "the disk quota is used up: make room"}
-        reason = reasons.get(error.errno or 0, f"{error.strerror or error}: {advice}")
+        held = "close it where another program has it open, or " if KEEPS_OPEN and error.errno == errno.EACCES else ""
+        reason = reasons.get(error.errno or 0, f"{error.strerror or error}: {held}{advice}")
         raise RunUnwritableError(f"cannot write {str(path)!r}: {reason}") from error
 
 
@@ -121,6 +145,8 @@ def check_writable(path: Path | str) -> None:
         path = _place(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = _beside(path)
+        if KEEPS_OPEN and path.exists():
+            path.open("r+b").close()  # refused where another program has it open
         try:
             beside.touch()
         finally:

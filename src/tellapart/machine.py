@@ -84,14 +84,23 @@ def available_memory() -> int | None:
     return min(there, default=None)
 
 
-def _system_memory() -> int | None:
+def total_memory() -> int | None:
+    """Return the bytes of memory that the machine has; None where the system does not say."""
+    import psutil
+
     try:
-        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
+        return int(psutil.virtual_memory().total)
+    except (OSError, RuntimeError):
         return None
-    return None
+
+
+def _system_memory() -> int | None:
+    import psutil
+
+    try:
+        return int(psutil.virtual_memory().available)
+    except (OSError, RuntimeError):  # a container may hide where it stands
+        return None
 
 
 def group_memory(folder: Path = CONTROL_GROUP) -> int | None:

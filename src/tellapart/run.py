@@ -35,8 +35,8 @@ import functools
 import json
 import os
 import re
-import shlex
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -49,11 +49,15 @@ from .errors import (
     RunExistsError,
     RunNotFoundError,
 )
-from .files import UNFINISHED, write_errors, writing_whole
+from .files import KEEPS_OPEN, UNFINISHED, write_errors, writing_whole
 from .recipe import Recipe
+from .wording import quoted
 
 ADVICE = "make the run's folder writable, or go on with a copy of it"
 """What a person can do where a run that is there cannot be written to."""
+
+LOCKINGS = 100
+"""Attempts to lock a run whose lock its former holder removed meanwhile."""
 
 _write_errors = functools.partial(write_errors, advice=ADVICE)
 
@@ -85,6 +89,7 @@ class Run:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._discarded = False
         self._made: list[Path] = []  # the folders above it that came with it, the lowest first
 
     @classmethod
@@ -104,7 +109,7 @@ class Run:
         with write_errors(run.path, advice="choose another --out"):
             if (run.path / "recipe.json").exists():
                 raise RunExistsError(
-                    f"a run stands at {str(path)!r} already: continue it with --resume {shlex.quote(str(path))}, or "
+                    f"a run stands at {str(path)!r} already: continue it with --resume {quoted(path)}, or "
                     "choose another --out"
                 )
             if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
@@ -238,7 +243,7 @@ class Run:
         except FileNotFoundError:
             raise RunCorruptError(
                 f"{self.path / file} is missing: the run is incomplete, go on with it (tellapart train --resume "
-                f"{shlex.quote(str(self.path))}) or train again"
+                f"{quoted(self.path)}) or train again"
             ) from None
         except OSError as error:
             raise RunCorruptError(f"{self.path / file} cannot be read: {error.strerror or error}") from None
@@ -281,24 +286,29 @@ class Run:
             RunBusyError: another process is working on it.
         """
         path = self.path / ".lock"
-        while True:
+        for again in range(LOCKINGS, -1, -1):
             with _write_errors(self.path):
                 file = path.open("w")
             if not _lock(file.fileno()):
                 file.close()
                 raise RunBusyError(f"another process is working on {self.name!r}: wait for it, or stop it first")
-            if _is_at(file.fileno(), path):
+            if _is_at(file.fileno(), path) or not again:
                 break
             file.close()  # its former holder removed it before it could be locked
-        with file:
-            try:
-                yield
-            finally:
-                with contextlib.suppress(OSError):  # Windows keeps a file that is open
-                    path.unlink(missing_ok=True)
+        try:
+            yield
+        finally:
+            if KEEPS_OPEN:
+                file.close()
+            with contextlib.suppress(OSError):  # on Windows another process may have it by now
+                path.unlink(missing_ok=True)
+            file.close()  # elsewhere it is free when it is gone: whoever waited for it makes a new one
+            if KEEPS_OPEN and self._discarded:
+                self.discard()
 
     def discard(self) -> None:
         """Remove the folder of a run that never began: what stopped it was said, and nothing in it is of use."""
+        self._discarded = True  # Windows keeps the lock, which is open: the rest goes with it
         shutil.rmtree(self.path, ignore_errors=True)
         with contextlib.suppress(OSError):  # another run may lie there by now
             for folder in self._made:
@@ -321,10 +331,16 @@ class Run:
 
 def _lock(handle: int) -> bool:
     """Lock an open file for this process; say whether it could be had. Systems without such locks have it always."""
-    try:
-        import fcntl
-    except ImportError:
+    if sys.platform == "win32":
+        import msvcrt
+
+        try:
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
         return True
+    import fcntl
+
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
-import os
 import platform
+import sys
 from collections.abc import Iterator
 
 import torch
 
 from .errors import RecipeError
-from .machine import keep_large_blocks, processor_flags, processor_name, usable_processors
+from .machine import keep_large_blocks, processor_flags, processor_name, total_memory, usable_processors
 from .wording import first_line
 
 logger = logging.getLogger("tellapart")
+
+TORCH_THREADS = torch.get_num_threads()
+"""What PyTorch takes by itself: on a Mac the processors that are not for saving power."""
 
 _spans = 0  # of tuned() that are open, one inside the other
 
@@ -37,7 +40,7 @@ def tuned(threads: int | None = None) -> Iterator[int]:
     global _spans
     keep_large_blocks()
     before = torch.get_num_threads()
-    wished = threads or usable_processors()
+    wished = threads or compute_threads()
     if wished != before:
         torch.set_num_threads(wished)
     torch.set_flush_denormal(True)
@@ -54,6 +57,14 @@ def tuned(threads: int | None = None) -> Iterator[int]:
             torch.set_flush_denormal(False)
         if wished != before:
             torch.set_num_threads(before)
+
+
+def compute_threads() -> int:
+    """Return the CPU threads of a network: one for each processor that may be used, on a Mac for each fast one.
+
+    Threads share the work evenly, and would wait for a slow one.
+    """
+    return min(usable_processors(), TORCH_THREADS) if sys.platform == "darwin" else usable_processors()
 
 
 def choose_device(wished: str) -> torch.device:
@@ -115,14 +126,13 @@ def describe() -> dict[str, object]:
     import importlib.metadata
 
     names = ("tellapart", "torch", "numpy", "pillow", "scikit-learn", "scipy", "safetensors", "pydantic")
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else None
     return {
         "versions": {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in names},
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "processor": processor_name(),
         "processors": usable_processors(),
         "threads": torch.get_num_threads(),
-        "memory_bytes": memory,
+        "memory_bytes": total_memory(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
     }

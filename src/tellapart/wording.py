@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 import unicodedata
 from collections.abc import Iterable, Sequence
 
@@ -42,6 +44,18 @@ def first_line(error: BaseException) -> str:
         ('too long', 'MemoryError')
     """
     return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def quoted(text: object) -> str:
+    """Return an argument as a person types it in a command: quoted where a shell would else take it apart.
+
+    Example:
+        >>> print(quoted("runs/photos"), quoted("runs/my photos"))
+        runs/photos 'runs/my photos'
+    """
+    if os.name != "nt":
+        return shlex.quote(str(text))
+    return str(text) if re.fullmatch(r"[\w.:/\\-]+", str(text)) else f'"{text}"'  # cmd knows no other quotes
 
 
 def counted(number: int, noun: str, *, plural: str | None = None) -> str:

@@ -66,7 +66,7 @@ def test_a_model_file_alone_cannot_choose_a_threshold(call, good, trained):
 def test_classes_that_a_table_has_no_columns_for_are_refused(call, good, trained):
     called = call("predict", trained, good / "a" / "0.png", "--csv", "--top", 2)
     assert called.status == 2
-    assert "--top would be ignored with --csv" in called.err
+    assert "--top would be ignored in a table" in called.err
 
 
 def test_a_batch_ends_with_the_picture_that_fills_it():
@@ -158,3 +158,29 @@ def test_the_table_is_safe_for_spreadsheets(call, trained, good, tmp_path, monke
     assert spreadsheet_plain(rows[0]["file"]) == "=cmd()!A1.png"
     assert (rows[1]["name"], rows[1]["probability"], rows[1]["novelty"]) == ("", "", "")
     assert rows[1]["problem"]
+
+
+def test_a_table_goes_to_a_file_whole_and_in_letters_that_excel_reads(call, trained, good, tmp_path):
+    shutil.copy(good / "a" / "0.png", tmp_path / "猫.png")
+    printed = call("predict", trained, tmp_path, "--csv")
+    called = call("predict", trained, tmp_path, "--out", tmp_path / "new" / "names.csv")
+    assert (called.status, called.out) == (0, "")
+    written = (tmp_path / "new" / "names.csv").read_bytes()
+    assert written.startswith(b"\xef\xbb\xbf")
+    assert written.decode("utf-8-sig") == printed.out
+    for more in ("--csv", "--json"):
+        refused = call("predict", trained, tmp_path, "--out", tmp_path / "x.csv", more)
+        assert (refused.status, refused.errors) == (
+            2, [f"error: --out writes a table, and {more} prints: give one of them"]
+        )  # fmt: skip
+    (tmp_path / "folder.csv").mkdir()
+    assert "it is a folder" in call("predict", trained, tmp_path, "--out", tmp_path / "folder.csv").err
+
+
+def test_what_a_star_stands_for_is_found_where_no_shell_does_it(call, trained, good, tmp_path):
+    (tmp_path / "[1].png").write_bytes((good / "a" / "0.png").read_bytes())
+    shown = call("predict", trained, good / "a" / "1*.png", tmp_path / "[1].png").out.splitlines()
+    assert [line.partition(".png: ")[0] for line in shown] == [
+        *(str(good / "a" / str(number)) for number in (1, 10, 11, 12, 13)), str(tmp_path / "[1]")
+    ]  # fmt: skip
+    assert "there is no file or folder" in call("predict", trained, good / "x*.png").err

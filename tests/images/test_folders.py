@@ -76,3 +76,16 @@ def test_a_folder_that_is_closed_is_said_or_passed_over(folder, monkeypatch):
 )
 def test_is_clutter(name, expected):
     assert is_clutter(name) is expected
+
+
+def test_a_network_drive_that_numbers_no_folder_hides_none(folder, monkeypatch):
+    real = os.stat
+
+    def unnumbered(path, **more):
+        found = real(path, **more)
+        return os.stat_result((found.st_mode, 0, *found[2:]))
+
+    expected = [level.inside for level in levels_below(folder)]
+    monkeypatch.setattr(os, "stat", unnumbered)
+    assert [level.inside for level in levels_below(folder)] == expected
+    assert len(expected) > 1

@@ -9,6 +9,7 @@ import threading
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tellapart.errors import DataError
@@ -33,6 +34,11 @@ def end(number: int, here: int) -> None:
     if os.getpid() != here:
         os.kill(os.getpid(), signal.SIGKILL)
     time.sleep(0.01)
+
+
+def answer_ctrl_c(number: int, here: int) -> tuple[int, bool]:
+    time.sleep(0.01)
+    return os.getpid(), signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 
 
 def fail(number: int, here: int) -> None:
@@ -66,6 +72,25 @@ def test_a_worker_that_is_killed_is_said():
 def test_a_task_that_fails_fails_the_whole():
     with pytest.raises(ValueError, match="task"):
         all_of(fail, jobs=2)
+
+
+def test_started_workers_leave_ctrl_c_to_this_process_and_end_with_the_work(monkeypatch):
+    monkeypatch.setattr(parallel, "_may_fork", lambda: False)
+    found = {}
+
+    def read_until_pressed():
+        with shared_out(answer_ctrl_c, tasks(200), jobs=2) as results:
+            for worker, ignores in results:
+                found[worker] = ignores
+                if len(found) == 2:
+                    raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        read_until_pressed()
+    assert found.pop(os.getpid()) is False
+    ((worker, ignores),) = found.items()
+    assert ignores
+    assert not psutil.pid_exists(worker) or psutil.Process(worker).status() == psutil.STATUS_ZOMBIE
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux alone")

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from ..errors import TellapartError
+from ..files import KEEPS_OPEN
 from ..offline import forbid_downloads
 from ..registry import load_plugin
 from ..version import __version__
@@ -91,10 +92,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         Console(stderr=True).print("stopped")
         raise SystemExit(130) from None
     except BrokenPipeError:
-        # What is still buffered has nowhere to go; Python would complain about it while it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(0) from None
+        _leave_closed_pipe()
     except Exception as error:
+        if KEEPS_OPEN and isinstance(error, OSError) and error.errno == errno.EINVAL and error.filename is None:
+            _leave_closed_pipe()  # Windows' word for it
         if debug:
             raise
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -104,6 +105,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         fail(f"{type(error).__name__}: {error} (this is a fault of tellapart: --debug shows the trace)", status=1)
     if isinstance(status, int):
         raise SystemExit(status)
+
+
+def _leave_closed_pipe() -> NoReturn:
+    """Leave where nobody reads on: what is still buffered has nowhere to go, and Python would complain about it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise SystemExit(0) from None
 
 
 EXPECTED = {"valid integer": "a whole number", "valid number": "a number", "valid boolean": "true or false"}

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..wording import printable
-from .options import as_text
+from .options import as_text, spread
 
 if TYPE_CHECKING:
     from ..workflow.prediction import Prediction
@@ -38,7 +38,7 @@ def command(
     names = list(dict.fromkeys(net or ["efficientnet_lite0"]))
     found: dict[str, dict[str, Prediction]] = {}
     bad = False
-    for name, seen in classify_pictures(pictures, names=names, top=top, progress=TerminalProgress()):
+    for name, seen in classify_pictures(spread(pictures), names=names, top=top, progress=TerminalProgress()):
         if seen.problem and name == names[0]:
             bad = True
             typer.echo(f"{printable(seen.file)}: {printable(seen.problem)}", err=True)

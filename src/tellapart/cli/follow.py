@@ -39,7 +39,9 @@ def main(arguments: Sequence[str]) -> None:
 
 def _watch(parent: int) -> None:
     """End this process where the first one is gone: a wait inside torch would keep it, and its GPU, for good."""
-    while os.getppid() == parent:
+    import psutil
+
+    while os.getppid() == parent and psutil.pid_exists(parent):  # on Windows the number stays when the process is gone
         time.sleep(1.0)
     time.sleep(GRACE)
     os._exit(2)

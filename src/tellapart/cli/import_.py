@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ..errors import ModelFileError
+from ..wording import quoted
 
 NAME = "import"
 
@@ -28,5 +28,5 @@ def command(
     classifier = import_model(export)
     with writing_whole(target) as beside:
         classifier.save(beside)
-    names, quoted = ", ".join(classifier.class_names), shlex.quote(str(target))
-    typer.echo(f"{target}: {len(classifier.class_names)} classes ({names}); try: tellapart predict {quoted} photo.jpg")
+    names, shown = ", ".join(classifier.class_names), quoted(target)
+    typer.echo(f"{target}: {len(classifier.class_names)} classes ({names}); try: tellapart predict {shown} photo.jpg")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import glob
 import json
+import os
 import re
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import typer
@@ -54,6 +57,20 @@ def colour(text: str) -> int | tuple[int, ...]:
     if text.isascii() and text.isdigit() and int(text) <= 255:
         return int(text)
     raise RecipeError(f"--background must be a grey value, 0 to 255, or a colour such as #ff8800, got {text!r}")
+
+
+def spread(names: Sequence[str]) -> list[str]:
+    """Return names with what ``*``, ``?`` and ``[...]`` stand for, as no shell of Windows does; others as they are.
+
+    Example:
+        >>> spread(["-", "one.jpg", "no such folder here/*.jpg"])
+        ['-', 'one.jpg', 'no such folder here/*.jpg']
+    """
+    every: list[str] = []
+    for name in names:
+        found = [] if os.path.exists(name) or not glob.has_magic(name) else sorted(glob.glob(name))  # noqa: PTH110, PTH207
+        every += found or [name]
+    return every
 
 
 def share(text: str, option: str) -> float:

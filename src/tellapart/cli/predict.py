@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 import sys
 from pathlib import Path
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import RecipeError
+from ..files import check_writable, write_whole
 from ..wording import printable
-from .options import as_text, share
+from .options import as_text, share, spread
 
 if TYPE_CHECKING:
     from ..classifier import Answer
@@ -43,23 +45,36 @@ def command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="A table, safe for spreadsheets.")] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE.csv", help="Write that table to a file.", show_default=False)
+    ] = None,
 ) -> None:
     """Name pictures. A picture that cannot be read is said, and the exit status is then 1."""
     from ..classifier import Classifier
+    from ..evaluation import csv_bytes
     from ..workflow import predict
 
     if as_json and as_csv:
         raise RecipeError("--json and --csv contradict each other: give one of them")
+    if out is not None and (as_json or as_csv):
+        raise RecipeError(f"--out writes a table, and {'--json' if as_json else '--csv'} prints: give one of them")
+    as_csv = as_csv or out is not None
     if as_csv and top is not None:
-        raise RecipeError("--top would be ignored with --csv, which has one class a picture: drop it, or give --json")
+        raise RecipeError(
+            "--top would be ignored in a table, which has one class a picture: drop it, or give --json in place of "
+            f"{'--csv' if out is None else '--out'}"
+        )
+    if out is not None:
+        check_writable(out)
     max_error = None if abstain_at is None else share(abstain_at, "--abstain-at")
     classifier = Classifier.load(run)
     threshold = None if max_error is None else _threshold(run, max_error, classifier.description.temperature)
-    table = csv.writer(sys.stdout, lineterminator="\n") if as_csv else None
+    written = io.StringIO(newline="")
+    table = csv.writer(sys.stdout if out is None else written, lineterminator="\n") if as_csv else None
     if table:
         table.writerow(COLUMNS)
     bad = 0
-    for found in predict(classifier, pictures, top=top or 3, threshold=threshold):
+    for found in predict(classifier, spread(pictures), top=top or 3, threshold=threshold):
         if found.answer is None:
             bad += 1
             typer.echo(f"{printable(found.file)}: {printable(found.problem)}", err=True)
@@ -69,6 +84,8 @@ def command(
             typer.echo(as_text(_record(found)))
         elif found.answer:
             typer.echo(printable(_sentence(found.file, found.answer, sure=found.sure)))
+    if out is not None:
+        write_whole(out, csv_bytes(written.getvalue()))
     if bad:
         raise typer.Exit(1)
 

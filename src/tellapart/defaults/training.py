@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import RecipeError
-from ..machine import usable_processors
 from ..recipe import AUGMENTATIONS, Recipe, TrainingRecipe, decided
-from ..runtime import choose_device, fast_precision
+from ..runtime import choose_device, compute_threads, fast_precision
 from ..training.optimizers import DEFAULT_WEIGHT_DECAY, TRANSFER_RATE, usual_learning_rate
 from .choice import Choice
 from .width import choose_width, outline, pictures_an_epoch, usual_batch_size, usual_epochs
@@ -41,7 +40,7 @@ def choose_training(recipe: Recipe, *, kind: str, pictures: int, classes: int) -
     _check_classes(recipe, classes)
     choices: list[Choice] = []
     height, width = decided(recipe.data.image_size, "data.image_size")
-    threads = recipe.training.threads or (1 if height * width < TINY else usable_processors())
+    threads = recipe.training.threads or (1 if height * width < TINY else compute_threads())
     if recipe.training.transfer == "features":
         return recipe.changed(training={"threads": threads}), choices
     recipe, more = choose_width(recipe, pictures=pictures, classes=classes)

@@ -58,7 +58,7 @@ from .novelty import (
 )
 from .prediction_table import read_predictions
 from .predictions import Predictions
-from .spreadsheet import spreadsheet_plain, spreadsheet_safe, write_csv
+from .spreadsheet import csv_bytes, spreadsheet_plain, spreadsheet_safe, write_csv
 from .threshold import Threshold, error_at, threshold_for_error
 
 __all__ = [
@@ -102,6 +102,7 @@ __all__ = [
     "compare_pictures",
     "confused_pairs",
     "confusion_matrix",
+    "csv_bytes",
     "difference",
     "energy_novelty",
     "error_at",

@@ -54,8 +54,12 @@ def write_csv(path: Path | str, header: Sequence[str], *, rows: Iterable[Sequenc
     writer.writerow([spreadsheet_safe(name) for name in header])
     for row in rows:
         writer.writerow([_cell(value) for value in row])
-    written = text.getvalue()
-    write_whole(path, written.encode("utf-8" if written.isascii() else "utf-8-sig"))
+    write_whole(path, csv_bytes(text.getvalue()))
+
+
+def csv_bytes(text: str) -> bytes:
+    """Return a table's text as UTF-8, with a byte order mark where Excel would else take it for its own code page."""
+    return text.encode("utf-8" if text.isascii() else "utf-8-sig")
 
 
 def _cell(value: object) -> object:

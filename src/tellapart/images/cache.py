@@ -24,6 +24,7 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from ..errors import DataError, UnreadableImageError
+from ..files import KEEPS_OPEN, replace_patiently
 from ..machine import usable_processors
 from ..progress import SILENT, Progress
 from .arrays import ArrayImages
@@ -169,9 +170,19 @@ def prune(parent: Path, *, keep: Path, limit_bytes: int = 20 * 2**30) -> None:
     total = sum(size for _, size in used.values())
     for path, (when, size) in sorted(used.items(), key=lambda item: item[1][0]):
         gone = _is_abandoned(path, when) if path.suffix == ".partial" else total > limit_bytes
-        if gone:
-            shutil.rmtree(path, ignore_errors=True)
+        moved = _out_of_the_way(path) if gone else None
+        if moved is not None:
+            shutil.rmtree(moved, ignore_errors=True)
             total -= size
+
+
+def _out_of_the_way(path: Path) -> Path | None:
+    """Return a folder's path to remove it by; None where a file of it is in use, so that on Windows half would stay."""
+    if not KEEPS_OPEN or path.suffix == ".partial":
+        return path
+    with contextlib.suppress(OSError):
+        return path.rename(path.with_name(f"{path.name}-gone.partial"))
+    return None
 
 
 def _is_abandoned(path: Path, when: float) -> bool:
@@ -267,13 +278,13 @@ def _finish(work: Path, target: Path) -> None:
         file.chmod(readers & 0o644)
     work.chmod(readers)
     try:
-        work.rename(target)
+        replace_patiently(work, target)
     except OSError:
         if _is_there(target):  # another process was faster, with the same pixels
             return
         shutil.rmtree(target, ignore_errors=True)
         try:
-            work.rename(target)
+            replace_patiently(work, target)
         except OSError as error:
             raise DataError(
                 f"{str(target)!r} is in the way, and is not yours to read or replace ({error.strerror}): set "

@@ -47,13 +47,15 @@ def levels_below(folder: Path | str, *, on_error: Callable[[OSError], object] | 
 
 
 def _levels(
-    path: str, inside: str, above: frozenset[tuple[int, int]], *, on_error: Callable[[OSError], object] | None
+    path: str, inside: str, above: frozenset[object], *, on_error: Callable[[OSError], object] | None
 ) -> Iterator[Level]:
     files: list[str] = []
     folders: list[str] = []
     try:
         found = os.stat(path)  # noqa: PTH116
-        here = (found.st_dev, found.st_ino)
+        here: object = (found.st_dev, found.st_ino)
+        if not found.st_ino:  # some network drives number no folder
+            here = os.path.realpath(path)
         if here in above:  # a link to a folder above
             return
         with os.scandir(path) as entries:

@@ -98,7 +98,12 @@ def _pool(workers: int) -> Iterator[Executor]:
         # loky's workers do not run the caller's main module again, as the standard library's do.
         from joblib.externals.loky import get_reusable_executor
 
-        yield get_reusable_executor(max_workers=workers)
+        started = get_reusable_executor(max_workers=workers, initializer=_leave_ctrl_c)
+        try:
+            yield started
+        except BaseException:
+            started.shutdown(wait=True, kill_workers=True)
+            raise
 
 
 @contextmanager
@@ -131,6 +136,11 @@ def _ended_at_once() -> Iterator[None]:
 def _may_fork() -> bool:
     """Return whether a fork copies nothing half-done: no other thread of Python's is at work."""
     return sys.platform == "linux" and threading.active_count() == 1
+
+
+def _leave_ctrl_c() -> None:
+    """Prepare a started worker: Ctrl-C, which the terminal sends to all, is answered by the process that started it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _begin() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import sys
 import threading
 import time
 import weakref
@@ -16,12 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import SourceError, UnreadableImageError
+from ..files import KEEPS_OPEN
 
 KEPT_OPEN = 64
 """With more files than this, none is kept open between two reads."""
 
 READING = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 """Flags to open a picture's file with: a named pipe without a writer would else wait for ever."""
+
+WINDOWS_PATH = 260
+"""Characters of a path from which on Windows finds no file, unless its long paths are switched on."""
 
 MAX_BYTES = 2**29
 """A picture's file or member above this, 512 MiB, is not read."""
@@ -132,6 +137,10 @@ def read_whole(path: str, *, limit: int = MAX_BYTES) -> bytes:
         finally:
             os.close(file)
     except OSError as error:
+        if KEEPS_OPEN and (length := len(os.path.abspath(path))) >= WINDOWS_PATH:  # noqa: PTH100 (resolve() asks the disk)
+            raise UnreadableImageError(
+                f"its path has {length} characters: switch Windows' long paths on, or move the folder up"
+            ) from error
         raise UnreadableImageError(f"cannot be read: {error.strerror}") from error
 
 
@@ -144,7 +153,7 @@ def _read_on(descriptor: int, size: int) -> bytes:
 
 
 def stamp(path: str | Path) -> tuple[int, int, int]:
-    """Return (size, mtime_ns, ctime_ns); (−1, 0, 0) where there is no such file."""
+    """Return (size, mtime_ns, ctime_ns or 0); (−1, 0, 0) where there is no such file."""
     try:
         return _stamp_of(os.stat(path))  # noqa: PTH116
     except OSError:
@@ -152,7 +161,8 @@ def stamp(path: str | Path) -> tuple[int, int, int]:
 
 
 def _stamp_of(found: os.stat_result) -> tuple[int, int, int]:
-    return (found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    # A Mac sets the time of change where a picture was only looked at: previews and tags are kept in its attributes.
+    return (found.st_size, found.st_mtime_ns, 0 if sys.platform == "darwin" else found.st_ctime_ns)
 
 
 def stat_fingerprint(paths: Sequence[str | Path], *, also: str = "") -> str:

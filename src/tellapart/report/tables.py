@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..evaluation import Evaluation, Figure
 from ..images.dataset import SPLIT_NAMES
-from ..wording import bytes_text
+from ..wording import bytes_text, quoted
 from .charts import Standing
 from .contents import OWN_SPLITS, Contents, as_text
 from .words import as_asked
@@ -160,18 +159,18 @@ def _environment(contents: Contents) -> Iterator[tuple[str, str]]:
 def label_commands(contents: Contents) -> tuple[str, str]:
     """Return the commands that make a list of labels to mend, and train with it."""
     folder = _folder(contents)
-    return f"tellapart evaluate {shlex.quote(folder)} --label-errors labels.csv", retrain_command(folder, "labels.csv")
+    return f"tellapart evaluate {quoted(folder)} --label-errors labels.csv", retrain_command(folder, "labels.csv")
 
 
 def retrain_command(folder: str, labels: str) -> str:
     """Return the command that trains a run's own recipe, its groups and options among it, with mended labels."""
-    return f"tellapart train --recipe {shlex.quote(f'{folder}/recipe.json')} --labels {shlex.quote(labels)}"
+    return f"tellapart train --recipe {quoted(f'{folder}/recipe.json')} --labels {quoted(labels)}"
 
 
 def commands(contents: Contents) -> list[tuple[str, str]]:
     """Return (what it does, the command) for this run."""
-    run = shlex.quote(_folder(contents))
-    about = f" --about {shlex.quote(contents.main)}" if contents.main in contents.external else ""
+    run = quoted(_folder(contents))
+    about = f" --about {quoted(contents.main)}" if contents.main in contents.external else ""
     page = ("Make and open this page again", f"tellapart report {run}{about} --open")
     if contents.model is None:
         return [("Go on with the training", f"tellapart train --resume {run}"), page]

@@ -17,9 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..machine import usable_processors
 from ..nets import Net
-from ..runtime import choose_device
+from ..runtime import choose_device, compute_threads
 
 Shared = TypeVar("Shared")
 
@@ -112,7 +111,7 @@ class Devices:
 
     def threads(self, wished: int | None) -> int | None:
         """Return the CPU threads of this process, of those that the training may have on this machine."""
-        return wished if self.here == 1 else max(1, (wished or usable_processors()) // self.here)
+        return wished if self.here == 1 else max(1, (wished or compute_threads()) // self.here)
 
 
 def one_device(wished: str) -> Devices:

@@ -16,10 +16,11 @@ import torch
 from numpy.typing import NDArray
 
 from ..images.preprocessing import Preprocessing
-from ..machine import keep_large_blocks, usable_processors
+from ..machine import keep_large_blocks
 from ..nets import Net
 from ..nets.fusing import Embedding
 from ..nets.inputs import to_input
+from ..runtime import compute_threads
 
 BATCH = 8
 """Pictures that a processor looks at together: so few that what a layer gives stays in its cache."""
@@ -62,7 +63,7 @@ class Lanes:
     ) -> None:
         self._net, self._preprocessing, self._behind = net, preprocessing, behind
         self._place = next(net.parameters()).device
-        whole = (threads or usable_processors()) if self._place.type == "cpu" else 1
+        whole = (threads or compute_threads()) if self._place.type == "cpu" else 1
         self._threads = -(-whole // MOST)
         self._count = whole // self._threads
         self.batch = BATCH if self._place.type == "cpu" else GPU_BATCH

@@ -139,10 +139,11 @@ def _watch(started: Sequence[subprocess.Popen[bytes]], ended: threading.Event, o
 
 def _start(place: ProcessRank, *, device: str) -> subprocess.Popen[bytes]:
     orders = {"place": dataclasses.asdict(place), "device": device, "plugins": [str(path) for path in loaded_plugins]}
-    # A session of its own: Ctrl-C on the terminal is for the first process, which tells the others.
+    # A session, or on Windows a group, of its own: Ctrl-C on the terminal is for the first, which tells the others.
     return subprocess.Popen(
         [sys.executable, "-m", FOLLOWER, json.dumps(orders)],
-        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True,
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+        start_new_session=True, creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
     )  # fmt: skip
 
 

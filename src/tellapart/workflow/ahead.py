@@ -78,6 +78,9 @@ class Ahead:
 
     def __exit__(self, *_: object) -> None:
         self._open.close()
+        # What failed is tried again by the training, which says so; its error would keep the pixels' file mapped.
+        self._looked = [(rows, one) for rows, one in self._looked if not one.cancelled() and one.exception() is None]
+        self._waiting = []
 
     def keep(self, folder: Path, *, pictures: int) -> None:
         """Put what was seen where the training will look for the features of all.
@@ -93,6 +96,4 @@ class Ahead:
         """Yield what was seen, and forget it."""
         while self._looked:
             rows, future = self._looked.pop()
-            # What failed is tried again by the training, which says so.
-            if not future.cancelled() and future.exception() is None:
-                yield rows, future.result()
+            yield rows, future.result()

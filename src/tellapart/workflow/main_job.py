@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import math
 import os
-import shlex
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -20,6 +19,7 @@ from ..images.dataset import Dataset
 from ..progress import SILENT, Progress, Quiet
 from ..recipe import Recipe
 from ..run import Run
+from ..wording import quoted
 from .elsewhere import with_elsewhere
 from .folds import cross_validate, fold_splits
 from .label_errors import (
@@ -207,7 +207,7 @@ def _main_job(
         run.mark("interrupted" if learned.interrupted else "done")  # before the page, which says when that was
         write_report(run)
     if learned.interrupted:
-        progress.warn(f"to go on: tellapart train --resume {shlex.quote(str(run.path))}")
+        progress.warn(f"to go on: tellapart train --resume {quoted(run.path)}")
     return run
 
 
@@ -263,7 +263,7 @@ def _explain_mistakes(
         return
     late = timed and deadline.left - page < label_search_seconds(own, prepared.recipe)
     if late or not has_memory_to_search(own):
-        command = f"tellapart evaluate {shlex.quote(str(run.path))} --label-errors FILE.csv"
+        command = f"tellapart evaluate {quoted(run.path)} --label-errors FILE.csv"
         progress.say(f"labels: not looked through, for want of {'time' if late else 'memory'}: {command} does it")
         return
     progress.say(f"labels: {find_run_label_errors(run, own=own, progress=progress).likeliest(LISTED)}")
@@ -294,7 +294,7 @@ def _status_kept(run: Run, *, fresh: bool, progress: Progress) -> Iterator[None]
         yield
     except KeyboardInterrupt:
         run.mark("interrupted", "stopped by Ctrl-C")
-        progress.warn(f"to go on: tellapart train --resume {shlex.quote(str(run.path))}")
+        progress.warn(f"to go on: tellapart train --resume {quoted(run.path)}")
         raise
     except TellapartError as error:
         begun = run.has("history.jsonl") or run.has("training.json")  # the run's own; a baseline alone is no loss
@@ -302,7 +302,7 @@ def _status_kept(run: Run, *, fresh: bool, progress: Progress) -> Iterator[None]
             with contextlib.suppress(RunError):
                 run.mark("failed", str(error))
             if isinstance(error, ProcessLostError):
-                progress.warn(f"to go on: tellapart train --resume {shlex.quote(str(run.path))}")
+                progress.warn(f"to go on: tellapart train --resume {quoted(run.path)}")
         else:
             run.discard()
         raise

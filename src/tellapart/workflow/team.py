@@ -7,7 +7,6 @@ import dataclasses
 import hashlib
 import os
 import platform
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -31,6 +30,7 @@ from ..training.devices import Devices
 from ..training.launch import ProcessRank, find_rank, launched
 from ..training.loop import seeded_net
 from ..version import __version__
+from ..wording import quoted
 from .prepare import Prepared, open_source
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ class Team:
             return
         what, run = "another of the processes that train together has ended", "RUN"
         if self._run is not None:
-            run = shlex.quote(str(self._run.path))
+            run = quoted(self._run.path)
             with contextlib.suppress(RunError):
                 self._run.mark("failed", what)
         self._progress.warn(f"{what}: to go on: tellapart train --resume {run}")

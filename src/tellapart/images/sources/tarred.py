@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ...errors import SourceError
+from ...files import replace_patiently
 from ..dataset import Dataset
 from ..encoded import RANGE, SUFFIX_NUMBER, RangeImages
 from ..folders import suffix_of
@@ -159,7 +160,7 @@ def _spooled(path: Path, opener: Any) -> Path:
             if stamp(path) != before:
                 raise SourceError(f"{str(path)!r} changed while it was unpacked: open it again")
             partial.chmod(target.parent.stat().st_mode & 0o644)  # for everybody who may read the cache
-            partial.replace(target)
+            replace_patiently(partial, target)
         finally:
             with contextlib.suppress(FileNotFoundError):
                 partial.unlink()

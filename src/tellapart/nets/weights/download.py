@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from ...errors import ModelFileError
+from ...files import replace_patiently
 from ...progress import SILENT, Progress
 
 ATTEMPTS = 5
@@ -66,7 +67,7 @@ def download(
                 return target
             expected = _fetch_all(url, part, progress=progress, timeout=timeout, pause=pause)
             _check(part, url=url, sha256=sha256 or expected)
-            part.replace(target)
+            replace_patiently(part, target)
             _tag(part).unlink(missing_ok=True)
     except OSError as error:
         raise ModelFileError(

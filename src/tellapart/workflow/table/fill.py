@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,10 +11,11 @@ from pathlib import Path
 from ...defaults.pretrained import asks_for_epochs
 from ...errors import RecipeError, RunError, RunExistsError, RunUnwritableError, TellapartError
 from ...evaluation import ExperimentTable, Figure, Predictions, TableRow, compare, seconds_text
+from ...files import KEEPS_OPEN
 from ...progress import SILENT, Progress, Quiet
 from ...report import write_table
 from ...run import Run, new_run_path
-from ...wording import counted
+from ...wording import counted, quoted
 from ..main_job import absolute_source
 from ..prepare import open_source
 from .methods import Method, default_methods, every_method, parse_method
@@ -104,7 +104,8 @@ def resume_table(path: str | Path, *, progress: Progress = SILENT) -> tuple[Expe
 def _new_folder(folder: Path) -> Path:
     if (folder / PLAN).exists():
         raise RunExistsError(
-            f"a table stands at {str(folder)!r} already: go on with it by --resume {folder}, or choose another --out"
+            f"a table stands at {str(folder)!r} already: go on with it by --resume {quoted(folder)}, or choose another "
+            "--out"
         )
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RunExistsError(f"{str(folder)!r} exists and is not an empty folder: choose another --out")
@@ -136,7 +137,12 @@ def _fill(plan: TablePlan, folder: Path, *, progress: Progress) -> ExperimentTab
                 progress.advance(note=_live(row))
                 compared = tuple(dataclasses.replace(row, versus_best=against.of(job)) for job, row in rows.items())
                 table = ExperimentTable(folder.resolve().name, compared, _facts(plan, setting), _notes(plan, setting))
-                write_table(table, folder)
+                try:
+                    write_table(table, folder)
+                except RunUnwritableError as error:
+                    if not KEEPS_OPEN or number == len(jobs):
+                        raise
+                    progress.warn(f"{error}; it is written again after the next row")
     return table
 
 
@@ -145,7 +151,7 @@ def _said_how_to_go_on(folder: Path, progress: Progress) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        progress.warn(f"to go on: tellapart compare --resume {shlex.quote(str(folder))}")
+        progress.warn(f"to go on: tellapart compare --resume {quoted(folder)}")
         raise
 
 

@@ -15,11 +15,10 @@ from ...images.cache import cache_folder, scan
 from ...images.dataset import Dataset
 from ...images.preprocessing import Preprocessing
 from ...images.split import belonging
-from ...machine import usable_processors
 from ...progress import SILENT, Progress
 from ...recipe import AUGMENTATIONS, AugmentRecipe, Recipe
 from ...run import Run
-from ...runtime import describe
+from ...runtime import compute_threads, describe
 from ...wording import counted, listed
 from ..prepare import Prepared, content_fingerprint, open_source, prepare
 from .plan import External, TablePlan
@@ -118,7 +117,7 @@ def read_setting(plan: TablePlan, folder: Path, *, progress: Progress = SILENT) 
     if external is not None:
         external = _readable(external, prepared.preprocessing, run=run, progress=progress)
     return Setting(
-        prepared, external, plan.recipe.training.threads or usable_processors(),
+        prepared, external, plan.recipe.training.threads or compute_threads(),
         training.augment if training.augment and training.augment.parts() else AUGMENTATIONS["writing"],
         cache_folder() / "features",
     )  # fmt: skip
