@@ -156,8 +156,10 @@ class Classifier:
         self, pictures: Iterable[Any], *, top: int | None = None, max_pixels: int = MAX_PIXELS
     ) -> list[Answer]:
         """Name several pictures; see ``classify``."""
-        if isinstance(pictures, str | Path | bytes) or (
-            isinstance(pictures, np.ndarray) and pictures.ndim == 3 and pictures.shape[2] in (1, 3, 4)
+        if (
+            isinstance(pictures, str | Path | bytes)
+            or not isinstance(pictures, Iterable)
+            or (isinstance(pictures, np.ndarray) and pictures.ndim == 3 and pictures.shape[2] in (1, 3, 4))
         ):
             raise DataError("classify_all takes several pictures, got what looks like one: use classify, or [picture]")
         if top is not None and top < 1:

@@ -77,6 +77,8 @@ class Novelty:
             DataError: there are no pictures of one of the two.
         """
         train = np.asarray(train, dtype=np.float32)
+        if not len(train):
+            raise DataError("a novelty score needs training pictures, got none")
         room = max(LEAST_BYTES, network_bytes // SHARE) // max(1, train.shape[1])
         chosen = chosen_evenly(np.asarray(labels), min(REFERENCES, max(1, room)), seed=seed)
         directions = unit(train[chosen])

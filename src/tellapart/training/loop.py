@@ -171,7 +171,8 @@ def _epochs(
     """Train until there is a reason to stop; return the recipe as fitted to the time, the reason, and findings."""
     said: set[str] = set()
     usual_rate = usual_learning_rate(recipe, state.net)
-    found = _diagnosis(run, task, recipe, usual_rate=usual_rate)
+    history = [] if run is None else list(run.history)
+    found = _diagnosis(history, task, recipe, usual_rate=usual_rate)
     if pacer is not None:
         pacer.start()
     while True:
@@ -188,9 +189,10 @@ def _epochs(
         keep_best(state, record, recipe, pictures=len(task.validation))
         if run is not None:
             run.append_history(record)
+            history.append(record)
             save_checkpoint(run, state)
         progress.advance(note=_live(record, state))
-        found = _diagnosis(run, task, recipe, usual_rate=usual_rate)
+        found = _diagnosis(history, task, recipe, usual_rate=usual_rate)
         for code, sentence in found:
             if code not in said:
                 progress.warn(sentence)
@@ -214,12 +216,12 @@ def _paced(
     return recipe.model_copy(update={"steps_per_epoch": steps})
 
 
-def _diagnosis(run: Run | None, task: Task, recipe: TrainingRecipe, *, usual_rate: float) -> list[tuple[str, str]]:
+def _diagnosis(
+    history: list[dict[str, Any]], task: Task, recipe: TrainingRecipe, *, usual_rate: float
+) -> list[tuple[str, str]]:
     """Return what is wrong as the history stands; what a later epoch has mended is not held against it."""
-    if run is None:
-        return []
     return diagnose(
-        run.history,
+        history,
         majority=task.majority(),
         validation_pictures=len(task.validation),
         optimizer=recipe.optimizer,

@@ -52,7 +52,8 @@ class Task:
 
     def steps_before(self, recipe: TrainingRecipe, *, epoch: int) -> int:
         """Return how many steps all epochs before one have, which is counted from 1."""
-        return sum(self.steps(recipe, epoch=earlier) for earlier in range(1, epoch))
+        steps = recipe.steps_per_epoch
+        return sum(steps[: epoch - 1]) if isinstance(steps, tuple) else (epoch - 1) * self.steps(recipe)
 
     def steps_left(self, recipe: TrainingRecipe, *, after: int) -> list[int]:
         """Return the steps of each epoch that follows one, but for those that are left out to end in time."""

@@ -214,8 +214,7 @@ def _explained(
 ) -> Elsewhere:
     document = run.load("evaluation")
     own_name = "test" if "test" in document["splits"] else "validation"
-    trained = run.load("audit")["counts"]["train"]
-    majority = max(trained, key=lambda one: trained[one])
+    majority = document["majority_class"]
     found = evaluate(
         kept.predictions,
         temperature=classifier.description.temperature,
@@ -308,8 +307,8 @@ def _free_name(document: Mapping[str, Any], dataset: Dataset) -> str:
     stem = re.sub(r"[^\w.-]+", "-", dataset.name).strip("-.")[:60].strip("-.") or "elsewhere"
     stem = f"{stem}-elsewhere" if stem.casefold() in TAKEN else stem  # some file systems take Test for test
     known = {name.casefold(): one["fingerprint"] for name, one in document.get("elsewhere", {}).items()}
-    name, number = stem, 2
-    while known.get(name.casefold(), dataset.images.fingerprint()) != dataset.images.fingerprint():
+    name, number, own = stem, 2, dataset.images.fingerprint()
+    while known.get(name.casefold(), own) != own:
         name, number = f"{stem}-{number}", number + 1
     return name
 

@@ -38,6 +38,7 @@ from ..runtime import bearable_precision
 from ..training.devices import on_device
 from ..training.features import embed_pixels, features_file, weights_digest
 from ..wording import bytes_text, counted
+from .folds import fold_of
 from .held_out import PREDICTED
 from .learn import learn
 from .own_pictures import OwnPictures
@@ -269,7 +270,7 @@ def out_of_fold(run: Run, own: OwnPictures, *, folds: int, progress: Progress = 
     ):
         progress.say(f"fold {number} of {folds}: {len(fold.train):,} pictures train, {len(fold.held_out):,} are judged")
         splits = Splits(train[fold.train], own.splits.validation, train[fold.held_out])
-        part = dataclasses.replace(prepared, splits=splits, recipe=recipe)
+        part = dataclasses.replace(fold_of(prepared, splits), recipe=recipe)
         folder = run.sub(f"label-folds/{number}-of-{folds}")
         learned = learn(folder, part, novelty=False, progress=Quiet(progress, name=f"fold {number}"))
         if learned.pressed:

@@ -225,6 +225,7 @@ def evaluate_all(prepared: Prepared, learned: Learned, baselines: Mapping[str, L
 
     return {
         "temperature": learned.classifier.description.temperature,
+        "majority_class": majority,
         "splits": figures(learned),
         "baselines": {name: figures(baseline) for name, baseline in baselines.items()},
         "leaks": prepared.leaks,

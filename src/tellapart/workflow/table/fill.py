@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...defaults.pretrained import asks_for_epochs
-from ...errors import RecipeError, RunError, RunExistsError, RunUnwritableError, TellapartError
+from ...errors import RecipeError, RunBusyError, RunError, RunExistsError, RunUnwritableError, TellapartError
 from ...evaluation import ExperimentTable, Figure, Predictions, TableRow, compare, seconds_text
 from ...files import KEEPS_OPEN
 from ...progress import SILENT, Progress, Quiet
@@ -65,10 +65,12 @@ def make_table(
     if recipe.data.labels is not None:
         recipe = recipe.changed(data={"labels": absolute_source(recipe.data.labels)})
     plan = dataclasses.replace(plan, recipe=recipe, external=external)
-    folder = _new_folder(Path(out) if out is not None else new_run_path("runs", f"{dataset.name}-table"))
+    folder = _folder_below("runs", f"{dataset.name}-table") if out is None else _new_folder(Path(out))
     plan.save(folder)
     try:
         return _fill(plan, folder, progress=progress), folder
+    except RunBusyError:  # it is another process's by now
+        raise
     except TellapartError:
         if not (folder / PICTURES).exists():  # nothing was made that resuming could take up
             shutil.rmtree(folder, ignore_errors=True)
@@ -101,7 +103,14 @@ def resume_table(path: str | Path, *, progress: Progress = SILENT) -> tuple[Expe
     return _fill(TablePlan.load(folder), folder, progress=progress), folder
 
 
-def _new_folder(folder: Path) -> Path:
+def _folder_below(parent: str, name: str) -> Path:
+    """Make a new folder below another one; two processes never share one."""
+    while True:
+        with contextlib.suppress(RunExistsError):  # another process was faster: the next number
+            return _new_folder(new_run_path(parent, name), fresh=True)
+
+
+def _new_folder(folder: Path, *, fresh: bool = False) -> Path:
     if (folder / PLAN).exists():
         raise RunExistsError(
             f"a table stands at {str(folder)!r} already: go on with it by --resume {quoted(folder)}, or choose another "
@@ -110,8 +119,10 @@ def _new_folder(folder: Path) -> Path:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RunExistsError(f"{str(folder)!r} exists and is not an empty folder: choose another --out")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=not fresh)
     except OSError as error:
+        if fresh and folder.exists():
+            raise RunExistsError(f"{str(folder)!r} was made by another process just now") from None
         raise RunUnwritableError(
             f"cannot write {str(folder)!r}: {error.strerror or error}: choose another --out"
         ) from error

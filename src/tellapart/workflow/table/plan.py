@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import RecipeError, RunCorruptError, RunNotFoundError
-from ...files import whole
 from ...recipe import Recipe
+from ...run import Run
 
 FILE = "plan.json"
 FORMAT = 2
@@ -95,11 +95,14 @@ class TablePlan:
         return ("plain", *(name for name, wanted in asked.items() if wanted))
 
     def save(self, folder: Path) -> None:
-        """Write ``plan.json``."""
+        """Write ``plan.json``.
+
+        Raises:
+            RunUnwritableError: permissions, or a full disk.
+        """
         document = {"format": FORMAT, **dataclasses.asdict(dataclasses.replace(self, recipe=Recipe()))}
         document["recipe"] = self.recipe.model_dump(mode="json")
-        with whole(folder / FILE) as beside:
-            beside.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        Run(folder).write_text(FILE, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
 
     @classmethod
     def load(cls, folder: Path) -> TablePlan:

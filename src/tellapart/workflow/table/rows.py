@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from ...defaults import preprocessing_of
 from ...errors import RecipeError, RunCorruptError
 from ...evaluation import Evaluation, Predictions, TableRow, evaluate, macro_f1_gap
-from ...files import whole
 from ...images.dataset import Dataset
 from ...images.preprocessing import Preprocessing
 from ...progress import SILENT, Progress
@@ -83,9 +82,7 @@ def kept_row(folder: Path) -> TableRow | None:
 
 def keep_row(folder: Path, row: TableRow) -> None:
     """Write a finished row, whole or not at all: from now on it is not made again."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with whole(folder / ROW) as beside:
-        beside.write_text(json.dumps(row.to_dict(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    Run(folder).write_text(ROW, json.dumps(row.to_dict(), indent=1, ensure_ascii=False) + "\n")
 
 
 def make_row(job: RowJob, plan: TablePlan, *, setting: Setting, table: Path, progress: Progress = SILENT) -> TableRow:
@@ -225,7 +222,5 @@ def _varied_files(
 
 
 def _keep(found: dict[str, Predictions], folder: Path) -> None:
-    (folder / "predictions").mkdir(parents=True, exist_ok=True)
     for name, predictions in found.items():
-        with whole(folder / "predictions" / f"{name}.npz") as beside:
-            predictions.save(beside)
+        predictions.save(folder / "predictions" / f"{name}.npz")

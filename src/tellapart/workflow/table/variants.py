@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import OutOfMemoryError
-from ...files import whole
+from ...files import writing_whole
 from ...machine import available_memory
 from ...recipe import AugmentRecipe
 from ...wording import bytes_text
@@ -181,7 +181,10 @@ def shuffled(pixels: NDArray[np.uint8], *, seed: int) -> NDArray[np.uint8]:
 
 
 def save_arrays(arrays: Mapping[str, NDArray[Any]], path: Path, *, class_names: tuple[str, ...]) -> None:
-    """Write pictures and labels as an ``.npz`` that every verb takes as a source, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with whole(path) as beside, beside.open("wb") as file:
+    """Write pictures and labels as an ``.npz`` that every verb takes as a source, whole or not at all.
+
+    Raises:
+        RunUnwritableError: permissions, or a full disk.
+    """
+    with writing_whole(path) as beside, beside.open("wb") as file:
         np.savez(file, class_names=np.array(class_names), **arrays)  # type: ignore[arg-type]
