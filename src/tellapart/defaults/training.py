@@ -111,10 +111,8 @@ def _choose_optimizer(recipe: Recipe, *, passes: float, classes: int) -> tuple[d
 
 
 def _optimizer_name(recipe: Recipe, *, passes: float) -> tuple[str, str]:
-    """Return what was asked for, or what suits the default network from scratch, and why; adamw for all else."""
+    """Return what suits the default network from scratch, and why; adamw for all else."""
     training, asked = recipe.training, recipe.training.optimizer
-    if asked.name is not None:
-        return asked.name, ""
     scaled = asked.learning_rate is not None or asked.weight_decay is not None or asked.find_learning_rate
     if recipe.net.name != "compact" or training.transfer != "none" or scaled:
         return "adamw", ""

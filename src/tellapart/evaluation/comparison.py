@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import DataError
 from .figure import Figure
 from .groups import Floats, group_sums
-from .intervals import bootstrap_means, normal_quantile, percentile_interval, wilson_interval
+from .intervals import bootstrap_means, is_interval, normal_quantile, percentile_interval, wilson_interval
 from .predictions import Predictions
 
 _CELLS = 1 << 22  # random signs that are held at once
@@ -118,7 +118,7 @@ def compare(
         drawn = np.random.default_rng(seed).multinomial(count, cells / count, size=resamples)
         samples = (drawn[:, 2] - drawn[:, 1]) / count
     low, high = (float(end) for end in percentile_interval(samples, confidence_level=confidence_level))
-    if low == high:
+    if not is_interval(low, high):
         low, high = _without_samples(value, count if groups is None else len(np.unique(groups)), confidence_level)
     figure = Figure(value, low, high, count, "difference in accuracy", "points", confidence_level, "bootstrap")
     both, only_first, only_second, neither = (int(cell) for cell in cells)

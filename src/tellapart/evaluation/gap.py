@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .figure import Figure
-from .intervals import Floats, bootstrap_confusions, percentile_interval
+from .intervals import Floats, bootstrap_confusions, is_interval, percentile_interval
 from .metrics import confusion_matrix
 from .predictions import Predictions
 
@@ -39,7 +39,7 @@ def macro_f1_gap(
     mine, theirs = (_samples(one, resamples=resamples, seed=seed + i) for i, one in enumerate((own, other)))
     low, high = percentile_interval(theirs - mine, confidence_level=confidence_level)
     # Where resampling knows one outcome alone, all right on both sides, it does not tell how wide the interval is.
-    known = low != high
+    known = is_interval(float(low), float(high))
     return Figure(
         _value(other) - _value(own), float(low) if known else None, float(high) if known else None, len(other),
         "difference in macro F1", "points", confidence_level, "bootstrap",

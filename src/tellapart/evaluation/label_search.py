@@ -25,7 +25,6 @@ DIMENSIONS = 64
 """Principal components of the features between which distances are taken."""
 
 _PRIOR = 0.05  # of a vote, for each class, so that none is impossible
-_SAMPLE = 5000  # pictures that principal components are found on
 
 
 class Components:
@@ -43,7 +42,7 @@ class Components:
     def __init__(self, sample: ArrayLike, *, dimensions: int = DIMENSIONS) -> None:
         from scipy.linalg import eigh
 
-        table = np.asarray(sample, dtype=np.float64)[:_SAMPLE]
+        table = np.asarray(sample, dtype=np.float64)
         self.mean = table.mean(axis=0)
         table = table - self.mean
         columns = table.shape[1]

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError, RecipeError
 from ..files import ARRAY_DAMAGE, whole
+from ..machine import usable_processors
 from .base import FeatureSpec, checked_options, features
 
 _BATCH_VALUES = 400_000
@@ -43,7 +44,7 @@ def extract(
     feature: str,
     *,
     options: Mapping[str, Any] | None = None,
-    jobs: int = 2,
+    jobs: int | None = None,
     cache: Path | str | None = None,
 ) -> NDArray[np.float32]:
     """Return a feature of every picture.
@@ -54,7 +55,7 @@ def extract(
         pixels: uint8, (N, H, W, 1 or 3).
         feature: a registered name.
         options: what this feature alone understands, such as ``{"bins": 16}``.
-        jobs: how many threads compute batches.
+        jobs: how many threads compute batches; as many as processors may be used where None.
         cache: a folder where the result is kept, under a name made from the pixels, the feature and its options.
 
     Returns:
@@ -77,7 +78,7 @@ def extract_timed(
     feature: str,
     *,
     options: Mapping[str, Any] | None = None,
-    jobs: int = 2,
+    jobs: int | None = None,
     cache: Path | str | None = None,
 ) -> Extracted:
     """Return a feature of every picture, and how long computing it took; the arguments are those of ``extract``.
@@ -90,6 +91,7 @@ def extract_timed(
     spec = features.get(feature)
     chosen = checked_options(spec, options)
     _check_pixels(pixels)
+    jobs = usable_processors() if jobs is None else jobs
     if jobs < 1:
         raise RecipeError(f"jobs must be at least 1, got {jobs}")
     if cache is None or not len(pixels):

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError, RecipeError
+from ..machine import usable_processors
 from .base import checked_options, classifiers, features, whole_number
 
 _FLOOR = 1e-9
@@ -23,7 +24,7 @@ def build_pipeline(
     classifier_options: Mapping[str, Any] | None = None,
     components: int | None = None,
     seed: int = 0,
-    jobs: int = 2,
+    jobs: int | None = None,
     cache: Path | str | None = None,
 ) -> Any:
     """Return an untrained scikit-learn pipeline from uint8 pictures to class probabilities.
@@ -38,7 +39,7 @@ def build_pipeline(
         classifier_options: what the classifier alone understands.
         components: how many principal components, 1 to 10,000; 100 where None; only with ``+pca``.
         seed: of everything random.
-        jobs: threads, at least 1.
+        jobs: threads, at least 1; as many as processors may be used where None.
         cache: a folder where features are kept.
 
     Raises:
@@ -63,7 +64,7 @@ def build_pipeline(
     name, with_pca = split_name(feature)
     if components is not None and not with_pca:
         raise RecipeError(f"components={components} would be ignored: use the feature '{name}+pca' or leave it out")
-    whole_number(jobs, name="jobs", low=1, high=1024)
+    jobs = usable_processors() if jobs is None else whole_number(jobs, name="jobs", low=1, high=1024)
     spec, model = features.get(name), classifiers.get(classifier)
     options = checked_options(spec, feature_options)
     classify = model.build(seed=seed, jobs=jobs, **checked_options(model, classifier_options))

@@ -6,7 +6,7 @@ convolution. Convolution proper turns the kernel by 180° first.
 How it is computed depends on the kernel alone, so the same kernel gives the same figures on every picture:
 
 - one kernel with few weights that are not zero: one shifted addition a weight;
-- a separable kernel: a column, then a row;
+- a separable kernel of up to 48 weights in a column and a row: these, one after the other;
 - any other large kernel: fast Fourier transform;
 - filters over channels: the windows as a matrix (im2col) times the filters, a few rows at a time.
 """

@@ -22,7 +22,7 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):  # type: ignore[misc]  
         feature: str,
         *,
         options: Mapping[str, Any] | None = None,
-        jobs: int = 2,
+        jobs: int | None = None,
         cache: Path | str | None = None,
     ) -> None:
         self.feature = feature

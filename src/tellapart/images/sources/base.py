@@ -14,7 +14,7 @@ from typing import Any
 from ...errors import RecipeError, SourceError, SourceNotFoundError
 from ...files import expanded
 from ...machine import return_free_memory
-from ...registry import Registry, check_options
+from ...registry import Registry, check_options, typed_value
 from ..dataset import Dataset, repeated
 from .grouping import with_groups
 
@@ -229,6 +229,8 @@ def _typed(found: Source, options: Mapping[str, Any]) -> dict[str, Any]:
                 raise RecipeError(
                     f"the option {key!r} of the source {found.name!r} must be a whole number, got {value!r}"
                 ) from None
+        elif "bool" in kind or "float" in kind:
+            typed[key] = typed_value(str(value)) if isinstance(value, str) else value
         elif "str" in kind and value is not None:
             typed[key] = str(value)
     return typed
