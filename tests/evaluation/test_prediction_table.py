@@ -39,6 +39,8 @@ def test_the_order_of_the_classes_can_be_given(tmp_path):
         ("id,a,b\n1,0.5,0.5\n", SourceError, "no column 'label'"),
         ("id,label,a\n1,a,1\n", SourceError, "two or more classes"),
         ("id,label,a,b\n1,a,1\n", SourceError, "row 2 has 3 cells"),
+        ("id,label,a,b\n1,a,1,0\n\n2,a,1\n", SourceError, "row 4 has 3 cells"),
+        ("id,label,a,b\n\n1,a,90,10\n", SourceError, "row 3 sums to 100"),
         ("id,label,a,b\n1,a,1,x\n", SourceError, "no number"),
         ("id,label,a,b\n1,a,90,10\n", SourceError, "percentages"),
         ("id,label,a,b\n1,a,1.5,-0.5\n", SourceError, "0 to 1"),
@@ -62,3 +64,8 @@ def test_a_missing_or_binary_file_is_named(tmp_path):
     (tmp_path / "table.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(SourceError, match="UTF-8"):
         Predictions.from_table(tmp_path / "table.csv")
+
+
+def test_a_sign_inside_of_quotes_parts_no_cells(tmp_path):
+    table = write(tmp_path, 'id;label;"a, b, c, d";e\n1;e;0.2;0.8\n')
+    assert Predictions.from_table(table).class_names == ("a, b, c, d", "e")

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import difflib
-import io
 import unicodedata
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 
-from ..errors import ClassMismatchError, DataError, SourceNotFoundError
+from ..errors import ClassMismatchError, DataError
 from ..images.dataset import Dataset, positions_of
-from ..images.sources.text_encoding import text_of
 from ..wording import counted
-from .spreadsheet import spreadsheet_plain
+from .spreadsheet import read_csv, spreadsheet_plain
 
 REMOVE = "(remove)"
 """In the column ``label``: leave this picture out."""
@@ -44,39 +41,21 @@ def read_label_list(path: Path | str) -> dict[str, Mended]:
         SourceNotFoundError: there is no such file.
         DataError: it is no such list, or says two things of one picture.
     """
-    try:
-        text = text_of(Path(path).read_bytes(), name=str(path))
-    except FileNotFoundError:
-        raise SourceNotFoundError(
-            f"there is no list of labels at {str(path)!r}: tellapart evaluate RUN --label-errors makes one"
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"the list of labels {str(path)!r} cannot be read: {error}: it must be CSV, best in UTF-8"
-        ) from None
-    try:
-        header, rows = _rows(text)
-    except csv.Error as error:
-        raise DataError(f"the list of labels {str(path)!r} is damaged: {error}: look for a quote too many") from None
+    made = "tellapart evaluate RUN --label-errors makes one"
+    header, rows = read_csv(path, what="list of labels", absent=made)
+    header = [name.casefold() for name in header]
     if not {"id", "label"} <= set(header):
         raise DataError(f"the list of labels {str(path)!r} must have the columns 'id' and 'label', it has {header}")
     found: dict[str, Mended] = {}
-    for row in rows:
-        one, label, given = (spreadsheet_plain(row.get(name) or "") for name in ("id", "label", "given"))
+    for _, row in rows:
+        cells = dict(zip(header, row, strict=False))  # a row may be shorter, where its last cells are empty
+        one, label, given = (spreadsheet_plain(cells.get(name, "")) for name in ("id", "label", "given"))
         if not label.strip():
             continue
         mended = Mended(None if label.strip() == REMOVE else label, given if given.strip() else None)
         if _as_plain(found.setdefault(one, mended)) != _as_plain(mended):
             raise DataError(f"the list of labels {str(path)!r} says two things of {one!r}: keep one of its rows")
     return found
-
-
-def _rows(text: str) -> tuple[list[str], list[dict[str, str]]]:
-    lines = text.splitlines()
-    delimiter = max(",;\t", key=lines[0].count) if lines else ","
-    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    rows.fieldnames = header = [name.strip().casefold() for name in rows.fieldnames or []]
-    return header, list(rows)
 
 
 def as_spelt(dataset: Dataset, mended: Mapping[str, Mended]) -> dict[str, Mended]:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ClassMismatchError, DataError, SourceError, SourceNotFoundError
-from ..images.sources.text_encoding import text_of
+from ..errors import ClassMismatchError, DataError, SourceError
 from .predictions import Predictions
-from .spreadsheet import spreadsheet_plain
+from .spreadsheet import read_csv, spreadsheet_plain
 
 _SMALLEST = float(np.finfo(np.float32).tiny)
 _TOLERANCE = 0.02
@@ -36,27 +33,15 @@ def read_predictions(path: Path | str, *, class_names: Sequence[str] | None = No
         SourceError: the table lacks a column, a number or an id, or the probabilities do not sum to 1.
         ClassMismatchError: a label is none of the columns.
     """
-    path = Path(path)
+    header, rows = read_csv(path, what="table", absent="give the path of a CSV file")
     try:
-        text = text_of(path.read_bytes(), name=str(path))
-    except FileNotFoundError as error:
-        raise SourceNotFoundError(f"there is no table at {str(path)!r}: give the path of a CSV file") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"the table {str(path)!r} cannot be read: {error}: save it as CSV in UTF-8") from error
-    first = text.partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
-    try:
-        rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True) if row]
-        predictions = _from_rows(rows)
-    except csv.Error as error:
-        raise SourceError(f"the table {str(path)!r} is damaged: {error}: look for a quote too many") from error
+        predictions = _from_rows(header, rows)
     except DataError as error:
         raise type(error)(f"the table {str(path)!r}: {error}") from error
     return predictions if class_names is None else predictions.with_class_names(class_names)
 
 
-def _from_rows(rows: list[list[str]]) -> Predictions:
-    header = [spreadsheet_plain(cell.strip()) for cell in rows[0]] if rows else []
+def _from_rows(header: list[str], rows: list[tuple[int, list[str]]]) -> Predictions:
     for column in ("id", "label"):
         if column not in header:
             raise SourceError(f"there is no column {column!r}: it needs 'id', 'label' and one column per class")
@@ -65,17 +50,16 @@ def _from_rows(rows: list[list[str]]) -> Predictions:
     names = [header[i] for i in where]
     if len(names) < 2:
         raise SourceError(f"there must be a column of probabilities for each of two or more classes, got {names}")
-    for number, row in enumerate(rows[1:], start=2):
+    for number, row in rows:
         if len(row) != len(header):
             raise SourceError(f"row {number} has {len(row)} cells, the header has {len(header)}")
-    ids = [spreadsheet_plain(row[where_id]) for row in rows[1:]]
+    ids = [spreadsheet_plain(row[where_id]) for _, row in rows]
     if len(set(ids)) != len(ids):
         raise SourceError(f"ids must differ, {len(ids) - len(set(ids)):,} of {len(ids):,} are repeated")
-    labels = [_label(row[where_label], names, number=number) for number, row in enumerate(rows[1:], start=2)]
-    probabilities = np.array(
-        [_numbers([row[i] for i in where], number=number) for number, row in enumerate(rows[1:], start=2)]
-    ).reshape(len(ids), len(names))
-    _check_sums(probabilities)
+    labels = [_label(row[where_label], names, number=number) for number, row in rows]
+    probabilities = np.array([_numbers([row[i] for i in where], number=number) for number, row in rows])
+    probabilities = probabilities.reshape(len(ids), len(names))
+    _check_sums(probabilities, numbers=[number for number, _ in rows])
     logits = np.log(np.maximum(probabilities, _SMALLEST)).astype(np.float32)
     return Predictions(np.array(ids, dtype=object), logits, np.array(labels, dtype=np.int64), tuple(names))
 
@@ -98,13 +82,13 @@ def _numbers(cells: list[str], *, number: int) -> list[float]:
         raise SourceError(f"row {number} holds a probability that is no number: {error}") from error
 
 
-def _check_sums(probabilities: NDArray[np.float64]) -> None:
+def _check_sums(probabilities: NDArray[np.float64], *, numbers: list[int]) -> None:
     low = ~(probabilities >= 0).all(axis=1)
     off = ~(np.abs(probabilities.sum(axis=1) - 1) <= _TOLERANCE)
     if (low | off).any():
         row = int(np.flatnonzero(low | off)[0])
         raise SourceError(
-            f"each row's probabilities must be 0 to 1 and sum to 1, row {row + 2} sums to "
+            f"each row's probabilities must be 0 to 1 and sum to 1, row {numbers[row]} sums to "
             f"{probabilities[row].sum():.4g} with a smallest of {probabilities[row].min():.4g}: "
             "give probabilities, not percentages or logits"
         )

@@ -7,7 +7,9 @@ import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from ..errors import SourceError, SourceNotFoundError
 from ..files import write_whole
+from ..images.sources.text_encoding import separator_of, text_of
 
 _FORMULA = "=+-@\t\r\n＝＋－＠"
 
@@ -55,6 +57,37 @@ def write_csv(path: Path | str, header: Sequence[str], *, rows: Iterable[Sequenc
     for row in rows:
         writer.writerow([_cell(value) for value in row])
     write_whole(path, csv_bytes(text.getvalue()))
+
+
+def read_csv(path: Path | str, *, what: str, absent: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Read a table with commas, semicolons or tabs between the cells, in any of the encodings that are guessed.
+
+    Args:
+        path: the file.
+        what: it is called in messages: "table".
+        absent: what to do where there is none.
+
+    Returns:
+        the header, and each further row that is not empty, with its number as a spreadsheet counts them, from 1.
+
+    Raises:
+        SourceNotFoundError: there is no such file.
+        SourceError: it cannot be read, is no text, or is damaged.
+    """
+    named = f"the {what} {str(path)!r}"
+    try:
+        text = text_of(Path(path).read_bytes(), name=str(path))
+    except FileNotFoundError:
+        raise SourceNotFoundError(f"there is no {what} at {str(path)!r}: {absent}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(f"{named} cannot be read: {error}: it must be CSV, best in UTF-8") from None
+    separator = separator_of(text.partition("\n")[0], among=",;\t")
+    try:
+        rows = enumerate(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True), start=1)
+        (_, header), *others = [(number, row) for number, row in rows if any(cell.strip() for cell in row)] or [(1, [])]
+    except csv.Error as error:
+        raise SourceError(f"{named} is damaged: {error}: look for a quote too many") from None
+    return [spreadsheet_plain(cell.strip()) for cell in header], others
 
 
 def csv_bytes(text: str) -> bytes:

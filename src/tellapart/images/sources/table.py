@@ -19,7 +19,7 @@ from ..encoded import FileImages
 from .base import Place, source
 from .classes import sort_classes
 from .columns import Column
-from .text_encoding import NAMED, encoding_of
+from .text_encoding import NAMED, encoding_of, separator_of
 from .tree import split_of
 
 HEADERS = {
@@ -85,7 +85,7 @@ def _rows(path: Path, delimiter: str | None, *, encoding: str) -> Iterator[tuple
             first = file.readline()
             file.seek(0)
             if delimiter is None:
-                delimiter = max(",;\t|", key=first.count)
+                delimiter = separator_of(first, among=",;\t|")
             reader = csv.reader(file, delimiter=delimiter, strict=True)
             for row in reader:
                 if any(cell.strip() for cell in row):

@@ -55,6 +55,16 @@ def text_of(data: bytes, *, name: str) -> str:
     return data.decode(encoding_of(io.BytesIO(data), name=name))
 
 
+def separator_of(line: str, *, among: str) -> str:
+    """Return what stands between the cells of a table's first line: the sign that it has most often outside of quotes.
+
+    Example:
+        >>> separator_of('id;label;"a, b, c, d"', among=",;|")
+        ';'
+    """
+    return max(among, key=re.sub('"[^"]*"', "", line).count)
+
+
 def _is_text(file: BinaryIO, encoding: str) -> bool:
     decoder = codecs.getincrementaldecoder(encoding)()
     try:
