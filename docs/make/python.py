@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 import tellapart
 from tellapart import errors
-from tellapart.progress import SILENT
+from tellapart.progress import TO_LOG
 
 PAGE = Path(__file__).parents[1] / "python.md"
 
@@ -214,8 +214,8 @@ def _fields(model: type[BaseModel]) -> list[str]:
 
 
 def _default(value: Any) -> str:
-    if value is SILENT:
-        return "SILENT"
+    if value is TO_LOG:
+        return "TO_LOG"
     if isinstance(value, BaseModel):
         return f"{type(value).__name__}()"
     text = repr(value)

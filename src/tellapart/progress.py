@@ -62,10 +62,10 @@ class Quiet(Progress):
         self.inner, self.name = inner, name
 
     def say(self, sentence: str) -> None:
-        """Keep it."""
+        """Drop it."""
 
     def warn(self, sentence: str) -> None:
-        """Keep it."""
+        """Drop it."""
 
     def answer(self, sentence: str) -> None:
         """Pass it on."""
@@ -85,13 +85,13 @@ class Quiet(Progress):
 
 
 class Mute(Progress):
-    """Keeps everything, the log included: for a process beside which another one speaks."""
+    """Drops everything: for a process beside which another one speaks."""
 
     def say(self, sentence: str) -> None:
-        """Keep it."""
+        """Drop it."""
 
     def warn(self, sentence: str) -> None:
-        """Keep it."""
+        """Drop it."""
 
 
-SILENT = Progress()
+TO_LOG = Progress()

@@ -1,30 +1,7 @@
 """Run: one folder on disk with everything that a training decided, did and found; it is written through here.
 
-::
-
-    runs/<name>/
-      recipe.json            the full recipe, nothing implied
-      choices.json           what was decided for the person, and why
-      environment.json       versions, machine, threads, seed, fingerprint of the data
-      audit.json             what is wrong with these pictures
-      leaks.json             how many pictures stood in two splits, the answer, and how many were dropped for it
-      splits.json            ids per split
-      history.jsonl          one line per epoch, appended
-      model.safetensors      the best weights and their description
-      checkpoint.pt          everything that resuming needs; gone once the training is done
-      predictions/<name>.npz ids, logits, labels
-      baselines/<net>/       the same files for each network trained for comparison
-      evaluation.json        every figure that the report shows
-      report.html
-      data.json              which pictures: source, how many, their fingerprint
-      training.json          how the training ended
-      time.json              how long all of it may take, where that was asked for
-      thumbnails.npz         the report's pictures
-      statistics.npz         numbers of the test pictures, to compare others with
-      page.json              what its report was asked to mark
-      status.json            running, done, interrupted, or failed and why
-
-Every file is written whole or not at all: beside its place first, then renamed.
+What each file holds: docs/run-folder.md. Every one is written whole or not at all, beside its place first, then renamed;
+``history.jsonl`` alone grows by a line an epoch.
 """
 
 from __future__ import annotations
@@ -175,7 +152,7 @@ class Run:
         """Write the recipe."""
         self.write_text("recipe.json", recipe.to_json())
 
-    # One JSON document a subject: choices, environment, audit, splits, evaluation.
+    # One JSON document a subject: choices, environment, audit, evaluation.
 
     def save(self, subject: str, document: Mapping[str, Any] | list[Any]) -> None:
         """Write ``<subject>.json``; not-a-number is refused, as JSON has none."""
@@ -315,7 +292,10 @@ class Run:
                 folder.rmdir()
 
     def __repr__(self) -> str:
-        return f"Run({str(self.path)!r}, {self.status['state']}, {len(self.history)} epochs)"
+        try:
+            return f"Run({str(self.path)!r}, {self.status['state']}, {len(self.history)} epochs)"
+        except RunCorruptError:
+            return f"Run({str(self.path)!r}, damaged)"
 
     def _repr_html_(self) -> str:
         from html import escape

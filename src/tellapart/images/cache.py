@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from ..errors import DataError, UnreadableImageError
 from ..files import KEEPS_OPEN, replace_patiently
 from ..machine import usable_processors
-from ..progress import SILENT, Progress
+from ..progress import TO_LOG, Progress
 from .arrays import ArrayImages
 from .blocks import block_length
 from .dataset import Dataset, Images
@@ -88,7 +88,7 @@ def scan(
     folder: Path | None = None,
     jobs: int | None = None,
     watch: Watch | None = None,
-    progress: Progress = SILENT,
+    progress: Progress = TO_LOG,
 ) -> Scan:
     """Read every picture once: its facts and its resized pixels.
 

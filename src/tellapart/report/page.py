@@ -22,7 +22,7 @@ from .elsewhere import elsewhere_views
 from .evidence import labels_view
 from .folds_view import read_folds
 from .page_data import OWN, answers, embedded_pictures, json_block
-from .rendering import environment, policy, template_text
+from .rendering import page_text
 from .selection import class_examples
 from .warnings import warnings_of
 
@@ -81,19 +81,15 @@ def write_reports(run: Run, *, classes_below: float | None = None) -> Path:
 
 def render(contents: Contents) -> str:
     """Return the page as text."""
-    style = "\n".join(template_text(file) for file in STYLES)
-    script = '(() => {\n"use strict";\n' + "\n".join(template_text(file) for file in SCRIPTS) + "\n})();"
-    page = environment().get_template("report.html.j2").render(
+    return page_text(
+        "report.html.j2",
+        styles=STYLES,
+        scripts=SCRIPTS,
         contents=contents,
-        style=Markup(style),
-        script=Markup(script),
-        policy=policy(style=style, script=script),
         data=json_block(answers(contents)),
         pictures=json_block(embedded_pictures(contents)),
         **_views(contents),
-    )  # fmt: skip
-    # A lone surrogate, from a file name that is not UTF-8, cannot be written; its replacement can.
-    return page.encode("utf-8", errors="replace").decode("utf-8")
+    )
 
 
 def _views(contents: Contents) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from ..evaluation import ExperimentTable, Figure, TableRow, seconds_text, size_text
 from ..run import Run
-from .rendering import environment, policy, template_text
+from .rendering import page_text
 from .words import joined, measured
 
 FILE = "table.html"
@@ -56,23 +56,19 @@ def render_table(table: ExperimentTable) -> str:
         >>> "reaches an F1 of" in render_table(ExperimentTable("digits", (row,)))
         True
     """
-    style = "\n".join(template_text(file) for file in STYLES)
-    script = '(() => {\n"use strict";\n' + template_text("sort.js") + "\n})();"
     columns = [one for one in COLUMNS if table.with_external or one[0] not in ("F1 elsewhere", "difference")]
-    page = environment().get_template("table.html.j2").render(
+    return page_text(
+        "table.html.j2",
+        styles=STYLES,
+        scripts=("sort.js",),
         table=table,
-        style=Markup(style),
-        script=Markup(script),
-        policy=policy(style=style, script=script),
         headline=headline(table),
         sentences=list(sentences(table)),
         columns=columns,
         sorted_by=2 if table.with_external else 1,
         seconds=seconds_text,
         size=size_text,
-    )  # fmt: skip
-    # A lone surrogate, from a file name that is not UTF-8, cannot be written; its replacement can.
-    return page.encode("utf-8", errors="replace").decode("utf-8")
+    )
 
 
 def headline(table: ExperimentTable) -> Markup:

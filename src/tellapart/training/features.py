@@ -20,7 +20,7 @@ from ..evaluation import make_folds
 from ..files import whole
 from ..images.preprocessing import Preprocessing
 from ..nets import Net
-from ..progress import SILENT, Progress
+from ..progress import TO_LOG, Progress
 from ..runtime import tuned
 from .lanes import Lanes
 from .optimizers import uncompiled
@@ -63,7 +63,7 @@ def embed_pixels(
     rows: NDArray[np.int64] | None = None,
     cache: Path | None = None,
     threads: int | None = None,
-    progress: Progress = SILENT,
+    progress: Progress = TO_LOG,
 ) -> NDArray[np.float32]:
     """Return what the network's last layer sees of each picture, float32 (N, D), memory-mapped where it is kept.
 

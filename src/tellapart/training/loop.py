@@ -15,7 +15,7 @@ import torch
 from ..errors import DivergedError, OutOfMemoryError, RecipeError
 from ..machine import lacks_memory
 from ..nets import Net, build_net
-from ..progress import SILENT, Progress
+from ..progress import TO_LOG, Progress
 from ..recipe import Recipe, TrainingRecipe, decided
 from ..run import Run
 from ..runtime import tuned
@@ -68,7 +68,7 @@ def fit(
     recipe: TrainingRecipe,
     *,
     run: Run | None,
-    progress: Progress = SILENT,
+    progress: Progress = TO_LOG,
     devices: Devices | None = None,
     pacer: Pacer | None = None,
     start: Scores | None = None,

@@ -14,7 +14,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..progress import SILENT, Progress
+from ..progress import TO_LOG, Progress
 from ..recipe import PRETRAINED, Recipe
 from ..runtime import choose_device
 from ..training.devices import on_device
@@ -37,7 +37,7 @@ class Ahead:
         progress: is told of weights that are fetched.
     """
 
-    def __init__(self, recipe: Recipe, *, known: NDArray[np.int64] | None = None, progress: Progress = SILENT) -> None:
+    def __init__(self, recipe: Recipe, *, known: NDArray[np.int64] | None = None, progress: Progress = TO_LOG) -> None:
         self._recipe, self._progress = recipe, progress
         self._known = np.zeros(0, dtype=np.int64) if known is None else known
         self._lanes: Lanes | None = None

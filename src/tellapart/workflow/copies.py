@@ -9,12 +9,12 @@ from ..images.audit import find_repeats
 from ..images.cache import Scan, cache_folder
 from ..images.dataset import Dataset
 from ..images.joined import joined, joined_facts
-from ..progress import SILENT, Progress
+from ..progress import TO_LOG, Progress
 from .own_pictures import OwnPictures
 
 
 def copies_of_training(
-    own: OwnPictures, dataset: Dataset, scanned: Scan, *, progress: Progress = SILENT
+    own: OwnPictures, dataset: Dataset, scanned: Scan, *, progress: Progress = TO_LOG
 ) -> NDArray[np.bool_]:
     """Return which pictures, (N,), also stand among those that a run was trained or validated on, changed ones too.
 

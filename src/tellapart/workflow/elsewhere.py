@@ -28,7 +28,7 @@ from ..images import open_dataset
 from ..images.cache import Scan, scan
 from ..images.dataset import SPLIT_NAMES, Dataset
 from ..images.split import belonging
-from ..progress import SILENT, Progress
+from ..progress import TO_LOG, Progress
 from ..report import write_report
 from ..run import OUT_OF_FOLD, Run
 from ..runtime import tuned
@@ -136,7 +136,7 @@ def evaluate_elsewhere(
     group_by: str | None = None,
     source_options: Mapping[str, Any] | None = None,
     scoring: Scoring | None = None,
-    progress: Progress = SILENT,
+    progress: Progress = TO_LOG,
 ) -> Elsewhere:
     """Evaluate a run on another labelled set; its figures join the run and its report, and it has a page of its own.
 
@@ -289,7 +289,7 @@ def _keep(run: Run, found: Elsewhere, predictions: Predictions, dataset: Dataset
     run.save("evaluation", document)
 
 
-def with_elsewhere(run: Run, figures: dict[str, Any], *, progress: Progress = SILENT) -> dict[str, Any]:
+def with_elsewhere(run: Run, figures: dict[str, Any], *, progress: Progress = TO_LOG) -> dict[str, Any]:
     """Return a run's figures with those of sets from elsewhere that it has; those of other weights are forgotten."""
     before = run.load("evaluation") if run.has("evaluation.json") else {}
     beside = before.get("elsewhere", {})

@@ -12,7 +12,7 @@ from ..errors import RecipeError
 from ..evaluation import Evaluation, Predictions, evaluate, make_folds, summarize_folds, thin_classes
 from ..images.dataset import Splits
 from ..images.split import belonging, split
-from ..progress import SILENT, Progress, Quiet
+from ..progress import TO_LOG, Progress, Quiet
 from ..run import OUT_OF_FOLD, Run
 from .learn import learn
 from .prepare import Prepared
@@ -20,7 +20,7 @@ from .prepare import Prepared
 SUMMARIZED = ("accuracy", "balanced_accuracy", "macro_f1", "loss", "brier")
 
 
-def fold_splits(prepared: Prepared, *, progress: Progress = SILENT) -> list[Splits]:
+def fold_splits(prepared: Prepared, *, progress: Progress = TO_LOG) -> list[Splits]:
     """Divide the pictures that are not in the test set into folds, stratified, groups and copies whole.
 
     What is held out stands in ``test``. Of the others the recipe's share validates, as in the run itself: what is held
@@ -64,7 +64,7 @@ def fold_splits(prepared: Prepared, *, progress: Progress = SILENT) -> list[Spli
 
 
 def cross_validate(
-    run: Run, prepared: Prepared, splits: list[Splits], *, progress: Progress = SILENT
+    run: Run, prepared: Prepared, splits: list[Splits], *, progress: Progress = TO_LOG
 ) -> Mapping[str, Any]:
     """Train once for each fold, each in a folder of its own that can be resumed; write and return ``folds.json``.
 

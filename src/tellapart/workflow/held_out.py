@@ -13,7 +13,7 @@ from ..evaluation import Predictions
 from ..images.blocks import by_block
 from ..nets import Net
 from ..nets.base import two_sided
-from ..progress import SILENT, Progress
+from ..progress import TO_LOG, Progress
 from ..recipe import PRETRAINED
 from ..training.lanes import Lanes
 from .novelty import Embedded, looked_at
@@ -47,7 +47,7 @@ def predict_held_out(
     wanted: Sequence[str],
     *,
     novelty: bool = True,
-    progress: Progress = SILENT,
+    progress: Progress = TO_LOG,
 ) -> tuple[dict[str, Predictions], Embedded | None]:
     """Return what a network says of some splits after its training in epochs.
 

@@ -17,7 +17,7 @@ from ..images.preprocessing import Preprocessing
 from ..images.stored import read_whole
 from ..nets import nets
 from ..nets.weights import imagenet_classes, load_weights
-from ..progress import SILENT, Progress
+from ..progress import TO_LOG, Progress
 from ..runtime import tuned
 from ..version import __version__
 from .prediction import Prediction, files_of, read_in_batches
@@ -30,7 +30,7 @@ SAMPLES = (
 """Pictures that come with scikit-image and need no download, by name."""
 
 
-def imagenet_classifier(name: str, *, offline: bool | None = None, progress: Progress = SILENT) -> Classifier:
+def imagenet_classifier(name: str, *, offline: bool | None = None, progress: Progress = TO_LOG) -> Classifier:
     """Return a network with its published weights, which names 1,000 things.
 
     Args:
@@ -73,7 +73,7 @@ def classify_pictures(
     names: Sequence[str] = (BACKBONE,),
     top: int = 3,
     offline: bool | None = None,
-    progress: Progress = SILENT,
+    progress: Progress = TO_LOG,
 ) -> Iterator[tuple[str, Prediction]]:
     """Name what ImageNet networks see in some pictures, network by network; one that cannot be read is passed on.
 

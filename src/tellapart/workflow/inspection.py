@@ -8,7 +8,7 @@ from ..images.audit import Audit, audit, repeats_of
 from ..images.cache import scan
 from ..images.preprocessing import Preprocessing
 from ..images.split import given_splits
-from ..progress import SILENT, Progress
+from ..progress import TO_LOG, Progress
 from ..recipe import Recipe
 from .prepare import open_source, sample_facts
 
@@ -31,7 +31,7 @@ def worth_keeping(preprocessing: Preprocessing, pictures: int) -> Preprocessing:
 
 
 def inspect_pictures(
-    source: str | Path | None = None, recipe: Recipe | None = None, *, progress: Progress = SILENT
+    source: str | Path | None = None, recipe: Recipe | None = None, *, progress: Progress = TO_LOG
 ) -> Audit:
     """Audit labelled pictures, in the splits that their source brings.
 

@@ -30,7 +30,7 @@ from ..images.blocks import by_block
 from ..images.dataset import Dataset, Splits, positions_of
 from ..images.split import belonging
 from ..machine import available_memory, return_free_memory, usable_processors
-from ..progress import SILENT, Mute, Progress, Quiet
+from ..progress import TO_LOG, Mute, Progress, Quiet
 from ..recipe import Recipe
 from ..report import write_reports
 from ..run import Run
@@ -98,7 +98,7 @@ def label_search_seconds(own: OwnPictures, recipe: Recipe) -> float:
 
 
 def find_run_label_errors(
-    run: Run, *, folds: int | None = None, own: OwnPictures | None = None, progress: Progress = SILENT
+    run: Run, *, folds: int | None = None, own: OwnPictures | None = None, progress: Progress = TO_LOG
 ) -> LabelErrors:
     """Look for wrong labels among all pictures of a finished run, and keep what is found in ``label_errors.json``.
 
@@ -152,7 +152,7 @@ def find_run_label_errors(
 
 
 def mend_list(
-    run: Run | str | Path, path: Path | str, *, folds: int | None = None, progress: Progress = SILENT
+    run: Run | str | Path, path: Path | str, *, folds: int | None = None, progress: Progress = TO_LOG
 ) -> LabelErrors:
     """Look for wrong labels, write the list to mend, and the report anew.
 
@@ -182,7 +182,7 @@ def mend_list(
 
 
 def filled_in(
-    path: Path | str, dataset: Dataset, *, mended: Mapping[str, Mended], progress: Progress = SILENT
+    path: Path | str, dataset: Dataset, *, mended: Mapping[str, Mended], progress: Progress = TO_LOG
 ) -> dict[str, Mended]:
     """Return what a person has filled in in a list that stands at a path, so that it is not lost when it is replaced.
 
@@ -222,7 +222,7 @@ def filled_in(
 
 
 def label_free_features(
-    run: Run, own: OwnPictures, classifier: Classifier, used: NDArray[np.int64], *, progress: Progress = SILENT
+    run: Run, own: OwnPictures, classifier: Classifier, used: NDArray[np.int64], *, progress: Progress = TO_LOG
 ) -> NDArray[np.float32]:
     """Return features of pictures that no label has had a part in, float32 (n, at most 64)."""
     if run.recipe.training.transfer in ("features", "frozen"):
@@ -254,7 +254,7 @@ def _spread(count: int, *, most: int = 5000) -> NDArray[np.int64]:
     return np.linspace(0, count - 1, min(most, count)).astype(np.int64)
 
 
-def out_of_fold(run: Run, own: OwnPictures, *, folds: int, progress: Progress = SILENT) -> Predictions:
+def out_of_fold(run: Run, own: OwnPictures, *, folds: int, progress: Progress = TO_LOG) -> Predictions:
     """Return what networks that were trained without each training picture, and its copies, say of it, calibrated.
 
     Each fold is a training of the run's own recipe, with half of its epochs, below ``label-folds`` in the run; one

@@ -21,7 +21,7 @@ from ..images.split import belonging
 from ..nets import Net
 from ..nets.base import two_sided
 from ..nets.weights import load_weights
-from ..progress import SILENT, Progress
+from ..progress import TO_LOG, Progress
 from ..recipe import Recipe
 from ..run import Run
 from ..runtime import bearable_precision, choose_device, tuned
@@ -71,7 +71,7 @@ def learn(
     novelty: bool = True,
     team: Team | None = None,
     pacer: Pacer | None = None,
-    progress: Progress = SILENT,
+    progress: Progress = TO_LOG,
 ) -> Learned:
     """Train the recipe's network and predict, or take up what the run folder has of it already.
 
@@ -135,7 +135,7 @@ def describe(prepared: Prepared) -> Description:
     )
 
 
-def start_net(recipe: Recipe, task: Task, *, progress: Progress = SILENT) -> Net:
+def start_net(recipe: Recipe, task: Task, *, progress: Progress = TO_LOG) -> Net:
     """Build the network with its initial weights: random ones of the recipe's seed, or published ones."""
     net = seeded_net(recipe, task)
     if recipe.net.weights not in (None, "none"):

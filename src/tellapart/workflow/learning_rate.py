@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..defaults.choice import Choice
 from ..nets import Net
-from ..progress import SILENT, Progress
+from ..progress import TO_LOG, Progress
 from ..recipe import Recipe
 from ..run import Run
 from ..training.rate_test import STEPS, RateTest, find_rate
@@ -14,7 +14,7 @@ from .choices import keep_choices
 BARS = "▁▂▃▄▅▆▇█"
 
 
-def with_found_rate(run: Run, net: Net, task: Task, recipe: Recipe, *, progress: Progress = SILENT) -> Recipe:
+def with_found_rate(run: Run, net: Net, task: Task, recipe: Recipe, *, progress: Progress = TO_LOG) -> Recipe:
     """Return the recipe with the learning rate that a range test finds, and write both into the run folder.
 
     A resumed run has the rate in its recipe and is not tested again.

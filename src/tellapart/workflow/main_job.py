@@ -16,7 +16,7 @@ from ..errors import NetError, ProcessLostError, RecipeError, RunError, Tellapar
 from ..evaluation import evaluate
 from ..files import expanded
 from ..images.dataset import Dataset
-from ..progress import SILENT, Progress, Quiet
+from ..progress import TO_LOG, Progress, Quiet
 from ..recipe import Recipe
 from ..run import Run
 from ..wording import quoted
@@ -48,7 +48,7 @@ def train(
     started: float | None = None,
     devices: int | None = None,
     explain: bool = True,
-    progress: Progress = SILENT,
+    progress: Progress = TO_LOG,
 ) -> Run:
     """Train a classifier on labelled pictures, with baselines beside it and a report of everything.
 
@@ -109,7 +109,7 @@ def train(
         return _main_job(run, dataset, team=team, fresh=True, started=started, explain=explain, progress=progress)
 
 
-def check_nets(recipe: Recipe, *, progress: Progress = SILENT) -> None:
+def check_nets(recipe: Recipe, *, progress: Progress = TO_LOG) -> None:
     """Find the recipe's device, networks and weights before anything is read.
 
     Raises:
@@ -143,7 +143,7 @@ def check_nets(recipe: Recipe, *, progress: Progress = SILENT) -> None:
     check_moving(recipe)
 
 
-def resume(path: str | Path, *, devices: int | None = None, explain: bool = True, progress: Progress = SILENT) -> Run:
+def resume(path: str | Path, *, devices: int | None = None, explain: bool = True, progress: Progress = TO_LOG) -> Run:
     """Go on with a run that was killed or interrupted, to the result that it would have had.
 
     Args:

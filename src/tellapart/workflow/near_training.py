@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..classifier import Classifier
 from ..evaluation import Predictions, find_near_training, nearest
 from ..images.dataset import Splits
-from ..progress import SILENT, Progress
+from ..progress import TO_LOG, Progress
 from ..run import Run
 from .own_pictures import OwnPictures, embedded, own_embeddings, train_embeddings
 
@@ -34,7 +34,7 @@ def keep_near_training(
     predictions: Predictions,
     pixels: NDArray[np.uint8],
     positions: NDArray[np.int64],
-    progress: Progress = SILENT,
+    progress: Progress = TO_LOG,
 ) -> None:
     """Find the training pictures nearest to each mistake of a set, and keep them in ``near/<name>.npz`` of the run.
 
@@ -102,7 +102,7 @@ def keep_own_near_training(
     classifier: Classifier,
     predictions: Mapping[str, Predictions],
     *,
-    progress: Progress = SILENT,
+    progress: Progress = TO_LOG,
 ) -> None:
     """Do so for the run's own held-out splits."""
     for name, said in predictions.items():

@@ -18,7 +18,7 @@ from ..images.dataset import Dataset, Splits
 from ..images.kept import kept_array
 from ..images.split_ids import from_ids, read_ids
 from ..machine import usable_processors
-from ..progress import SILENT, Progress
+from ..progress import TO_LOG, Progress
 from ..run import Run
 from ..runtime import choose_device, tuned
 from ..training.devices import on_device
@@ -62,7 +62,7 @@ class OwnPictures:
         )
 
     @classmethod
-    def reopened(cls, run: Run, classifier: Classifier, *, progress: Progress = SILENT) -> OwnPictures:
+    def reopened(cls, run: Run, classifier: Classifier, *, progress: Progress = TO_LOG) -> OwnPictures:
         """Open those of a finished run again.
 
         Raises:
@@ -100,7 +100,7 @@ def embedded(
     *,
     pixels: NDArray[np.uint8],
     positions: NDArray[np.int64],
-    progress: Progress = SILENT,
+    progress: Progress = TO_LOG,
 ) -> NDArray[np.float32]:
     """Return what the network's last layer sees of pictures, float32 (n, D), computed where the run's own are.
 
@@ -117,7 +117,7 @@ def embedded(
 
 
 def own_embeddings(
-    own: OwnPictures, classifier: Classifier, positions: NDArray[np.int64], *, progress: Progress = SILENT
+    own: OwnPictures, classifier: Classifier, positions: NDArray[np.int64], *, progress: Progress = TO_LOG
 ) -> NDArray[np.float32]:
     """Return the same of some of the run's own pictures; what transfer has kept of them already is not made twice."""
     kept = _kept_features(own, classifier, positions)
@@ -158,7 +158,7 @@ def _embed_into(
             progress.advance(len(some))
 
 
-def train_embeddings(own: OwnPictures, classifier: Classifier, *, progress: Progress = SILENT) -> Rows:
+def train_embeddings(own: OwnPictures, classifier: Classifier, *, progress: Progress = TO_LOG) -> Rows:
     """Return what the network's last layer sees of the training pictures, (n, D), memory-mapped.
 
     They are computed once for the same weights and pictures, and kept beside the pixels; where nothing can be kept

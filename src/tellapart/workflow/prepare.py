@@ -20,7 +20,7 @@ from ..images.facts import FACTS, facts_of
 from ..images.preprocessing import Preprocessing
 from ..images.split import split
 from ..images.split_ids import from_ids, read_ids, write_ids
-from ..progress import SILENT, Progress
+from ..progress import TO_LOG, Progress
 from ..recipe import DataRecipe, Recipe
 from ..run import Run
 from ..wording import counted
@@ -79,7 +79,7 @@ def open_run_source(run: Run) -> Dataset:
     return open_source(data)
 
 
-def prepare(run: Run, dataset: Dataset, *, progress: Progress = SILENT) -> Prepared:
+def prepare(run: Run, dataset: Dataset, *, progress: Progress = TO_LOG) -> Prepared:
     """Read, split and audit the pictures, stop at leaks, and make every choice that the run's recipe leaves open.
 
     Args:

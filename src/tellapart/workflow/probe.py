@@ -20,7 +20,7 @@ from ..machine import usable_processors
 from ..nets import Net, build_net
 from ..nets.weights import load_weights
 from ..novelty import chosen_evenly
-from ..progress import SILENT, Progress, Quiet
+from ..progress import TO_LOG, Progress, Quiet
 from ..recipe import Recipe, TrainingRecipe
 from ..runtime import choose_device
 from ..training.devices import on_device
@@ -83,7 +83,7 @@ def probe(
     recipe: Recipe,
     folder: Path,
     together: NDArray[np.int64] | None = None,
-    progress: Progress = SILENT,
+    progress: Progress = TO_LOG,
 ) -> Probe:
     """Ask how well a pretrained network's features tell training pictures apart, and how well plain edges do.
 
@@ -153,7 +153,7 @@ def probed_rows(labels: NDArray[np.int64], train: NDArray[np.int64]) -> NDArray[
     return among[chosen_evenly(labels[among], PICTURES, seed=0)]
 
 
-def pretrained(recipe: Recipe, *, progress: Progress = SILENT) -> tuple[Net, Preprocessing]:
+def pretrained(recipe: Recipe, *, progress: Progress = TO_LOG) -> tuple[Net, Preprocessing]:
     """Return the recipe's network with its published weights, and what pixels they expect."""
     size, channels = recipe.data.image_size or (224, 224), recipe.data.channels or 3
     with torch.random.fork_rng(devices=[]):  # the random weights that are replaced take nothing from the world's

@@ -14,7 +14,7 @@ from ..defaults.pretrained import Leaning, choose_start, decide, is_open, lean
 from ..images.audit import guess_kind
 from ..images.cache import Scan, free_bytes, is_cached, scan
 from ..images.dataset import Dataset
-from ..progress import SILENT, Progress
+from ..progress import TO_LOG, Progress
 from ..recipe import Recipe
 from .ahead import Ahead
 from .probe import probe
@@ -49,7 +49,7 @@ class Start:
         *,
         known: NDArray[np.int64] | None = None,
         look: bool = True,
-        progress: Progress = SILENT,
+        progress: Progress = TO_LOG,
     ) -> Scan:
         """Read the pictures at this size; a pretrained network looks at some while others are decoded.
 
@@ -92,7 +92,7 @@ def settle(
     scanned: Scan,
     *,
     together: NDArray[np.int64] | None = None,
-    progress: Progress = SILENT,
+    progress: Progress = TO_LOG,
 ) -> tuple[Start, Scan]:
     """Let a probe decide a doubtful start; any other is returned as it is.
 

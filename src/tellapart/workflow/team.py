@@ -21,7 +21,7 @@ from ..errors import DataError, DivergedError, ProcessLostError, RecipeError, Ru
 from ..images.cache import scan
 from ..images.dataset import Dataset
 from ..images.preprocessing import Preprocessing
-from ..progress import SILENT, Mute, Progress
+from ..progress import TO_LOG, Mute, Progress
 from ..recipe import Recipe, decided
 from ..run import Run
 from ..runtime import choose_device
@@ -83,7 +83,7 @@ class Team:
         count: processes in all.
     """
 
-    def __init__(self, wanted: int | None, *, device: str, progress: Progress = SILENT) -> None:
+    def __init__(self, wanted: int | None, *, device: str, progress: Progress = TO_LOG) -> None:
         self._given = find_rank()
         self._progress = progress
         self._open = contextlib.ExitStack()

@@ -16,7 +16,7 @@ from ..defaults.training import choose_augmentation, choose_training, optimizer_
 from ..errors import OutOfMemoryError, RecipeError, UnreadableImageError
 from ..images.dataset import Dataset
 from ..novelty import REFERENCES
-from ..progress import SILENT, Progress
+from ..progress import TO_LOG, Progress
 from ..recipe import PRETRAINED, Recipe
 from ..run import Run
 from ..training.devices import Devices
@@ -96,7 +96,7 @@ def in_time(
     deadline: Deadline,
     explain: bool = True,
     devices: Devices | None = None,
-    progress: Progress = SILENT,
+    progress: Progress = TO_LOG,
 ) -> tuple[Prepared, Pacer | None]:
     """Return the recipe fitted to the time, where the run has one and was not fitted yet, and what keeps it so.
 
@@ -181,7 +181,7 @@ def _suited(prepared: Prepared, recipe: Recipe, *, passes: float, ours: set[str]
     return recipe, choices
 
 
-def keep_pacing(run: Run, *, progress: Progress = SILENT) -> None:
+def keep_pacing(run: Run, *, progress: Progress = TO_LOG) -> None:
     """Say, and keep among the run's choices, where its epochs were made shorter or longer on the way."""
     steps = run.recipe.training.steps_per_epoch
     if run.has("time.json") and isinstance(steps, tuple):

@@ -112,7 +112,7 @@ def align(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> Match:
             sought = np.clip(sought + step * (sought[[2, 3, 2, 3]] - sought[[0, 1, 0, 1]]), 0, 1)
             if np.abs(step).max() < 0.02 / max(size):
                 break
-    return _compare(first, second, sought, box, full)
+    return _compare(_render(a, sought, full), _render(b, box, full), colour=_colour(first, second, sought, box))
 
 
 def _grey(pixels: NDArray[np.uint8]) -> Image.Image:
@@ -175,14 +175,7 @@ def _step(a: Floats, b: Floats) -> NDArray[np.float64]:
     return out
 
 
-def _compare(
-    first: NDArray[np.uint8],
-    second: NDArray[np.uint8],
-    sought: NDArray[np.float64],
-    box: NDArray[np.float64],
-    size: tuple[int, int],
-) -> Match:
-    a, b = _render(_grey(first), sought, size), _render(_grey(second), box, size)
+def _compare(a: Floats, b: Floats, *, colour: float) -> Match:
     spread = max(float((a.std() + b.std()) / 2), 1e-6)
     offset = float(b.mean() - a.mean())
     difference = b - a - offset
@@ -193,7 +186,7 @@ def _compare(
         detail=float((fine_a * fine_b).sum()) / energy if energy > 0 else 0.0,
         worst=float(np.sqrt(_block_means(difference**2).max())) / spread,
         levels=float(np.sqrt((difference**2).mean())),
-        colour=_colour(first, second, sought, box),
+        colour=colour,
         gain=float(b.std()) / max(float(a.std()), 1e-6),
         offset=offset,
         fineness=float(np.sqrt(energy / a.size)) / spread,

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...machine import usable_processors
-from ...progress import SILENT, Progress
+from ...progress import TO_LOG, Progress
 from .descriptors import Descriptors
 
 CELL = 1000
@@ -54,7 +54,7 @@ Judge = Callable[[Positions], Floats]
 
 
 def propose(
-    descriptors: Descriptors, *, judge: Judge | None = None, seed: int = 0, progress: Progress = SILENT
+    descriptors: Descriptors, *, judge: Judge | None = None, seed: int = 0, progress: Progress = TO_LOG
 ) -> Positions:
     """Return pairs of positions, (P, 2) int64 with the smaller first, sorted, none twice.
 

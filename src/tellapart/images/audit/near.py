@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ...errors import UnreadableImageError
 from ...machine import return_free_memory, usable_processors
-from ...progress import SILENT, Progress
+from ...progress import TO_LOG, Progress
 from ..blocks import HELD
 from ..dataset import Dataset
 from .alignment import Match, align
@@ -71,7 +71,7 @@ def find_repeats(
     *,
     near: bool = True,
     sides: Positions | None = None,
-    progress: Progress = SILENT,
+    progress: Progress = TO_LOG,
 ) -> Repeats:
     """Return the repeats among the pictures.
 

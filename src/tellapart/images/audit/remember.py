@@ -7,7 +7,7 @@ import contextlib
 import numpy as np
 
 from ...files import ARRAY_DAMAGE, whole
-from ...progress import SILENT, Progress
+from ...progress import TO_LOG, Progress
 from ..cache import Scan
 from ..dataset import Dataset
 from .near import Repeats, find_repeats
@@ -16,7 +16,7 @@ FILE = "repeats-1.npz"
 """The number is raised when other repeats are found in the same pictures, so that nothing stale is served."""
 
 
-def repeats_of(dataset: Dataset, scan: Scan, *, progress: Progress = SILENT) -> Repeats:
+def repeats_of(dataset: Dataset, scan: Scan, *, progress: Progress = TO_LOG) -> Repeats:
     """Return the repeats among the pictures of a scan: kept ones, or new ones that are kept from now on.
 
     Args:

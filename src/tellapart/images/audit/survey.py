@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from ...progress import SILENT, Progress
+from ...progress import TO_LOG, Progress
 from ..cache import Scan
 from ..cache import scan as scan_pictures
 from ..dataset import Dataset, Splits
@@ -27,7 +27,7 @@ def audit(
     scan: Scan | None = None,
     near: bool = True,
     repeats: Repeats | None = None,
-    progress: Progress = SILENT,
+    progress: Progress = TO_LOG,
 ) -> Audit:
     """Return what is wrong with a data set, and what is odd.
 

@@ -17,7 +17,7 @@ from typing import IO
 
 from ...errors import ModelFileError
 from ...files import replace_patiently
-from ...progress import SILENT, Progress
+from ...progress import TO_LOG, Progress
 
 ATTEMPTS = 5
 """How often a broken connection is taken up again before giving up; what has arrived is kept."""
@@ -32,7 +32,7 @@ def download(
     target: Path,
     *,
     sha256: str = "",
-    progress: Progress = SILENT,
+    progress: Progress = TO_LOG,
     timeout: float = 30.0,
     pause: float = 0.5,
 ) -> Path:

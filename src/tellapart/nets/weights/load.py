@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from ...errors import ModelFileError
-from ...progress import SILENT, Progress
+from ...progress import TO_LOG, Progress
 from ..base import Net, nets
 from .files import read_weights
 from .keras_files import is_keras_file, keras_pixels, read_keras
@@ -70,7 +70,7 @@ def load_weights(
     where: str = "imagenet",
     offline: bool | None = None,
     exact: bool = False,
-    progress: Progress = SILENT,
+    progress: Progress = TO_LOG,
 ) -> LoadedWeights:
     """Put weights into a network, in place; it is left untouched where they do not fit.
 

@@ -13,7 +13,7 @@ from ...errors import ModelFileError
 from ...files import expanded
 from ...images.cache import cache_folder
 from ...offline import is_offline
-from ...progress import SILENT, Progress
+from ...progress import TO_LOG, Progress
 from ..base import Published, nets
 from .download import download
 
@@ -24,7 +24,7 @@ HUGGING_FACE = "https://huggingface.co"
 
 
 def find_weights(
-    name: str, *, where: str = "imagenet", offline: bool | None = None, progress: Progress = SILENT
+    name: str, *, where: str = "imagenet", offline: bool | None = None, progress: Progress = TO_LOG
 ) -> Path | None:
     """Return the weight file that ``where`` means for a network, fetched if need be.
 

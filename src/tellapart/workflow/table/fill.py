@@ -12,7 +12,7 @@ from ...defaults.pretrained import asks_for_epochs
 from ...errors import RecipeError, RunBusyError, RunError, RunExistsError, RunUnwritableError, TellapartError
 from ...evaluation import ExperimentTable, Figure, Predictions, TableRow, compare, seconds_text
 from ...files import KEEPS_OPEN
-from ...progress import SILENT, Progress, Quiet
+from ...progress import TO_LOG, Progress, Quiet
 from ...report import write_table
 from ...run import Run, new_run_path
 from ...wording import counted, quoted
@@ -28,7 +28,7 @@ PHOTOGRAPHS = "photographs"
 
 
 def make_table(
-    plan: TablePlan, *, out: str | Path | None = None, progress: Progress = SILENT
+    plan: TablePlan, *, out: str | Path | None = None, progress: Progress = TO_LOG
 ) -> tuple[ExperimentTable, Path]:
     """Train and measure every method on the same pictures, one row each.
 
@@ -92,7 +92,7 @@ def _check_rows(plan: TablePlan) -> None:
         )
 
 
-def resume_table(path: str | Path, *, progress: Progress = SILENT) -> tuple[ExperimentTable, Path]:
+def resume_table(path: str | Path, *, progress: Progress = TO_LOG) -> tuple[ExperimentTable, Path]:
     """Go on with a table that was killed or stopped: finished rows stay, a network's row goes on at its last epoch.
 
     Raises:

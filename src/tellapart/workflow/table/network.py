@@ -14,7 +14,7 @@ from ...classifier import Classifier
 from ...defaults import preprocessing_of
 from ...evaluation import Predictions
 from ...images.cache import scan
-from ...progress import SILENT, Progress
+from ...progress import TO_LOG, Progress
 from ...recipe import LOOP_SETTINGS, AugmentRecipe, Recipe
 from ...run import Run
 from ...runtime import tuned
@@ -75,7 +75,7 @@ def varied_recipe(resolved: Recipe, variant: Variant, *, file: Path) -> Recipe:
     return Recipe.make(**sections)
 
 
-def learn_network(folder: Path, recipe: Recipe, *, progress: Progress = SILENT) -> Run:
+def learn_network(folder: Path, recipe: Recipe, *, progress: Progress = TO_LOG) -> Run:
     """Train a row's network, or go on with it.
 
     Raises:
@@ -92,7 +92,7 @@ def learn_network(folder: Path, recipe: Recipe, *, progress: Progress = SILENT) 
     return run
 
 
-def measure_elsewhere(run: Run, external: External, *, progress: Progress = SILENT) -> Predictions:
+def measure_elsewhere(run: Run, external: External, *, progress: Progress = TO_LOG) -> Predictions:
     """Evaluate a row's run on pictures from elsewhere; they join its report."""
     name = evaluate_elsewhere(
         run, external.source, group_by=external.group_by, source_options=external.source_options, progress=progress

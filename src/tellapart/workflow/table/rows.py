@@ -16,7 +16,7 @@ from ...errors import RecipeError, RunCorruptError
 from ...evaluation import Evaluation, Predictions, TableRow, evaluate, macro_f1_gap
 from ...images.dataset import Dataset
 from ...images.preprocessing import Preprocessing
-from ...progress import SILENT, Progress
+from ...progress import TO_LOG, Progress
 from ...run import Run
 from .classical import learn_classical
 from .methods import Method
@@ -85,7 +85,7 @@ def keep_row(folder: Path, row: TableRow) -> None:
     Run(folder).write_text(ROW, json.dumps(row.to_dict(), indent=1, ensure_ascii=False) + "\n")
 
 
-def make_row(job: RowJob, plan: TablePlan, *, setting: Setting, table: Path, progress: Progress = SILENT) -> TableRow:
+def make_row(job: RowJob, plan: TablePlan, *, setting: Setting, table: Path, progress: Progress = TO_LOG) -> TableRow:
     """Learn and measure one row.
 
     Raises:

@@ -15,7 +15,7 @@ from ...images.cache import cache_folder, scan
 from ...images.dataset import Dataset
 from ...images.preprocessing import Preprocessing
 from ...images.split import belonging
-from ...progress import SILENT, Progress
+from ...progress import TO_LOG, Progress
 from ...recipe import AUGMENTATIONS, AugmentRecipe, Recipe
 from ...run import Run
 from ...runtime import compute_threads, describe
@@ -90,7 +90,7 @@ def scratch_recipe(recipe: Recipe) -> Recipe:
     return Recipe.make(**{**sections, "baselines": ()})
 
 
-def read_setting(plan: TablePlan, folder: Path, *, progress: Progress = SILENT) -> Setting:
+def read_setting(plan: TablePlan, folder: Path, *, progress: Progress = TO_LOG) -> Setting:
     """Read, audit and split the pictures of all rows, or take up what the folder has of that.
 
     Raises:
@@ -123,7 +123,7 @@ def read_setting(plan: TablePlan, folder: Path, *, progress: Progress = SILENT) 
     )  # fmt: skip
 
 
-def open_external(asked: External, dataset: Dataset, *, progress: Progress = SILENT) -> Dataset:
+def open_external(asked: External, dataset: Dataset, *, progress: Progress = TO_LOG) -> Dataset:
     """Return the pictures from elsewhere whose classes are known; classes are matched by name.
 
     Raises:
