@@ -1,7 +1,7 @@
 """Run: one folder on disk with everything that a training decided, did and found; it is written through here.
 
-What each file holds: docs/run-folder.md. Every one is written whole or not at all, beside its place first, then renamed;
-``history.jsonl`` alone grows by a line an epoch.
+What each file holds: docs/run-folder.md. Every one is written whole or not at all, beside its place first, then
+renamed; ``history.jsonl`` alone grows by a line an epoch.
 """
 
 from __future__ import annotations

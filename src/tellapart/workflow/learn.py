@@ -27,7 +27,8 @@ from ..run import Run
 from ..runtime import bearable_precision, choose_device, tuned
 from ..training import Pictures, Task, fit
 from ..training.devices import on_device
-from ..training.features import embed_pixels, features_file, fit_head, kept_features, set_head, weights_digest
+from ..training.features import embed_pixels, features_file, kept_features, weights_digest
+from ..training.last_layer import fit_head, set_head
 from ..training.loop import finish, seeded_net
 from ..training.memory import check_memory
 from ..training.pace import in_words, measure_pace

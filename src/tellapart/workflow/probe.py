@@ -24,16 +24,8 @@ from ..progress import TO_LOG, Progress, Quiet
 from ..recipe import Recipe, TrainingRecipe
 from ..runtime import choose_device
 from ..training.devices import on_device
-from ..training.features import (
-    Head,
-    embed_pixels,
-    features_file,
-    fit_head,
-    keep_features,
-    keep_more,
-    kept_features,
-    weights_digest,
-)
+from ..training.features import embed_pixels, features_file, keep_features, keep_more, kept_features, weights_digest
+from ..training.last_layer import Head, fit_head
 
 PICTURES = 320
 """Training pictures that are looked at, at most: some seconds."""
