@@ -157,6 +157,7 @@ IGNORED = [
     ({"training": {"optimizer": {"name": "adam", "weight_decay": 0.1}}}, "weight_decay = 0.1 is not for adam"),
     ({"training": {"unfreeze": "all"}}, "unfreeze = 'all' would be ignored without transfer = 'finetune'"),
     ({"training": {"transfer": "features"}, "net": {"weights": "none"}}, "contradicts net.weights = 'none'"),
+    ({"training": {"transfer": "finetune"}, "net": {"weights": "none"}}, "'finetune' contradicts net.weights = 'none'"),
 ]
 
 

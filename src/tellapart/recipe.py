@@ -260,10 +260,10 @@ class Recipe(_Section):
                 "net.options.dropout would be ignored with transfer = 'features', where the pictures are seen once: "
                 "drop it, or use transfer = 'frozen' or 'finetune'"
             )
-        if self.training.transfer == "features" and self.net.weights == "none":
+        if self.training.transfer in PRETRAINED and self.net.weights == "none":
             raise ValueError(
-                "training.transfer = 'features' contradicts net.weights = 'none': a network with random weights has no "
-                "features to transfer: use net.weights = 'imagenet', or training.transfer = 'none'"
+                f"training.transfer = {self.training.transfer!r} contradicts net.weights = 'none': random weights know "
+                "nothing to transfer: use net.weights = 'imagenet', or training.transfer = 'none'"
             )
         return self
 

@@ -263,8 +263,6 @@ def choose_start(recipe: Recipe, *, leaning: Leaning) -> tuple[Recipe, list[Choi
         if transfer != "none":
             choices.append(Choice("training.transfer", transfer, reason))
     check_auxiliary(recipe, transfer=transfer)
-    if weights == "none" and transfer in PRETRAINED:
-        raise RecipeError(f"weights = 'none' contradicts transfer = {transfer!r}: drop one of them")
     if weights is None:
         weights = "imagenet" if transfer in PRETRAINED else "none"
     return recipe.changed(net={"name": name, "weights": weights}, training={"transfer": transfer}), choices
