@@ -1,4 +1,4 @@
-"""The options and commands that docs/coming-from.md names in its tables and answers are the program's."""
+"""The options and commands that docs/coming-from.md and docs/how-do-i.md name are the program's."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import typer
 
 from tellapart.cli.app import app
 
-PAGE = (Path(__file__).parents[2] / "docs" / "coming-from.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = "\n".join((DOCS / name).read_text(encoding="utf-8") for name in ("coming-from.md", "how-do-i.md"))
 SPANS = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", PAGE, flags=re.MULTILINE | re.DOTALL))
 OPTIONS = sorted({span for span in SPANS if span.startswith("--")})
 COMMANDS = sorted({span for span in SPANS if span.startswith("tellapart ")})
