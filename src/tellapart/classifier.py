@@ -158,7 +158,7 @@ class Classifier:
         """Name several pictures; see ``classify``."""
         if (
             isinstance(pictures, str | Path | bytes)
-            or not isinstance(pictures, Iterable)
+            or not (isinstance(pictures, Iterable) or hasattr(pictures, "__getitem__"))
             or (isinstance(pictures, np.ndarray) and pictures.ndim == 3 and pictures.shape[2] in (1, 3, 4))
         ):
             raise DataError("classify_all takes several pictures, got what looks like one: use classify, or [picture]")

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 def explain(error: ValidationError, root: type[BaseModel]) -> str:
     """Say what pydantic found in the settings of a model, one sentence a finding."""
     found = error.errors(include_url=False)
-    return "; ".join(dict.fromkeys(_sentence(finding["loc"], finding, root) for finding in found))
+    return "; ".join(dict.fromkeys(_sentence(finding["loc"], finding, root=root) for finding in found))
 
 
 PLAIN_VALUES = {
@@ -21,7 +21,7 @@ PLAIN_VALUES = {
 """What the values of free-form settings may be, by place: pydantic would list every type that did not fit."""
 
 
-def _sentence(location: tuple[int | str, ...], finding: Any, root: type[BaseModel]) -> str:
+def _sentence(location: tuple[int | str, ...], finding: Any, *, root: type[BaseModel]) -> str:
     field = ".".join(str(part) for part in location)
     if finding["type"] == "extra_forbidden":
         near = difflib.get_close_matches(str(location[-1]), _fields_at(location[:-1], root), n=1, cutoff=0.5)

@@ -6,14 +6,15 @@ import contextlib
 import functools
 import logging
 import platform
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 
 from .errors import RecipeError
 from .machine import keep_large_blocks, processor_flags, processor_name, total_memory, usable_processors
-from .wording import first_line
 
 logger = logging.getLogger("tellapart")
 
@@ -44,19 +45,33 @@ def tuned(threads: int | None = None) -> Iterator[int]:
     if wished != before:
         torch.set_num_threads(wished)
     torch.set_flush_denormal(True)
-    cudnn = torch.backends.cudnn
-    exact = cudnn.allow_tf32, cudnn.deterministic
-    cudnn.allow_tf32, cudnn.deterministic = False, True
     _spans += 1
     try:
-        yield wished
+        with _exact_cudnn() if torch.cuda.is_available() else contextlib.nullcontext():
+            yield wished
     finally:
-        cudnn.allow_tf32, cudnn.deterministic = exact
         _spans -= 1
         if not _spans:  # torch cannot be asked whether it was set: an inner span must not end it for the outer one
             torch.set_flush_denormal(False)
         if wished != before:
             torch.set_num_threads(before)
+
+
+@contextlib.contextmanager
+def _exact_cudnn() -> Iterator[None]:
+    """Span what cuDNN computes in float32 as float32, not in TF32's ten bits, and by methods that repeat themselves."""
+    cudnn: Any = torch.backends.cudnn
+    # PyTorch 2.9 replaced the one name by the other, and refuses to mix them.
+    new = hasattr(cudnn, "conv")
+    place, name, exact = (cudnn.conv, "fp32_precision", "ieee") if new else (cudnn, "allow_tf32", False)
+    before = getattr(place, name), cudnn.deterministic
+    setattr(place, name, exact)
+    cudnn.deterministic = True
+    try:
+        yield
+    finally:
+        setattr(place, name, before[0])
+        cudnn.deterministic = before[1]
 
 
 def compute_threads() -> int:
@@ -75,7 +90,7 @@ def choose_device(wished: str) -> torch.device:
     """
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if wished == "auto":
-        return torch.device("cuda" if there["cuda"] and _computes("cuda") else "cpu")
+        return torch.device("cuda" if there["cuda"] and _computes() else "cpu")
     if not there[wished]:
         usable = ", ".join(name for name, usable in there.items() if usable)
         raise RecipeError(f"the device {wished!r} is not there: this machine has {usable}; use --device auto")
@@ -83,14 +98,39 @@ def choose_device(wished: str) -> torch.device:
 
 
 @functools.cache
-def _computes(device: str) -> bool:
-    """Say whether a GPU runs a kernel: a build of PyTorch has them for some generations alone, and lists all GPUs."""
-    try:
-        return bool((torch.ones(2, device=device) + 1).sum().item() == 4)
-    except (RuntimeError, AssertionError) as error:
-        reason = first_line(error)
-        logger.warning(f"the GPU is left out and the CPU computes, as a first small sum failed there: {reason}")
-        return False
+def _computes() -> bool:
+    """Say whether this build of PyTorch has kernels for the first NVIDIA GPU; where it has none, that is logged."""
+    capability, built = torch.cuda.get_device_capability(0), torch.cuda.get_arch_list()
+    if has_kernels(capability, built):
+        return True
+    logger.warning(
+        f"the GPU is left out and the CPU computes: PyTorch was built for {', '.join(built)}, and "
+        f"{torch.cuda.get_device_name(0)} has compute capability {capability[0]}.{capability[1]}"
+    )
+    return False
+
+
+def has_kernels(capability: tuple[int, int], built: Sequence[str]) -> bool:
+    """Say whether a build has kernels for a GPU: machine code of its generation, or code that any later one compiles.
+
+    Args:
+        capability: the GPU's compute capability.
+        built: what ``torch.cuda.get_arch_list`` returns; AMD's names are taken as they are.
+
+    Source: NVIDIA, "CUDA C++ Programming Guide", binary and PTX compatibility.
+
+    Example:
+        >>> built = ["sm_75", "sm_86", "compute_120"]
+        >>> [has_kernels(gpu, built) for gpu in ((6, 1), (7, 5), (8, 0), (8, 9), (12, 0))]
+        [False, True, False, True, True]
+    """
+    found = [re.fullmatch(r"(sm|compute)_(\d+)(\d)[af]?", one) for one in built]
+    return any(
+        one is None
+        or (one[1] == "sm" and int(one[2]) == capability[0] and int(one[3]) <= capability[1])
+        or (one[1] == "compute" and (int(one[2]), int(one[3])) <= capability)
+        for one in found
+    )
 
 
 def fast_precision(device: torch.device) -> str:

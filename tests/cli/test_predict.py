@@ -168,6 +168,10 @@ def test_a_table_goes_to_a_file_whole_and_in_letters_that_excel_reads(call, trai
     written = (tmp_path / "new" / "names.csv").read_bytes()
     assert written.startswith(b"\xef\xbb\xbf")
     assert written.decode("utf-8-sig") == printed.out
+    odd = os.fsdecode(os.fsencode(tmp_path) + b"/\xff.png")  # no UTF-8
+    shutil.copy(good / "a" / "0.png", odd)
+    call("predict", trained, odd, "--out", tmp_path / "odd.csv")
+    assert r"\udcff.png" in (tmp_path / "odd.csv").read_text(encoding="utf-8-sig")
     for more in ("--csv", "--json"):
         refused = call("predict", trained, tmp_path, "--out", tmp_path / "x.csv", more)
         assert (refused.status, refused.errors) == (
@@ -177,7 +181,9 @@ def test_a_table_goes_to_a_file_whole_and_in_letters_that_excel_reads(call, trai
     assert "it is a folder" in call("predict", trained, tmp_path, "--out", tmp_path / "folder.csv").err
 
 
-def test_what_a_star_stands_for_is_found_where_no_shell_does_it(call, trained, good, tmp_path):
+def test_what_a_star_stands_for_is_found_where_no_shell_does_it(call, trained, good, tmp_path, monkeypatch):
+    assert "there is no file or folder" in call("predict", trained, good / "a" / "1*.png").err, "a shell's business"
+    monkeypatch.setattr("tellapart.cli.options.KEEPS_OPEN", True)
     (tmp_path / "[1].png").write_bytes((good / "a" / "0.png").read_bytes())
     shown = call("predict", trained, good / "a" / "1*.png", tmp_path / "[1].png").out.splitlines()
     assert [line.partition(".png: ")[0] for line in shown] == [

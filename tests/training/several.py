@@ -46,6 +46,7 @@ def prepare(name):
         10,
     )
     plain = {
+        "transfer": "none", "schedule": "one-cycle",
         "epochs": 3, "batch_size": 32, "label_smoothing": 0.0, "averaging": 0.0, "augment": {}, "precision": "float32",
         "threads": 1, "device": "cpu", "optimizer": {"name": "sgd", "learning_rate": 0.02},
     }  # fmt: skip

@@ -11,6 +11,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from tellapart.errors import ProcessLostError
+from tellapart.training.fabric import Processes, backend, lost
+
 SCRIPT = Path(__file__).with_name("several.py")
 spec = importlib.util.spec_from_file_location("several", SCRIPT)
 several = importlib.util.module_from_spec(spec)
@@ -66,3 +69,36 @@ def test_two_processes_give_what_one_gives(together, tmp_path, name):
     assert len(mine) == len(its)
     for one, other in zip(mine, its, strict=True):
         assert one == pytest.approx(other, rel=1e-3)
+
+
+def test_pytorch_s_own_words_are_told_where_a_process_is_lost():
+    with (
+        pytest.raises(ProcessLostError, match=r"cannot be reached.*\(PyTorch says: gloo: connection refused\)"),
+        lost(),
+    ):
+        raise RuntimeError("gloo: connection refused\nat some place")
+    with pytest.raises(RuntimeError, match="something else"), lost():
+        raise RuntimeError("something else")
+
+
+@pytest.mark.parametrize(
+    ("started_by", "given", "wished", "expected"),
+    [
+        ("slurm", "8", 32, 8),
+        ("slurm", "8", 4, 4),
+        ("slurm", "8", None, 8),
+        ("slurm", "", 32, 16),
+        ("torchrun", "8", 32, 16),
+    ],
+)
+def test_slurm_gives_each_process_its_own_processors(monkeypatch, started_by, given, wished, expected):
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", given)
+    devices = Processes.__new__(Processes)
+    devices._started_by, devices.here = started_by, 2
+    assert devices.threads(wished) == expected
+
+
+def test_gpus_talk_over_nccl_where_there_is_one(monkeypatch):
+    for there, expected in ((True, "cpu:gloo,cuda:nccl"), (False, "gloo")):
+        monkeypatch.setattr("torch.distributed.is_nccl_available", lambda there=there: there)
+        assert (backend("cuda"), backend("cpu")) == (expected, "gloo")

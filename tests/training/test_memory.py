@@ -17,7 +17,8 @@ from tellapart.training.loop import new_state, seeded_net
 
 def recipe_of(name: str, **training) -> Recipe:
     optimizer = {"name": "adamw", "learning_rate": 0.001}
-    return Recipe.make(net={"name": name}, training={"batch_size": 32, "optimizer": optimizer, **training})
+    plain = {"transfer": "none", "batch_size": 32, "optimizer": optimizer}
+    return Recipe.make(net={"name": name}, training={**plain, **training})
 
 
 def bytes_of(document) -> int:

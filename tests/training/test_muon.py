@@ -49,9 +49,10 @@ def test_a_matrix_without_a_gradient_is_no_trouble():
     assert orthogonalized([torch.zeros(4, 9)])[0].abs().max() == 0
 
 
-def test_matrices_move_as_with_pytorchs_own():
+@pytest.mark.parametrize(("rows", "columns"), [(24, 60), (60, 24)])
+def test_matrices_move_as_with_pytorchs_own(rows, columns):
     """torch.optim.Muon is for matrices alone, and computes in bfloat16: the same but for its rounding."""
-    first, second = (torch.nn.Parameter(random(24, 60)) for _ in range(2))
+    first, second = (torch.nn.Parameter(random(rows, columns)) for _ in range(2))
     settings = {"lr": 0.02, "weight_decay": 0.1, "momentum": 0.95}
     theirs = torch.optim.Muon([first], nesterov=True, adjust_lr_fn="original", **settings)
     ours = Muon(
@@ -61,9 +62,9 @@ def test_matrices_move_as_with_pytorchs_own():
     )  # fmt: skip
     for step in range(4):
         for parameter, optimizer in ((first, theirs), (second, ours)):
-            parameter.grad = random(24, 60, seed=10 + step)
+            parameter.grad = random(rows, columns, seed=10 + step)
             optimizer.step()
-    moved = (second - random(24, 60)).norm()
+    moved = (second - random(rows, columns)).norm()
     assert (first - second).norm() / moved < 0.02
 
 
@@ -115,3 +116,28 @@ def test_muon_without_a_hidden_layer_is_refused():
     net = build_net("softmax", outputs=3, channels=1, image_size=(8, 8))
     with pytest.raises(RecipeError, match="use --optimizer adamw"):
         build_optimizer(net, OptimizerRecipe(name="muon"))
+
+
+def test_what_is_adamw_s_moves_as_with_adamw():
+    net = build_net("compact", outputs=10, channels=1, image_size=(16, 16), options={"width": 4})
+    ours = build_optimizer(net, OptimizerRecipe(name="muon", learning_rate=0.05, weight_decay=0.01))
+    groups = [group for group in ours.param_groups if "momentum" not in group]
+    copies = [[one.detach().clone().requires_grad_() for one in group["params"]] for group in groups]
+    theirs = torch.optim.AdamW(
+        [
+            {"params": copy, "lr": group["lr"], "weight_decay": group["weight_decay"]}
+            for copy, group in zip(copies, groups, strict=True)
+        ]
+    )
+    pairs = [
+        pair for group, copy in zip(groups, copies, strict=True) for pair in zip(group["params"], copy, strict=True)
+    ]
+    before = [mine.detach().clone() for mine, _ in pairs]
+    for seed in range(2):
+        for pair in pairs:
+            for one in pair:
+                one.grad = torch.empty_like(one).copy_(random(*one.shape, seed=seed))
+        ours.step()
+        theirs.step()
+    assert all(torch.allclose(mine, its, atol=1e-6) for mine, its in pairs)
+    assert not any(torch.equal(mine, old) for (mine, _), old in zip(pairs, before, strict=True))

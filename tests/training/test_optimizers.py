@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from tellapart.nets import build_net
 from tellapart.recipe import OptimizerRecipe, TrainingRecipe
@@ -18,11 +19,23 @@ def test_what_is_usual_is_lower_in_transfer(transfer, rate):
     )
 
 
-@pytest.mark.parametrize("scaled", [False, True])
-def test_sgd_s_momentum_is_set_even_where_the_first_step_of_float16_is_left_out(scaled):
-    net = build_net("dense", outputs=2, channels=1, image_size=(2, 2))
-    recipe = OptimizerRecipe(name="sgd", learning_rate=0.1)
-    assert build_optimizer(net, recipe, scaled=scaled).param_groups[0]["fused"] is not scaled
+def test_a_first_step_that_float16_leaves_out_leaves_no_trace_in_sgd_s_momentum():
+    def trained(*gradients):
+        net = build_net("dense", outputs=2, channels=1, image_size=(2, 2))
+        optimizer = build_optimizer(net, OptimizerRecipe(name="sgd", learning_rate=0.1), scaled=True)
+        scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
+        for parameter in net.parameters():
+            torch.nn.init.ones_(parameter)
+        for value in gradients:
+            scaler.scale(torch.zeros(()))  # makes the scale
+            for parameter in net.parameters():
+                parameter.grad = torch.full_like(parameter, 4.0 * value)
+            scaler.step(optimizer)
+            scaler.update(4.0)
+        return torch.cat([parameter.detach().flatten() for parameter in net.parameters()])
+
+    assert torch.equal(trained(float("inf"), 1.0, 2.0), trained(1.0, 2.0))
+    assert (trained(1.0, 2.0) < 1).all()
 
 
 def test_no_optimiser_waits_for_torch_s_compiler():

@@ -3,7 +3,8 @@ import torch
 from torch import nn
 
 from tellapart.nets import build_net, nets
-from tellapart.training.transfer import freeze, moving_stages, training_mode
+from tellapart.training.loop import new_state
+from tellapart.training.transfer import freeze, moving_stages, stage_of, training_mode
 
 
 @pytest.fixture
@@ -49,3 +50,20 @@ def test_the_last_block_is_the_one_with_the_highest_number(name):
     blocks = [stage for stage in net.stages() if stage.startswith("block")]
     first, *_ = moving_stages(net, transfer="finetune", unfreeze="last-block")
     assert first == blocks[-1] == max(blocks, key=lambda block: int(block.removeprefix("block")))
+
+
+def test_lower_stages_move_slower(net, training):
+    state = new_state(net, training(transfer="finetune", unfreeze="block6"), device=torch.device("cpu"))
+    stages = stage_of(net)
+    rates = {stages[id(one)]: group["lr"] for group in state.optimizer.param_groups for one in group["params"]}
+    assert rates == pytest.approx({"head": 1e-3, "neck": 6e-4, "block7": 3.6e-4, "block6": 2.16e-4})
+
+
+def test_frozen_stages_drop_nothing():
+    net = build_net("alexnet", outputs=2, image_size=(64, 64))  # with dropout before the layers that ImageNet taught
+    freeze(net, moving_stages(net, transfer="frozen", unfreeze=None))
+    training_mode(net, transfer="frozen")
+    below = [stage for name, stage in net.stages().items() if name != "head"]
+    drops = [module for stage in below for module in stage.modules() if isinstance(module, nn.Dropout)]
+    assert drops
+    assert not any(module.training for module in drops)

@@ -234,3 +234,10 @@ def test_damaged_statistics_are_said(call, run, other):
     called = call("evaluate", run, other)
     assert called.status == 2
     assert "statistics.npz' is damaged" in called.err
+
+
+def test_copies_of_validation_pictures_are_found(call, run, other, good, tmp_path):
+    folder = shutil.copytree(other, tmp_path / "seen")
+    one = next(name for name in Run.open(run).load("splits")["validation"] if name.startswith("a/"))
+    Image.open(good / one).save(folder / "a" / "seen.bmp")
+    assert record_of(call("evaluate", run, folder, "--json"))["copies"] == ["a/seen.bmp"]

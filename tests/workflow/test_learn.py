@@ -9,7 +9,7 @@ import torch
 
 from tellapart.classifier import Classifier
 from tellapart.errors import ModelFileError, OutOfMemoryError
-from tellapart.evaluation import Predictions, evaluate
+from tellapart.evaluation import Predictions, evaluate, fit_temperature
 from tellapart.images import open_dataset
 from tellapart.nets import build_net
 from tellapart.nets.weights import find_weights, load_weights
@@ -126,6 +126,8 @@ def test_each_way_of_transfer_moves_its_own_stages_and_knows_the_pictures(
         if any(not torch.equal(one, other) for one, other in zip(stage.parameters(), before.parameters(), strict=True))
     }
     assert changed == moved
+    kept = dict(net.named_buffers())  # of batch normalisation: a million pictures' statistics
+    assert all(torch.equal(kept[name], value) for name, value in published.named_buffers())
     assert run.load("evaluation")["splits"]["validation"]["figures"]["accuracy"]["value"] == 1.0
     assert len(run.history) == len(epochs)
 
@@ -171,3 +173,20 @@ def test_what_is_said_after_a_fine_tuning_is_what_the_classifier_says(unlike, tm
     if novelty:
         at = np.concatenate(looked_at(prepared))[::-1]
         np.testing.assert_allclose(embedded(at), classifier.embeddings(prepared.pixels[at]), atol=2e-3)
+
+
+def test_validation_alone_sets_the_temperature_and_the_limit_of_novelty(trained, good):
+    classifier = Classifier.load(trained)
+    said = Predictions.load(trained / "predictions" / "validation.npz")
+    assert classifier.description.temperature == pytest.approx(fit_temperature(said).temperature)
+    assert not any(one.unlike for one in classifier.classify_all([good / name for name in said.ids.tolist()]))
+
+
+def test_the_penalty_is_chosen_with_copies_on_one_side(unlike, tmp_path, monkeypatch):
+    photos, recipe = unlike
+    for number in range(6):
+        shutil.copy(photos / "a" / f"{number}.png", photos / "a" / f"copy{number}.png")
+    asked, made = [], learn.fit_head
+    monkeypatch.setattr(learn, "fit_head", lambda *a, **k: asked.append(k["groups"]) or made(*a, **k))
+    train(photos, recipe, out=tmp_path / "run", explain=False)
+    assert len(np.unique(asked[0])) < len(asked[0])

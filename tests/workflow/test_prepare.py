@@ -5,7 +5,9 @@ import shutil
 import numpy as np
 import pytest
 
+from tellapart.classifier import Classifier
 from tellapart.errors import ClassMismatchError, RecipeError, RunCorruptError
+from tellapart.evaluation import Predictions
 from tellapart.images.arrays import ArrayImages
 from tellapart.images.dataset import Dataset, Splits
 from tellapart.progress import Progress
@@ -128,3 +130,27 @@ def test_a_failure_keeps_a_resumed_run(pictures, tmp_path, monkeypatch):
         resume(run.path)
     assert Run.open(run.path).status["state"] == "failed"
     assert (run.path / "model.safetensors").exists()
+
+
+def test_copies_stand_on_one_side_of_made_splits_and_of_folds(pictures, tmp_path):
+    photos = pictures(tmp_path / "photos", count=20)
+    for number in range(10):
+        shutil.copy(photos / "a" / f"{number}.png", photos / "a" / f"copy{number}.png")
+    run = train(photos, Recipe.make(**QUICK, folds=3), out=tmp_path / "run")
+    sides = [set(run.load("splits")[name]) for name in ("train", "validation", "test")]
+    sides += [set(Predictions.load(run.path / f"folds/{n}/predictions/test.npz").ids.tolist()) for n in (1, 2, 3)]
+    for side in sides:
+        assert all((f"a/{number}.png" in side) == (f"a/copy{number}.png" in side) for number in range(10))
+
+
+def test_the_normalisation_is_that_of_the_training_pictures(tmp_path):
+    rng = np.random.default_rng(0)
+    shape = (60, 8, 8)
+    parts = {"train": (20, 60), "validation": (100, 140), "test": (200, 240)}  # each split of other tones
+    arrays = {f"x_{name}": rng.integers(*tones, shape, dtype=np.uint8) for name, tones in parts.items()}
+    labels = {f"y_{name}": np.arange(60) % 2 for name in parts}
+    np.savez(tmp_path / "tones.npz", **arrays, **labels)
+    run = train(tmp_path / "tones.npz", Recipe.make(**QUICK), out=tmp_path / "run", explain=False)
+    found = Classifier.load(run.path).preprocessing
+    pixels = arrays["x_train"] / 255
+    assert (found.mean[0], found.std[0]) == pytest.approx((pixels.mean(), pixels.std()), rel=1e-3)

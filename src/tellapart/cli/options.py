@@ -13,6 +13,7 @@ from typing import Any
 import typer
 
 from ..errors import RecipeError
+from ..files import KEEPS_OPEN
 from ..registry import typed_value
 
 UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600}
@@ -60,12 +61,14 @@ def colour(text: str) -> int | tuple[int, ...]:
 
 
 def spread(names: Sequence[str]) -> list[str]:
-    """Return names with what ``*``, ``?`` and ``[...]`` stand for, as no shell of Windows does; others as they are.
+    """Return names, on Windows with what ``*``, ``?`` and ``[...]`` stand for: its shells leave that to programs.
 
     Example:
         >>> spread(["-", "one.jpg", "no such folder here/*.jpg"])
         ['-', 'one.jpg', 'no such folder here/*.jpg']
     """
+    if not KEEPS_OPEN:
+        return list(names)
     every: list[str] = []
     for name in names:
         found = [] if os.path.exists(name) or not glob.has_magic(name) else sorted(glob.glob(name))  # noqa: PTH110, PTH207

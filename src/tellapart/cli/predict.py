@@ -31,7 +31,7 @@ def command(
     top: Annotated[
         int | None,
         typer.Option(
-            "--top", min=1, help="Classes to show for each picture, 3 if not given; not with --csv.", show_default=False
+            "--top", min=1, help="Classes to show for each picture, 3 if not given; not in a table.", show_default=False
         ),
     ] = None,
     abstain_at: Annotated[

@@ -81,7 +81,8 @@ def read_csv(path: Path | str, *, what: str, absent: str) -> tuple[list[str], li
         raise SourceNotFoundError(f"there is no {what} at {str(path)!r}: {absent}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise SourceError(f"{named} cannot be read: {error}: it must be CSV, best in UTF-8") from None
-    separator = separator_of(text.partition("\n")[0], among=",;\t")
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    separator = separator_of(first, among=",;\t")
     try:
         rows = enumerate(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True), start=1)
         (_, header), *others = [(number, row) for number, row in rows if any(cell.strip() for cell in row)] or [(1, [])]
@@ -91,8 +92,11 @@ def read_csv(path: Path | str, *, what: str, absent: str) -> tuple[list[str], li
 
 
 def csv_bytes(text: str) -> bytes:
-    """Return a table's text as UTF-8, with a byte order mark where Excel would else take it for its own code page."""
-    return text.encode("utf-8" if text.isascii() else "utf-8-sig")
+    """Return a table's text as UTF-8, with a byte order mark where Excel would else take it for its own code page.
+
+    What no encoding has, from a file name that is not UTF-8, becomes an escape.
+    """
+    return text.encode("utf-8" if text.isascii() else "utf-8-sig", errors="backslashreplace")
 
 
 def _cell(value: object) -> object:

@@ -101,7 +101,7 @@ def _pool(workers: int) -> Iterator[Executor]:
         started = get_reusable_executor(max_workers=workers, initializer=_leave_ctrl_c)
         try:
             yield started
-        except BaseException:
+        except KeyboardInterrupt:  # they would finish what they have begun; another thread's work stops as well
             started.shutdown(wait=True, kill_workers=True)
             raise
 

@@ -151,7 +151,7 @@ class Processes(Devices):
     def threads(self, wished: int | None) -> int | None:
         """Return the CPU threads of this process: SLURM may have given each task processors of its own."""
         own = os.environ.get("SLURM_CPUS_PER_TASK", "") if self._started_by == "slurm" else ""
-        return wished or int(own) if own.isdecimal() else super().threads(wished)
+        return min(int(own), wished or int(own)) if own.isdecimal() else super().threads(wished)
 
     def leave(self) -> None:
         """Say farewell to the others, at the same time as they do: with NCCL each waits for all."""

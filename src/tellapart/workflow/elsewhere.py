@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..classifier import Classifier
-from ..errors import ClassMismatchError, DataError, TellapartError
+from ..errors import ClassMismatchError, DataError, RunCorruptError, TellapartError
 from ..evaluation import (
     Evaluation,
     Explanation,
@@ -214,7 +214,9 @@ def _explained(
 ) -> Elsewhere:
     document = run.load("evaluation")
     own_name = "test" if "test" in document["splits"] else "validation"
-    majority = document["majority_class"]
+    majority = document.get("majority_class")
+    if majority is None:
+        raise RunCorruptError(f"{run.path / 'evaluation.json'} is of an earlier version: train again")
     found = evaluate(
         kept.predictions,
         temperature=classifier.description.temperature,

@@ -223,8 +223,8 @@ def _learn_in_epochs(
         != recipe.training.precision
     ):
         progress.warn(
-            f"{recipe.training.precision} is many times slower than float32 on this device: --precision float32 trains "
-            "the same network there"
+            f"{recipe.training.precision} is many times slower than float32 on this device: a training that is begun "
+            "here with --precision float32 is quicker"
         )
     devices = team.assign(run, dataclasses.replace(prepared, recipe=recipe), task) if team else None
     left = task.steps_left(recipe.training, after=run.history[-1]["epoch"] if run.history else 0)

@@ -165,9 +165,10 @@ class Team:
 
     def release(self) -> None:
         """Need the others no more: they have trained, and what becomes of them is no matter."""
-        self._released = True
         if self._trained is not None:
-            self._trained.leave()
+            with contextlib.suppress(RuntimeError):  # one of them has gone without a farewell
+                self._trained.leave()
+        self._released = True
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -230,7 +230,10 @@ def _typed(found: Source, options: Mapping[str, Any]) -> dict[str, Any]:
                     f"the option {key!r} of the source {found.name!r} must be a whole number, got {value!r}"
                 ) from None
         elif "bool" in kind or "float" in kind:
-            typed[key] = typed_value(str(value)) if isinstance(value, str) else value
+            typed[key] = typed_value(value) if isinstance(value, str) else value
+            if not isinstance(typed[key], bool if "bool" in kind else (int, float)):
+                wanted = "true or false" if "bool" in kind else "a number"
+                raise RecipeError(f"the option {key!r} of the source {found.name!r} must be {wanted}, got {value!r}")
         elif "str" in kind and value is not None:
             typed[key] = str(value)
     return typed
