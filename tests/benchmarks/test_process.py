@@ -4,6 +4,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from benchmarks.harness.process import clean_environment, measure
 from benchmarks.harness.question import ROOT
@@ -69,11 +70,12 @@ def test_a_benchmark_that_is_ended_leaves_nothing_behind(tmp_path):
     """The pipe that the peer's own child holds closes when that child is gone."""
     log = tmp_path / "a.log"
     harness = subprocess.Popen([sys.executable, "-c", ENDED, str(log)], stdin=subprocess.PIPE, cwd=ROOT)
+    until = time.monotonic() + 60
     while not (log.exists() and log.read_text()):
+        assert time.monotonic() < until, "it never began"
         time.sleep(0.02)
-    children = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
-    peers = [int(line.split()[0]) for line in children.splitlines() if "print(1, flush=True)" in line]
-    assert peers
+    peers = [child.pid for child in psutil.Process(harness.pid).children(recursive=True)]
+    assert len(peers) == 2
     harness.terminate()
     assert harness.wait() == 128 + signal.SIGTERM
     harness.stdin.close()

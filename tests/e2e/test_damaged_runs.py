@@ -10,6 +10,8 @@ from tellapart.run import Run
 
 from .failing import refused
 
+CANNOT_DO_WITHOUT = {("predict", "model.safetensors"), ("train", "recipe.json")}
+
 
 @pytest.mark.parametrize("how", ["cut", "garbage", "removed"])
 def test_a_damaged_run_is_named_by_every_verb(how, call, good, trained, tmp_path):
@@ -27,6 +29,8 @@ def test_a_damaged_run_is_named_by_every_verb(how, call, good, trained, tmp_path
             called = call(*arguments)
             if called.status:
                 refused(called)
+            if (arguments[0], path.relative_to(trained).as_posix()) in CANNOT_DO_WITHOUT:
+                assert called.status, f"{arguments[0]} took {path.name}, {how}, as it was"
         assert not list(run.rglob(".unfinished*"))
         assert (run / "model.safetensors").exists() or file.name == "model.safetensors"
 

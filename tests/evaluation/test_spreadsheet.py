@@ -3,12 +3,13 @@ from __future__ import annotations
 import csv
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tellapart.evaluation import spreadsheet_plain, spreadsheet_safe, text_table, write_csv
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_what_is_made_safe_can_be_had_back(text):
     safe = spreadsheet_safe(text)

@@ -146,7 +146,7 @@ def test_copies_stand_on_one_side_of_made_splits_and_of_folds(pictures, tmp_path
 def test_the_normalisation_is_that_of_the_training_pictures(tmp_path):
     rng = np.random.default_rng(0)
     shape = (60, 8, 8)
-    parts = {"train": (20, 60), "validation": (100, 140), "test": (200, 240)}  # each split of other tones
+    parts = {"train": (0, 120), "validation": (100, 160), "test": (200, 240)}  # each split of other tones
     arrays = {f"x_{name}": rng.integers(*tones, shape, dtype=np.uint8) for name, tones in parts.items()}
     labels = {f"y_{name}": np.arange(60) % 2 for name in parts}
     np.savez(tmp_path / "tones.npz", **arrays, **labels)
