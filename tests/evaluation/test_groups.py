@@ -37,6 +37,12 @@ def test_groups_of_one_change_nothing_and_one_group_knows_nothing():
     assert effective_count(np.ones(100, dtype=bool), np.repeat(np.arange(10), 10)) < 10
 
 
+def test_groups_that_are_more_even_than_chance_tell_no_more_than_their_pictures():
+    groups = np.repeat(np.arange(50), 4)
+    hits = np.tile([True, True, True, False], 50)  # three of four in each
+    assert 180 < effective_count(hits, groups) <= 200
+
+
 def test_resampling_groups_is_concatenating_drawn_groups():
     rng = np.random.default_rng(2)
     groups = np.sort(rng.integers(0, 12, 90))

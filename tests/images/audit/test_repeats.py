@@ -1,14 +1,17 @@
 """Repeats: planted copies are found, look-alikes are not."""
 
+import dataclasses
 import io
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
 from tellapart.images.arrays import ArrayImages
-from tellapart.images.audit.alignment import align, small_residual
+from tellapart.images.audit import remember
+from tellapart.images.audit.alignment import Match, align, small_residual
 from tellapart.images.audit.candidates import propose
 from tellapart.images.audit.descriptors import Descriptors
 from tellapart.images.audit.near import find_repeats, same_picture
@@ -150,6 +153,35 @@ def test_one_thousand_blank_pictures_stay_quick_and_silent():
 def test_another_colour_is_another_picture(photographs):
     first = photographs[0]
     assert not same_picture(align(first, np.ascontiguousarray(first[..., ::-1])))
+
+
+@pytest.mark.parametrize(
+    ("figure", "copy", "other"),
+    [
+        ("residual", 0.27, 0.29), ("detail", 0.93, 0.91), ("worst", 0.59, 0.61), ("colour", 7.9, 8.1),
+        ("gain", 1.17, 1.19), ("gain", 0.86, 0.84), ("offset", 9.9, 10.1), ("offset", -9.9, -10.1),
+    ],
+)  # fmt: skip
+def test_every_figure_must_agree(figure, copy, other):
+    same = Match(residual=0.1, detail=0.99, worst=0.2, levels=1.0, colour=0.0, gain=1.0, offset=0.0, fineness=0.3)
+    assert same_picture(dataclasses.replace(same, **{figure: copy}))
+    assert not same_picture(dataclasses.replace(same, **{figure: other}))
+
+
+def test_near_copies_are_remembered_with_the_exact_ones(photographs, tmp_path, monkeypatch):
+    images = Listed([photographs[0], resized(photographs[0], 50), photographs[0], photographs[1]])
+    facts = np.array([facts_of(images.load(row)) for row in range(4)], dtype=FACTS)
+    data, found = (
+        Dataset(list("abcd"), images, [0] * 4, class_names=("a",)),
+        SimpleNamespace(folder=tmp_path, facts=facts),
+    )
+    first = remember.repeats_of(data, found)
+    assert first.exact.tolist() == [0, 1, 0, 3]
+    assert first.family.tolist() == [0, 0, 0, 3]
+    monkeypatch.setattr(remember, "find_repeats", None)
+    again = remember.repeats_of(data, found)
+    for name in ("exact", "pairs", "family"):
+        assert (getattr(again, name) == getattr(first, name)).all()
 
 
 def test_alignment_finds_a_known_trim(photographs):
