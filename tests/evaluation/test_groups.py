@@ -40,6 +40,7 @@ def test_groups_of_one_change_nothing_and_one_group_knows_nothing():
 def test_groups_that_are_more_even_than_chance_tell_no_more_than_their_pictures():
     groups = np.repeat(np.arange(50), 4)
     hits = np.tile([True, True, True, False], 50)  # three of four in each
+    hits[[3, 4]] = True, False  # but for two
     assert 180 < effective_count(hits, groups) <= 200
 
 

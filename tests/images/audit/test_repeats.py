@@ -171,10 +171,8 @@ def test_every_figure_must_agree(figure, copy, other):
 def test_near_copies_are_remembered_with_the_exact_ones(photographs, tmp_path, monkeypatch):
     images = Listed([photographs[0], resized(photographs[0], 50), photographs[0], photographs[1]])
     facts = np.array([facts_of(images.load(row)) for row in range(4)], dtype=FACTS)
-    data, found = (
-        Dataset(list("abcd"), images, [0] * 4, class_names=("a",)),
-        SimpleNamespace(folder=tmp_path, facts=facts),
-    )
+    data = Dataset(list("abcd"), images, [0] * 4, class_names=("a",))
+    found = SimpleNamespace(folder=tmp_path, facts=facts)
     first = remember.repeats_of(data, found)
     assert first.exact.tolist() == [0, 1, 0, 3]
     assert first.family.tolist() == [0, 0, 0, 3]
