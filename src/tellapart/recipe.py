@@ -164,7 +164,9 @@ class TrainingRecipe(_Section):
     threads: int | None = Field(
         None, ge=1, le=1024, description="CPU threads of the training; all processors read the pictures"
     )
-    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="where to compute")
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        "auto", description="where to compute; auto: an NVIDIA GPU, else the CPU"
+    )
     seed: int = Field(0, ge=0, lt=2**63, description="initial weights, order of the pictures, augmentation, dropout")
 
     @field_validator("steps_per_epoch", mode="before")

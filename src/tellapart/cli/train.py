@@ -154,7 +154,8 @@ def command(
         int | None, option("--threads", "CPU threads of the training; all processors read the pictures.", TRAINING)
     ] = None,
     device: Annotated[
-        Literal["auto", "cpu", "cuda", "mps"] | None, option("--device", "Where to compute [auto].", TRAINING)
+        Literal["auto", "cpu", "cuda", "mps"] | None,
+        option("--device", "Where to compute [auto: an NVIDIA GPU, else the CPU].", TRAINING),
     ] = None,
     devices: Annotated[
         int | None, option("--devices", "Devices of this machine that train together [1].", TRAINING)
