@@ -10,11 +10,11 @@ import pytest
 from tellapart.errors import DataError, RunCorruptError
 from tellapart.evaluation import Evaluation, Predictions, evaluate, explain, find_label_errors
 from tellapart.report import page_data, save_thumbnails, wanted_pictures, write_report, write_reports
+from tellapart.report.abstention import find_threshold, keep_threshold
 from tellapart.report.contents import read_contents
 from tellapart.report.plain import passages
 from tellapart.report.tables import standings
 from tellapart.report.thumbnails import load_thumbnails
-from tellapart.workflow.abstention import find_threshold, keep_threshold
 
 
 @pytest.fixture

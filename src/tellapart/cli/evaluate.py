@@ -174,7 +174,7 @@ def _look_for_label_errors(run: Run, path: Path, *, folds: int | None, quiet: bo
 def _say_threshold(run: Run, name: str, max_error: float, *, temperature: float, quiet: bool) -> None:
     """Print the confidence that keeps mistakes rare on validation, and what the same one gives on the set itself."""
     from ..evaluation import Predictions, error_at
-    from ..workflow.abstention import find_threshold, keep_threshold
+    from ..report.abstention import find_threshold, keep_threshold
 
     threshold = find_threshold(run.path, max_error=max_error, temperature=temperature)
     typer.echo(f"validation: {threshold}", err=quiet)

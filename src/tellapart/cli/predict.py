@@ -92,7 +92,7 @@ def command(
 
 def _threshold(run: Path, max_error: float, temperature: float) -> float:
     """Return the confidence from which answers are sure, and say what it costs."""
-    from ..workflow.abstention import find_threshold
+    from ..report.abstention import find_threshold
 
     threshold = find_threshold(run, max_error=max_error, temperature=temperature)
     typer.echo(f"on the validation pictures: {threshold}", err=True)

@@ -105,7 +105,6 @@ class Processes(Devices):
             process_group_backend=backend(device),
             timeout=PATIENCE,
             gradient_as_bucket_view=True,
-            broadcast_buffers=False,  # batch normalisation has the same statistics in each
         )
         if torch.distributed.is_initialized():  # of a training that failed in this process
             torch.distributed.destroy_process_group()

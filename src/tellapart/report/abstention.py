@@ -6,8 +6,8 @@ from pathlib import Path
 
 from ..errors import RecipeError
 from ..evaluation import Predictions, Threshold, threshold_for_error
-from ..report import write_reports
 from ..run import Run
+from .page import write_reports
 
 
 def find_threshold(run: str | Path, *, max_error: float, temperature: float) -> Threshold:
