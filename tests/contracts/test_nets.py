@@ -80,12 +80,11 @@ def sample(request):
 @pytest.mark.parametrize("size", [MADE_FOR, SMALLEST])
 @pytest.mark.parametrize("name", NAMES)
 def test_builds_and_runs(name, size):
-    for channels in (1, 3):
-        for outputs in (1, 2, 7):
-            net = without_memory(name, size, outputs=outputs, channels=channels).eval()
-            logits = net(pictures_of(name, size, channels=channels))
-            assert logits.shape == (2, outputs)
-            assert logits.dtype == torch.float32
+    for channels, outputs in ((1, 1), (3, 2), (1, 7)):
+        net = without_memory(name, size, outputs=outputs, channels=channels).eval()
+        logits = net(pictures_of(name, size, channels=channels))
+        assert logits.shape == (2, outputs)
+        assert logits.dtype == torch.float32
 
 
 @pytest.mark.parametrize("size", [MADE_FOR, SMALLEST])

@@ -61,7 +61,7 @@ def test_a_pretrained_network_that_is_right_is_tested_to_where_it_gives_way(digi
 def test_the_same_seed_finds_the_same_and_leaves_no_trace(
     digits, task_of, make_net, training, weights_of, same_weights
 ):
-    task, recipe = task_of(*digits, train=400, validation=50), training(augment={"rotation": 5})
+    task, recipe = task_of(*digits, train=200, validation=50), training(augment={"rotation": 5})
     net = make_net("compact", width=2)
     before, state = weights_of(net), torch.get_rng_state()
     first, second = find_rate(net, task, recipe), find_rate(net, task, recipe)
