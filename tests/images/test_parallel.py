@@ -87,7 +87,7 @@ def test_started_workers_leave_ctrl_c_to_this_process_and_end_with_the_work(monk
 
     with pytest.raises(KeyboardInterrupt):
         read_until_pressed()
-    del found[os.getpid()]
+    del found[os.getpid()]  # whose own Ctrl-C may be ignored, as in the background
     ((worker, ignores),) = found.items()
     assert ignores
     assert not psutil.pid_exists(worker) or psutil.Process(worker).status() == psutil.STATUS_ZOMBIE

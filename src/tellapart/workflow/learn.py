@@ -218,12 +218,10 @@ def _learn_in_epochs(
         before["features_seconds"] = looked
     if recipe.training.optimizer.find_learning_rate:
         recipe = with_found_rate(run, net, task, recipe, progress=progress)
-    if (
-        bearable_precision(recipe.training.precision, choose_device(recipe.training.device))
-        != recipe.training.precision
-    ):
+    precision = recipe.training.precision
+    if bearable_precision(precision, choose_device(recipe.training.device)) != precision:
         progress.warn(
-            f"{recipe.training.precision} is many times slower than float32 on this device: a training that is begun "
+            f"{precision} is many times slower than float32 on this device: a training that is begun "
             "here with --precision float32 is quicker"
         )
     devices = team.assign(run, dataclasses.replace(prepared, recipe=recipe), task) if team else None
