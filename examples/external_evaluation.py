@@ -2,7 +2,7 @@
 
 python examples/external_evaluation.py
 
-Elsewhere is made up here: the same digits, darker and with noise, as a folder of PNG files.
+The external test set is made up here: the same digits, darker and with noise, as a folder of PNG files.
 """
 
 from pathlib import Path
@@ -19,9 +19,9 @@ run = tellapart.train("digits", recipe)
 found, random = load_digits(), np.random.default_rng(0)
 for number, (picture, label) in enumerate(zip(found.images[:300], found.target[:300], strict=True)):
     darker = np.clip(picture * (160 / 16) + random.normal(0, 20, picture.shape), 0, 255).astype(np.uint8)
-    folder = Path("elsewhere") / str(label)  # classes are matched by name
+    folder = Path("external") / str(label)  # classes are matched by name
     folder.mkdir(parents=True, exist_ok=True)
     Image.fromarray(darker).save(folder / f"{number}.png")
 
-elsewhere = tellapart.evaluate_elsewhere(run, "elsewhere")
-print(elsewhere)  # figures beside the run's own, and why they differ; the report has them as a page
+evaluation = tellapart.evaluate_external(run, "external")
+print(evaluation)  # figures beside the run's own, and why they differ; the report has them as a page

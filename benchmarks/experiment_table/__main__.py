@@ -1,4 +1,4 @@
-"""Make the two tables of docs/table.md: scikit-learn's digits, with 1,000 of MNIST's test digits as the elsewhere.
+"""Make the two tables of docs/table.md: scikit-learn's digits, with 1,000 of MNIST's test digits as the external set.
 
     python -m benchmarks.experiment_table --mnist FOLDER
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from tellapart.evaluation import ExperimentTable, TableRow, seconds_text, size_text
 from tellapart.recipe import Recipe
-from tellapart.workflow.table import External, TablePlan, make_table, resume_table, table_folder
+from tellapart.workflow.table import ExternalSource, TablePlan, make_table, resume_table, table_folder
 
 PICTURES = 1000
 VARIED = ("pixels/random-forest", "pixels+pca/svm-rbf", "hog+pca/svm-rbf", "compact")
@@ -27,7 +27,7 @@ def read(folder: Path, name: str, *, start: int) -> np.ndarray:
     return np.frombuffer(data, dtype=np.uint8, offset=start)
 
 
-def save_elsewhere(mnist: Path, path: Path) -> Path:
+def save_external(mnist: Path, path: Path) -> Path:
     """Write the first of MNIST's test digits as an array file, the pictures from elsewhere."""
     pixels = read(mnist, "t10k-images-idx3-ubyte", start=16).reshape(-1, 28, 28)[:PICTURES]
     labels = read(mnist, "t10k-labels-idx1-ubyte", start=8)[:PICTURES].astype(np.int64)
@@ -39,7 +39,7 @@ def save_elsewhere(mnist: Path, path: Path) -> Path:
 
 def markdown(table: ExperimentTable) -> str:
     """Return a table for a page of the documents."""
-    lines = ["| row | F1 on validation | F1 elsewhere | difference | to train | to predict | size |"]
+    lines = ["| row | validation F1 | external F1 | difference | to train | to predict | size |"]
     lines.append("|---|---:|---:|---:|---:|---:|---:|")
     return "\n".join([*lines, *(line(row) for row in table.ranked())])
 
@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/experiment-table"))
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
-    external = External(str(save_elsewhere(arguments.mnist, arguments.out / "mnist-1000.npz")))
+    external = ExternalSource(str(save_external(arguments.mnist, arguments.out / "mnist-1000.npz")))
     recipe = Recipe.make(data={"source": "digits"}, training={"threads": arguments.threads})
     few = recipe.changed(training={"epochs": 15})
     plans = {

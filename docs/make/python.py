@@ -46,8 +46,8 @@ SECTIONS = {
         "open_dataset", "Dataset", "Picture", "Preprocessing", "split", "Splits", "inspect_pictures", "audit", "Audit",
     ),
     "Judge": (
-        "evaluate", "Evaluation", "Figure", "Predictions", "evaluate_elsewhere", "Scoring", "Elsewhere", "mend_list",
-        "write_report",
+        "evaluate", "Evaluation", "Figure", "Predictions", "evaluate_external", "Scoring", "ExternalEvaluation",
+        "mend_list", "write_report",
     ),
     "Networks": ("build_net", "Net", "summarize", "Summary"),
     "Errors and version": ("TellapartError", "__version__"),

@@ -23,8 +23,8 @@ _WHERE = {
     "Audit": "images.audit",
     "Classifier": "classifier",
     "Dataset": "images",
-    "Elsewhere": "workflow",
     "Evaluation": "evaluation",
+    "ExternalEvaluation": "workflow",
     "Figure": "evaluation",
     "Net": "nets",
     "Picture": "images",
@@ -42,7 +42,7 @@ _WHERE = {
     "build_net": "nets",
     "classify_pictures": "workflow",
     "evaluate": "evaluation",
-    "evaluate_elsewhere": "workflow",
+    "evaluate_external": "workflow",
     "import_model": "workflow",
     "inspect_pictures": "workflow",
     "mend_list": "workflow",
@@ -83,11 +83,11 @@ if TYPE_CHECKING:
     from .report import write_report
     from .run import Run
     from .workflow import (
-        Elsewhere,
+        ExternalEvaluation,
         Prediction,
         Scoring,
         classify_pictures,
-        evaluate_elsewhere,
+        evaluate_external,
         import_model,
         inspect_pictures,
         mend_list,

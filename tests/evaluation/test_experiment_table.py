@@ -48,7 +48,7 @@ def test_the_text_has_every_figure():
     text = str(ExperimentTable("x", (row("a", 0.9, external=0.2), FAILED)))
     for part in ("90.0%", "80.0 to 100.0", "20.0%", "−70.0 points", "1.5 s", "0.25 ms", "2.0 MB", "–"):
         assert part in text
-    assert "elsewhere" not in str(TABLE)
+    assert "external" not in str(TABLE)
 
 
 def test_the_csv_has_every_figure_and_no_formula(tmp_path):

@@ -92,7 +92,7 @@ def test_thumbnails_come_back_by_id(tmp_path):
     assert all(address.startswith("data:image/png;base64,") for address in kept.values())
     save_thumbnails(run, {}.items())
     assert load_thumbnails(run) == {}
-    assert load_thumbnails(run, external="elsewhere") == {}
+    assert load_thumbnails(run, external="external") == {}
 
 
 def test_the_worst_mistakes_and_every_class_are_wanted(digits_run):
@@ -114,17 +114,17 @@ def test_the_pictures_of_a_large_run_are_capped(large_run):
 def test_sets_from_elsewhere_have_their_own_pictures(digits_copy):
     run = digits_copy
     said = Predictions.load(run.path / "predictions" / "test.npz")
-    said.save(run.path / "predictions" / "elsewhere.npz")
+    said.save(run.path / "predictions" / "external.npz")
     document = run.load("evaluation")
-    document["splits"]["elsewhere"] = evaluate(said).to_dict()
+    document["splits"]["external"] = evaluate(said).to_dict()
     run.save("evaluation", document)
-    wanted = wanted_pictures(run, external="elsewhere")
+    wanted = wanted_pictures(run, external="external")
     assert wanted
-    save_thumbnails(run, {id: np.zeros((8, 8), np.uint8) for id in wanted}.items(), external="elsewhere")
-    assert list(load_thumbnails(run, external="elsewhere")) == wanted
+    save_thumbnails(run, {id: np.zeros((8, 8), np.uint8) for id in wanted}.items(), external="external")
+    assert list(load_thumbnails(run, external="external")) == wanted
     page = write_report(run).read_text(encoding="utf-8")
-    assert "elsewhere, 697 pictures" in page
-    assert '"store":"elsewhere"' in page
+    assert "external, 697 pictures" in page
+    assert '"store":"external"' in page
     with pytest.raises(DataError, match="external must be one of"):
         wanted_pictures(run, external="nowhere")
 

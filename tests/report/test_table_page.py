@@ -76,7 +76,7 @@ def test_the_page_is_one_file_and_escapes_what_comes_from_outside():
 
 def test_without_pictures_from_elsewhere_there_are_no_columns_for_them():
     page = render_table(ExperimentTable("x", (row("hog/svm-rbf", 0.9),)))
-    assert "F1 elsewhere" not in page
+    assert "external F1" not in page
     assert "difference</button>" not in page
 
 
@@ -89,7 +89,7 @@ def test_the_table_sorts_by_keyboard_and_fits_a_phone(browser, tmp_path):
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.goto((tmp_path / "table.html").as_uri())
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    page.get_by_role("button", name="F1 on validation").focus()
+    page.get_by_role("button", name="validation F1").focus()
     page.keyboard.press("Enter")
     first = page.locator("tbody tr").first.locator("th bdi")
     assert first.inner_text() == "compact"

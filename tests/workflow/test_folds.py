@@ -9,7 +9,7 @@ from tellapart.errors import RecipeError, SplitError
 from tellapart.evaluation import Predictions
 from tellapart.recipe import Recipe
 from tellapart.run import Run
-from tellapart.workflow import evaluate_elsewhere, folds, resume, train
+from tellapart.workflow import evaluate_external, folds, resume, train
 
 BASE = {"net": {"name": "softmax"}, "training": {"epochs": 2, "threads": 1}, "baselines": (), "folds": 3}
 
@@ -91,10 +91,10 @@ def test_a_stopped_cross_validation_goes_on_at_its_fold(validated, good, picture
     assert "of 2 classes" in (tmp_path / "run/report.html").read_text(encoding="utf-8")  # what is known by then
     first = (tmp_path / "run/folds/1/model.safetensors").stat().st_mtime_ns
     assert not (tmp_path / "run/folds.json").exists()
-    evaluate_elsewhere(tmp_path / "run", pictures(tmp_path / "scanner", count=3, seed=5))
+    evaluate_external(tmp_path / "run", pictures(tmp_path / "scanner", count=3, seed=5))
     run = resume(tmp_path / "run")
     kept = run.load("evaluation")
-    assert list(kept["elsewhere"]) == ["scanner"]  # the weights are the same
+    assert list(kept["external"]) == ["scanner"]  # the weights are the same
     assert kept["splits"]["scanner"]["count"] == 6
     assert (tmp_path / "run/folds/1/model.safetensors").stat().st_mtime_ns == first
     assert run.load("folds") == validated.load("folds")

@@ -95,14 +95,14 @@ def test_a_run_goes_on_with_pictures_that_were_moved_and_not_with_others(picture
     run.mark("running")
     (run.path / "evaluation.json").unlink()
     for path in sorted(photos.rglob("*.png")):  # a copy has other times
-        copied = tmp_path / "elsewhere" / path.relative_to(photos)
+        copied = tmp_path / "external" / path.relative_to(photos)
         copied.parent.mkdir(parents=True, exist_ok=True)
         copied.write_bytes(path.read_bytes())
     shutil.rmtree(photos)
-    run.save_recipe(run.recipe.changed(data={"source": str(tmp_path / "elsewhere")}))
+    run.save_recipe(run.recipe.changed(data={"source": str(tmp_path / "external")}))
     resume(run.path)
     assert run.read_text("evaluation.json") == before
-    first, second = sorted((tmp_path / "elsewhere").rglob("*.png"))[:2]
+    first, second = sorted((tmp_path / "external").rglob("*.png"))[:2]
     first.write_bytes(second.read_bytes())
     run.mark("running")
     with pytest.raises(RunCorruptError, match="or their labels, have changed"):

@@ -15,7 +15,7 @@ from ..errors import RecipeError, RunCorruptError, RunNotFoundError
 from .options import given, image_size, leaks_answer, option, pairs
 
 if TYPE_CHECKING:
-    from ..workflow.table import External
+    from ..workflow.table import ExternalSource
 
 NAME = "compare"
 
@@ -167,13 +167,13 @@ def _make_table(source: str, asked: dict[str, Any]) -> None:
     show_table(*make_table(plan, out=asked.get("out"), progress=TerminalProgress()))
 
 
-def _external(asked: dict[str, Any]) -> External | None:
+def _external(asked: dict[str, Any]) -> ExternalSource | None:
     """Return the pictures from elsewhere that were asked for.
 
     Raises:
         RecipeError: how to read them is said, and not which they are.
     """
-    from ..workflow.table import External
+    from ..workflow.table import ExternalSource
 
     own = given(group_by=asked.get("external_group_by"), source_options=asked.get("external_option"))
     if "external" not in asked:
@@ -183,14 +183,14 @@ def _external(asked: dict[str, Any]) -> External | None:
             )
         return None
     options = pairs(own.pop("source_options", None), "--external-option", typed=False)
-    return External(asked["external"], **own, source_options=options or {})
+    return ExternalSource(asked["external"], **own, source_options=options or {})
 
 
 def show_table(table: Any, folder: Path) -> None:
     """Print a table and where it lies; the exit status is 1 where not one row could be made."""
     console = Console(soft_wrap=True, highlight=False, emoji=False)
-    elsewhere = table.facts.get("from elsewhere")
-    measured = table.facts["validated on"] + (f"; elsewhere {elsewhere}" if elsewhere else "")
+    external = table.facts.get("external pictures")
+    measured = table.facts["validated on"] + (f"; external pictures {external}" if external else "")
     console.print(f"[bold]macro F1 with 95% intervals, validated on {escape(measured)}[/]")
     typer.echo(str(table))
     for row in table.rows:

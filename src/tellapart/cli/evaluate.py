@@ -110,11 +110,11 @@ def command(
         if name == "validation":
             typer.echo(_why_validation(opened), err=True)
     else:
-        from ..workflow import Scoring, evaluate_elsewhere
+        from ..workflow import Scoring, evaluate_external
 
         scoring = Scoring(unknown or "leave-out", only_present, drop_copies)
         options = pairs(source_option, "--source-option", typed=False)
-        beside = evaluate_elsewhere(
+        beside = evaluate_external(
             opened, pictures, group_by=group_by, source_options=options, scoring=scoring, progress=TerminalProgress()
         )
         found, name = beside.evaluation, beside.name

@@ -138,7 +138,7 @@ class ExperimentTable:
 
     def __str__(self) -> str:
         header = ["row", "validation F1", "interval"]
-        header += ["elsewhere F1", "interval", "difference", "interval"] if self.with_external else []
+        header += ["external F1", "interval", "difference", "interval"] if self.with_external else []
         return text_table([*header, "train", "predict", "size"], [_texts(row, self) for row in self.ranked()])
 
 

@@ -68,7 +68,7 @@ class Contents:
         leaks: what was found across the splits and what was done.
         abstain: the threshold for "not sure"; None where none was asked for.
         model: None where there is no model file.
-        elsewhere: by set from elsewhere, how it was scored and what explains its figures.
+        external_records: by set from elsewhere, how it was scored and what explains its figures.
         classes_below: the recall, 0 to 1, under which a class is listed as hardly recognised.
     """
 
@@ -89,7 +89,7 @@ class Contents:
     leaks: Mapping[str, Any]
     abstain: Mapping[str, Any] | None
     model: ModelFile | None
-    elsewhere: Mapping[str, Any]
+    external_records: Mapping[str, Any]
     classes_below: float = 0.5
 
     @property
@@ -149,7 +149,7 @@ class Contents:
 
     def own_beside(self, external: str, split: str) -> Figure:
         """Return the run's own accuracy on a split as it is held against a set from elsewhere: both scored alike."""
-        record = self.elsewhere.get(external, {})
+        record = self.external_records.get(external, {})
         if record.get("own_name") != split:
             return self.evaluations[split]["accuracy"]
         try:
@@ -216,7 +216,7 @@ def read_contents(run: Run) -> Contents:
         leaks=evaluation.get("leaks") or {},
         abstain=evaluation.get("abstain"),
         model=_model_file(run.path / "model.safetensors"),
-        elsewhere=evaluation.get("elsewhere") or {},
+        external_records=evaluation.get("external") or {},
         classes_below=float(_document(run, "page", default={}).get("classes_below", 0.5)),
     )
 

@@ -18,8 +18,8 @@ from .audit_view import AuditView, read_audit
 from .charts import Line, histogram_chart, line_chart
 from .confidence import confidence_views
 from .contents import Contents, read_contents
-from .elsewhere import elsewhere_views
 from .evidence import labels_view
+from .external import external_views
 from .folds_view import read_folds
 from .page_data import OWN, answers, embedded_pictures, json_block
 from .rendering import page_text
@@ -73,7 +73,7 @@ def write_reports(run: Run, *, classes_below: float | None = None) -> Path:
         classes_below: likewise.
     """
     path = write_report(run, classes_below=classes_below)
-    for name in run.load("evaluation").get("elsewhere", {}) if run.has("evaluation.json") else ():
+    for name in run.load("evaluation").get("external", {}) if run.has("evaluation.json") else ():
         if run.has(f"report-{name}.html"):
             write_report(run, about=name)
     return path
@@ -113,7 +113,7 @@ def _views(contents: Contents) -> Mapping[str, Any]:
         "epoch_rows": tables.epoch_rows(contents),
         "pairs": _pairs(contents),
         "confidence": confidence_views(contents),
-        "elsewhere": elsewhere_views(contents),
+        "external": external_views(contents),
         "audit": audit,
         "audit_charts": _audit_charts(audit) if audit is not None else [],
         "split_of": _split_of(contents, audit),

@@ -60,7 +60,7 @@ def passages(contents: Contents) -> list[Passage]:
         "How sure one can be of an answer": _sure(contents),
         "Where it fails": _fails(contents),
         "Against which baseline": _baselines(contents),
-        "On pictures from elsewhere": _elsewhere(contents),
+        "On pictures from elsewhere": _external(contents),
         "What was wrong with the data": _data(contents),
         "How it was trained": _trained(contents),
     }
@@ -216,7 +216,7 @@ def _baselines(contents: Contents) -> Iterator[Markup]:
             yield Markup("{}.").format(said[:1].upper() + said[1:])
 
 
-def _elsewhere(contents: Contents) -> Iterator[Markup]:
+def _external(contents: Contents) -> Iterator[Markup]:
     if contents.main is None:
         return
     for external in contents.external:

@@ -1,6 +1,6 @@
 """The main job, from pictures to a classifier and its report; and what is done with a finished run."""
 
-from .elsewhere import Elsewhere, evaluate_elsewhere
+from .external import ExternalEvaluation, evaluate_external
 from .imagenet import classify_pictures, imagenet_classifier
 from .importing import import_model
 from .inspection import inspect_pictures
@@ -10,11 +10,11 @@ from .prediction import Prediction, predict
 from .scoring import Scoring
 
 __all__ = [
-    "Elsewhere",
+    "ExternalEvaluation",
     "Prediction",
     "Scoring",
     "classify_pictures",
-    "evaluate_elsewhere",
+    "evaluate_external",
     "find_run_label_errors",
     "imagenet_classifier",
     "import_model",

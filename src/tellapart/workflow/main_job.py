@@ -20,7 +20,7 @@ from ..progress import TO_LOG, Progress, Quiet
 from ..recipe import Recipe
 from ..run import Run
 from ..wording import quoted
-from .elsewhere import with_elsewhere
+from .external import with_external
 from .folds import cross_validate, fold_splits
 from .label_errors import (
     LISTED,
@@ -191,7 +191,7 @@ def _main_job(
         keep_pacing(run, progress=progress)
         prepared = dataclasses.replace(prepared, recipe=run.recipe)  # with the learning rate, where one was found
         figures = {"model": model_digest(run), **evaluate_all(prepared, learned, baselines)}
-        run.save("evaluation", with_elsewhere(run, figures, progress=progress))
+        run.save("evaluation", with_external(run, figures, progress=progress))
         if explain and not learned.interrupted:
             _explain_mistakes(run, prepared, learned, deadline=deadline, progress=progress)
         keep_thumbnails(run, dataset)

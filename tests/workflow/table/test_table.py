@@ -19,7 +19,7 @@ from tellapart.images import open_dataset
 from tellapart.recipe import Recipe
 from tellapart.run import Run
 from tellapart.workflow import train
-from tellapart.workflow.table import External, TablePlan, make_table, parse_method, resume_table
+from tellapart.workflow.table import ExternalSource, TablePlan, make_table, parse_method, resume_table
 from tellapart.workflow.table import fill as filling
 from tellapart.workflow.table.network import network_recipe
 
@@ -42,13 +42,13 @@ def recipe(source, **more):
 @pytest.fixture(scope="module")
 def elsewhere(pictures, tmp_path_factory):
     """Darker pictures of the same classes, and one class that does not train."""
-    return pictures(tmp_path_factory.mktemp("elsewhere") / "photos", ("a", "b", "c"), count=5, seed=9)
+    return pictures(tmp_path_factory.mktemp("external") / "photos", ("a", "b", "c"), count=5, seed=9)
 
 
 @pytest.fixture(scope="module")
 def made(good, elsewhere, tmp_path_factory):
     plan = TablePlan(
-        recipe(good), ROWS, external=External(str(elsewhere)), noise=0.1, copies=30, shuffled_pixels=True
+        recipe(good), ROWS, external=ExternalSource(str(elsewhere)), noise=0.1, copies=30, shuffled_pixels=True
     )  # fmt: skip
     return make_table(plan, out=tmp_path_factory.mktemp("made") / "table")
 
@@ -232,14 +232,14 @@ def test_what_is_wrong_with_the_pictures_leaves_nothing_behind(good, pictures, t
         make_table(TablePlan(recipe(leaky), ROWS), out=tmp_path / "table")
     others = pictures(tmp_path / "others", ("x", "y"), count=3)
     with pytest.raises(ClassMismatchError, match="classes are matched by name"):
-        make_table(TablePlan(recipe(good), ROWS, external=External(str(others))), out=tmp_path / "table")
+        make_table(TablePlan(recipe(good), ROWS, external=ExternalSource(str(others))), out=tmp_path / "table")
     assert not (tmp_path / "table").exists()
 
 
 def test_a_resumed_table_is_not_finished_on_other_pictures_from_elsewhere(good, elsewhere, tmp_path):
     there = shutil.copytree(elsewhere, tmp_path / "there")
     _, folder = make_table(
-        TablePlan(recipe(good, training={}), ROWS[:1], external=External(str(there))), out=tmp_path / "table"
+        TablePlan(recipe(good, training={}), ROWS[:1], external=ExternalSource(str(there))), out=tmp_path / "table"
     )
     resume_table(folder)
     next(there.rglob("*.png")).unlink()
@@ -252,7 +252,7 @@ def test_pictures_from_elsewhere_have_their_own_groups_and_options(good, elsewhe
     text = "".join(f"{file},{file.parent.name},{file.stem}\n" for file in files)
     (tmp_path / "phone.csv").write_text(f"image,kind,writer\n{text}", encoding="utf-8")
     options = {"label_column": "kind", "group_column": "writer"}
-    asked = External(str(tmp_path / "phone.csv"), source_options=options)
+    asked = ExternalSource(str(tmp_path / "phone.csv"), source_options=options)
     plan = TablePlan(recipe(good), ("pixels/nearest-neighbours", "softmax"), external=asked, shuffled_pixels=True)
     table, folder = make_table(plan, out=tmp_path / "table")
     assert TablePlan.load(folder).external == asked

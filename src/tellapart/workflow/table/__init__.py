@@ -2,10 +2,10 @@
 
 from .fill import make_table, resume_table, table_folder
 from .methods import Method, default_methods, every_method, parse_method
-from .plan import External, TablePlan
+from .plan import ExternalSource, TablePlan
 
 __all__ = [
-    "External",
+    "ExternalSource",
     "Method",
     "TablePlan",
     "default_methods",

@@ -200,8 +200,8 @@ def _row(job: RowJob, plan: TablePlan, *, setting: Setting, table: Path, progres
 def _live(row: TableRow) -> str:
     if row.validation is None:
         return f"{row.title}: left out: {row.failed}"
-    elsewhere = "" if row.external is None else f", elsewhere {row.external.short()}"
-    return f"{row.title}: F1 {row.validation.short()}{elsewhere}, trained in {seconds_text(row.train_seconds)}"
+    external = "" if row.external is None else f", external {row.external.short()}"
+    return f"{row.title}: F1 {row.validation.short()}{external}, trained in {seconds_text(row.train_seconds)}"
 
 
 class _AgainstBest:
@@ -240,7 +240,7 @@ def _facts(plan: TablePlan, setting: Setting) -> dict[str, str]:
         "threads": str(plan.recipe.training.threads or f"{setting.threads}, networks as each row's recipe says"),
     }
     if plan.external is not None and setting.external is not None:
-        facts["from elsewhere"] = f"{plan.external.source}, {counted(len(setting.external), 'picture')}"
+        facts["external pictures"] = f"{plan.external.source}, {counted(len(setting.external), 'picture')}"
     return facts
 
 
@@ -252,7 +252,7 @@ def _notes(plan: TablePlan, setting: Setting) -> tuple[str, ...]:
         "its figures on them; look at that of the chosen one alone.",
     ]
     if setting.external is not None:
-        notes.append("The difference is F1 elsewhere less F1 on validation: by so much validation flatters.")
+        notes.append("The difference is external F1 less validation F1: by so much validation flatters.")
     if plan.noise:
         notes.append(
             f"Noise {plan.noise:g}: Gaussian noise of that deviation, as a share of the range, lies on training and "

@@ -18,11 +18,11 @@ from ...progress import TO_LOG, Progress
 from ...recipe import LOOP_SETTINGS, AugmentRecipe, Recipe
 from ...run import Run
 from ...runtime import tuned
-from ..elsewhere import evaluate_elsewhere
+from ..external import evaluate_external
 from ..main_job import resume, train
 from ..prepare import Prepared
 from .methods import Method
-from .plan import External
+from .plan import ExternalSource
 from .variants import Variant
 
 TIMED = 512
@@ -92,9 +92,9 @@ def learn_network(folder: Path, recipe: Recipe, *, progress: Progress = TO_LOG) 
     return run
 
 
-def measure_elsewhere(run: Run, external: External, *, progress: Progress = TO_LOG) -> Predictions:
+def measure_external(run: Run, external: ExternalSource, *, progress: Progress = TO_LOG) -> Predictions:
     """Evaluate a row's run on pictures from elsewhere; they join its report."""
-    name = evaluate_elsewhere(
+    name = evaluate_external(
         run, external.source, group_by=external.group_by, source_options=external.source_options, progress=progress
     ).name
     return Predictions.load(run.path / "predictions" / f"{name}.npz")

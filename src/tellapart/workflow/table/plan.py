@@ -18,7 +18,7 @@ MOST_COPIES = 1_000_000
 
 
 @dataclasses.dataclass(frozen=True)
-class External:
+class ExternalSource:
     """Labelled pictures from elsewhere.
 
     Attributes:
@@ -27,7 +27,7 @@ class External:
         source_options: what the format alone understands, as in ``open_dataset``.
 
     Example:
-        >>> External("phone.csv", source_options={"label_column": "species"}).group_by is None
+        >>> ExternalSource("phone.csv", source_options={"label_column": "species"}).group_by is None
         True
     """
 
@@ -60,7 +60,7 @@ class TablePlan:
     recipe: Recipe = dataclasses.field(default_factory=Recipe)
     rows: tuple[str, ...] = ()
     every: bool = False
-    external: External | None = None
+    external: ExternalSource | None = None
     noise: float = 0.0
     copies: int = 0
     shuffled_pixels: bool = False
@@ -129,7 +129,7 @@ class TablePlan:
         values = {key: value for key, value in document.items() if key != "format"}
         try:
             recipe = Recipe.make(**values.pop("recipe"))
-            external = None if (asked := values.pop("external")) is None else External(**asked)
+            external = None if (asked := values.pop("external")) is None else ExternalSource(**asked)
             return cls(recipe=recipe, external=external, **{**values, "rows": tuple(values.get("rows", ()))})
         except (KeyError, TypeError, RecipeError) as error:
             raise RunCorruptError(f"{folder / FILE} is damaged ({error!r}): compare again") from None

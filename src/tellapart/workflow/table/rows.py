@@ -20,8 +20,8 @@ from ...progress import TO_LOG, Progress
 from ...run import Run
 from .classical import learn_classical
 from .methods import Method
-from .network import costs_of, learn_network, measure_elsewhere, network_recipe, varied_recipe
-from .plan import External, TablePlan
+from .network import costs_of, learn_network, measure_external, network_recipe, varied_recipe
+from .plan import ExternalSource, TablePlan
 from .setting import MOST_PIXELS, Setting
 from .variants import Variant, save_arrays, vary
 
@@ -112,12 +112,12 @@ def make_row(job: RowJob, plan: TablePlan, *, setting: Setting, table: Path, pro
 
 def _cautions(validation: Evaluation, external: Evaluation | None) -> Iterator[str]:
     """Yield what the intervals of a row do not say."""
-    for found, where in ((validation, "validation"), (external, "elsewhere")):
+    for found, where in ((validation, "validation"), (external, "external")):
         if found is not None and found["accuracy"].value == 1:
             yield f"{where}: no mistake, so that F1 has no interval to show; that of accuracy is {found['accuracy']}"
     absent = 0 if external is None else sum(not one.count for one in external.classes)
     if absent:
-        yield f"elsewhere has no pictures of {absent} of {len(validation.classes)} classes"
+        yield f"there are no external pictures of {absent} of {len(validation.classes)} classes"
 
 
 def row_predictions(job: RowJob, *, setting: Setting, table: Path) -> Predictions:
@@ -186,39 +186,39 @@ def _network(
         if (row := kept_row(plain)) is not None and row.failed:
             raise RecipeError(f"the row on the pictures as they are could not be made: {row.failed}")
         resolved = Run.open(plain).recipe
-        file, elsewhere = _varied_files(job, preprocessing_of(resolved.data), setting=setting, table=table)
-        recipe, external = varied_recipe(resolved, job.variant, file=file), elsewhere or external
+        file, moved = _varied_files(job, preprocessing_of(resolved.data), setting=setting, table=table)
+        recipe, external = varied_recipe(resolved, job.variant, file=file), moved or external
     run = learn_network(table / job.folder, recipe, progress=progress)
     found = {"validation": row_predictions(job, setting=setting, table=table)}
     if external is not None:
-        found["external"] = measure_elsewhere(run, external, progress=progress)
+        found["external"] = measure_external(run, external, progress=progress)
     return found, dict(costs_of(run, setting.prepared))
 
 
 def _varied_files(
     job: RowJob, preprocessing: Preprocessing, *, setting: Setting, table: Path
-) -> tuple[Path, External | None]:
+) -> tuple[Path, ExternalSource | None]:
     """Write a network's pictures of a variant at its size, once; return them, and those from elsewhere if they change.
 
     What stands in the table's folder is a source like any other: the row can be trained from it alone.
     """
     height, width = preprocessing.image_size
     stem = f"{job.variant.slug}-{height}x{width}x{preprocessing.channels}"
-    file, elsewhere = table / "data" / f"{stem}.npz", table / "data" / f"{stem}-elsewhere.npz"
+    file, external = table / "data" / f"{stem}.npz", table / "data" / f"{stem}-external.npz"
     moved = job.variant.kind == "shuffled" and setting.external is not None
-    if not file.exists() or (moved and not elsewhere.exists()):
+    if not file.exists() or (moved and not external.exists()):
         material = vary(setting.material(preprocessing), job.variant, seed=setting.seed)
         if moved and material.external is not None and material.external_labels is not None:
             pictures: dict[str, NDArray[Any]] = {"x": material.external, "y": material.external_labels}
             if setting.external is not None and setting.external.groups is not None:
                 pictures["groups"] = np.array(setting.external.groups.tolist(), dtype=np.str_)
-            save_arrays(pictures, elsewhere, class_names=setting.class_names)
+            save_arrays(pictures, external, class_names=setting.class_names)
         own: dict[str, NDArray[Any]] = {"x_train": material.train, "y_train": material.train_labels}
         own |= {"x_validation": material.validation, "y_validation": material.validation_labels}
         if material.train_groups is not None:
             own["groups_train"] = material.train_groups
         save_arrays(own, file, class_names=setting.class_names)
-    return file, External(str(elsewhere)) if moved else None
+    return file, ExternalSource(str(external)) if moved else None
 
 
 def _keep(found: dict[str, Predictions], folder: Path) -> None:

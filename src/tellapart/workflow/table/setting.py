@@ -21,7 +21,7 @@ from ...run import Run
 from ...runtime import compute_threads, describe
 from ...wording import counted, listed
 from ..prepare import Prepared, content_fingerprint, open_source, prepare
-from .plan import External, TablePlan
+from .plan import ExternalSource, TablePlan
 from .variants import Material
 
 PICTURES = "pictures"
@@ -123,7 +123,7 @@ def read_setting(plan: TablePlan, folder: Path, *, progress: Progress = TO_LOG) 
     )  # fmt: skip
 
 
-def open_external(asked: External, dataset: Dataset, *, progress: Progress = TO_LOG) -> Dataset:
+def open_external(asked: ExternalSource, dataset: Dataset, *, progress: Progress = TO_LOG) -> Dataset:
     """Return the pictures from elsewhere whose classes are known; classes are matched by name.
 
     Raises:

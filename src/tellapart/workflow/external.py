@@ -46,7 +46,7 @@ TAKEN = (*SPLIT_NAMES, OUT_OF_FOLD, "own")
 
 
 @dataclasses.dataclass(frozen=True)
-class Elsewhere:
+class ExternalEvaluation:
     """A run's figures on a set from elsewhere, beside those of its own test pictures, and why they differ.
 
     Attributes:
@@ -113,9 +113,9 @@ class Elsewhere:
         return [f"{what} of one that it was trained or validated on, and {kept}"]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what JSON can hold: the figures there, and under ``elsewhere`` all that is said beside them."""
+        """Return what JSON can hold: the figures there, and under ``external`` all that is said beside them."""
         return self.evaluation.to_dict() | {
-            "elsewhere": {
+            "external": {
                 "name": self.name,
                 "own_name": self.own_name,
                 "own": self.own.to_dict()["figures"],
@@ -129,7 +129,7 @@ class Elsewhere:
         }
 
 
-def evaluate_elsewhere(
+def evaluate_external(
     run: Run | str | Path,
     source: str | Path,
     *,
@@ -137,7 +137,7 @@ def evaluate_elsewhere(
     source_options: Mapping[str, Any] | None = None,
     scoring: Scoring | None = None,
     progress: Progress = TO_LOG,
-) -> Elsewhere:
+) -> ExternalEvaluation:
     """Evaluate a run on another labelled set; its figures join the run and its report, and it has a page of its own.
 
     Classes are matched by name. The page is ``report-<name>.html`` in the run.
@@ -170,7 +170,7 @@ def evaluate_elsewhere(
 
 def _measured(
     run: Run, dataset: Dataset, *, classifier: Classifier, source: str | Path, scoring: Scoring, progress: Progress
-) -> Elsewhere:
+) -> ExternalEvaluation:
     """Look at the pictures and keep what is found in the run."""
     scanned = scan(dataset, classifier.preprocessing, progress=progress)
     if scanned.problems:
@@ -211,7 +211,7 @@ def _reopened(run: Run, classifier: Classifier, *, progress: Progress) -> OwnPic
 
 def _explained(
     run: Run, dataset: Dataset, scanned: Scan, kept: Scored, *, classifier: Classifier, scoring: Scoring
-) -> Elsewhere:
+) -> ExternalEvaluation:
     document = run.load("evaluation")
     own_name = "test" if "test" in document["splits"] else "validation"
     majority = document.get("majority_class")
@@ -228,7 +228,7 @@ def _explained(
         own = _own_among(run, own_name, shared, classifier=classifier, majority=majority)
     names = np.array([dataset.class_names[label] for label in dataset.labels[kept.looked.at]], dtype=object)
     strangers = [name for name in dict.fromkeys(names.tolist()) if name not in classifier.class_names]
-    return Elsewhere(
+    return ExternalEvaluation(
         name=_free_name(document, dataset),
         own_name=own_name,
         evaluation=found,
@@ -279,22 +279,24 @@ def _unlike(looked: Looked, foreign: NDArray[np.bool_], *, dataset: Dataset) -> 
     return proportion_of(looked.novelty[foreign] > 1, groups=groups, name="unlike anything in training")
 
 
-def _keep(run: Run, found: Elsewhere, predictions: Predictions, dataset: Dataset, *, source: str | Path) -> None:
+def _keep(
+    run: Run, found: ExternalEvaluation, predictions: Predictions, dataset: Dataset, *, source: str | Path
+) -> None:
     """Write figures and predictions into the run."""
     run.write(f"predictions/{found.name}.npz", predictions.save)
     document = run.load("evaluation")
     record = found.to_dict()
-    kept = record.pop("elsewhere")
+    kept = record.pop("external")
     kept |= {"source": str(source), "fingerprint": dataset.images.fingerprint()}
     document["splits"][found.name] = record
-    document.setdefault("elsewhere", {})[found.name] = kept
+    document.setdefault("external", {})[found.name] = kept
     run.save("evaluation", document)
 
 
-def with_elsewhere(run: Run, figures: dict[str, Any], *, progress: Progress = TO_LOG) -> dict[str, Any]:
+def with_external(run: Run, figures: dict[str, Any], *, progress: Progress = TO_LOG) -> dict[str, Any]:
     """Return a run's figures with those of sets from elsewhere that it has; those of other weights are forgotten."""
     before = run.load("evaluation") if run.has("evaluation.json") else {}
-    beside = before.get("elsewhere", {})
+    beside = before.get("external", {})
     if before.get("model") == figures["model"]:
         return {**before, **figures, "splits": figures["splits"] | {name: before["splits"][name] for name in beside}}
     for name in beside:
@@ -306,9 +308,9 @@ def with_elsewhere(run: Run, figures: dict[str, Any], *, progress: Progress = TO
 
 def _free_name(document: Mapping[str, Any], dataset: Dataset) -> str:
     """Return the name of a set from elsewhere: another set never takes one's place, the same set its own."""
-    stem = re.sub(r"[^\w.-]+", "-", dataset.name).strip("-.")[:60].strip("-.") or "elsewhere"
-    stem = f"{stem}-elsewhere" if stem.casefold() in TAKEN else stem  # some file systems take Test for test
-    known = {name.casefold(): one["fingerprint"] for name, one in document.get("elsewhere", {}).items()}
+    stem = re.sub(r"[^\w.-]+", "-", dataset.name).strip("-.")[:60].strip("-.") or "external"
+    stem = f"{stem}-external" if stem.casefold() in TAKEN else stem  # some file systems take Test for test
+    known = {name.casefold(): one["fingerprint"] for name, one in document.get("external", {}).items()}
     name, number, own = stem, 2, dataset.images.fingerprint()
     while known.get(name.casefold(), own) != own:
         name, number = f"{stem}-{number}", number + 1

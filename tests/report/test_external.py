@@ -34,7 +34,7 @@ def measured(digits_copy):
         own, found, said, own_statistics={"brightness": np.linspace(195, 205, 300)}, statistics={"brightness": dark}
     )
     document["splits"]["scan <b>"] = found.to_dict()
-    document["elsewhere"] = {
+    document["external"] = {
         "scan <b>": {
             "source": "scans", "own_name": "test", "own": own.to_dict()["figures"], "explained": explained.to_dict()
         }
@@ -45,9 +45,9 @@ def measured(digits_copy):
 
 def test_the_run_s_page_explains_it(measured):
     page = write_report(measured).read_text(encoding="utf-8")
-    assert 'href="#elsewhere"' in page
+    assert 'href="#external"' in page
     assert 'aria-label="Accuracy on the test pictures, with 95% intervals"' in page
-    section = page[page.index('<section id="elsewhere">') :]
+    section = page[page.index('<section id="external">') :]
     section = section[: section.index("</section>")]
     assert "<b>" not in section
     assert "scan &lt;b&gt;" in section
@@ -91,7 +91,7 @@ def test_confidence_is_shown_on_every_set(measured):
 
 def test_both_sides_of_a_comparison_are_scored_alike_on_every_page(measured):
     document = measured.load("evaluation")
-    alike = document["elsewhere"]["scan <b>"]["own"]["accuracy"]
+    alike = document["external"]["scan <b>"]["own"]["accuracy"]
     alike["value"] = 0.25  # its own test among the classes that are present elsewhere, as with --only-present
     measured.save("evaluation", document)
     contents = read_contents(measured)
@@ -124,7 +124,7 @@ def test_a_page_about_other_pictures_does_not_speak_of_leaks_of_its_own(measured
 
 def test_a_damaged_record_is_said(measured):
     document = measured.load("evaluation")
-    record = document["elsewhere"]["scan <b>"]
+    record = document["external"]["scan <b>"]
     for part, name in (("explained", "worse"), ("own", "accuracy")):
         kept = record[part].pop(name)
         measured.save("evaluation", document)

@@ -13,7 +13,7 @@ from tellapart.progress import Progress
 from tellapart.recipe import Recipe
 from tellapart.run import Run
 from tellapart.workflow import Scoring, train
-from tellapart.workflow.elsewhere import evaluate_elsewhere, with_elsewhere
+from tellapart.workflow.external import evaluate_external, with_external
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def run(trained, tmp_path):
 
 def record_of(called):
     assert called.status == 0, called.err
-    return json.loads(called.out)["elsewhere"]
+    return json.loads(called.out)["external"]
 
 
 def test_unknown_classes_are_left_out_or_wrong(call, run, other):
@@ -66,7 +66,7 @@ def test_where_the_answer_is_kept_to_the_classes_that_are_there_its_own_test_is_
     recipe = Recipe.make(net={"name": "softmax"}, training={"epochs": 2, "threads": 1}, baselines=())
     run = train(pictures(tmp_path / "photos", ("a", "b", "c"), count=20), recipe, out=tmp_path / "run", explain=False)
     there = pictures(tmp_path / "there", ("a", "c"), count=5, seed=3)
-    found = evaluate_elsewhere(run, there, scoring=Scoring(only_present=True))
+    found = evaluate_external(run, there, scoring=Scoring(only_present=True))
     said = Predictions.load(run.path / "predictions" / "there.npz")
     assert said.class_names == ("a", "c")
     own = Predictions.load(run.path / "predictions" / "test.npz")
@@ -78,7 +78,7 @@ def test_where_the_answer_is_kept_to_the_classes_that_are_there_its_own_test_is_
         "no pictures here of 'b', and it may not answer with them; its own test is scored alike, on 6 pictures"
         in str(found)
     )
-    assert evaluate_elsewhere(run, there).own.count == len(own)
+    assert evaluate_external(run, there).own.count == len(own)
 
 
 def test_a_single_class_is_no_choice(call, run, other):
@@ -168,7 +168,7 @@ def test_a_set_named_as_a_file_of_the_run_gets_another_name(call, run, other):
     for name in ("own", "out-of-fold"):
         called = call("evaluate", run, shutil.copytree(other, other.parent / name), "--json")
         assert called.status == 0, called.err
-        assert (run / f"report-{name}-elsewhere.html").exists()
+        assert (run / f"report-{name}-external.html").exists()
 
 
 def test_other_weights_forget_what_was_measured_with_the_former(call, run, other):
@@ -184,9 +184,9 @@ def test_other_weights_forget_what_was_measured_with_the_former(call, run, other
     kept = opened.load("evaluation")
     own = {name: kept["splits"][name] for name in kept["splits"] if name != "scanner"}
     fresh = {"model": kept["model"], "splits": own}
-    assert with_elsewhere(opened, fresh, progress=Heard())["splits"] == kept["splits"]
+    assert with_external(opened, fresh, progress=Heard())["splits"] == kept["splits"]
     assert not heard
-    assert with_elsewhere(opened, fresh | {"model": "another"}, progress=Heard()) == fresh | {"model": "another"}
+    assert with_external(opened, fresh | {"model": "another"}, progress=Heard()) == fresh | {"model": "another"}
     assert heard == ["scanner was measured with earlier weights: tellapart evaluate measures it anew"]
     assert not list(run.rglob("*scanner*"))
 
@@ -208,24 +208,24 @@ def test_groups_count_in_the_share_of_strangers_that_are_unlike(call, run, other
 
 
 def test_both_pages_are_written_from_python_too(run, other):
-    found = evaluate_elsewhere(run, other)
+    found = evaluate_external(run, other)
     assert "scanner" in (run / f"report-{found.name}.html").read_text(encoding="utf-8")
 
 
 def test_two_evaluations_of_one_run_do_not_mix(run, other):
     with Run.open(run).locked(), pytest.raises(RunBusyError, match="another process is working on 'run'"):
-        evaluate_elsewhere(run, other)
+        evaluate_external(run, other)
 
 
 def test_a_folder_s_name_never_takes_a_split_s_place_and_is_not_too_long(call, run, other, tmp_path):
-    for name, kept in (("Test", "Test-elsewhere"), ("照" * 80, "照" * 60)):
+    for name, kept in (("Test", "Test-external"), ("照" * 80, "照" * 60)):
         call("evaluate", run, shutil.copytree(other, tmp_path / name))
         assert (run / "predictions" / f"{kept}.npz").exists()
     (tmp_path / "again").mkdir()
     shutil.copytree(other, tmp_path / "again" / "test")
     Image.new("RGB", (10, 12)).save(tmp_path / "again" / "test" / "a" / "more.png")
     call("evaluate", run, tmp_path / "again" / "test")
-    assert (run / "predictions" / "test-elsewhere-2.npz").exists()
+    assert (run / "predictions" / "test-external-2.npz").exists()
 
 
 def test_damaged_statistics_are_said(call, run, other):

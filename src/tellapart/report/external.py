@@ -35,7 +35,7 @@ class ShiftRow:
 
 
 @dataclasses.dataclass(frozen=True)
-class ElsewhereView:
+class ExternalView:
     """One set from elsewhere, ready to be set.
 
     Attributes:
@@ -59,7 +59,7 @@ class ElsewhereView:
     shifts: tuple[ShiftRow, ...]
 
 
-def elsewhere_views(contents: Contents) -> list[ElsewhereView]:
+def external_views(contents: Contents) -> list[ExternalView]:
     """Return the sets from elsewhere that the page shows: on a page about one of them, that one alone.
 
     Raises:
@@ -67,20 +67,24 @@ def elsewhere_views(contents: Contents) -> list[ElsewhereView]:
     """
     names = [contents.main] if contents.main in contents.external else contents.external
     try:
-        return [_view(contents, name, contents.elsewhere[name]) for name in names if name in contents.elsewhere]
+        return [
+            _view(contents, name, contents.external_records[name])
+            for name in names
+            if name in contents.external_records
+        ]
     except (KeyError, TypeError, IndexError) as error:
         raise RunCorruptError(
             f"evaluation.json does not hold what it should of {', '.join(map(str, names))}: {error!r}: evaluate again"
         ) from error
 
 
-def _view(contents: Contents, name: str, record: Mapping[str, Any]) -> ElsewhereView:
+def _view(contents: Contents, name: str, record: Mapping[str, Any]) -> ExternalView:
     explained = record["explained"]
     sentences = [_sentence(one) for one in explained["sentences"]]
     evaluation = contents.evaluations[name]
     own = {key: Figure.from_dict(figure) for key, figure in record["own"].items()}
     shown = {one["name"] for one in (*explained["worse"], *explained["better"])}
-    return ElsewhereView(
+    return ExternalView(
         name=name,
         source=str(record["source"]),
         own_name=str(record["own_name"]),
