@@ -1,15 +1,20 @@
-"""For tests and doctests alike: a cache of their own, so that none reads or fills the person's."""
+"""For tests and doctests alike: a cache and a temporary folder of their own, of which nothing is left at the end."""
 
-import os
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 
 @pytest.fixture(scope="session", autouse=True)
-def own_cache() -> Iterator[None]:
-    """Span all tests with an empty cache folder that is removed at the end."""
+def own_places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Span all tests with an empty cache and an empty temporary folder, which are removed at the end."""
+    tmp_path_factory.getbasetemp()  # pytest's own stays where a person looks for it
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TELLAPART_CACHE", os.path.join(folder, "cache"))  # noqa: PTH118
+        temporary = Path(folder, "tmp")
+        temporary.mkdir()
+        patch.setenv("TELLAPART_CACHE", str(Path(folder, "cache")))
+        patch.setenv("TMPDIR", str(temporary))
+        patch.setattr(tempfile, "tempdir", str(temporary))
         yield

@@ -1,4 +1,4 @@
-"""Take docs/pictures/external.png, what a report says of pictures from elsewhere, in Chromium.
+"""Take docs/pictures/external.png, what a report says of external pictures, in Chromium.
 
 Needs Chromium and a page about such a set, so that it is no part of ``python -m docs.make``:
 

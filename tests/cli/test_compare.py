@@ -65,7 +65,7 @@ def test_a_table_without_a_row_that_could_be_made_is_no_success(call, good, tmp_
         (["PHOTOS", "RUN"], "is no run, and 'RUN' is one"),
         (
             ["PHOTOS", "PHOTOS"],
-            "a table is of one set of pictures: name one, with pictures from elsewhere",
+            "a table is of one set of pictures: name one, with external pictures",
         ),
         (["TABLE"], "is a table: go on with it by --resume"),
         (["RUN", "TABLE"], "is a table"),
@@ -77,7 +77,7 @@ def test_a_table_without_a_row_that_could_be_made_is_no_success(call, good, tmp_
         (["PHOTOS", "--augment", "-1"], "augment must be 0 to"),
         (["PHOTOS", "--drop-leaks", "--allow-leaks"], "contradict each other"),
         (["PHOTOS", "--external", "nowhere"], "nowhere"),
-        (["PHOTOS", "--external-group-by", "(x)"], "are of pictures from elsewhere: give --external"),
+        (["PHOTOS", "--external-group-by", "(x)"], "are of external pictures: give --external"),
         (["PHOTOS", "--external", "PHOTOS", "--external-option", "x"], "--external-option must be NAME=VALUE, got 'x'"),
         (["PHOTOS", "--external", "PHOTOS", "--external-option", "label_column=x"], "has no option 'label_column'"),
         (["PHOTOS", "--external", "PHOTOS", "--external-group-by", "x"], "part in parentheses"),

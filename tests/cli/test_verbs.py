@@ -21,7 +21,7 @@ VERBS = {
     "train": "Train a classifier",
     "inspect": "Audit labelled pictures",
     "evaluate": "Show how good a run is",
-    "predict": "Name pictures",
+    "predict": "Classify pictures",
     "report": "Write the one-file report",
     "summary": "Show a network's layers",
     "nets": "List the networks",
@@ -255,7 +255,7 @@ def test_a_report_keeps_what_it_was_asked_to_mark(call, trained, tmp_path):
     assert Run.open(run).load("page") == {"classes_below": 0.996}
     called = call("report", run, "--about", "nowhere")
     assert called.status == 2
-    assert "about must be one of the sets from elsewhere" in called.err
+    assert "about must be one of the external sets" in called.err
 
 
 @pytest.mark.parametrize("columns", [40, 80])

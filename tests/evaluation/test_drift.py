@@ -48,7 +48,7 @@ def test_constant_statistics():
     own, other = picture_statistics(facts(200)), picture_statistics(facts(200, width=30))
     shift = next(one for one in compare_pictures(own, other) if one.name == "width")
     assert (shift.difference, shift.overlap_gap) == (None, 1.0)
-    assert str(shift) == "narrower: width 60 to 30 (distributions part by 100%)"
+    assert str(shift) == "narrower: width 60 to 30 (distributions differ by 100%)"
     assert next(one for one in compare_pictures(own, other) if one.name == "height").difference == 0
 
 

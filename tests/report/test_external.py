@@ -19,7 +19,7 @@ from tellapart.report.thumbnails import load_thumbnails
 
 @pytest.fixture
 def measured(digits_copy):
-    """The digits' run with its test pictures again, half of the ones taken for sevens, as a set from elsewhere."""
+    """The digits' run with its test pictures again, half of the ones taken for sevens, as an external set."""
     run = digits_copy
     said = Predictions.load(run.path / "predictions" / "test.npz")
     logits = said.logits.copy()
@@ -74,7 +74,7 @@ def test_a_page_of_its_own_is_about_it(measured):
     assert 'id="curves"' not in page
     assert 'id="audit"' not in page
     assert "fewer than on its own" not in page
-    with pytest.raises(DataError, match="about must be one of the sets from elsewhere"):
+    with pytest.raises(DataError, match="about must be one of the external sets"):
         write_report(measured, about="test")
 
 
@@ -82,7 +82,7 @@ def test_confidence_is_shown_on_every_set(measured):
     page = write_report(measured).read_text(encoding="utf-8")
     section = page[page.index('<section id="confidence">') :]
     section = section[: section.index("</section>")]
-    assert section.count("<svg") == 9  # three charts of test, validation and the set from elsewhere
+    assert section.count("<svg") == 9  # three charts of test, validation and the external set
     for name in ("test", "validation", "scan &lt;b&gt;"):
         assert f"<bdi>{name}</bdi> pictures" in section
     for figure in ("calibration error by chance", "Brier score", "negative log-likelihood"):

@@ -1,4 +1,4 @@
-"""Pictures from elsewhere: matched by name, scored as asked, copies found, the drop explained."""
+"""An external test set: matched by name, scored as asked, copies found, the drop explained."""
 
 import json
 import shutil

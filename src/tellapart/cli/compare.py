@@ -31,7 +31,7 @@ def command(
     ] = None,
     split: Annotated[
         str | None,
-        option("--split", "test, validation, out-of-fold, or a set from elsewhere [test].", RUNS),
+        option("--split", "test, validation, out-of-fold, or an external set [test].", RUNS),
     ] = None,
     row: Annotated[
         list[str] | None,
@@ -45,12 +45,14 @@ def command(
     shuffled_pixels: Annotated[
         bool, option("--shuffled-pixels", "Each row again, all pixels moved by one permutation.", ROWS)
     ] = False,
-    external: Annotated[str | None, option("--external", "Labelled pictures from elsewhere.", PICTURES)] = None,
+    external: Annotated[
+        str | None, option("--external", "An external test set: labelled pictures from elsewhere.", PICTURES)
+    ] = None,
     external_group_by: Annotated[
-        str | None, option("--external-group-by", "As --group-by, of the pictures from elsewhere.", PICTURES)
+        str | None, option("--external-group-by", "As --group-by, of the external pictures.", PICTURES)
     ] = None,
     external_option: Annotated[
-        list[str] | None, option("--external-option", "As --source-option, of the pictures from elsewhere.", PICTURES)
+        list[str] | None, option("--external-option", "As --source-option, of the external pictures.", PICTURES)
     ] = None,
     recipe: Annotated[Path | None, option("--recipe", "Start from a .toml or .json recipe.", PICTURES)] = None,
     size: Annotated[
@@ -125,7 +127,7 @@ def _are_runs(things: list[str]) -> bool:
                 "of pictures alone"
             )
         raise RecipeError(
-            f"{stranger!r} is no run, and a table is of one set of pictures: name one, with pictures from elsewhere "
+            f"{stranger!r} is no run, and a table is of one set of pictures: name one, with external pictures "
             "behind --external"
         )
     return True
@@ -168,7 +170,7 @@ def _make_table(source: str, asked: dict[str, Any]) -> None:
 
 
 def _external(asked: dict[str, Any]) -> ExternalSource | None:
-    """Return the pictures from elsewhere that were asked for.
+    """Return the external pictures that were asked for.
 
     Raises:
         RecipeError: how to read them is said, and not which they are.
@@ -178,9 +180,7 @@ def _external(asked: dict[str, Any]) -> ExternalSource | None:
     own = given(group_by=asked.get("external_group_by"), source_options=asked.get("external_option"))
     if "external" not in asked:
         if own:
-            raise RecipeError(
-                "--external-group-by and --external-option are of pictures from elsewhere: give --external"
-            )
+            raise RecipeError("--external-group-by and --external-option are of external pictures: give --external")
         return None
     options = pairs(own.pop("source_options", None), "--external-option", typed=False)
     return ExternalSource(asked["external"], **own, source_options=options or {})

@@ -1,4 +1,4 @@
-"""``tellapart evaluate``: a run's figures, on its own test set or on pictures from elsewhere."""
+"""``tellapart evaluate``: a run's figures, on its own test set or on external pictures."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def command(
         Path | None, typer.Option("--out", metavar="FILE.csv", help="Write that table to a file.", show_default=False)
     ] = None,
 ) -> None:
-    """Name pictures. A picture that cannot be read is said, and the exit status is then 1."""
+    """Classify pictures. Those that cannot be read are named with the reason, and the exit status is then 1."""
     from ..classifier import Classifier
     from ..evaluation import csv_bytes
     from ..workflow import predict

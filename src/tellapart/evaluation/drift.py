@@ -1,4 +1,4 @@
-"""Drift: how pictures from elsewhere differ from one's own in size, brightness, contrast, stroke width, ..."""
+"""Drift: how external pictures differ from one's own in size, brightness, contrast, stroke width, ..."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Shift:
         chance = "" if self.p_value < 0.01 else "; may be chance"
         return (
             f"{direction}: {self.name} {self.own:.4g} to {self.other:.4g}{size} "
-            f"(distributions part by {self.overlap_gap:.0%}{chance})"
+            f"(distributions differ by {self.overlap_gap:.0%}{chance})"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def compare_pictures(own: Mapping[str, Floats], other: Mapping[str, Floats]) -> 
 
     Args:
         own: statistics of one's own pictures by name, as ``picture_statistics`` gives them.
-        other: of the pictures from elsewhere; statistics that one side lacks are left out.
+        other: of the external pictures; statistics that one side lacks are left out.
 
     Raises:
         DataError: a statistic has no numbers on one side.
@@ -109,7 +109,7 @@ def compare_pictures(own: Mapping[str, Floats], other: Mapping[str, Floats]) -> 
         >>> import numpy as np
         >>> own, other = {"brightness": np.array([180.0, 200.0])}, {"brightness": np.array([100.0, 120.0])}
         >>> print(compare_pictures(own, other)[0])
-        darker: brightness 190 to 110, −8.0 standard deviations (distributions part by 100%; may be chance)
+        darker: brightness 190 to 110, −8.0 standard deviations (distributions differ by 100%; may be chance)
     """
     shifts = [_shift(name, own[name], other[name]) for name in own if name in other]
     return tuple(sorted(shifts, key=lambda shift: (-shift.overlap_gap, -abs(shift.difference or 0.0), shift.name)))

@@ -31,7 +31,7 @@ class TableRow:
         folder: where the row lies, below the table's own.
         validation: macro F1 on the validation pictures; None where the row failed.
         accuracy: on the same.
-        external: macro F1 on pictures from elsewhere; None where there are none.
+        external: macro F1 on external pictures; None where there are none.
         gap: the second F1 less the first.
         versus_best: accuracy on validation less that of the best row, paired; None for that row itself.
         train_seconds: of the training, features included.
@@ -115,7 +115,7 @@ class ExperimentTable:
 
     @property
     def with_external(self) -> bool:
-        """Whether pictures from elsewhere were measured."""
+        """Whether external pictures were measured."""
         return any(row.external is not None for row in self.rows)
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Explanation: why a classifier does worse on pictures from elsewhere, with chance left out."""
+"""Explanation: why a classifier does worse on external pictures, with chance left out."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ class Suspect:
 
     def __str__(self) -> str:
         if self.usual.count < FEW:
-            return f"{self.shift}; hardly any is usual among its own, so that nothing tells whether it matters"
+            return f"{self.shift}; almost no picture lies within its own usual range, so its effect cannot be judged"
         if self.unusual.count < FEW:
-            return f"{self.shift}; hardly any is unusual among its own, so that nothing tells whether it matters"
-        said = f"{self.shift}; of those usual among its own {self.usual} are right, of the others {self.unusual}"
+            return f"{self.shift}; almost all pictures lie within its own usual range, so its effect cannot be judged"
+        said = f"{self.shift}; right within its own usual range: {self.usual}, outside: {self.unusual}"
         if self.explains:
-            return f"{said}: it goes with the mistakes"
-        return f"{said}: it is not shown to go with the mistakes"
+            return f"{said}: the mistakes go with it"
+        return f"{said}: that the mistakes go with it is not shown"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ def explain(
     novelty: NDArray[np.float64] | None = None,
     novelty_auroc: float | None = None,
 ) -> Explanation:
-    """Explain how a classifier does on pictures from elsewhere.
+    """Explain how a classifier does on external pictures.
 
     Classes and confusions are tested by Fisher's exact test, statistics by Kolmogorov–Smirnov's, each family corrected
     by Holm's method, so that of all that is said of one family nothing is made by chance with 95%. The tests take each
@@ -156,10 +156,10 @@ def explain(
 
     Args:
         own: the evaluation of its own test pictures.
-        other: of the pictures from elsewhere.
+        other: of the external pictures.
         predictions: N labelled ones that ``other`` was made of.
         own_statistics: by name, numbers of its own test pictures.
-        statistics: by name, (N,) numbers of the pictures from elsewhere; NaN where there is none.
+        statistics: by name, (N,) numbers of the external pictures; NaN where there is none.
         novelty: (N,) how strange each is; above 1 it is unlike anything in training.
         novelty_auroc: how often one of them is stranger than a validation picture.
 

@@ -60,7 +60,7 @@ class ConfusionChange:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ExternalComparison:
-    """One classifier on its own test pictures and on pictures from elsewhere.
+    """One classifier on its own test pictures and on external pictures.
 
     Attributes:
         own: accuracy on one's own pictures, over all of them.
@@ -122,7 +122,7 @@ def compare_evaluations(own: Evaluation, other: Evaluation, *, confusions: int =
 
     Args:
         own: the evaluation of one's own test pictures.
-        other: of the pictures from elsewhere, by the same classifier.
+        other: of the external pictures, by the same classifier.
         confusions: how many changed confusions at most.
 
     Raises:

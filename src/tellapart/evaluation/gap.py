@@ -1,4 +1,4 @@
-"""Gap: how far one classifier's macro F1 on pictures from elsewhere lies from that on its own."""
+"""Gap: how far one classifier's macro F1 on external pictures lies from that on its own."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def macro_f1_gap(
 
     Args:
         own: what a classifier says of one's own pictures.
-        other: what it says of the pictures from elsewhere.
+        other: what it says of the external pictures.
         confidence_level: of the interval.
         resamples: bootstrap samples of each set.
         seed: of the bootstrap.

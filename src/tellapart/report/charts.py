@@ -91,7 +91,7 @@ def line_chart(
 
 
 def reliability_chart(bins: Sequence[dict[str, float | None]], *, title: str, description: str) -> Markup:
-    """Draw how often right, by how sure, with intervals; the diagonal is perfect.
+    """Draw the accuracy by confidence, with intervals; the diagonal is perfect.
 
     Args:
         bins: as ``Reliability.to_dict`` gives them.
@@ -103,7 +103,7 @@ def reliability_chart(bins: Sequence[dict[str, float | None]], *, title: str, de
     (x0, y0), (x1, y1) = frame.at(0, 0), frame.at(1, 1)
     parts = [
         _y_axis(frame, fifths, text=percent),
-        _x_axis(frame, fifths, label="how sure it said it was", text=percent),
+        _x_axis(frame, fifths, label="confidence", text=percent),
         Markup('<line class="perfect" x1="{}" y1="{}" x2="{}" y2="{}"/>').format(x0, y0, x1, y1),
     ]
     most = max((int(one["count"] or 0) for one in bins), default=1) or 1

@@ -53,13 +53,13 @@ def _view(name: str, predictions: Predictions, contents: Contents) -> Confidence
         "wrong": np.bincount(where[~right], minlength=BINS),
     }
     on = f"{name}, {counted(len(predictions), 'picture')}"
-    said = f"How often it is right, by how sure it is, on {on}; calibration error {percent(diagram.error)}"
-    charts = [("How often right, by how sure", reliability_chart(bins, title="Reliability diagram", description=said))]
+    said = f"Accuracy by confidence on {on}; calibration error {percent(diagram.error)}"
+    charts = [("Accuracy by confidence", reliability_chart(bins, title="Reliability diagram", description=said))]
     for kind, counts in tally.items():
         caption = f"Confidence where it is {kind}"
         chart = histogram_chart(
             counts.tolist(), edges=np.linspace(0, 1, BINS + 1).tolist(), kind=kind, title=caption,
-            description=f"{counted(int(counts.sum()), 'picture')} of {name}", x_label="how sure it said it was",
+            description=f"{counted(int(counts.sum()), 'picture')} of {name}", x_label="confidence",
             x_format=percent,
         )  # fmt: skip
         charts.append((caption, chart))

@@ -68,7 +68,7 @@ class Contents:
         leaks: what was found across the splits and what was done.
         abstain: the threshold for "not sure"; None where none was asked for.
         model: None where there is no model file.
-        external_records: by set from elsewhere, how it was scored and what explains its figures.
+        external_records: by external set, how it was scored and what explains its figures.
         classes_below: the recall, 0 to 1, under which a class is listed as hardly recognised.
     """
 
@@ -124,11 +124,11 @@ class Contents:
 
     @property
     def external(self) -> tuple[str, ...]:
-        """The names of the sets from elsewhere."""
+        """The names of the external sets."""
         return tuple(name for name in self.evaluations if name not in (*OWN_SPLITS, "train"))
 
     def about(self, external: str) -> Contents:
-        """Return the same with a set from elsewhere as the main one, its own main set beside it, and no other.
+        """Return the same with an external set as the main one, its own main set beside it, and no other.
 
         Raises:
             DataError: there is no such set.
@@ -137,7 +137,7 @@ class Contents:
             there = (
                 ", ".join(map(repr, self.external)) or "of which this run has none: tellapart evaluate measures some"
             )
-            raise DataError(f"about must be one of the sets from elsewhere, {there}; got {external!r}")
+            raise DataError(f"about must be one of the external sets, {there}; got {external!r}")
         kept = [external, *([self.main] if self.main is not None and self.main != external else [])]
         return dataclasses.replace(
             self,
@@ -148,7 +148,7 @@ class Contents:
         )
 
     def own_beside(self, external: str, split: str) -> Figure:
-        """Return the run's own accuracy on a split as it is held against a set from elsewhere: both scored alike."""
+        """Return the run's own accuracy on a split as it is held against an external set: both scored alike."""
         record = self.external_records.get(external, {})
         if record.get("own_name") != split:
             return self.evaluations[split]["accuracy"]

@@ -1,4 +1,4 @@
-"""Pictures from elsewhere in the report: figures beside the run's own, and what explains the difference."""
+"""External test sets in the report: figures beside the run's own, and what explains the difference."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class ShiftRow:
 
 @dataclasses.dataclass(frozen=True)
 class ExternalView:
-    """One set from elsewhere, ready to be set.
+    """One external set, ready to be set.
 
     Attributes:
         name: of the set.
@@ -60,7 +60,7 @@ class ExternalView:
 
 
 def external_views(contents: Contents) -> list[ExternalView]:
-    """Return the sets from elsewhere that the page shows: on a page about one of them, that one alone.
+    """Return the external sets that the page shows: on a page about one of them, that one alone.
 
     Raises:
         RunCorruptError: what the run keeps of them is not what it should be.

@@ -85,7 +85,9 @@ def confusion_figure(evaluation: Evaluation) -> Figure:
         if size <= NUMBERED:
             _numbers(axes, counts, shares=shares, size=text_size)
         axes.tick_params(length=0)
-        axes.set(xlabel="taken for", ylabel="shows", title=f"confusions, {evaluation.count:,} pictures")
+        axes.set(
+            xlabel="predicted class", ylabel="true class", title=f"confusion matrix, {evaluation.count:,} pictures"
+        )
     return figure
 
 
@@ -106,7 +108,7 @@ def reliability_figure(predictions: Predictions, *, temperature: float = 1.0) ->
         axes.plot([0, 1], [0, 1], color=SOFT, linestyle="--", linewidth=1)
         axes.errorbar(x, y, yerr=reach, color=OWN, fmt="o", markersize=5, elinewidth=1)
         axes.set(xlim=(0, 1), ylim=(0, 1.02))
-        _dress(axes, title=f"calibration error {diagram.error:.1%}", x="how sure", y="how often right")
+        _dress(axes, title=f"calibration error {diagram.error:.1%}", x="confidence", y="accuracy")
     return figure
 
 

@@ -39,7 +39,7 @@ def write_report(run: Run, *, about: str | None = None, classes_below: float | N
 
     Args:
         run: the folder, after ``save_thumbnails`` where pictures shall be shown.
-        about: a set from elsewhere that the page is about, ``report-<about>.html``; the run itself where None.
+        about: an external set that the page is about, ``report-<about>.html``; the run itself where None.
         classes_below: the recall, 0 to 1, under which a class is listed as hardly recognised; the run keeps it. What
             it keeps where None, and 0.5 where that is nothing.
 
@@ -66,7 +66,7 @@ def write_report(run: Run, *, about: str | None = None, classes_below: float | N
 
 
 def write_reports(run: Run, *, classes_below: float | None = None) -> Path:
-    """Write the run's page, and anew each page about a set from elsewhere that lies beside it; return the first.
+    """Write the run's page, and anew each page about an external set that lies beside it; return the first.
 
     Args:
         run: as for ``write_report``.

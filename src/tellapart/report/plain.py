@@ -60,7 +60,7 @@ def passages(contents: Contents) -> list[Passage]:
         "How sure one can be of an answer": _sure(contents),
         "Where it fails": _fails(contents),
         "Against which baseline": _baselines(contents),
-        "On pictures from elsewhere": _external(contents),
+        "On external test sets": _external(contents),
         "What was wrong with the data": _data(contents),
         "How it was trained": _trained(contents),
     }

@@ -15,7 +15,7 @@ from .contents import OWN_SPLITS, Contents, read_contents
 from .evidence import label_error_ids, near_ids
 
 MOST = 2400
-"""Pictures of the run's own, and of each set from elsewhere, at most."""
+"""Pictures of the run's own, and of each external set, at most."""
 
 WORST = 600
 NEAR_MAIN = 96
@@ -30,7 +30,7 @@ def wanted_pictures(run: Run, *, external: str | None = None) -> list[str]:
 
     Args:
         run: evaluated; its predictions, evaluation and audit are read.
-        external: name a set from elsewhere to have its ids; the run's own data set where None.
+        external: name an external set to have its ids; the run's own data set where None.
 
     Raises:
         DataError: there is no such set.

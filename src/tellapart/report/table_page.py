@@ -78,7 +78,7 @@ def headline(table: ExperimentTable) -> Markup:
         return Markup("No row could be made")
     best = rows[0]
     if best.external is not None and best.validation is not None:
-        return Markup("{} is best on pictures from elsewhere: F1 <strong>{}</strong>, where validation said {}").format(
+        return Markup("{} is best on the external pictures: F1 <strong>{}</strong>, where validation said {}").format(
             _title(best), best.external.short(), best.validation.short()
         )  # fmt: skip
     return Markup("{} reaches an F1 of <strong>{}</strong> on validation").format(_title(best), _short(best))
@@ -105,19 +105,19 @@ def sentences(table: ExperimentTable) -> Iterator[Markup]:
 
 
 def _flattered(rows: list[TableRow]) -> Iterator[Markup]:
-    """Say how far validation and elsewhere lie apart, and whether they rank the rows alike."""
+    """Say how far validation and external F1 lie apart, and whether they rank the rows alike."""
     known = [row for row in rows if row.gap is not None and row.kind != "majority class"]
     if not known:
         return
     worst = min(known, key=lambda row: _value(row.gap))
     if worst.gap is not None and _value(worst.gap) < 0:
-        yield Markup("Validation flatters {} most: its F1 changes by {} elsewhere.").format(
+        yield Markup("Validation flatters {} most: its F1 changes by {} on the external pictures.").format(
             _title(worst), measured(worst.gap)
         )
     by_validation = max(known, key=lambda row: _value(row.validation))
     by_external = max(known, key=lambda row: _value(row.external))
     if by_validation != by_external:
-        yield Markup("Who had chosen by validation would have taken {}, and not {}, which is better elsewhere.").format(
+        yield Markup("Choosing by validation would have taken {}, not {}, which is better on the external pictures.").format(
             _title(by_validation), _title(by_external)
         )  # fmt: skip
 

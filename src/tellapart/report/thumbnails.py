@@ -37,7 +37,7 @@ def save_thumbnails(
         run: the folder.
         pictures: ids with uint8 (H, W, 1 or 3) or (H, W); those that ``wanted_pictures`` names. Each is taken when
             there is room for it.
-        external: the set from elsewhere that the ids belong to; the run's own data set where None.
+        external: the external set that the ids belong to; the run's own data set where None.
 
     Raises:
         DataError: a picture is not of that kind.

@@ -1,4 +1,4 @@
-"""Copies of training pictures among pictures from elsewhere: what was learned by heart proves nothing."""
+"""Copies of training pictures among external pictures: what was learned by heart proves nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def copies_of_training(
 
     Args:
         own: the run's pictures.
-        dataset: N pictures from elsewhere.
+        dataset: N external pictures.
         scanned: what was found of them.
         progress: is told of the pictures that are compared.
     """

@@ -1,4 +1,4 @@
-"""A finished run against another labelled set: pictures from elsewhere."""
+"""A finished run on an external test set: labelled pictures from elsewhere."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ TAKEN = (*SPLIT_NAMES, OUT_OF_FOLD, "own")
 
 @dataclasses.dataclass(frozen=True)
 class ExternalEvaluation:
-    """A run's figures on a set from elsewhere, beside those of its own test pictures, and why they differ.
+    """A run's figures on an external set, beside those of its own test pictures, and why they differ.
 
     Attributes:
         name: under which figures and predictions stand in the run.
@@ -294,7 +294,7 @@ def _keep(
 
 
 def with_external(run: Run, figures: dict[str, Any], *, progress: Progress = TO_LOG) -> dict[str, Any]:
-    """Return a run's figures with those of sets from elsewhere that it has; those of other weights are forgotten."""
+    """Return a run's figures with those of external sets that it has; those of other weights are forgotten."""
     before = run.load("evaluation") if run.has("evaluation.json") else {}
     beside = before.get("external", {})
     if before.get("model") == figures["model"]:
@@ -307,7 +307,7 @@ def with_external(run: Run, figures: dict[str, Any], *, progress: Progress = TO_
 
 
 def _free_name(document: Mapping[str, Any], dataset: Dataset) -> str:
-    """Return the name of a set from elsewhere: another set never takes one's place, the same set its own."""
+    """Return the name of an external set: another set never takes one's place, the same set its own."""
     stem = re.sub(r"[^\w.-]+", "-", dataset.name).strip("-.")[:60].strip("-.") or "external"
     stem = f"{stem}-external" if stem.casefold() in TAKEN else stem  # some file systems take Test for test
     known = {name.casefold(): one["fingerprint"] for name, one in document.get("external", {}).items()}

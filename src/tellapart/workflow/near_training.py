@@ -1,4 +1,4 @@
-"""The training pictures nearest to each mistake: found at the end of a training, and for sets from elsewhere."""
+"""The training pictures nearest to each mistake: found at the end of a training, and for external sets."""
 
 from __future__ import annotations
 

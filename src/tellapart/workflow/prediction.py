@@ -45,7 +45,7 @@ class Prediction:
 def predict(
     classifier: Classifier, inputs: Iterable[str | Path], *, top: int | None = 5, threshold: float | None = None
 ) -> Iterator[Prediction]:
-    """Name pictures, a batch at a time; one that cannot be read is passed on with its reason.
+    """Classify pictures, a batch at a time; one that cannot be read is passed on with its reason.
 
     Args:
         classifier: from ``Classifier.load``.

@@ -1,4 +1,4 @@
-"""Which pictures from elsewhere count, and how: classes that only one side knows, copies, what may be answered."""
+"""Which external pictures count, and how: classes that only one side knows, copies, what may be answered."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ IMPOSSIBLE = 1e-9
 
 @dataclasses.dataclass(frozen=True)
 class Scoring:
-    """How a set from elsewhere is scored.
+    """How an external set is scored.
 
     Attributes:
         unknown: what becomes of pictures of classes that the model does not know: they are left out, or count as wrong.

@@ -19,7 +19,7 @@ def keep_thumbnails(run: Run, dataset: Dataset, *, external: str | None = None) 
     Args:
         run: evaluated.
         dataset: where the pictures are.
-        external: the set from elsewhere that ``dataset`` is; the run's own where None.
+        external: the external set that ``dataset`` is; the run's own where None.
     """
     save_thumbnails(run, _loaded(dataset, wanted_pictures(run, external=external)), external=external)
 

@@ -39,7 +39,7 @@ function drawMatrix(set, order, mistakesOnly) {
   box.style.setProperty("--cell", side + "px");
   box.style.setProperty("--classes", size);
   box.style.setProperty("--label", Math.max(8, Math.min(13, side - 2)) + "px");
-  box.replaceChildren(make("div", { class: "corner", "aria-hidden": "true" }, "shows ↓  taken for →"), columns, rows, field);
+  box.replaceChildren(make("div", { class: "corner", "aria-hidden": "true" }, "true ↓  predicted →"), columns, rows, field);
   const first = field.querySelector(".cell");
   if (first) first.tabIndex = 0;
 }

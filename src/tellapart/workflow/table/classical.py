@@ -24,7 +24,7 @@ class ClassicalResult:
 
     Attributes:
         validation: log-probabilities, float32 (M, K).
-        external: likewise (E, K); None where there are no pictures from elsewhere.
+        external: likewise (E, K); None where there are no external pictures.
         train_seconds: the training pictures' features and the training.
         predict_ms: a picture's, feature and classifier.
         size_bytes: of the trained pipeline, as pickle would write it.

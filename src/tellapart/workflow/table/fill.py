@@ -256,7 +256,7 @@ def _notes(plan: TablePlan, setting: Setting) -> tuple[str, ...]:
     if plan.noise:
         notes.append(
             f"Noise {plan.noise:g}: Gaussian noise of that deviation, as a share of the range, lies on training and "
-            "validation pictures; pictures from elsewhere are as they are."
+            "validation pictures; external pictures are as they are."
         )
     if plan.copies:
         changes = ", ".join(f"{name} {value:g}" for name, value in setting.changes.parts().items())

@@ -93,7 +93,7 @@ def learn_network(folder: Path, recipe: Recipe, *, progress: Progress = TO_LOG) 
 
 
 def measure_external(run: Run, external: ExternalSource, *, progress: Progress = TO_LOG) -> Predictions:
-    """Evaluate a row's run on pictures from elsewhere; they join its report."""
+    """Evaluate a row's run on external pictures; they join its report."""
     name = evaluate_external(
         run, external.source, group_by=external.group_by, source_options=external.source_options, progress=progress
     ).name

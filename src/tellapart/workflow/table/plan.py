@@ -19,7 +19,7 @@ MOST_COPIES = 1_000_000
 
 @dataclasses.dataclass(frozen=True)
 class ExternalSource:
-    """Labelled pictures from elsewhere.
+    """An external test set: labelled pictures from elsewhere.
 
     Attributes:
         source: as ``train`` takes them; splits in it are not looked at.
@@ -44,7 +44,7 @@ class TablePlan:
         recipe: the pictures, and what the networks' rows have of a recipe: threads, seed, epochs, ...
         rows: names of methods, as ``parse_method`` reads them; a default where empty.
         every: every registered feature with every classifier, in place of the default.
-        external: labelled pictures from elsewhere; None for none.
+        external: labelled external pictures; None for none.
         noise: the deviation of noise that further rows have on their own pictures, as a share of the range; 0 for none.
         copies: how many changed copies of training pictures join the training of further rows; 0 for none.
         shuffled_pixels: whether further rows see all pictures through one permutation of the pixels.

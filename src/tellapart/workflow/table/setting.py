@@ -37,7 +37,7 @@ class Setting:
 
     Attributes:
         prepared: pictures, splits and the recipe of a training from scratch.
-        external: pictures from elsewhere whose classes are known, labels in the own classes; None for none.
+        external: external pictures whose classes are known, labels in the own classes; None for none.
         threads: of the classical rows.
         changes: what changes copies.
         features: where features are kept.
@@ -124,7 +124,7 @@ def read_setting(plan: TablePlan, folder: Path, *, progress: Progress = TO_LOG) 
 
 
 def open_external(asked: ExternalSource, dataset: Dataset, *, progress: Progress = TO_LOG) -> Dataset:
-    """Return the pictures from elsewhere whose classes are known; classes are matched by name.
+    """Return the external pictures whose classes are known; classes are matched by name.
 
     Raises:
         ClassMismatchError: no class name is the same.
@@ -148,7 +148,7 @@ def _readable(external: Dataset, preprocessing: Preprocessing, *, run: Run, prog
     fingerprint = content_fingerprint(external, scanned)
     if run.has("external.json") and run.load("external")["fingerprint"] != fingerprint:
         raise RunCorruptError(
-            f"the pictures from elsewhere, {external.name!r}, or their labels have changed since the table began, so "
+            f"the external pictures, {external.name!r}, or their labels have changed since the table began, so "
             "that its rows could not be compared: make it again"
         )
     run.save("external", {"pictures": len(external), "fingerprint": fingerprint})

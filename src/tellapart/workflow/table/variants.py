@@ -78,7 +78,7 @@ class Variant:
 def vary(material: Material, variant: Variant, *, seed: int) -> Material:
     """Return the pictures as a variant has them; the same seed gives the same.
 
-    Noise is laid on training and validation pictures once; pictures from elsewhere stay as they are. Copies join the
+    Noise is laid on training and validation pictures once; external pictures stay as they are. Copies join the
     training pictures alone. Shuffling moves the pixels of every picture by the same permutation.
 
     Args:
