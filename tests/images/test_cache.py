@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from tellapart.errors import DataError, UnreadableImageError
-from tellapart.images import cache, open_dataset
+from tellapart.images import cache, open_dataset, reading
 from tellapart.images.arrays import ArrayImages
 from tellapart.images.cache import _locked, cache_folder, is_cached, prune, scan
 from tellapart.images.dataset import Dataset
@@ -134,7 +134,7 @@ def test_unreadable_pictures_are_listed_with_reasons_and_are_zeros(pictures, tmp
 def test_several_processes_read_what_one_reads(pictures, tmp_path, monkeypatch):
     (pictures / "ant" / "1.png").write_bytes(b"GIF89a")
     one = read(pictures, tmp_path / "one", jobs=1)
-    monkeypatch.setattr(cache, "SERIAL_BELOW", 0)
+    monkeypatch.setattr(reading, "SERIAL_BELOW", 0)
     monkeypatch.setattr(cache, "CHUNK", 2)
     two = read(pictures, tmp_path / "two", jobs=2)
     assert (one.pixels == two.pixels).all()
@@ -230,7 +230,7 @@ def test_a_disk_that_fills_in_the_middle_leaves_nothing(tmp_path, monkeypatch):
     def fails(*args):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(cache, "_store", fails)
+    monkeypatch.setattr(reading, "_store", fails)
     with pytest.raises(DataError, match="the disk is full"):
         scan(five(), SPEC, folder=tmp_path / "cache")
     assert list((tmp_path / "cache").iterdir()) == []
@@ -403,3 +403,25 @@ def test_a_half_made_folder_that_gets_its_name_meanwhile_is_left_alone(tmp_path,
     monkeypatch.setattr(cache, "_locked", gone)
     prune(tmp_path, keep=tmp_path / "none")
     assert left.exists()
+
+
+def test_what_the_system_could_not_read_once_is_read_the_next_time(pictures, tmp_path, monkeypatch):
+    (pictures / "ant" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    opened, failing = os.open, str(pictures / "bee" / "2.png")
+
+    def gone(path, *more, **options):
+        if path == failing:
+            raise OSError(errno.EIO, "Input/output error")
+        return opened(path, *more, **options)
+
+    monkeypatch.setattr(os, "open", gone)
+    first = read(pictures, tmp_path / "cache")
+    assert sorted(first.problems.values())[0] == "cannot be read: Input/output error"
+    assert len(first.problems) == 2
+    assert len(first.may_pass) == 1
+    assert read(pictures, tmp_path / "cache").cached, "the drive is still gone"
+    monkeypatch.undo()
+    again = read(pictures, tmp_path / "cache")
+    assert not again.cached
+    assert (len(again.problems), again.may_pass) == (1, ())
+    assert read(pictures, tmp_path / "cache").cached

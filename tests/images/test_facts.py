@@ -88,3 +88,12 @@ def test_the_smallest_and_the_longest_pictures_have_facts(shape):
 def test_a_row_is_small_and_without_python_objects():
     assert FACTS.itemsize <= 308
     assert not FACTS.hasobject
+
+
+def test_a_fine_pattern_whose_mean_is_one_tone_is_not_one_tone():
+    checks = (np.indices((128, 128)).sum(axis=0) % 2 * 255).astype(np.uint8)[..., None]
+    assert not facts_of(Picture(checks, mode="L"))["one_tone"]
+    speck = np.zeros((900, 900, 3), dtype=np.uint8)
+    assert facts_of(Picture(speck, mode="RGB"))["one_tone"]
+    speck[500, 400, 1] = 90
+    assert not facts_of(Picture(speck, mode="RGB"))["one_tone"]

@@ -190,3 +190,22 @@ def test_copies_join_groups():
     for seed in range(5):
         names = split(data, seed=seed, together=family).names(100)
         assert len(set(names[:10].tolist())) == 1
+
+
+def test_a_picture_that_stands_six_hundred_times_does_not_swamp_a_split():
+    family = np.arange(2000)
+    family[:600] = 0  # "image not available"
+    data = dataset(np.arange(2000) % 2)
+    for seed in range(10):
+        splits = split(data, seed=seed, together=family)
+        assert set(range(600)) <= set(splits.train.tolist())
+        assert abs(len(splits.test) - 300) <= 2
+        assert abs(len(splits.validation) - 340) <= 2
+
+
+def test_pictures_whose_group_trains_and_tests_train():
+    where = ["train"] * 22 + ["test"] * 4 + [""]
+    groups = [str(i // 2) for i in range(20)] + ["both"] * 7
+    splits = split(dataset([0, 1] * 13 + [0], groups=groups, given_split=where))
+    assert 26 not in splits.test
+    assert {20, 21, 26} <= set(splits.train.tolist())

@@ -58,7 +58,7 @@ def test_the_sentences_say_what_the_table_shows():
     assert said[1] == "Naming every picture after the largest class gives an F1 of 10.0%."
     assert said[2].startswith("Validation flatters compact most: its F1 changes by −53.0 points")
     assert said[3] == (
-        "Choosing by validation would have taken compact, not hog/svm-rbf, which is better on the external pictures."
+        "Validation would have chosen compact, not hog/svm-rbf, which is better on the external pictures."
     )
     assert "With shuffled pixels compact changes by −50.0 points of F1, hog/svm-rbf by −35.0" in said[4]
 

@@ -7,7 +7,7 @@ from concurrent.futures import wait
 import numpy as np
 import pytest
 
-from tellapart.images import cache, open_dataset
+from tellapart.images import cache, open_dataset, reading
 from tellapart.recipe import Recipe
 from tellapart.training.features import embed_pixels, features_file, kept_features, weights_digest
 from tellapart.training.lanes import Lanes
@@ -24,9 +24,9 @@ FEATURES = {"data": {"image_size": (32, 32)}, "training": {"transfer": "features
 def dataset(pictures, tmp_path, monkeypatch):
     """40 pictures that two processes read, four at a time."""
     monkeypatch.setenv("TELLAPART_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(cache, "SERIAL_BELOW", 0)
-    monkeypatch.setattr(cache, "CHUNK", 4)
-    monkeypatch.setattr(cache, "usable_processors", lambda: 2)
+    monkeypatch.setattr(reading, "SERIAL_BELOW", 0)
+    monkeypatch.setattr(reading, "CHUNK", 4)
+    monkeypatch.setattr(reading, "usable_processors", lambda: 2)
     return open_dataset(str(pictures(tmp_path / "photos", count=20, size=(40, 40))))
 
 
@@ -132,7 +132,7 @@ def test_pixels_that_lie_there_are_not_looked_at(dataset, monkeypatch):
 
 @pytest.mark.parametrize("trouble", [OSError(5, "the disk is gone"), KeyboardInterrupt()])
 def test_trouble_in_the_middle_ends_the_threads_and_leaves_nothing(dataset, tmp_path, monkeypatch, trouble):
-    chunks = cache._read_chunks
+    chunks = cache.read_chunks
 
     def broken(found):
         for number, chunk in enumerate(found):
@@ -146,7 +146,7 @@ def test_trouble_in_the_middle_ends_the_threads_and_leaves_nothing(dataset, tmp_
         with chunks(*args, **options) as found:
             yield broken(found)
 
-    monkeypatch.setattr(cache, "_read_chunks", breaks)
+    monkeypatch.setattr(cache, "read_chunks", breaks)
     with pytest.raises(type(trouble)):
         started(dataset).scan(dataset)
     assert not lanes_running()

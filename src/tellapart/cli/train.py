@@ -192,7 +192,7 @@ def command(
 ) -> None:
     """Train a classifier: audit, split, baselines, network, report.
 
-    [bold]tellapart train photos/[/] is all it takes; settings that you leave out are chosen from the pictures, and printed.
+    [bold]tellapart train photos/[/] is all it takes; settings that you leave out are chosen from the pictures.
     """
     if no_baselines and baseline:
         raise RecipeError("--no-baselines and --baseline contradict each other: give one of them")

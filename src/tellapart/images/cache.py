@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.lib.format import open_memmap
@@ -25,27 +25,18 @@ from numpy.typing import NDArray
 
 from ..errors import DataError, UnreadableImageError
 from ..files import KEEPS_OPEN, replace_patiently
-from ..machine import usable_processors
 from ..progress import TO_LOG, Progress
-from .arrays import ArrayImages
-from .blocks import block_length
 from .dataset import Dataset, Images
-from .facts import FACTS, FactsTable
+from .facts import FACTS
 from .notes import Notes
-from .parallel import shared_out
 from .preprocessing import Preprocessing
+from .reading import Chunk, Problem, read_chunks
 
-VERSION = 7
+VERSION = 8
 """Part of every key: raised when decoding, facts or resizing change."""
-
-CHUNK = 256
-"""Pictures a worker takes at a time, at most."""
 
 JUST_MADE = 5.0
 """Seconds in which a half-made folder is left alone, locked or not."""
-
-SERIAL_BELOW = 600
-"""Fewer pictures than this are read in this process: starting workers may take half a second."""
 
 
 class Watch(Protocol):
@@ -67,6 +58,7 @@ class Scan:
         facts: (N,) rows of FACTS; ``readable`` is False where ``problems`` has the reason.
         pixels: uint8 (N, height, width, channels), memory-mapped; zeros where unreadable.
         problems: the reason, by position, for each unreadable picture.
+        may_pass: positions of those that the system could not read, such as from a network drive that was gone.
         notes: what decoding did that a person should know, with the positions where it did: of sentences that
             differ in numbers alone the first 1,000.
         folder: where all of it lies.
@@ -76,6 +68,7 @@ class Scan:
     facts: NDArray[np.void]
     pixels: NDArray[np.uint8]
     problems: dict[int, str]
+    may_pass: tuple[int, ...]
     notes: dict[str, list[int]]
     folder: Path
     cached: bool
@@ -109,6 +102,7 @@ def scan(
     Example:
         >>> import numpy as np, tempfile
         >>> from pathlib import Path
+        >>> from tellapart.images.arrays import ArrayImages
         >>> images = ArrayImages(np.zeros((3, 8, 8), dtype=np.uint8))
         >>> data = Dataset(["a", "b", "c"], images, [0, 0, 1], class_names=("x", "y"))
         >>> found = scan(data, Preprocessing(image_size=(4, 4), channels=1), folder=Path(tempfile.mkdtemp()))
@@ -118,7 +112,7 @@ def scan(
     images = dataset.images.with_background(preprocessing.background)
     parent = folder or cache_folder()
     target = parent / _key(images, preprocessing)
-    if _is_there(target) and (found := _load(target, cached=True)):
+    if _is_there(target) and (found := _load(target, cached=True)) and not _readable_now(found, images, target):
         with contextlib.suppress(OSError):  # another's cache may be read, though not touched
             os.utime(target)
         return found
@@ -126,7 +120,7 @@ def scan(
     with (
         _partial(target) as work,
         # Workers are forked before a terminal's bar or a watch starts a thread, beside which they could not be.
-        _read_chunks(work, images, preprocessing, jobs=jobs) as chunks,
+        read_chunks(work, images, preprocessing, jobs=jobs) as chunks,
         progress.task("reading pictures", total=len(dataset)),
         watch or contextlib.nullcontext(),
     ):
@@ -237,6 +231,7 @@ def _load(target: Path, *, cached: bool) -> Scan | None:
             facts=np.load(target / "facts.npy", mmap_mode="r"),
             pixels=np.load(target / "pixels.npy", mmap_mode="r"),
             problems={int(index): reason for index, reason in document["problems"].items()},
+            may_pass=tuple(document["may_pass"]),
             notes=document["notes"],
             folder=target,
             cached=cached,
@@ -246,6 +241,18 @@ def _load(target: Path, *, cached: bool) -> Scan | None:
         return None
     except OSError:  # another person's, or nothing that damage explains
         return None
+
+
+def _readable_now(found: Scan, images: Images, target: Path) -> bool:
+    """Return whether a picture that the system could not read can be read now; the cache is removed then."""
+    for position in found.may_pass:
+        try:
+            images.load(position)
+        except UnreadableImageError:
+            continue
+        shutil.rmtree(target, ignore_errors=True)
+        return True
+    return False
 
 
 @contextlib.contextmanager
@@ -307,16 +314,21 @@ def _fill(
     open_memmap(work / "pixels.npy", mode="w+", dtype=np.uint8, shape=shape)
     for file in ("facts.npy", "pixels.npy"):
         reserve(work / file)
-    problems: dict[int, str] = {}
+    problems: list[Problem] = []
     notes = Notes()
     pixels: NDArray[np.uint8] = np.load(work / "pixels.npy", mmap_mode="r")
     for rows, found_problems, found_notes in chunks:
         if watch is not None:
             watch(pixels, rows)
-        problems.update(found_problems)
+        problems += found_problems
         notes.add(found_notes)
         progress.advance(len(rows))
-    document = {"problems": dict(sorted(problems.items())), "notes": notes.by_sentence()}
+    problems.sort()
+    document = {
+        "problems": {one.position: one.reason for one in problems},
+        "may_pass": [one.position for one in problems if one.may_pass],
+        "notes": notes.by_sentence(),
+    }
     (work / "notes.json").write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
 
 
@@ -329,63 +341,3 @@ def reserve(file: Path) -> None:
     if hasattr(os, "posix_fallocate"):
         with file.open("r+b") as opened:
             os.posix_fallocate(opened.fileno(), 0, size)
-
-
-Chunk = tuple[NDArray[np.int64], list[tuple[int, str]], list[tuple[int, str]]]
-
-
-def _read_chunks(
-    work: Path, images: Images, preprocessing: Preprocessing, *, jobs: int | None
-) -> contextlib.AbstractContextManager[Iterator[Chunk]]:
-    n = len(images)
-    jobs = 1 if n < SERIAL_BELOW or isinstance(images, ArrayImages) else jobs or usable_processors()
-    height, width = preprocessing.image_size
-    step = min(CHUNK, block_length(height * width * preprocessing.channels))
-    spans = (np.arange(start, min(n, start + step), dtype=np.int64) for start in range(0, n, step))
-    # Each task carries its own pictures' names alone.
-    tasks = (
-        {"work": work, "images": images.select(span), "preprocessing": preprocessing, "start": int(span[0])}
-        for span in spans
-    )
-    return shared_out(read_range, tasks, jobs=jobs)
-
-
-def read_range(*, work: Path, images: Images, preprocessing: Preprocessing, start: int) -> Chunk:
-    """Read some pictures into the arrays of a cache folder; runs in a worker process.
-
-    Args:
-        work: a folder with ``facts.npy`` and ``pixels.npy``.
-        images: the pictures.
-        preprocessing: how pixels are resized.
-        start: the position of the first of them in the arrays.
-
-    Returns:
-        their positions in the arrays, the problems and the notes by position.
-    """
-    pixels = np.zeros((len(images), *preprocessing.image_size, preprocessing.channels), dtype=np.uint8)
-    problems: list[tuple[int, str]] = []
-    notes: list[tuple[int, str]] = []
-    table, readable = FactsTable(), []
-    for row in range(len(images)):
-        try:
-            picture = images.load(row)
-        except UnreadableImageError as error:
-            problems.append((start + row, str(error)))
-            continue
-        readable.append(row)
-        table.add(picture)
-        notes.extend((start + row, note) for note in picture.notes)
-        pixels[row] = preprocessing.resized(picture.image)
-    facts = np.zeros(len(images), dtype=FACTS)
-    facts[readable] = table.rows()
-    _store(work / "facts.npy", facts, start)
-    _store(work / "pixels.npy", pixels, start)
-    return np.arange(start, start + len(images)), problems, notes
-
-
-def _store(file: Path, rows: NDArray[Any], start: int) -> None:
-    """Write some rows of an array's file in place; the kernel, not this process, brings them to the disk."""
-    offset = np.load(file, mmap_mode="r").offset + start * rows[:1].nbytes
-    with file.open("r+b") as opened:
-        opened.seek(offset)
-        opened.write(np.ascontiguousarray(rows).data)

@@ -74,21 +74,22 @@ class FactsTable:
         self._counts: list[int] = []
         self._smalls: list[bytes] = []
         self._colours: list[float] = []
-        self._one_colour: list[bool] = []
+        self._one_tone: list[bool] = []
         self._modes: list[bytes] = []
         self._digests: list[bytes] = []
 
     def add(self, picture: Picture) -> None:
         """Look at one picture; nothing of its size is kept."""
-        image = picture.image
-        channels = 1 if image.mode == "L" else 3
-        self._shapes.append((*image.size, channels))
-        image = _reduced(image, most=SMALL_ENOUGH)
+        whole = picture.image
+        channels = 1 if whole.mode == "L" else 3
+        self._shapes.append((*whole.size, channels))
+        image = _reduced(whole, most=SMALL_ENOUGH)
         grey = image if channels == 1 else image.convert("L")
         self._smalls.append(grey.resize((SMALL, SMALL), Resampling.BILINEAR).tobytes())
-        self._counts += grey.histogram()
+        counts = grey.histogram()
+        self._counts += counts
         self._colours.append(_colour(image) if channels == 3 else 0.0)
-        self._one_colour.append(channels == 1 or _is_one_colour(image))
+        self._one_tone.append(max(counts) == sum(counts) and _is_one_tone(whole))
         self._modes.append(picture.mode.encode())
         self._digests.append(picture.digest.ljust(16, b"\0"))
 
@@ -104,7 +105,7 @@ class FactsTable:
         rows["small"] = np.frombuffer(b"".join(self._smalls), dtype=np.uint8).reshape(-1, SMALL, SMALL)
         counts = np.array(self._counts).reshape(-1, 256)
         share = counts / counts.sum(axis=1, keepdims=True)
-        rows["one_tone"] = self._one_colour & ((counts > 0).sum(axis=1) == 1)
+        rows["one_tone"] = self._one_tone
         mean = share @ _LEVELS
         rows["brightness"] = mean
         rows["contrast"] = np.sqrt(np.maximum(0.0, share @ _LEVELS**2 - mean**2))
@@ -139,9 +140,11 @@ def _colour(image: Image.Image) -> float:
     return float((small.max(axis=2) - small.min(axis=2)).mean())
 
 
-def _is_one_colour(image: Image.Image) -> bool:
-    pixels = np.asarray(image)
-    return bool((pixels == pixels[0, 0]).all())
+def _is_one_tone(image: Image.Image) -> bool:
+    """Return whether all pixels are the same: means of blocks may be where a fine pattern or specks are not."""
+    found = image.getextrema()
+    ends = found if isinstance(found[0], tuple) else (found,)
+    return all(least == most for least, most in ends)
 
 
 _LEVELS = np.arange(256, dtype=np.float64)

@@ -19,6 +19,9 @@ TRAIN, VALIDATION, TEST = range(3)
 NONE = -1
 UNSAID = -2
 
+LARGE_FAMILY = 3
+"""Copies of one picture from which, where they are more than a hundredth of all, families are weighed by their size."""
+
 
 def split(
     dataset: Dataset,
@@ -31,8 +34,8 @@ def split(
     """Split a data set: given splits are kept, missing ones are taken from the training pictures.
 
     Each class gives the same share, exact to rounding, and keeps at least one picture to train. Where the data set
-    has groups, whole groups are taken, and the shares are met as closely as groups allow. Pictures without a label
-    are in no split. Pictures of which the source says nothing, while it says something of others, train.
+    has groups or copies, these are taken whole, and the shares are met as closely as they allow. Pictures without a
+    label are in no split. Pictures of which the source says nothing, while it says something of others, train.
 
     Args:
         dataset: N pictures.
@@ -176,8 +179,9 @@ def _follow_groups(codes: Codes, groups: _Groups) -> list[str]:
     stands = np.zeros((3, groups.count), dtype=bool)
     for code in (TRAIN, VALIDATION, TEST):
         stands[code, groups.numbers[codes == code]] = True
+    trains = stands[TRAIN, groups.numbers]  # what was trained on tests nothing
     for code in (TEST, VALIDATION):
-        follow = (codes == UNSAID) & stands[code, groups.numbers]
+        follow = (codes == UNSAID) & stands[code, groups.numbers] & ~trains
         codes[follow] = code
         if follow.any():
             notes.append(
@@ -216,14 +220,13 @@ def _make(dataset: Dataset, codes: Codes, groups: _Groups | None, *, code: int, 
         mask = pick(labels, fraction, classes=classes, rng=rng)
     else:
         names, numbers = np.unique(groups.numbers[pool], return_inverse=True)
-        elsewhere = np.zeros(groups.count, dtype=bool)
-        elsewhere[groups.numbers[(codes == VALIDATION) | (codes == TEST)]] = True
-        if groups.by_name:
-            mask = pick_groups(labels, numbers, fraction, classes=classes, rng=rng, locked=elsewhere[names])
-            by_groups = f" in whole groups ({len(np.unique(numbers[mask])):,} of {len(names):,})"
-        else:
-            mask = _pick_families(labels, numbers, fraction, classes=classes, rng=rng, locked=elsewhere[names])
-            by_groups = ", copies together"
+        taken_before = np.zeros(groups.count, dtype=bool)
+        taken_before[groups.numbers[(codes == VALIDATION) | (codes == TEST)]] = True
+        crowded = int(np.bincount(numbers).max()) > max(LARGE_FAMILY, len(pool) // 100)
+        choose = pick_groups if groups.by_name or crowded else _pick_families
+        mask = choose(labels, numbers, fraction, classes=classes, rng=rng, locked=taken_before[names])
+        held = f"{len(np.unique(numbers[mask])):,} of {len(names):,}"
+        by_groups = f" in whole groups ({held})" if groups.by_name else ", copies together"
     if not mask.any():
         raise SplitError(_why_none(dataset, labels, code=code, grouped=groups is not None and groups.by_name))
     codes[pool[mask]] = code

@@ -117,7 +117,7 @@ def _flattered(rows: list[TableRow]) -> Iterator[Markup]:
     by_validation = max(known, key=lambda row: _value(row.validation))
     by_external = max(known, key=lambda row: _value(row.external))
     if by_validation != by_external:
-        yield Markup("Choosing by validation would have taken {}, not {}, which is better on the external pictures.").format(
+        yield Markup("Validation would have chosen {}, not {}, which is better on the external pictures.").format(
             _title(by_validation), _title(by_external)
         )  # fmt: skip
 

@@ -174,7 +174,9 @@ def commands(contents: Contents) -> list[tuple[str, str]]:
     page = ("Make and open this page again", f"tellapart report {run}{about} --open")
     if contents.model is None:
         return [("Go on with the training", f"tellapart train --resume {run}"), page]
-    found = [("Classify pictures: files, folders, or - for standard input", f"tellapart predict {run} picture.jpg folder/")]
+    found = [
+        ("Classify pictures: files, folders, or - for standard input", f"tellapart predict {run} picture.jpg folder/")
+    ]
     if contents.abstain and contents.abstain.get("confidence"):
         asked = as_asked(contents.abstain["max_error"])
         command = f"tellapart predict {run} picture.jpg folder/ --abstain-at {asked}"

@@ -35,11 +35,11 @@ class Listed:
         return Picture(pixels, mode="RGB", digest=index.to_bytes(4, "big"))
 
 
-def repeats(pictures):
+def repeats(pictures, *, sides=None):
     images = Listed(pictures)
     facts = np.array([facts_of(images.load(i)) for i in range(len(images))], dtype=FACTS)
     data = Dataset(range(len(images)), images, [0] * len(images), class_names=("a",))
-    return find_repeats(data, facts)
+    return find_repeats(data, facts, sides=sides)
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +102,43 @@ def test_a_changed_photograph_is_found_and_nothing_else(photographs, change):
     found = repeats([*photographs, *planted])
     n = len(photographs)
     assert found.pairs.tolist() == [[0, n], [7, n + 1], [13, n + 2], [20, n + 3]]
+
+
+def worn(pixels, *, count, seed=0):
+    """Return copies of a picture, each smaller and more compressed than it, each in its own way."""
+    rng = np.random.default_rng(seed)
+    return [encoded(resized(pixels, rng.uniform(70, 99)), int(rng.integers(60, 95))) for _ in range(count)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_many_copies_of_one_picture_are_one_family(photographs, seed):
+    found = repeats([*photographs, *worn(photographs[4], count=20, seed=seed)])
+    n = len(photographs)
+    (family,) = found.families()
+    assert family.tolist() == [4, *range(n, n + 20)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_each_of_many_copies_on_the_other_side_finds_its_original(photographs, seed):
+    n = len(photographs)
+    found = repeats([*photographs, *worn(photographs[4], count=16, seed=seed)], sides=np.repeat([0, 1], [n, 16]))
+    assert set(found.family[n:].tolist()) == {4}
+    assert {first for first, _ in found.pairs.tolist()} == {4}, "pairs on one side do not count"
+
+
+@pytest.mark.parametrize("side", [8, 16, 28])
+def test_tiny_copies_with_as_much_noise_as_is_allowed_are_found(photographs, side):
+    rng = np.random.default_rng(side)
+    tiny = [np.asarray(Image.fromarray(one[..., 0]).resize((side, side), Image.Resampling.BOX)) for one in photographs]
+    tiny = [one for one in tiny if one.std() > 10]  # flat ones count only where equal
+    noise = [rng.normal(0, 1, one.shape) for one in tiny]
+    noisy = [
+        np.clip(np.round(one + 2.3 / change.std() * change), 0, 255).astype(np.uint8)
+        for one, change in zip(tiny, noise, strict=True)
+    ]
+    n = len(tiny)
+    assert n > 20
+    assert repeats([*tiny, *noisy]).pairs.tolist() == [[at, n + at] for at in range(n)]
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())

@@ -2,6 +2,7 @@ import io
 import os
 import struct
 import tarfile
+import time
 import zipfile
 import zlib
 
@@ -337,3 +338,15 @@ def test_everybody_who_may_read_the_cache_may_read_an_unpacked_tar(tmp_path, cac
     open_dataset(make_tar(tmp_path / "a.tar.gz", "w:gz"))
     (unpacked,) = cache.iterdir()
     assert unpacked.stat().st_mode & 0o777 == cache.stat().st_mode & 0o644
+
+
+def test_what_a_killed_process_left_half_unpacked_is_removed(tmp_path, cache):
+    path = tmp_path / "a.tar.gz"
+    make_tar(path, "w:gz")
+    cache.mkdir(parents=True)
+    old, fresh = cache / "old.part", cache / "fresh.part"
+    old.write_bytes(b"x")
+    fresh.write_bytes(b"x")
+    os.utime(old, (time.time() - 7200,) * 2)
+    open_dataset(path)
+    assert (old.exists(), fresh.exists()) == (False, True)

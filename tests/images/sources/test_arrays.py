@@ -271,3 +271,19 @@ def test_rows_of_colours_are_laid_out_as_their_neighbours_are_most_alike(tmp_pat
     data = open_dataset(tmp_path / "a.npz")
     np.testing.assert_array_equal(loaded(data), pictures)
     assert any(("one for each colour" in note) == planes and "rows of 192 values" in note for note in data.notes)
+
+
+def test_alpha_has_no_part_in_the_range_of_the_colours(tmp_path):
+    pictures = np.zeros((5, 6, 6, 4), dtype=np.uint16)
+    pictures[..., :3] = np.arange(0, 255, 51)[:, None, None, None]
+    pictures[..., 3] = 65535
+    np.savez(tmp_path / "a.npz", x=pictures, y=[0, 1, 0, 1, 0])
+    data = open_dataset(tmp_path / "a.npz")
+    assert data.images.load(4).pixels.max() == 204
+
+
+@pytest.mark.parametrize(("labels", "shown"), [([0.0, np.inf, 1.0], "inf"), ([0.0, 1.0, 0.5], "0.5")])
+def test_labels_that_are_no_whole_numbers_are_shown(tmp_path, labels, shown):
+    np.savez(tmp_path / "a.npz", x=np.zeros((3, 8, 8), dtype=np.uint8), y=np.array(labels))
+    with pytest.raises(SourceError, match=f"got float64 such as {shown}"):
+        open_dataset(tmp_path / "a.npz")

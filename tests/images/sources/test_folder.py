@@ -224,3 +224,15 @@ def test_long_numbers_in_names_take_no_time():
     """The pattern once took twice as long with each digit: forty would have taken years."""
     assert split_of("4006381333931" * 4) == ""
     assert split_of("2024-01-15_10-30-45_123456 train 20240115103045123456") == "train"
+
+
+def test_a_name_that_can_be_cut_in_many_ways_takes_no_time():
+    assert split_of("dataset" * 30 + "x") == ""
+    assert split_of("test_dataset") == "test"
+
+
+def test_two_files_whose_names_are_composed_differently_are_two_pictures(make_tree):
+    data = open_dataset(make_tree("a/\u00e9.png", "a/e\u0301.png", "b/1.png"))
+    assert sorted(data.ids.tolist()) == ["a/e\u0301.png", "a/\u00e9.png", "b/1.png"]
+    assert not any("occur twice" in note for note in data.notes)
+    assert len(data) == 3

@@ -3,7 +3,7 @@ import unicodedata
 
 import pytest
 
-from tellapart.errors import SourceError
+from tellapart.errors import RecipeError, SourceError
 from tellapart.images import open_dataset
 
 
@@ -127,7 +127,7 @@ def test_no_text(write):
         open_dataset(path)
 
 
-def test_a_rule_overrides_the_column_and_stays_within_splits(write):
+def test_a_rule_s_groups_stay_within_splits(write):
     path = write("path,label,split\nimg/1.png,a,train\nimg/2.png,b,test\n")
     assert open_dataset(path, group_by=r"(\d)").groups.tolist() == ["train/1", "test/2"]
 
@@ -176,3 +176,15 @@ def test_names_that_a_mac_has_decomposed_are_found(make_tree, on_disk, in_table)
     data = open_dataset(folder / "labels.csv")
     assert data.ids.tolist() == names
     assert data.images.load(0).pixels.size
+
+
+def test_a_group_is_the_same_however_its_letters_are_composed(write):
+    path = write("path,label,patient\nimg/1.png,a,Jos\u00e9\nimg/2.png,b,Jose\u0301\n")
+    assert len(set(open_dataset(path).groups.tolist())) == 1
+
+
+def test_a_rule_that_would_replace_the_column_s_groups_is_refused(write):
+    path = write("path,label,patient\nimg/1.png,a,Ann\nimg/2.png,b,Bob\n")
+    with pytest.raises(RecipeError, match="group_by would replace the groups"):
+        open_dataset(path, group_by=r"(\d)")
+    assert open_dataset(path, group_by=r"(\d)", group_column="").groups.tolist() == ["1", "2"]

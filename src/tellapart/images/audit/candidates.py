@@ -54,7 +54,12 @@ Judge = Callable[[Positions], Floats]
 
 
 def propose(
-    descriptors: Descriptors, *, judge: Judge | None = None, seed: int = 0, progress: Progress = TO_LOG
+    descriptors: Descriptors,
+    *,
+    judge: Judge | None = None,
+    sides: NDArray[Any] | None = None,
+    seed: int = 0,
+    progress: Progress = TO_LOG,
 ) -> Positions:
     """Return pairs of positions, (P, 2) int64 with the smaller first, sorted, none twice.
 
@@ -62,6 +67,8 @@ def propose(
         descriptors: of N pictures.
         judge: given (p, 2) pairs, returns (p,) how far each is from being copies, infinite where they cannot be; no
             pair is left out where None.
+        sides: (N,) numbers: only pairs across them count, so that a picture's candidates are all of another side; all
+            pairs where None.
         seed: of the choice of centres.
         progress: is told of each picture.
 
@@ -82,7 +89,7 @@ def propose(
         cells = _Cells(_nearest_cells(descriptors, pool, seed=seed))
 
         def one(cell: int) -> tuple[int, Positions, Floats]:
-            found = [_within(descriptors, *part) for part in _parts(descriptors, *cells.of_cell(cell))]
+            found = [_within(descriptors, *part, sides=sides) for part in _parts(descriptors, *cells.of_cell(cell))]
             pairs = np.concatenate([np.zeros((0, 2), dtype=np.int64), *found])
             keys = np.unique(pairs.min(axis=1) * n + pairs.max(axis=1))
             score = judge(np.stack(np.divmod(keys, n), axis=1)) if judge else np.zeros(len(keys), dtype=np.float32)
@@ -231,7 +238,9 @@ def _squared(a: Floats, b: Floats) -> Floats:
     return out
 
 
-def _within(descriptors: Descriptors, members: Positions, probing: Positions) -> Positions:
+def _within(
+    descriptors: Descriptors, members: Positions, probing: Positions, *, sides: NDArray[Any] | None
+) -> Positions:
     """Return (p, 2) pairs of a probing picture and a member within reach of it, the NEAREST of each."""
     asked = descriptors.vectors[members]
     centre = asked.mean(axis=0) if len(asked) else np.zeros(1, dtype=np.float32)
@@ -244,7 +253,10 @@ def _within(descriptors: Descriptors, members: Positions, probing: Positions) ->
         vectors = descriptors.vectors[rows] - centre
         excess = _square(vectors) - descriptors.reach[rows, None] ** 2
         asking = np.hstack([-2 * vectors, excess, np.ones_like(excess)]).astype(np.float32)
-        found.append(_nearest_within(asking @ candidates, rows, members))
+        beyond = asking @ candidates
+        if sides is not None:
+            beyond[sides[rows][:, None] == sides[members]] = np.inf
+        found.append(_nearest_within(beyond, rows, members))
     return np.concatenate(found)
 
 

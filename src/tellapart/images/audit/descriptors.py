@@ -41,8 +41,13 @@ class Smalls:
     """
 
     def __init__(self, facts: NDArray[np.void], rows: NDArray[np.int64]) -> None:
+        self._facts = facts
         self._pictures = facts["small"]
         self.rows = rows
+
+    def select(self, at: NDArray[np.int64]) -> Smalls:
+        """Return some of them, left where they lie."""
+        return Smalls(self._facts, self.rows[at])
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -67,6 +72,10 @@ class Projected:
     def __len__(self) -> int:
         return len(self.small)
 
+    def select(self, at: NDArray[np.int64]) -> Projected:
+        """Return some of them, computed when they are asked for, too."""
+        return Projected(self.small.select(at) if isinstance(self.small, Smalls) else self.small[at], self.directions)
+
     def __getitem__(self, at: NDArray[np.int64] | slice) -> Floats:
         small = self.small[at]
         return small.reshape(len(small), -1).astype(np.float32) @ self.directions
@@ -85,15 +94,18 @@ class Descriptors:
     vectors: Projected | Floats
     reach: Floats
 
+    def select(self, at: NDArray[np.int64]) -> Descriptors:
+        """Return the descriptors of some pictures; computed ones stay to be computed."""
+        some = self.vectors.select(at) if isinstance(self.vectors, Projected) else self.vectors[at]
+        return Descriptors(some, self.reach[at])
 
-def describe(
-    small: Smalls | NDArray[np.uint8], *, trims: NDArray[np.bool_] | None = None, seed: int = 0
-) -> Descriptors:
+
+def describe(small: Smalls | NDArray[np.uint8], *, reach: Floats | None = None, seed: int = 0) -> Descriptors:
     """Return the descriptors of small grey pictures.
 
     Args:
         small: gives (n, 16, 16) uint8 for positions or a slice: an array, or what lies on disk.
-        trims: (N,) whether trimmed copies are looked for, or only the closest; all where None.
+        reach: (N,) float32, how far a copy may lie, 0 where the picture's own gradients say it; for all where None.
         seed: of the sample that the directions are fitted on.
 
     Example:
@@ -104,17 +116,14 @@ def describe(
     rng = np.random.default_rng(seed)
     sample = rng.choice(len(small), min(len(small), SAMPLE), replace=False)
     directions = _directions(small[np.sort(sample)].astype(np.float32), rng)
-    reach = np.full(len(small), CLOSE, dtype=np.float32)
+    reach = np.zeros(len(small), dtype=np.float32) if reach is None else reach.copy()
     for start in range(0, len(small), CHUNK):
-        chunk = small[start : start + CHUNK]
-        wanted = np.ones(len(chunk), bool) if trims is None else trims[start : start + CHUNK]
+        wanted = reach[start : start + CHUNK] == 0
         if wanted.any():
-            reach[start + np.flatnonzero(wanted)] = _reach(chunk[wanted].astype(np.float32), directions)
+            chunk = small[start : start + CHUNK][wanted].astype(np.float32)
+            reach[start + np.flatnonzero(wanted)] = _reach(chunk, directions)
     return Descriptors(Projected(small, directions), reach)
 
-
-CLOSE = 3.0
-"""How far a copy may lie that was only re-encoded."""
 
 REACH_FACTOR = 3.1
 """Times the change by a trim of TRIM on each side, to first order: strokes a cell wide change more than that."""

@@ -8,6 +8,7 @@ stand in docs/audit.md.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,8 +22,8 @@ from ...progress import TO_LOG, Progress
 from ..blocks import HELD
 from ..dataset import Dataset
 from .alignment import Match, align
-from .candidates import propose
-from .descriptors import Smalls, describe
+from .candidates import NEAREST, propose
+from .descriptors import Descriptors, Smalls, describe
 from .groups import Groups, Positions, first_of_equal, groups_of
 from .sieve import Sieve
 
@@ -31,6 +32,10 @@ TINY = 32
 
 TINY_LEVELS = (2.5, 12)
 """Root mean square and largest grey difference of all but equal tiny pictures."""
+
+TINY_REACH = 4.0
+"""How far the descriptor of a tiny picture's copy may lie: what noise of TINY_LEVELS does to one of 32 pixels a side,
+and a third more, as noise varies. Of smaller ones, whose 16×16 picture averages less, it is that much farther."""
 
 FLAT = 4.0
 """Standard deviation, in grey levels, below which a picture shows too little to tell a copy by its content."""
@@ -158,13 +163,39 @@ def _near_pairs(
 ) -> Positions:
     if len(firsts) < 2:
         return np.zeros((0, 2), dtype=np.int64)
-    tiny = np.maximum(facts["width"][firsts], facts["height"][firsts]) <= TINY
-    judge = Sieve(facts, firsts, tiny, sides=None if sides is None else sides[firsts])
-    descriptors = describe(Smalls(facts, firsts), trims=~tiny)
+    longest = np.maximum(facts["width"][firsts], facts["height"][firsts])
+    reach = np.where(longest <= TINY, TINY_REACH * TINY / longest, 0).astype(np.float32)
+    descriptors = describe(Smalls(facts, firsts), reach=reach)
+    del longest, reach
     return_free_memory()  # of fitting them: the most memory is needed next
-    proposed = propose(descriptors, judge=judge, progress=progress)
-    del descriptors
-    pairs, tiny = firsts[proposed], tiny[proposed].all(axis=1)
+    look = functools.partial(_copies_among, dataset, facts, progress=progress)
+    pairs = look(firsts, descriptors, sides=None if sides is None else sides[firsts])
+    # Many copies of one picture are each other's nearest, and chains need not join them: families that are larger than
+    # a picture's candidates are compared with one another until no two are one.
+    while sides is None:
+        members, family = _crowds(pairs)
+        if len(np.unique(family)) < 2:
+            break
+        found = look(members, descriptors.select(np.searchsorted(firsts, members)), sides=family)
+        if not len(found):
+            break
+        pairs = np.unique(np.concatenate([pairs, found]), axis=0)
+    return pairs
+
+
+def _copies_among(
+    dataset: Dataset,
+    facts: NDArray[np.void],
+    rows: Positions,
+    descriptors: Descriptors,
+    *,
+    sides: Positions | None,
+    progress: Progress,
+) -> Positions:
+    """Return pairs of positions, (P, 2), that are copies, among some pictures: candidates, then the pixels' verdict."""
+    tiny = np.maximum(facts["width"][rows], facts["height"][rows]) <= TINY
+    proposed = propose(descriptors, judge=Sieve(facts, rows, tiny), sides=sides, progress=progress)
+    pairs, tiny = rows[proposed], tiny[proposed].all(axis=1)
     with progress.task("comparing look-alikes", total=len(pairs), unit="pairs"):
         area = 3 * facts["width"].astype(np.int64)[pairs] * facts["height"].astype(np.int64)[pairs]
         together = _batches(area.sum(axis=1))
@@ -173,6 +204,15 @@ def _near_pairs(
         )
     out: Positions = pairs[verdicts]
     return out
+
+
+def _crowds(pairs: Positions) -> tuple[Positions, Positions]:
+    """Return the pictures, sorted, of families with more members than a picture has candidates, and their families."""
+    if not len(pairs):
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    nodes, family = _chained(pairs)
+    large = np.bincount(family)[family] > NEAREST
+    return nodes[large], family[large]
 
 
 def _batches(needed: Positions) -> list[slice]:
@@ -226,17 +266,22 @@ def _load(dataset: Dataset, position: int) -> NDArray[np.uint8] | None:
 
 def _joined(exact: Positions, pairs: Positions) -> Positions:
     """Return (N,) the first position of each picture's family: what any chain of equal pictures and pairs joins."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     if not len(pairs):
         return exact
-    nodes, numbers = np.unique(exact[pairs], return_inverse=True)  # of each exact group the first: sorted
-    first, second = numbers.reshape(-1, 2).T
-    graph = coo_array((np.ones(len(pairs), dtype=np.int8), (first, second)), shape=(len(nodes), len(nodes)))
-    _, labels = connected_components(graph, directed=False)
+    nodes, labels = _chained(exact[pairs])  # of each exact group the first
     _, leaders, inverse = np.unique(labels, return_index=True, return_inverse=True)
     into = np.arange(len(exact))
     into[nodes] = nodes[leaders[inverse]]
     out: Positions = into[exact]
     return out
+
+
+def _chained(pairs: Positions) -> tuple[Positions, Positions]:
+    """Return the positions in pairs, sorted, and a number for each, equal for those that a chain of pairs joins."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    nodes, numbers = np.unique(pairs, return_inverse=True)
+    first, second = numbers.reshape(-1, 2).T
+    graph = coo_array((np.ones(len(pairs), dtype=np.int8), (first, second)), shape=(len(nodes), len(nodes)))
+    return nodes, connected_components(graph, directed=False)[1].astype(np.int64)

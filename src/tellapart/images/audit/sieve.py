@@ -54,13 +54,11 @@ class Sieve:
         facts: (N,) rows of FACTS, memory-mapped.
         rows: (n,) which of them the pairs count in.
         tiny: (n,) pictures that show too little for anything but all but equal pixels to prove a copy.
-        sides: (n,) numbers: only pairs across them count; all pairs where None.
     """
 
     facts: NDArray[np.void]
     rows: Positions
     tiny: NDArray[np.bool_]
-    sides: Positions | None = None
 
     def __call__(self, pairs: Positions) -> Floats:
         """Return (P,) how far the two of each pair are from being copies; infinite where they cannot be.
@@ -72,12 +70,6 @@ class Sieve:
         return np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)
 
     def _judged(self, pairs: Positions) -> Floats:
-        out = np.full(len(pairs), REJECTED)
-        across = np.ones(len(pairs), bool) if self.sides is None else np.diff(self.sides[pairs])[:, 0] != 0
-        out[across] = self._compared(pairs[across])
-        return out
-
-    def _compared(self, pairs: Positions) -> Floats:
         out = np.full(len(pairs), REJECTED)
         tiny = self.tiny[pairs].all(axis=1)
         first, second = (self.facts["small"][self.rows[pairs[:, side]]] for side in (0, 1))

@@ -54,9 +54,10 @@ def labels_of(values: NDArray[Any], *, where: str, what: str = "labels") -> tupl
     if values.ndim != 1:
         raise SourceError(f"{what} in {where} must have one entry per picture, got shape {values.shape}")
     if values.dtype.kind == "f":
-        if not np.array_equal(values, np.round(values)):
+        whole = np.isfinite(values) & (values == np.round(values)) & (np.abs(values) < 2**63)
+        if not whole.all():
             raise SourceError(
-                f"{what} in {where} must be whole numbers or names, got {values.dtype} such as {values[0]}"
+                f"{what} in {where} must be whole numbers or names, got {values.dtype} such as {values[~whole][0]}"
             )
         values = values.astype(np.int64)
     if values.dtype.kind == "S":

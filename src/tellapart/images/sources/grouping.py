@@ -24,7 +24,7 @@ def with_groups(dataset: Dataset, rule: str) -> Dataset:
         rule: a regular expression with one group in parentheses, searched in each id.
 
     Raises:
-        RecipeError: the rule is no regular expression, or has no group.
+        RecipeError: the rule is no regular expression, or has no group; or the source brings groups of its own.
         SourceError: it does not match some ids, or it cannot be told where pictures without a split belong.
 
     Example:
@@ -41,6 +41,11 @@ def with_groups(dataset: Dataset, rule: str) -> Dataset:
         raise RecipeError(f"group_by must be a regular expression, got {rule!r}: {error}") from error
     if pattern.groups == 0:
         raise RecipeError(f"group_by must have a part in parentheses, which is the group, got {rule!r}: try '({rule})'")
+    if dataset.groups is not None and bool((dataset.groups != "").any()):
+        raise RecipeError(
+            f"group_by would replace the groups that {dataset.name!r} brings: leave it out, or tell a table to take no "
+            "column for them (--source-option group_column=), an array file no array (groups_key=)"
+        )
     groups = Column()
     misses: list[str] = []
     for start in range(0, len(dataset), BLOCK):

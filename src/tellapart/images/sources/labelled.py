@@ -77,7 +77,7 @@ def from_parts(
     pictures, labels, names, ids, splits, groups = [], [], [], [], [], []
     for part in parts:
         found, class_names_here = _named_labels(part.labels, class_names, where)
-        alike = [other.pixels for other in parts if _one_kind(other.pixels.dtype, part.pixels.dtype)]
+        alike = [_without_alpha(other) for other in parts if _one_kind(other.pixels.dtype, part.pixels.dtype)]
         array, more = as_pictures(part.pixels, len(found), where=where, sample_axis=sample_axis, ends=_ends(alike))
         said += [note for note in more if note not in said]
         pictures.append(array)
@@ -123,6 +123,12 @@ def _check_splits(parts: Sequence[Part], where: str) -> None:
 def _one_kind(one: np.dtype[Any], other: np.dtype[Any]) -> bool:
     """Return whether numbers of two types are on one scale: of the same type, or floats of any precision."""
     return one == other or one.kind == other.kind == "f"
+
+
+def _without_alpha(part: Part) -> NDArray[Any]:
+    """Return a part's pixels, of four channels the first three: alpha is no brightness, and has a range of its own."""
+    has_alpha = part.pixels.ndim == 4 and part.pixels.shape[3] == 4 and len(part.pixels) == len(part.labels)
+    return part.pixels[..., :3] if has_alpha else part.pixels
 
 
 def _ends(arrays: Sequence[NDArray[Any]]) -> tuple[float, float] | None:

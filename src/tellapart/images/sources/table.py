@@ -153,7 +153,7 @@ class _Read:
         if "split" in cell:
             self._split.append(self.splits.setdefault(self._split_of(cell["split"], line), len(self.splits)))
         if "group" in cell:
-            self.groups.append(cell["group"] or f"line {line}")
+            self.groups.append(unicodedata.normalize("NFC", cell["group"]) or f"line {line}")
 
     def _add_path(self, path: str) -> None:
         windows = PureWindowsPath(path)

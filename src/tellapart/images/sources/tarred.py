@@ -11,6 +11,7 @@ import lzma
 import os
 import tarfile
 import tempfile
+import time
 import zlib
 from pathlib import Path
 from typing import IO, Any
@@ -34,6 +35,8 @@ LARGEST = 2**62
 """Bytes that a member may claim."""
 MOST_NAMES = 10_000
 """Names that are looked at, about, to guess their encoding."""
+ABANDONED = 3600
+"""Seconds after which a copy that is still half unpacked has nobody who unpacks it."""
 _BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError)
 
 
@@ -152,6 +155,7 @@ def _spooled(path: Path, opener: Any) -> Path:
         return target
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        _clear_abandoned(target.parent)
         descriptor, name = tempfile.mkstemp(dir=target.parent, suffix=".part")
         partial = Path(name)
         try:
@@ -172,6 +176,14 @@ def _spooled(path: Path, opener: Any) -> Path:
             ) from error
         raise SourceError(f"{str(path)!r} is a damaged or cut archive: {error}") from error
     return target
+
+
+def _clear_abandoned(folder: Path) -> None:
+    """Remove what killed processes left half unpacked: nothing was written to it for an hour."""
+    for path in folder.glob("*.part"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > ABANDONED:
+                path.unlink()
 
 
 def _copy(unpacked: IO[bytes], out: IO[bytes], *, limit: int, where: str) -> None:

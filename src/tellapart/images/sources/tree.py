@@ -24,8 +24,9 @@ SPELLINGS = {
 }
 """What people call the splits, in small letters."""
 
-# One digit at a time: a longer run inside the repetition could be cut up in exponentially many ways.
-_FILLERS = r"(?:data|dataset|set|split|images?|imgs?|pictures?|pics?|photos?|samples?|folder|batch|seg|my|the|raw|\d)"
+# What could be cut up in several ways inside the repetition takes exponentially long: one digit at a time, and no
+# "dataset", which is "data" and "set".
+_FILLERS = r"(?:data|set|split|images?|imgs?|pictures?|pics?|photos?|samples?|folder|batch|seg|my|the|raw|\d)"
 _SPLITS = {name: re.compile(rf"{_FILLERS}*(?:{'|'.join(words)}){_FILLERS}*") for name, words in SPELLINGS.items()}
 
 
@@ -116,6 +117,11 @@ def dataset_of(tree: Tree, *, images: Callable[[NDArray[np.int64]], Images], nam
     del order
     repeated = np.asarray(normal[1:] == normal[:-1], dtype=bool)
     notes = [*tree.notes, *kept.notes, *_skipped_note(tree.skipped)]
+    for at in np.flatnonzero(repeated).tolist():
+        one, other = (str(prefix[tree.folder[rows[i]]] + tree.names[rows[i]]) for i in (at, at + 1))
+        if one != other:  # two files of a folder, whose names differ in how a letter is composed: both count
+            repeated[at] = False
+            normal[at + (one == str(normal[at]))] = other if one == str(normal[at]) else one
     if repeated.any():  # of a zip that holds one name twice, the later one counts, as in every unpacker
         fresh = np.append(~repeated, True)
         rows, normal = rows[fresh], normal[fresh]
