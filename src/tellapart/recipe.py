@@ -22,6 +22,9 @@ Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Grey = Annotated[int, Field(ge=0, le=255)]
 Positive = Annotated[float, Field(gt=0.0)]
 
+SIDES = (4, 4096)
+"""The least and the most pixels a side of a network's pictures."""
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
@@ -53,8 +56,9 @@ class DataRecipe(_Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.image_size is not None and not all(4 <= side <= 4096 for side in self.image_size):
-            raise ValueError(f"image_size must be 4 to 4096 pixels a side, got {self.image_size}")
+        least, most = SIDES
+        if self.image_size is not None and not all(least <= side <= most for side in self.image_size):
+            raise ValueError(f"image_size must be {least} to {most} pixels a side, got {self.image_size}")
         return self
 
 
@@ -105,7 +109,7 @@ class AugmentRecipe(_Section):
     shift: float = Field(0.0, ge=0.0, le=0.5, description="up to this fraction of the size, both ways")
     shear: float = Field(0.0, ge=0.0, le=45.0, description="up to so many degrees either way")
     zoom: float = Field(0.0, ge=0.0, le=0.9, description="a scale of 1 − zoom to 1 + zoom")
-    stretch: float = Field(0.0, ge=0.0, le=0.9, description="width against height, 1 − stretch to 1 + stretch")
+    stretch: float = Field(0.0, ge=0.0, le=0.9, description="height against width, 1 − stretch to 1 + stretch")
     elastic: float = Field(0.0, ge=0.0, le=0.2, description="smooth local displacements, of this fraction of the size")
     stroke: float = Field(0.0, ge=0.0, le=1.0, description="thicker or thinner: blended so far with its 3×3 extreme")
     brightness: float = Field(0.0, ge=0.0, le=1.0, description="added, up to this fraction of the range")

@@ -28,9 +28,10 @@ _spans = 0  # of tuned() that are open, one inside the other
 def tuned(threads: int | None = None) -> Iterator[int]:
     """Span a computation with our settings, and restore torch's own afterwards.
 
-    Subnormal numbers are flushed to zero, as each costs a hundred cycles; the threads are the processors that this
-    process may use. cuDNN computes float32 as float32, not in TF32's ten bits, and by methods that repeat themselves.
-    The memory allocator's setting stays, as it cannot be asked for what it was.
+    Subnormal numbers are flushed to zero, as each costs a hundred cycles: in this thread, and in those of torch's that
+    it starts, which cannot be told to begin or to end it later. The threads are the processors that this process may
+    use. cuDNN computes float32 as float32, not in TF32's ten bits, and by methods that repeat themselves. The memory
+    allocator's setting stays, as it cannot be asked for what it was.
 
     Args:
         threads: CPU threads; all usable processors where None.
@@ -47,7 +48,7 @@ def tuned(threads: int | None = None) -> Iterator[int]:
     torch.set_flush_denormal(True)
     _spans += 1
     try:
-        with _exact_cudnn() if torch.cuda.is_available() else contextlib.nullcontext():
+        with exact_cudnn():
             yield wished
     finally:
         _spans -= 1
@@ -58,8 +59,14 @@ def tuned(threads: int | None = None) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def _exact_cudnn() -> Iterator[None]:
-    """Span what cuDNN computes in float32 as float32, not in TF32's ten bits, and by methods that repeat themselves."""
+def exact_cudnn() -> Iterator[None]:
+    """Span what cuDNN computes in float32 as float32, not in TF32's ten bits, and by methods that repeat themselves.
+
+    Nothing is changed where no NVIDIA GPU is there.
+    """
+    if not torch.cuda.is_available():
+        yield
+        return
     cudnn: Any = torch.backends.cudnn
     # PyTorch 2.9 replaced the one name by the other, and refuses to mix them.
     new = hasattr(cudnn, "conv")

@@ -3,7 +3,7 @@
 import pytest
 
 from tellapart.defaults import budget
-from tellapart.defaults.budget import FEWEST_STEPS, Plan, fit_to_time, plan_epochs, shorten_to_time
+from tellapart.defaults.budget import FEWEST_STEPS, MOST_PASSES, Plan, fit_to_time, plan_epochs, shorten_to_time
 from tellapart.errors import OutOfMemoryError, RecipeError
 from tellapart.recipe import Recipe
 from tellapart.training.pace import Pace
@@ -172,3 +172,11 @@ def test_a_training_is_shortened_where_it_takes_too_long(digits, task_of, monkey
     recipe = Recipe.make(net={"name": "softmax"}, training={"epochs": 30})
     found = shorten_to_time(recipe, task_of(*digits, train=1000, validation=50), seconds=seconds)
     assert (found.training.epochs, found.training.steps_per_epoch) == (epochs, steps)
+
+
+def test_no_more_passes_are_planned_than_are_of_use():
+    """Two steps a pass, and a validation that takes longer than hundreds of them."""
+    for seconds, validation in ((14.9, 10.0), (8.0, 1.0), (60.0, 7.0)):
+        pace = Pace(step=0.001, steps=2, a_pass=2, validation=validation, look=0.0)
+        plan = plan_epochs(seconds, pace)
+        assert plan.epochs * plan.steps <= MOST_PASSES * pace.a_pass

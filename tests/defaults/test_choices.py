@@ -54,6 +54,11 @@ def test_pictures_below_what_the_network_takes_are_enlarged_to_it():
     assert decided(choices)["data.image_size"] == (9, 8)
 
 
+def test_pictures_below_what_a_recipe_takes_are_enlarged_for_every_network():
+    chosen, _ = data(Recipe.make(net={"name": "softmax"}), rows=facts(width=3, height=2))
+    assert chosen.image_size == (4, 4)
+
+
 def test_writing_of_any_size_keeps_its_shape():
     rows = facts(width=60, height=80)
     rows["width"][:10] = 100

@@ -263,3 +263,14 @@ def test_dropout_is_for_a_training_in_epochs():
     assert chosen.training.transfer == "finetune"
     with pytest.raises(RecipeError, match=r"net.options.dropout would be ignored with transfer = 'features'"):
         Recipe.make(net={"name": "resnet50", "options": {"dropout": 0.3}}, training={"transfer": "features"})
+
+
+@pytest.mark.parametrize("net", ["vgg16", "alexnet"])
+def test_dropout_between_frozen_layers_would_be_ignored(net):
+    def recipe(name, transfer):
+        return Recipe.make(net={"name": name, "options": {"dropout": 0.3}}, training={"transfer": transfer})
+
+    with pytest.raises(RecipeError, match=r"net.options.dropout would be ignored with transfer = 'frozen': '" + net):
+        check_moving(recipe(net, "frozen"))
+    check_moving(recipe(net, "finetune"))
+    check_moving(recipe("efficientnet_lite0", "frozen"))  # right before the head

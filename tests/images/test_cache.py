@@ -135,7 +135,7 @@ def test_several_processes_read_what_one_reads(pictures, tmp_path, monkeypatch):
     (pictures / "ant" / "1.png").write_bytes(b"GIF89a")
     one = read(pictures, tmp_path / "one", jobs=1)
     monkeypatch.setattr(reading, "SERIAL_BELOW", 0)
-    monkeypatch.setattr(cache, "CHUNK", 2)
+    monkeypatch.setattr(reading, "CHUNK", 2)
     two = read(pictures, tmp_path / "two", jobs=2)
     assert (one.pixels == two.pixels).all()
     assert (one.facts == two.facts).all()

@@ -248,3 +248,13 @@ def test_places_moved_to_the_outer_pixels_give_what_border_padding_gives(shape):
         pictures, room.within(grid, height=height, width=width), align_corners=False
     )
     assert torch.allclose(found, expected, atol=1e-5)
+
+
+def test_stretch_is_height_against_width(at_most):
+    """A square of 12 pixels, stretched by all of 0.44: its height over its width is 1.44."""
+    at_most(1.0)
+    picture = torch.zeros(1, 1, 48, 48)
+    picture[..., 18:30, 18:30] = 1
+    out = augment(picture, AugmentRecipe(stretch=0.44), generator=generator())[0, 0]
+    height, width = out[:, 24].sum().item(), out[24].sum().item()
+    assert height / width == pytest.approx(1.44, abs=0.03)

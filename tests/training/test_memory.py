@@ -3,12 +3,14 @@
 import re
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
 from tellapart.errors import NetError, OutOfMemoryError
 from tellapart.nets import build_net
 from tellapart.nets.base import build_outline, check_net
+from tellapart.nets.summary import summarize
 from tellapart.recipe import Recipe
 from tellapart.training import memory
 from tellapart.training.checkpoint import to_document
@@ -91,3 +93,65 @@ def test_a_network_that_wants_its_numbers_while_it_is_built_is_said(monkeypatch)
     build_net("dense", outputs=2, image_size=(8, 8))
     with pytest.raises(NetError, match=r"'dense' cannot be built without its weights, .*: compute its settings with"):
         build_outline("dense", outputs=2, channels=1, image_size=(8, 8))
+
+
+def test_frozen_stages_keep_no_activations(photographs_task, monkeypatch):
+    """What autograd itself keeps of a step: with everything frozen but the head, next to nothing."""
+    recipe = recipe_of("efficientnet_lite0")
+    needed = {}
+    for transfer in ("none", "finetune", "frozen"):
+        net = memory._outline(recipe.changed(training={"transfer": transfer}), photographs_task)
+        size = photographs_task.preprocessing.image_size
+        needed[transfer] = summarize(net, image_size=size, channels=3, batch_size=32)
+    assert needed["frozen"].training_bytes == 32 * needed["frozen"].inference_bytes
+    assert needed["finetune"].training_bytes < 0.3 * needed["none"].training_bytes
+    whole = needed["none"].training_bytes
+    assert whole == 32 * sum(row.activation_bytes for row in needed["none"].rows)
+    held = memory.held_bytes(recipe.changed(training={"transfer": "frozen"}), photographs_task)
+    monkeypatch.setattr(memory, "available_memory", lambda: held.step + held.checkpoint + whole // 2)
+    memory.check_memory(recipe.changed(training={"transfer": "frozen"}), photographs_task)
+    with pytest.raises(OutOfMemoryError, match="one step of 32 pictures"):
+        memory.check_memory(recipe, photographs_task)
+
+
+def test_sixteen_bits_keep_little_more_than_half(photographs_task, monkeypatch):
+    recipe = recipe_of("efficientnet_lite0")
+    held = memory.held_bytes(recipe, photographs_task)
+    net, size = memory._outline(recipe, photographs_task), photographs_task.preprocessing.image_size
+    whole = summarize(net, image_size=size, channels=3, batch_size=32).training_bytes
+    monkeypatch.setattr(memory, "available_memory", lambda: held.step + held.checkpoint + int(0.65 * whole))
+    memory.check_memory(recipe.changed(training={"precision": "bfloat16"}), photographs_task)
+    with pytest.raises(OutOfMemoryError, match="one step of 32 pictures"):
+        memory.check_memory(recipe.changed(training={"precision": "float32"}), photographs_task)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "options"),
+    [("resnet152", (64, 64), {}), ("xception", (96, 96), {}), ("compact", (48, 48), {"width": 256})],
+)
+def test_no_network_has_more_activations_than_are_taken_for_most(name, size, options):
+    found = summarize(name, image_size=size, channels=3, outputs=2, options=options)
+    assert found.training_bytes / found.batch_size / 4 < memory.FLOATS_A_PIXEL * size[0] * size[1]
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "moments"),
+    [
+        ({"name": "sgd"}, 1), ({"name": "sgd", "momentum": 0}, 0), ({"name": "rmsprop"}, 1),
+        ({"name": "rmsprop", "momentum": 0.9}, 2), ({"name": "adam"}, 2),
+    ],
+)  # fmt: skip
+def test_what_an_optimiser_keeps_is_what_torch_s_keeps(optimizer, moments, digits, task_of):
+    task, recipe = task_of(*digits, train=64, validation=10), recipe_of("softmax", optimizer=optimizer)
+    state = new_state(seeded_net(recipe, task), recipe.training, device=torch.device("cpu"))
+    state.net(torch.rand(2, 1, *task.preprocessing.image_size)).sum().backward()
+    state.optimizer.step()
+    kept = [one for of in state.optimizer.state.values() for one in of.values() if getattr(one, "ndim", 0)]
+    weights = list(state.net.parameters())
+    assert sum(map(bytes_of, kept)) == moments * sum(map(bytes_of, weights))
+    assert memory._moments(recipe.training.optimizer) == moments
+
+
+@pytest.fixture
+def photographs_task(task_of):
+    return task_of(np.zeros((40, 64, 64, 3), dtype=np.uint8), np.arange(40) % 2, train=32, validation=8)

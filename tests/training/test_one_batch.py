@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from tellapart.errors import NetError
 from tellapart.training.devices import Devices, portion_of
 from tellapart.training.one_batch import Step, as_one_batch
 
@@ -120,3 +121,28 @@ def test_parts_hold_each_picture_once_and_shares_add_up(n, count):
 def test_one_device_has_all_of_it():
     portion = Devices(torch.device("cpu")).portion(np.zeros(5, dtype=np.int64))
     assert (portion.part, portion.of, portion.share, portion.processes) == (slice(0, 5), 5, 1.0, 1)
+
+
+@pytest.mark.parametrize("kind", [nn.Dropout1d, nn.Dropout2d, nn.Dropout3d])
+def test_whole_maps_are_dropped_alike_whoever_has_the_picture(kind):
+    shape = {nn.Dropout1d: (9, 4, 3), nn.Dropout2d: (9, 4, 3, 3), nn.Dropout3d: (9, 4, 3, 3, 2)}[kind]
+    pictures, net = torch.ones(shape), kind(0.4)
+    found = []
+    for rank in range(2):
+        portion = portion_of(np.zeros(9, dtype=np.int64), rank=rank, count=2)
+        with as_one_batch(net, Step(total=lambda tensor: tensor, portion=portion)):
+            torch.manual_seed(5)
+            found.append(net(pictures[portion.part]))
+    maps = torch.cat(found).flatten(2)
+    assert len(maps) == 9
+    assert (maps == maps[:, :, :1]).all()
+    assert maps.unique().tolist() == pytest.approx([0.0, 1 / 0.6])
+    assert not torch.equal(found[0][:4], found[1][:4]), "each picture has units of its own"
+
+
+def test_a_kind_of_dropout_that_cannot_be_shared_is_refused():
+    net = nn.Sequential(nn.BatchNorm1d(3), nn.AlphaDropout(0.2))
+    refused = pytest.raises(NetError, match="AlphaDropout cannot be drawn for a batch that several processes share")
+    with refused, as_one_batch(net, Step(total=lambda tensor: tensor)):
+        pass
+    assert "forward" not in vars(net[0])

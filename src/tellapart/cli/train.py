@@ -175,7 +175,7 @@ def command(
     shear: Annotated[float | None, option("--shear", "Lean by up to so many degrees.", CHANGES)] = None,
     zoom: Annotated[float | None, option("--zoom", "Scale by 1 − zoom to 1 + zoom.", CHANGES)] = None,
     stretch: Annotated[
-        float | None, option("--stretch", "Change width against height, by 1 − s to 1 + s.", CHANGES)
+        float | None, option("--stretch", "Change height against width, by 1 − s to 1 + s.", CHANGES)
     ] = None,
     elastic: Annotated[
         float | None, option("--elastic", "Displace smoothly, by this fraction of the size.", CHANGES)

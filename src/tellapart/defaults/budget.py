@@ -152,7 +152,8 @@ def plan_epochs(seconds: float, pace: Pace, *, whole: bool = False) -> Plan | No
         most = max(1, MOST_PASSES * pace.a_pass // pace.steps)
         return Plan(min(int(fit), most), pace.steps) if fit >= 1 else None
     for epochs in (max(1, round(fit)), max(1, int(fit))):  # the second where the first leaves each too few steps
-        steps = int((seconds / epochs - pace.validation) / pace.step)
+        fitting = int((seconds / epochs - pace.validation) / pace.step)
+        steps = min(fitting, max(pace.steps, MOST_PASSES * pace.a_pass // epochs))
         if steps >= min(FEWEST_STEPS, pace.steps):
             return Plan(epochs, steps)
     return None

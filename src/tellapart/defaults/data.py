@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..images.facts import grey_share
 from ..nets import nets
-from ..recipe import PRETRAINED, DataRecipe, Recipe
+from ..recipe import PRETRAINED, SIDES, DataRecipe, Recipe
 from .choice import Choice
 
 
@@ -54,7 +54,7 @@ def _size(facts: NDArray[np.void], kind: str, net: str, *, pretrained: bool) -> 
     if pretrained:
         height, width, _ = nets.get(net).made_for
         return (height, width), "what the network was trained on"
-    least = nets.get(net).min_size
+    least = tuple(max(side, SIDES[0]) for side in nets.get(net).min_size)
     height, width = int(np.median(facts["height"])), int(np.median(facts["width"]))
     if len(np.unique(facts[["width", "height"]])) == 1 and max(height, width) <= 96:
         if height >= least[0] and width >= least[1]:

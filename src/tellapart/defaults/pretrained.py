@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from ..errors import RecipeError
 from ..images.facts import grey_share
-from ..nets import nets
+from ..nets import Net, nets
 from ..nets.base import build_outline
 from ..recipe import LOOP_SETTINGS, PRETRAINED, DataRecipe, Recipe, TrainingRecipe
 from ..training.optimizers import build_optimizer
@@ -217,7 +219,7 @@ def check_moving(recipe: Recipe) -> None:
     """Try which stages of a recipe's network move, and by which optimiser, before any picture is read.
 
     Raises:
-        RecipeError: there is no such stage, or nothing that this optimiser could move.
+        RecipeError: there is no such stage, nothing that this optimiser could move, or a dropout that would be ignored.
 
     Example:
         >>> check_moving(Recipe.make(net={"name": "softmax"}, training={"optimizer": {"name": "muon"}}))
@@ -225,7 +227,9 @@ def check_moving(recipe: Recipe) -> None:
         tellapart.errors.RecipeError: muon moves hidden layers, and here only the last one is trained: use ...
     """
     training, name, options = recipe.training, recipe.net.name, recipe.net.options
-    if training.transfer == "features" or (training.unfreeze is None and training.optimizer.name != "muon"):
+    drops = training.transfer == "frozen" and bool(options.get("dropout"))
+    tried = drops or training.unfreeze is not None or training.optimizer.name == "muon"
+    if training.transfer == "features" or not tried:
         return
     if name == "auto":
         name, options = BACKBONE if training.transfer in PRETRAINED else "compact", {}
@@ -235,6 +239,18 @@ def check_moving(recipe: Recipe) -> None:
     if training.optimizer.name == "muon":
         freeze(net, moving)
         build_optimizer(net, training.optimizer, rates=moving)
+    if drops and _drops_below(net, moving):
+        raise RecipeError(
+            f"net.options.dropout would be ignored with transfer = 'frozen': {name!r} drops between layers that stay "
+            "as they are: leave it out, or use transfer = 'finetune'"
+        )
+
+
+def _drops_below(net: Net, moving: Mapping[str, float]) -> bool:
+    """Return whether all of a network's dropout lies in stages that do not move, which drop nothing."""
+    frozen = {id(module) for name, stage in net.stages().items() if name not in moving for module in stage.modules()}
+    drops = [id(module) for module in net.modules() if isinstance(module, nn.Dropout)]
+    return bool(drops) and frozen.issuperset(drops)
 
 
 def choose_start(recipe: Recipe, *, leaning: Leaning) -> tuple[Recipe, list[Choice]]:

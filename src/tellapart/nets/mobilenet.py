@@ -61,7 +61,7 @@ class MobileNet(Net):
         channels: 1 or 3.
         image_size: (height, width), at least 32×32.
         variant: "timm" or "keras".
-        width: factor on the maps, rounded to a multiple of 8; the paper's and Keras' alpha.
+        width: factor on the maps, rounded down to a multiple of 8; the paper's and Keras' alpha.
         dropout: share of the embedding that is dropped before the last layer in training.
 
     Example:

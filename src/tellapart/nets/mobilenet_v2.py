@@ -61,7 +61,7 @@ class MobileNetV2(Net):
         channels: 1 or 3.
         image_size: (height, width), at least 32×32.
         variant: "torchvision" or "keras".
-        width: factor on the maps, rounded to a multiple of 8; the paper's multiplier and Keras' alpha. The neck never
+        width: factor on the maps, to the nearest multiple of 8; the paper's multiplier and Keras' alpha. The neck never
             narrows.
         dropout: share of the embedding that is dropped before the last layer in training.
 

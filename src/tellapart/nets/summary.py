@@ -59,8 +59,13 @@ class Summary:
 
     @property
     def training_bytes(self) -> int:
-        """Activation memory of a training step: the outputs of all layers, kept for the whole batch."""
-        return self.batch_size * sum(row.activation_bytes for row in self.rows)
+        """Activation memory of a training step, for the whole batch: the outputs of all layers are kept.
+
+        Of a network that is frozen below, those from the input of the first layer on that is trained.
+        """
+        first = next((at for at, row in enumerate(self.rows) if row.trainable_parameters), len(self.rows))
+        kept = sum(row.activation_bytes for row in self.rows[max(0, first - 1) :])
+        return self.batch_size * max(kept, self.inference_bytes if first else 0)
 
     @property
     def receptive_field(self) -> tuple[int, int] | None:

@@ -8,7 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Self
 
 import numpy as np
@@ -20,7 +20,7 @@ from ..machine import keep_large_blocks
 from ..nets import Net
 from ..nets.fusing import Embedding
 from ..nets.inputs import to_input
-from ..runtime import compute_threads
+from ..runtime import compute_threads, exact_cudnn
 
 BATCH = 8
 """Pictures that a processor looks at together: so few that what a layer gives stays in its cache."""
@@ -69,6 +69,7 @@ class Lanes:
         self.batch = BATCH if self._place.type == "cpu" else GPU_BATCH
         self._embedding: Embedding | None = None
         self._making = threading.Lock()
+        self._open = ExitStack()
         self._before = torch.get_num_threads()
         self._priority = os.getpriority(os.PRIO_PROCESS, 0) if sys.platform == "linux" else 0
 
@@ -99,6 +100,7 @@ class Lanes:
 
     def __enter__(self) -> Self:
         keep_large_blocks()
+        self._open.enter_context(exact_cudnn())
         self._pool = ThreadPoolExecutor(self._count, thread_name_prefix="lane", initializer=self._begin)
         return self
 
@@ -114,4 +116,5 @@ class Lanes:
 
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(cancel_futures=True)
+        self._open.close()
         torch.set_num_threads(self._before)  # what a thread sets for itself, parts of torch take for all

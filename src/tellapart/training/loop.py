@@ -7,7 +7,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -318,11 +318,25 @@ def _live(record: dict[str, Any], state: State) -> str:
 
 @contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Span code whose torch randomness, dropout's, comes from a seed; the world's random state is restored."""
-    cuda = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=cuda):
-        torch.manual_seed(seed)
-        yield
+    """Span code whose torch randomness, dropout's, comes from a seed; the world's random state is restored.
+
+    Of the GPUs that of the device alone is seeded: ``torch.manual_seed`` would seed them all.
+    """
+    kind = device.type
+    with torch.random.fork_rng(devices=[device] if kind == "cuda" else []):
+        torch.default_generator.manual_seed(seed)
+        if kind == "cpu":
+            yield
+            return
+        own = torch.cuda if kind == "cuda" else torch.mps
+        before = own.get_rng_state()
+        with torch.cuda.device(device) if kind == "cuda" else nullcontext():
+            own.manual_seed(seed)
+        try:
+            yield
+        finally:
+            if kind == "mps":
+                own.set_rng_state(before)
 
 
 @contextmanager

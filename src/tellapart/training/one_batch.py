@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..errors import NetError
 from ..nets.batch_norm import normalised
 from .devices import Portion
 
@@ -32,28 +33,42 @@ class Step:
     portion: Portion = dataclasses.field(default_factory=lambda: Portion(slice(0, 0), 0))
 
 
+WHOLE_MAPS = {nn.Dropout: False, nn.Dropout1d: True, nn.Dropout2d: True, nn.Dropout3d: True}
+"""The kinds of dropout that are drawn for all processes, and whether they drop whole maps."""
+
+
 @contextlib.contextmanager
 def as_one_batch(net: nn.Module, step: Step) -> Iterator[None]:
-    """Span a training in which batch normalisation and dropout see the batches of all processes as one."""
-    changed = []
-    for module in net.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            module.forward = functools.partial(_normalise, module, step)  # type: ignore[method-assign]
-        elif isinstance(module, nn.modules.dropout._DropoutNd) and type(module) is nn.Dropout:
-            module.forward = functools.partial(_drop, module, step)  # type: ignore[method-assign]
-        else:
-            continue
-        changed.append(module)
+    """Span a training in which batch normalisation and dropout see the batches of all processes as one.
+
+    Raises:
+        NetError: the network has another kind of dropout, which each process would draw for its own part alone.
+    """
+    norms = [module for module in net.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    drops = [module for module in net.modules() if isinstance(module, nn.modules.dropout._DropoutNd)]
+    for drop in drops:
+        if type(drop) not in WHOLE_MAPS:
+            raise NetError(
+                f"{type(drop).__name__} cannot be drawn for a batch that several processes share: use nn.Dropout or "
+                "nn.Dropout2d, or train in one process"
+            )
+    for norm in norms:
+        norm.forward = functools.partial(_normalise, norm, step)  # type: ignore[method-assign]
+    for drop in drops:
+        drop.forward = functools.partial(_drop, drop, step)
     try:
         yield
     finally:
-        for module in changed:
+        for module in (*norms, *drops):
             del module.forward  # the class's own is found again
 
 
-def _drop(module: nn.Dropout, step: Step, x: Tensor) -> Tensor:
+def _drop(module: nn.modules.dropout._DropoutNd, step: Step, x: Tensor) -> Tensor:
     if not module.training or not module.p:
         return x
+    if WHOLE_MAPS[type(module)]:
+        maps = torch.ones((step.portion.of, x.shape[1], *(1,) * (x.ndim - 2)), dtype=x.dtype, device=x.device)
+        return x * F.dropout(maps, module.p, training=True)[step.portion.part]
     layout = torch.channels_last if x.ndim == 4 and x.is_contiguous(memory_format=torch.channels_last) else None
     whole = torch.empty((step.portion.of, *x.shape[1:]), dtype=x.dtype, device=x.device)
     whole = whole.contiguous(memory_format=layout or torch.contiguous_format)

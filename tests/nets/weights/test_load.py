@@ -371,3 +371,12 @@ def test_auxiliary_heads_that_a_file_lacks_are_no_last_layers():
     assert not result.cut
     assert str(result).endswith("; the auxiliary heads are fresh")
     assert {key.split(".")[0] for key in result.fresh} == {"aux1", "aux2"}
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path):
+    net = build_net("softmax", outputs=2, image_size=(4, 4))
+    found = {key: torch.full_like(tensor, float("nan")) for key, tensor in net.state_dict().items()}
+    save_file(found, tmp_path / "diverged.safetensors")
+    with pytest.raises(ModelFileError, match="holds what is no number or infinite"):
+        load_weights(net, "softmax", where=str(tmp_path / "diverged.safetensors"))
+    assert all(tensor.isfinite().all() for tensor in net.state_dict().values())

@@ -258,6 +258,13 @@ def fit_weights(
     if wrong:
         more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
         raise ModelFileError(f"the weights in {str(source)!r} have other shapes than {name!r}: {wrong[0]}{more}")
+    numbers = {key: tensor for key, tensor in taken.items() if tensor.is_floating_point() and not tensor.is_meta}
+    broken = [key for key, tensor in numbers.items() if not tensor.isfinite().all()]
+    if broken:
+        raise ModelFileError(
+            f"the weights in {str(source)!r} are damaged: {broken[0]} holds what is no number or infinite, as after a "
+            "training that diverged"
+        )
     last = [key for key in fresh if key not in auxiliary]
     if exact and last:
         _refuse_classes(own, found, fresh=last, name=name, source=source)
