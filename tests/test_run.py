@@ -197,8 +197,10 @@ def test_a_process_killed_while_it_writes_leaves_the_old_file(run):
     assert run.read_text("model.safetensors") == "old"
     (left,) = names(run) - {"recipe.json", "model.safetensors"}
     assert left.startswith(UNFINISHED)
+    run.sub("baselines/softmax").write_text(f"{UNFINISHED}1-model.safetensors", "half")
     run.clear_unfinished()
-    assert names(run) == {"recipe.json", "model.safetensors"}
+    assert names(run) == {"recipe.json", "model.safetensors", "baselines"}
+    assert not list((run.path / "baselines" / "softmax").iterdir())
 
 
 def test_two_threads_may_write_one_file(run):

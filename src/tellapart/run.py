@@ -52,6 +52,7 @@ class Run:
 
     Attributes:
         path: the folder.
+        stop_asked: whether Ctrl-C was pressed in the last epoch of this process's training, which ended all the same.
 
     Example:
         >>> import tempfile
@@ -66,6 +67,7 @@ class Run:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.stop_asked = False
         self._discarded = False
         self._made: list[Path] = []  # the folders above it that came with it, the lowest first
 
@@ -130,7 +132,9 @@ class Run:
         """
         run = cls(Path(path))
         if not (run.path / "recipe.json").is_file():
-            near = [str(folder.parent) for folder in sorted(run.path.glob("*/recipe.json"))[:5]]
+            table = (run.path / "plan.json").is_file()  # whose pictures/ holds the split of all its rows, and is none
+            below = "rows/*/recipe.json" if table else "*/recipe.json"
+            near = [str(folder.parent) for folder in sorted(run.path.glob(below))[:5]]
             there = f" (runs below it: {', '.join(near)})" if near else ": give a folder that tellapart train made"
             raise RunNotFoundError(f"there is no run at {str(path)!r}{there}")
         return run
@@ -243,10 +247,9 @@ class Run:
                 (self.path / file).unlink(missing_ok=True)
 
     def clear_unfinished(self) -> None:
-        """Remove what a killed training left half-written; only for the one that goes on with the run."""
-        for folder in (self.path, self.path / "predictions"):
-            for file in folder.glob(f"{UNFINISHED}*"):
-                file.unlink(missing_ok=True)
+        """Remove what a killed process left half-written; only for the one that goes on with the run."""
+        for file in list(self.path.rglob(f"{UNFINISHED}*")):
+            file.unlink(missing_ok=True)
 
     def sub(self, folder: str) -> Run:
         """Return the run in a folder of this one, made if need be: a baseline's."""

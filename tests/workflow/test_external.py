@@ -186,7 +186,9 @@ def test_other_weights_forget_what_was_measured_with_the_former(call, run, other
     fresh = {"model": kept["model"], "splits": own}
     assert with_external(opened, fresh, progress=Heard())["splits"] == kept["splits"]
     assert not heard
+    opened.save("label_errors", {"of": "earlier weights"})
     assert with_external(opened, fresh | {"model": "another"}, progress=Heard()) == fresh | {"model": "another"}
+    assert not opened.has("label_errors.json")
     assert heard == ["scanner was measured with earlier weights: tellapart evaluate measures it anew"]
     assert not list(run.rglob("*scanner*"))
 

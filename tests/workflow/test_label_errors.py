@@ -239,3 +239,12 @@ def test_what_was_filled_in_for_another_label_is_left_out(tmp_path):
     path.write_text("id,given,label\na,ant,bee\nb,ant,(remove)\nc,,ant\nd,bee,ant\n", encoding="utf-8")
     kept = filled_in(path, data, mended={"d": Mended(None, "bee")})  # removed, so that it is not among the pictures
     assert kept == {"a": Mended("bee", "ant"), "c": Mended("ant", "bee"), "d": Mended("ant", "bee")}
+
+
+def test_folds_of_a_run_in_float16_train_on_the_device_that_is_here(made, tmp_path):
+    shutil.copytree(made[0].path, tmp_path / "copy")
+    copy = Run.open(tmp_path / "copy")
+    copy.save_recipe(copy.recipe.changed(training={"precision": "float16"}))
+    before = copy.read_text("recipe.json")
+    assert find_run_label_errors(copy, folds=2).count == 240
+    assert copy.read_text("recipe.json") == before

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tellapart.classifier import Classifier
-from tellapart.errors import ClassMismatchError, RecipeError, RunCorruptError
+from tellapart.errors import ClassMismatchError, LeakError, RecipeError, RunCorruptError, SourceError
 from tellapart.evaluation import Predictions
 from tellapart.images.arrays import ArrayImages
 from tellapart.images.dataset import Dataset, Splits
@@ -14,7 +14,7 @@ from tellapart.progress import Progress
 from tellapart.recipe import DataRecipe, Recipe
 from tellapart.run import Run
 from tellapart.workflow import resume, train
-from tellapart.workflow.prepare import check_all_train, open_source
+from tellapart.workflow.prepare import check_all_train, open_run_source, open_source
 
 QUICK = {"net": {"name": "softmax"}, "training": {"epochs": 1}, "baselines": ()}
 
@@ -154,3 +154,26 @@ def test_the_normalisation_is_that_of_the_training_pictures(tmp_path):
     found = Classifier.load(run.path).preprocessing
     pixels = arrays["x_train"] / 255
     assert (found.mean[0], found.std[0]) == pytest.approx((pixels.mean(), pixels.std()), rel=1e-3)
+
+
+def test_leaks_that_would_leave_nothing_to_validate_on_are_said(pictures, tmp_path):
+    source = tmp_path / "leaky"
+    pictures(source / "train", count=10)
+    pictures(source / "test", count=6, seed=1)
+    shutil.copytree(source / "test", source / "validation")
+    recipe = Recipe.make(data={"leaks": "drop"}, **QUICK)
+    with pytest.raises(LeakError, match=r"would leave no validation pictures: .* a part of the training pictures val"):
+        train(source, recipe, out=tmp_path / "run")
+    shutil.rmtree(source / "validation")
+    assert len(train(source, recipe, out=tmp_path / "run").load("splits")["validation"])
+
+
+def test_a_bundled_name_is_no_folder_of_that_name_where_a_run_goes_on(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    recipe = Recipe.make(net={"name": "softmax"}, training={"epochs": 1}, baselines=[])
+    run = train("digits", recipe, out="digits")  # the run itself is a folder of that name
+    run.mark("running")
+    assert resume("digits").status["state"] == "done"
+    assert len(open_run_source(run)) == 1797
+    with pytest.raises(SourceError):  # what a person types may be a path
+        train("digits", recipe, out="second")

@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..errors import RecipeError, RunCorruptError, RunNotFoundError
+from ..wording import quoted
 from .options import given, image_size, leaks_answer, option, pairs
 
 if TYPE_CHECKING:
@@ -109,8 +110,8 @@ def _are_runs(things: list[str]) -> bool:
     tables = [thing for thing in things if (Path(thing) / "plan.json").is_file()]
     if tables:
         raise RecipeError(
-            f"{tables[0]!r} is a table: go on with it by --resume {tables[0]}, open its table.html, or compare runs in "
-            "its rows/"
+            f"{tables[0]!r} is a table: go on with it by --resume {quoted(tables[0])}, open its table.html, or compare "
+            "runs in its rows/"
         )
     if len(things) == 1:
         if runs[0]:

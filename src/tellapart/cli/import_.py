@@ -18,7 +18,7 @@ def command(
     out: Annotated[Path | None, typer.Option("--out", help="Model file. [the export's name with .safetensors]")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
 ) -> None:
-    """Turn a Teachable Machine export into a model for predict, evaluate and the rest, with the same probabilities."""
+    """Turn a Teachable Machine export into a model file for predict, with the same probabilities."""
     from ..files import writing_whole
     from ..workflow import import_model
 

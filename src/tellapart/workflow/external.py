@@ -299,6 +299,7 @@ def with_external(run: Run, figures: dict[str, Any], *, progress: Progress = TO_
     beside = before.get("external", {})
     if before.get("model") == figures["model"]:
         return {**before, **figures, "splits": figures["splits"] | {name: before["splits"][name] for name in beside}}
+    run.forget("label_errors.json")  # of other weights, too
     for name in beside:
         progress.warn(f"{name} was measured with earlier weights: tellapart evaluate measures it anew")
         files = [f"{folder}/{name}.npz" for folder in ("predictions", "near", "thumbnails")]

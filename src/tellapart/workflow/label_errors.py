@@ -260,8 +260,8 @@ def out_of_fold(run: Run, own: OwnPictures, *, folds: int, progress: Progress = 
     Each fold is a training of the run's own recipe, with half of its epochs, below ``label-folds`` in the run; one
     that was stopped goes on, and all are removed when the last is done.
     """
-    prepared = prepare(run, own.dataset, progress=Mute())
-    recipe = on_other_device(half_as_long(prepared.recipe), own.device)
+    prepared = prepare(run, own.dataset, recipe=on_other_device(run.recipe, own.device), progress=Mute())
+    recipe = half_as_long(prepared.recipe)
     train, labels = own.splits.train, own.dataset.labels
     together = belonging(own.dataset, together=prepared.audit.repeats.family)
     parts = []

@@ -21,7 +21,7 @@ from ..images.split import belonging
 from ..nets import Net
 from ..nets.base import two_sided
 from ..nets.weights import load_weights
-from ..progress import TO_LOG, Progress
+from ..progress import TO_LOG, Mute, Progress
 from ..recipe import Recipe
 from ..run import Run
 from ..runtime import bearable_precision, choose_device, tuned
@@ -240,7 +240,7 @@ def looks_before(prepared: Prepared) -> int:
     """Return how many pictures a pretrained network looks at before its epochs begin: those whose features lack."""
     if prepared.recipe.training.transfer not in ("frozen", "finetune"):
         return 0
-    net = start_net(prepared.recipe, task_of(prepared))
+    net = start_net(prepared.recipe, task_of(prepared), progress=Mute())  # what it says is said when it trains
     kept = kept_features(_features_file(net, prepared), len(prepared.pixels))
     return len(prepared.pixels) if kept is None else int(np.isnan(kept[:, 0]).sum())
 

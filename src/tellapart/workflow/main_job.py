@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
-import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -14,7 +13,6 @@ from typing import Any
 
 from ..errors import NetError, ProcessLostError, RecipeError, RunError, TellapartError, TrainingError
 from ..evaluation import evaluate
-from ..files import expanded
 from ..images.dataset import Dataset
 from ..progress import TO_LOG, Progress, Quiet
 from ..recipe import Recipe
@@ -32,7 +30,7 @@ from .label_errors import (
 from .learn import Learned, baseline_of, learn, model_digest
 from .near_training import keep_own_near_training, near_training_seconds
 from .own_pictures import OwnPictures
-from .prepare import LABELS, Prepared, open_run_source, open_source, prepare
+from .prepare import LABELS, Prepared, absolute_source, open_run_source, open_source, prepare
 from .statistics import keep_statistics
 from .team import Team, take_part
 from .thumbnails import keep_thumbnails
@@ -179,11 +177,12 @@ def _main_job(
     from ..report import write_report
 
     with run.locked(), _status_kept(run, fresh=fresh, progress=progress):
+        run.clear_unfinished()
         deadline = Deadline.of(run, started=started)
         prepared = prepare(run, dataset, progress=progress)
         folds = fold_splits(prepared, progress=progress) if prepared.recipe.folds else []
         team.start(prepared.recipe, run)
-        _save_environment(run, prepared, team)
+        _save_environment(run, prepared, processes=team.count if trains_in_epochs(prepared.recipe, deadline) else 1)
         baselines = _learn_baselines(run, prepared, deadline=deadline, progress=progress)
         devices = team.plan(prepared.recipe)
         prepared, pacer = in_time(run, prepared, deadline=deadline, explain=explain, devices=devices, progress=progress)
@@ -196,6 +195,7 @@ def _main_job(
             _explain_mistakes(run, prepared, learned, deadline=deadline, progress=progress)
         keep_thumbnails(run, dataset)
         keep_statistics(run, prepared)
+        run.stop_asked = learned.pressed
         if folds and not learned.interrupted:
             write_report(run)  # a fold that fails or is stopped costs nobody what is known by now
             if learned.pressed:
@@ -203,7 +203,7 @@ def _main_job(
             if team.count > 1:
                 progress.say("the folds train on one device, one after the other")
             cross_validate(run, prepared, folds, progress=progress)
-            run.forget("report.html")  # a kill between here and the page must not leave it without the folds
+        run.forget("report.html")  # a kill between here and the page must not leave the one before
         run.mark("interrupted" if learned.interrupted else "done")  # before the page, which says when that was
         write_report(run)
     if learned.interrupted:
@@ -270,7 +270,12 @@ def _explain_mistakes(
     progress.say(f"labels: {find_run_label_errors(run, own=own, progress=progress).likeliest(LISTED)}")
 
 
-def _save_environment(run: Run, prepared: Prepared, team: Team) -> None:
+def trains_in_epochs(recipe: Recipe, deadline: Deadline) -> bool:
+    """Return whether a network is trained in epochs: features alone may be fine-tuned in a given time."""
+    return recipe.training.transfer != "features" or math.isfinite(deadline.end)
+
+
+def _save_environment(run: Run, prepared: Prepared, *, processes: int) -> None:
     from ..runtime import describe
 
     if not run.has("environment.json"):
@@ -280,7 +285,7 @@ def _save_environment(run: Run, prepared: Prepared, team: Team) -> None:
             {
                 **describe(),
                 "threads": training.threads,
-                "processes": team.count,
+                "processes": processes,
                 "seed": training.seed,
                 "data": run.load("data"),
             },
@@ -311,10 +316,3 @@ def _status_kept(run: Run, *, fresh: bool, progress: Progress) -> Iterator[None]
         with contextlib.suppress(RunError):
             run.mark("failed", f"{type(error).__name__}: {error}")
         raise
-
-
-def absolute_source(source: str | Path) -> str:
-    """Return a path as it can be found from any folder, its links not followed; a bundled name stays as it is."""
-    path = expanded(source)
-    there = os.path.exists(path)  # noqa: PTH110 (a name that no system takes is none)
-    return os.path.abspath(path) if there else str(source)  # noqa: PTH100 (resolve() follows links)

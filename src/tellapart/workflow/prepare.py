@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ClassMismatchError, DataError, LeakError, RecipeError, RunCorruptError
+from ..files import expanded
 from ..images import open_dataset
 from ..images.audit import Audit, audit, drop_leaks, repeats_of
 from ..images.cache import Scan
 from ..images.dataset import BLOCK, Dataset, Splits
 from ..images.facts import FACTS, facts_of
 from ..images.preprocessing import Preprocessing
+from ..images.sources.base import is_bundled
 from ..images.split import split
 from ..images.split_ids import from_ids, read_ids, write_ids
 from ..progress import TO_LOG, Progress
@@ -59,11 +62,20 @@ class Prepared:
     facts: NDArray[np.void]
 
 
+def absolute_source(source: str | Path) -> str:
+    """Return a path as it can be found from any folder, its links not followed; a bundled name stays as it is."""
+    path = expanded(source)
+    there = os.path.exists(path)  # noqa: PTH110 (a name that no system takes is none)
+    return os.path.abspath(path) if there else str(source)  # noqa: PTH100 (resolve() follows links)
+
+
 def open_source(data: DataRecipe) -> Dataset:
     """Open the recipe's pictures, with mended labels where it has a list; raises RecipeError where it names none."""
     if data.source is None:
         raise RecipeError("the recipe names no pictures: give a folder, an archive, a table or a bundled name")
-    dataset = open_dataset(data.source, group_by=data.group_by, **data.source_options)
+    # Of paths that exist a run keeps absolute ones: a bundled name means no folder that is called so.
+    named = is_bundled(data.source)
+    dataset = open_dataset(data.source, group_by=data.group_by, by_name=named, **data.source_options)
     if data.labels is None:
         return dataset
     from ..evaluation import read_label_list, relabelled
@@ -79,12 +91,13 @@ def open_run_source(run: Run) -> Dataset:
     return open_source(data)
 
 
-def prepare(run: Run, dataset: Dataset, *, progress: Progress = TO_LOG) -> Prepared:
+def prepare(run: Run, dataset: Dataset, *, recipe: Recipe | None = None, progress: Progress = TO_LOG) -> Prepared:
     """Read, split and audit the pictures, stop at leaks, and make every choice that the run's recipe leaves open.
 
     Args:
         run: its recipe is resolved; a resumed run's splits are taken as they are.
         dataset: what ``open_source`` opened.
+        recipe: in place of the run's own, which stays: such as one for another device.
         progress: is told of each step and each choice.
 
     Raises:
@@ -95,7 +108,7 @@ def prepare(run: Run, dataset: Dataset, *, progress: Progress = TO_LOG) -> Prepa
     from ..defaults import choose_training, preprocessing_of  # torch: not before the pictures are known to be there
     from .start import begin, settle
 
-    start = begin(run.recipe, dataset, facts)
+    start = begin(recipe or run.recipe, dataset, facts)
     data = start.recipe.data
     scanned = start.scan(dataset, look=not run.has("training.json"), progress=progress)
     check_same_pictures(run, dataset, scanned)
@@ -112,7 +125,7 @@ def prepare(run: Run, dataset: Dataset, *, progress: Progress = TO_LOG) -> Prepa
     check_all_train(dataset, splits)
 
     start, scanned = settle(start, dataset, splits.train, scanned, together=repeats.family, progress=progress)
-    recipe, more = choose_training(
+    resolved, more = choose_training(
         start.recipe, kind=found.kind.name, pictures=len(splits.train), classes=len(dataset.class_names)
     )
     choices = [*start.choices, *more]
@@ -120,7 +133,7 @@ def prepare(run: Run, dataset: Dataset, *, progress: Progress = TO_LOG) -> Prepa
         settled = (choice.field, choice.value) != ("training.transfer", "features") or not run.has("time.json")
         if settled:  # else a time may allow for more, which is said when it is planned
             progress.say(str(choice))
-    preprocessing = preprocessing_of(recipe.data, pixels=scanned.pixels, rows=splits.train, net=recipe.net)
+    preprocessing = preprocessing_of(resolved.data, pixels=scanned.pixels, rows=splits.train, net=resolved.net)
     if run.has("splits.json"):  # what was dropped from them cannot be found a second time
         leaks = run.load("leaks")
     else:
@@ -129,10 +142,11 @@ def prepare(run: Run, dataset: Dataset, *, progress: Progress = TO_LOG) -> Prepa
         run.write("splits.json", lambda path: write_ids(path, dataset, splits))
     if not run.has("choices.json"):
         run.save("choices", [choice.to_dict() for choice in choices])
-    run.save_recipe(recipe)
+    if recipe is None:
+        run.save_recipe(resolved)
     pixel_file = scanned.folder / "pixels.npy"
     return Prepared(
-        dataset, splits, found, scanned.pixels, recipe, preprocessing, pixel_file, leaks, scanned.facts
+        dataset, splits, found, scanned.pixels, resolved, preprocessing, pixel_file, leaks, scanned.facts
     )  # fmt: skip
 
 
@@ -286,6 +300,12 @@ def answer_leaks(splits: Splits, found: Audit, *, answer: str, progress: Progres
         progress.warn(f"{sentence}: allowed, and the report says so")
         return splits
     kept = drop_leaks(splits, found)
+    for name, then in (("train", ""), ("validation", ", and a part of the training pictures validates")):
+        if len(splits[name]) and not len(kept[name]):
+            raise LeakError(
+                f"{sentence}, and --drop-leaks would leave no {name} pictures: each is a copy. Take the {name} "
+                f"pictures out of the source{then}"
+            )
     gone = sum(len(splits[name]) - len(kept[name]) for name in splits)
     progress.warn(f"{sentence}: {counted(gone, 'picture')} taken out of train and validation")
     return kept

@@ -269,7 +269,7 @@ def _train_along(given: Assignment, pixels: NDArray[np.uint8], devices: Devices)
         run = Run(given.run)
         if run.has("status.json") and run.status["state"] != "running":
             return 2  # the first process has said why
-        raise ProcessLostError(f"{error}; go on with: tellapart train --resume {given.run}") from error
+        raise ProcessLostError(f"{error}; go on with: tellapart train --resume {quoted(given.run)}") from error
     return 0
 
 

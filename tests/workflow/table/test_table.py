@@ -12,7 +12,14 @@ import time
 import numpy as np
 import pytest
 
-from tellapart.errors import ClassMismatchError, LeakError, RunCorruptError, RunExistsError, SourceNotFoundError
+from tellapart.errors import (
+    ClassMismatchError,
+    LeakError,
+    RunCorruptError,
+    RunExistsError,
+    RunNotFoundError,
+    SourceNotFoundError,
+)
 from tellapart.evaluation import Predictions
 from tellapart.features import build_pipeline, predict_log_probabilities
 from tellapart.images import open_dataset
@@ -21,7 +28,8 @@ from tellapart.run import Run
 from tellapart.workflow import train
 from tellapart.workflow.table import ExternalSource, TablePlan, make_table, parse_method, resume_table
 from tellapart.workflow.table import fill as filling
-from tellapart.workflow.table.network import network_recipe
+from tellapart.workflow.table.network import costs_of, network_recipe
+from tellapart.workflow.table.setting import read_setting
 
 HOG = "hog:orientations=6+pca/svm-linear"
 ROWS = ("majority-class", "pixels/nearest-neighbours", HOG, "softmax")
@@ -262,7 +270,9 @@ def test_pictures_from_elsewhere_have_their_own_groups_and_options(good, elsewhe
         assert Predictions.load(external).groups.tolist() == [file.stem for file in files], title
     resume_table(folder)
 
-    ruled = dataclasses.replace(asked, group_by=r"(\d+)\.png", source_options={"label_column": "kind"})
+    ruled = dataclasses.replace(
+        asked, group_by=r"(\d+)\.png", source_options={"label_column": "kind", "group_column": ""}
+    )
     _, folder = make_table(TablePlan(recipe(good, training={}), ROWS[:1], external=ruled), out=tmp_path / "ruled")
     found = Predictions.load(folder / "rows" / ROWS[0] / "predictions" / "external.npz")
     assert found.groups.tolist() == [file.stem for file in files]
@@ -312,3 +322,46 @@ def test_a_table_whose_pictures_are_out_of_reach_keeps_its_plan(good, tmp_path):
         resume_table(folder)
     (tmp_path / "away").rename(source)
     assert len(resume_table(folder)[0].rows) == 1
+
+
+def test_control_c_in_a_row_s_last_epoch_stops_the_table(good, tmp_path, monkeypatch):
+    append = Run.append_history
+
+    def interrupt(run, record):
+        append(run, record)
+        signal.raise_signal(signal.SIGINT)
+
+    plan = TablePlan(recipe(good, training={"epochs": 1, "threads": 1}), ("softmax", "pixels/nearest-neighbours"))
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "append_history", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            make_table(plan, out=tmp_path / "table")
+    assert not (tmp_path / "table" / "rows" / "pixels-nearest-neighbours").exists()
+    kept = (tmp_path / "table" / "rows" / "softmax" / "model.safetensors").read_bytes()
+    table, _ = resume_table(tmp_path / "table")
+    assert {row.title for row in table.rows if not row.failed} == set(plan.rows)
+    assert (tmp_path / "table" / "rows" / "softmax" / "model.safetensors").read_bytes() == kept
+
+
+def test_features_count_for_as_many_pictures_as_a_row_trains_on(made):
+    """The row with copies has its own pictures: all of its training pictures, and its validation, but no test."""
+    folder = made[1]
+    setting = read_setting(TablePlan.load(folder), folder)
+    run = Run.open(folder / "rows" / "softmax--30-copies")
+    training = run.load("training")
+    run.save("training", {**training, "features_seconds": 1000.0})
+    try:
+        spent = costs_of(run, setting.prepared)["train_seconds"]
+    finally:
+        run.save("training", training)
+    own = {name: len(ids) for name, ids in run.load("splits").items() if name != "notes"}
+    share = own["train"] / (own["train"] + own["validation"])
+    assert own["train"] == len(setting.prepared.splits.train) + 30
+    # A thousand seconds for all of them; this run of epochs counts none in "seconds".
+    assert spent == pytest.approx(training["seconds"] - 1000 * (1 - share), abs=0.01)
+
+
+def test_a_table_is_no_run_and_says_where_its_runs_are(made):
+    with pytest.raises(RunNotFoundError, match=r"runs below it: .*rows/softmax") as raised:
+        Run.open(made[1])
+    assert "pictures" not in str(raised.value)

@@ -113,7 +113,7 @@ def source(
     return register
 
 
-def open_dataset(where: str | Path, *, group_by: str | None = None, **options: Any) -> Dataset:
+def open_dataset(where: str | Path, *, group_by: str | None = None, by_name: bool = False, **options: Any) -> Dataset:
     """Open labelled pictures, whatever they lie in; nothing is decoded yet.
 
     Args:
@@ -121,6 +121,7 @@ def open_dataset(where: str | Path, *, group_by: str | None = None, **options: A
             the dependencies: ``"digits"``, ``"faces"``, ``"fashion-mnist"``. A path that exists wins over a name.
         group_by: a regular expression searched in each id; what its first group matches is the picture's group, and
             groups are never split. Where the source brings splits, groups stay within theirs.
+        by_name: whether ``where`` is the name of a data set, even where a path of that name exists.
         options: what the format alone understands: a table's ``path_column``, ``label_column``, ``split_column``,
             ``group_column``, ``delimiter``; an array's ``images_key``, ``labels_key``, ``groups_key``,
             ``sample_axis``.
@@ -142,7 +143,7 @@ def open_dataset(where: str | Path, *, group_by: str | None = None, **options: A
         tellapart.errors.SourceNotFoundError: there is no file, folder or data set 'digitz': did you mean 'digits'?
     """
     path = expanded(where)
-    if os.path.exists(path):  # noqa: PTH110 (a name that no system takes is none)
+    if os.path.exists(path) and not by_name:  # noqa: PTH110 (a name that no system takes is none)
         place = Place(Path(os.path.abspath(path)))  # noqa: PTH100 (resolve() follows links)
         found = _claiming(place)
         arguments: tuple[Place, ...] = (place,)
@@ -160,6 +161,16 @@ def open_dataset(where: str | Path, *, group_by: str | None = None, **options: A
         raise SourceError(f"the source {found.name!r} gave two pictures the id {twice!r}: each id must stand once")
     return_free_memory()
     return dataset if group_by is None else with_groups(dataset, group_by)
+
+
+def is_bundled(name: str) -> bool:
+    """Return whether a data set is opened by this name, as it comes with a dependency.
+
+    Example:
+        >>> is_bundled("digits"), is_bundled("photos/")
+        (True, False)
+    """
+    return any(key == name and spec.claims is None for key, spec in sources)
 
 
 def _claiming(place: Place) -> Source:

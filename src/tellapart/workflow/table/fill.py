@@ -12,12 +12,11 @@ from ...defaults.pretrained import asks_for_epochs
 from ...errors import RecipeError, RunBusyError, RunError, RunExistsError, RunUnwritableError, TellapartError
 from ...evaluation import ExperimentTable, Figure, Predictions, TableRow, compare, seconds_text
 from ...files import KEEPS_OPEN
-from ...progress import TO_LOG, Progress, Quiet
+from ...progress import TO_LOG, Mute, Progress, Quiet
 from ...report import write_table
 from ...run import Run, new_run_path
 from ...wording import counted, quoted
-from ..main_job import absolute_source
-from ..prepare import open_source
+from ..prepare import absolute_source, open_source
 from .methods import Method, default_methods, every_method, parse_method
 from .plan import FILE as PLAN
 from .plan import TablePlan
@@ -55,13 +54,13 @@ def make_table(
         True
     """
     _check_rows(plan)  # before anything is read
-    dataset = open_source(plan.recipe.data)
-    source = absolute_source(str(plan.recipe.data.source))
+    source = plan.recipe.data.source
+    recipe = plan.recipe if source is None else plan.recipe.changed(data={"source": absolute_source(source)})
+    dataset = open_source(recipe.data)
     external = plan.external
     if external is not None:
         external = dataclasses.replace(external, source=absolute_source(external.source))
-        open_external(external, dataset)
-    recipe = plan.recipe.changed(data={"source": source})
+        open_external(external, dataset, progress=Mute())  # what it warns of is said when the rows begin
     if recipe.data.labels is not None:
         recipe = recipe.changed(data={"labels": absolute_source(recipe.data.labels)})
     plan = dataclasses.replace(plan, recipe=recipe, external=external)

@@ -14,6 +14,7 @@ from ...classifier import Classifier
 from ...defaults import preprocessing_of
 from ...evaluation import Predictions
 from ...images.cache import scan
+from ...images.split_ids import read_ids
 from ...progress import TO_LOG, Progress
 from ...recipe import LOOP_SETTINGS, AugmentRecipe, Recipe
 from ...run import Run
@@ -87,7 +88,7 @@ def learn_network(folder: Path, recipe: Recipe, *, progress: Progress = TO_LOG) 
     else:
         shutil.rmtree(folder, ignore_errors=True)  # what a kill left of a run that had not begun
         run = train(recipe.data.source, recipe, out=folder, explain=False, progress=progress)
-    if run.status["state"] == "interrupted":
+    if run.stop_asked or run.status["state"] == "interrupted":  # the former in its last epoch, after which it was done
         raise KeyboardInterrupt
     return run
 
@@ -116,11 +117,12 @@ def costs_of(run: Run, prepared: Prepared) -> Mapping[str, Any]:
         classifier.logits(pixels)
         seconds = (time.perf_counter() - started) / len(pixels)
     training = run.load("training")
-    others = 1 - len(prepared.splits.train) / len(prepared.pixels)  # the features of all pictures are made at once
+    train, pictures = len(read_ids(run.path / "splits.json")["train"]), run.load("data")["pictures"]
+    others = 1 - train / pictures  # the features of all pictures are made at once
     spent = training["seconds"] + training.get("head_seconds", 0.0) - others * training.get("features_seconds", 0.0)
     notes: tuple[str, ...] = ()
     if there := training.get("features_there"):
-        spent += seconds * there * len(prepared.splits.train)
+        spent += seconds * there * train
         notes = (f"{there:.0%} of its features were there before: their time is taken from the time to predict",)
     size = (run.path / "model.safetensors").stat().st_size
     return {"train_seconds": spent, "predict_ms": 1000 * seconds, "size_bytes": size, "notes": notes}

@@ -14,6 +14,7 @@ from ...images.block_average import block_averaged
 from ...images.cache import cache_folder, scan
 from ...images.dataset import Dataset
 from ...images.preprocessing import Preprocessing
+from ...images.sources.base import is_bundled
 from ...images.split import belonging
 from ...progress import TO_LOG, Progress
 from ...recipe import AUGMENTATIONS, AugmentRecipe, Recipe
@@ -129,7 +130,8 @@ def open_external(asked: ExternalSource, dataset: Dataset, *, progress: Progress
     Raises:
         ClassMismatchError: no class name is the same.
     """
-    found = open_dataset(asked.source, group_by=asked.group_by, **asked.source_options)
+    named = is_bundled(asked.source)  # the plan has absolute paths
+    found = open_dataset(asked.source, group_by=asked.group_by, by_name=named, **asked.source_options)
     if not set(found.class_names) & set(dataset.class_names):
         raise ClassMismatchError(
             f"no class of {asked.source!r} ({listed(found.class_names)}) is one of {dataset.name!r} "
