@@ -86,11 +86,11 @@ def percent(value: float) -> str:
     """Return a share as per cent, with a decimal where it has one.
 
     Example:
-        >>> percent(0.5), percent(0.925), percent(0.9999)
-        ('50%', '92.5%', '99.99%')
+        >>> percent(0.5), percent(0.925), percent(0.9999), percent(0.9999999)
+        ('50%', '92.5%', '99.99%', '99.99999%')
     """
     digits = 1
-    while digits < 4 and value not in (0.0, 1.0) and round(100 * value, digits) in (0.0, 100.0):
+    while digits < 10 and value not in (0.0, 1.0) and round(100 * value, digits) in (0.0, 100.0):
         digits += 1
     return f"{100 * value:.{digits}f}".rstrip("0").rstrip(".") + "%"
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tellapart.errors import DataError, SplitError
-from tellapart.evaluation import Figure, make_folds, summarize_folds, thin_classes
+from tellapart.evaluation import Figure, make_folds, summarize_folds, thin_classes, wilson_interval
 
 LABELS = np.random.default_rng(0).choice(4, p=[0.5, 0.3, 0.15, 0.05], size=400)
 
@@ -100,7 +100,11 @@ def test_the_interval_is_never_narrower_than_the_count_of_pictures_allows():
     pooled = Figure(1.0, 0.96, 1.0, 100, "accuracy", "%")
     alike = summarize_folds(figures(1.0, 1.0, 1.0), pooled=pooled)
     assert (alike.deviation, alike.low, alike.high) == (0.0, 0.96, 1.0)
-    assert summarize_folds(figures(1.0, 1.0, 1.0)).low == 1.0
+    low, high = wilson_interval(300, 300)
+    found = summarize_folds(figures(1.0, 1.0, 1.0))
+    assert (found.low, found.high) == pytest.approx((float(low), float(high)))
+    losses = [Figure(0.5, count=9, name="loss")] * 3
+    assert summarize_folds(losses).low is None, "folds that are alike do not tell how wide it is"
 
 
 def test_folds_without_a_mistake_have_no_interval_where_nothing_tells_its_width():

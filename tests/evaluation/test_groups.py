@@ -87,7 +87,7 @@ def test_predictions_keep_their_groups(tmp_path, make_predictions):
     said.save(tmp_path / "said.npz")
     assert Predictions.load(tmp_path / "said.npz").groups.tolist() == list("aabbcc")
     assert Predictions.join([said, said]).groups.tolist() == list("aabbcc") * 2
-    assert Predictions.join([said, make_predictions(6)]).groups is None
+    assert Predictions.join([said, make_predictions(6)]).groups.tolist() == [*"aabbcc", *[""] * 6], "these stand alone"
     assert said.select([5, 0, 4]).group_numbers().tolist() == [1, 0, 1]
     assert said.select([5, 0]).group_numbers() is None
     lonely = dataclasses.replace(said, groups=["", "", "", "b", "", "b"])

@@ -88,8 +88,12 @@ def test_the_order_of_pictures_and_classes_does_not_matter(predictions):
 
 def test_the_table_and_the_sentence(tmp_path, predictions):
     whole = find_label_errors(predictions)
-    assert whole.clear == sum(one.given_probability < 0.01 for one in whole.candidates)
-    start = f"{whole.clear} of 400 labels are all but ruled out (below 1%); {len(whole)} are doubtful"
+    share = dict(zip(predictions.class_names, np.bincount(predictions.labels) + 1, strict=True))
+    odds = [one.suggested_probability / one.given_probability for one in whole.candidates]
+    usual = [share[one.suggested] / share[one.given] for one in whole.candidates]
+    assert whole.clear == sum(one > 100 * other for one, other in zip(odds, usual, strict=True))
+    clear = f"{whole.clear} of 400 labels are all but ruled out (100 to 1 for another class)"
+    start = f"{clear}; {len(whole)} are doubtful"
     assert str(whole) == f"{start} and listed, the likeliest wrong first"
     found = find_label_errors(predictions, limit=4)
     assert (len(found), found.doubtful, found.clear) == (4, len(whole), whole.clear), "what is left out counts, too"

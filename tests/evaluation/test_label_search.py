@@ -18,7 +18,38 @@ def test_the_vote_is_scikit_learns_neighbours_without_itself():
     want = NearestNeighbors(n_neighbors=25).fit(unit).kneighbors(return_distance=False)
     np.testing.assert_array_equal(near.indices, want)
     counts = np.stack([np.bincount(labels[row], minlength=3) for row in want])
-    np.testing.assert_allclose(said.probabilities(), (counts + 0.05) / (25 + 0.15), rtol=1e-5)
+    votes, shares = counts / 25, (np.bincount(labels) + 1) / 203
+
+    def mixed(weight):
+        return weight * votes + (1 - weight) * shares
+
+    tried = np.linspace(0, 200 / 201, 2001)
+    own = np.arange(200), labels
+    best = tried[np.argmax([np.log(mixed(weight)[own]).sum() for weight in tried])]
+    np.testing.assert_allclose(said.probabilities(), mixed(best), atol=2e-3)
+
+
+@pytest.mark.parametrize("classes", [2, 10, 100])
+def test_features_that_say_nothing_rule_no_label_out(classes):
+    rng = np.random.default_rng(0)
+    table, labels = rng.normal(size=(2000, 8)), rng.integers(0, classes, 2000)
+    names, ids = tuple(map(str, range(classes))), np.arange(2000).astype(str)
+    votes, near = vote_of_neighbours(table, labels, ids=ids, class_names=names)
+    assert search_labels(votes, near, held_out={}, splits=np.array(["train"] * 2000)).clear == 0
+
+
+def test_a_rare_class_is_not_ruled_out_for_being_rare():
+    rng = np.random.default_rng(1)
+    labels = np.array([0] * 490 + [1] * 490 + [2] * 20)
+    table = rng.normal(size=(1000, 4)) + 0.8 * np.eye(4)[labels]
+    votes, near = vote_of_neighbours(table, labels, ids=np.arange(1000).astype(str), class_names=("a", "b", "rare"))
+    assert search_labels(votes, near, held_out={}, splits=np.array(["train"] * 1000)).clear == 0
+
+
+def test_the_only_picture_of_a_class_among_few_is_not_ruled_out():
+    table = np.array([[1.0, 0.01 * i] for i in range(5)] + [[0.9, 0.2]])
+    votes, near = vote_of_neighbours(table, np.array([0] * 5 + [1]), ids=list("abcdef"), class_names=("x", "y"))
+    assert search_labels(votes, near, held_out={}, splits=np.array(["train"] * 6)).clear == 0
 
 
 def test_no_picture_votes_on_itself_even_among_many_copies():

@@ -45,7 +45,7 @@ def words(markup):
 
 def test_the_headline_is_what_counts_elsewhere():
     assert words(headline(TABLE)) == (
-        "hog/svm-rbf is best on the external pictures: F1 50.0%, where validation said 90.0%"
+        "hog/svm-rbf has the highest F1 on the external pictures, 50.0%, where validation said 90.0%"
     )
     alone = row("compact", 0.9, versus=None)
     assert words(headline(ExperimentTable("x", (alone,)))) == "compact reaches an F1 of 90.0% on validation"
@@ -58,7 +58,8 @@ def test_the_sentences_say_what_the_table_shows():
     assert said[1] == "Naming every picture after the largest class gives an F1 of 10.0%."
     assert said[2].startswith("Validation flatters compact most: its F1 changes by −53.0 points")
     assert said[3] == (
-        "Validation would have chosen compact, not hog/svm-rbf, which is better on the external pictures."
+        "Validation would have chosen compact, not hog/svm-rbf, which has the higher F1 on the external pictures; "
+        "whether by more than chance is not tested."
     )
     assert "With shuffled pixels compact changes by −50.0 points of F1, hog/svm-rbf by −35.0" in said[4]
 

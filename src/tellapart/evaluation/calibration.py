@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,14 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from .figure import Figure
-from .intervals import bootstrap_means, is_interval, percentile_interval, proportion_of, wilson_interval
+from .intervals import (
+    bootstrap_interval,
+    bootstrap_means,
+    is_interval,
+    percentile_interval,
+    proportion_of,
+    wilson_interval,
+)
 from .predictions import Predictions
 
 Floats = NDArray[np.float64]
@@ -249,10 +257,16 @@ def calibration_error(
     value = float(np.abs(gaps.mean(axis=0)).sum()) if len(known) else 0.0
     means = bootstrap_means(gaps, groups=known.group_numbers(), resamples=resamples, seed=seed)
     samples = np.abs(means).sum(axis=1)
-    low, high = (float(end) for end in percentile_interval(samples, confidence_level=confidence_level))
+    groups = known.group_numbers()
+    # Reversed: what resampling adds to the figure is taken away from it.
+    found = bootstrap_interval(
+        2 * value - samples, value, confidence_level=confidence_level,
+        groups=None if groups is None else len(np.unique(groups)), bounds=(0.0, math.inf),
+    )  # fmt: skip
+    low, high = (float(end) for end in found)
     ends: tuple[float | None, float | None] = (None, None)
     if is_interval(low, high):  # where all samples are alike, as of one picture, they say nothing
-        ends = (max(0.0, min(2 * value - high, value)), max(2 * value - low, value))
+        ends = (low, high)
     return Figure(value, *ends, len(known), "calibration error", "%", confidence_level, "bootstrap")
 
 

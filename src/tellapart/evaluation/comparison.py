@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import DataError
 from .figure import Figure
 from .groups import Floats, group_sums
-from .intervals import bootstrap_means, is_interval, normal_quantile, percentile_interval, wilson_interval
+from .intervals import bootstrap_interval, bootstrap_means, is_interval, normal_quantile, wilson_interval
 from .predictions import Predictions
 
 _CELLS = 1 << 22  # random signs that are held at once
@@ -117,9 +117,11 @@ def compare(
     else:
         drawn = np.random.default_rng(seed).multinomial(count, cells / count, size=resamples)
         samples = (drawn[:, 2] - drawn[:, 1]) / count
-    low, high = (float(end) for end in percentile_interval(samples, confidence_level=confidence_level))
+    drawn_from = None if groups is None else len(np.unique(groups))
+    ends = bootstrap_interval(samples, value, confidence_level=confidence_level, groups=drawn_from, bounds=(-1.0, 1.0))
+    low, high = (float(end) for end in ends)
     if not is_interval(low, high):
-        low, high = _without_samples(value, count if groups is None else len(np.unique(groups)), confidence_level)
+        low, high = _without_samples(value, drawn_from or count, confidence_level)
     figure = Figure(value, low, high, count, "difference in accuracy", "points", confidence_level, "bootstrap")
     both, only_first, only_second, neither = (int(cell) for cell in cells)
     if groups is None:

@@ -55,13 +55,17 @@ class Shift:
     other_count: int
 
     def __str__(self) -> str:
+        return self.sentence(by_chance=self.p_value >= 0.01)
+
+    def sentence(self, *, by_chance: bool) -> str:
+        """Say it in words, and whether it may be chance."""
         more, less = _WORDS.get(self.name, (f"of larger {self.name}", f"of smaller {self.name}"))
         if self.other == self.own:
             direction = "spread differently" if self.overlap_gap > 0 else "alike"
         else:
             direction = more if self.other > self.own else less
         size = "" if self.difference is None else f", {self.difference:+.1f} standard deviations".replace("-", "−")
-        chance = "" if self.p_value < 0.01 else "; may be chance"
+        chance = "; may be chance" if by_chance else ""
         return (
             f"{direction}: {self.name} {self.own:.4g} to {self.other:.4g}{size} "
             f"(distributions differ by {self.overlap_gap:.0%}{chance})"

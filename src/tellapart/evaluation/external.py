@@ -221,4 +221,4 @@ def points(value: float) -> str:
         >>> points(-0.123)
         '−12.3 points'
     """
-    return f"{100 * value:+.1f} points".replace("-", "−")
+    return f"{round(100 * value, 1) + 0.0:+.1f} points".replace("-", "−")  # + 0.0: nothing is "−0.0"

@@ -82,7 +82,7 @@ class Figure:
         # 99.97% is not all of them: more digits until that shows.
         while self.unit == "%" and digits < 4 and _looks_whole(percent, digits):
             digits += 1
-        return f"{percent:.{digits}f}".replace("-", "−")
+        return f"{round(percent, digits) + 0.0:.{digits}f}".replace("-", "−")  # + 0.0: nothing is "−0.0"
 
 
 def _looks_whole(percent: float, digits: int) -> bool:

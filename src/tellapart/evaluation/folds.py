@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DataError, SplitError
 from .figure import Figure
+from .intervals import is_interval, wilson_interval
 
 
 class Fold(NamedTuple):
@@ -143,7 +144,8 @@ def summarize_folds(
 
     Args:
         figures: one a fold, of the pictures that it held out.
-        pooled: the same figure over the pictures of all folds at once, with its interval; None for none.
+        pooled: the same figure over the pictures of all folds at once, with its interval. Where it is None, that of a
+            share is Wilson's, of the mean and of all pictures.
         ratio: pictures held out over those trained on; 1 / (K − 1) where None.
 
     Source: C. Nadeau and Y. Bengio, "Inference for the generalization error", Machine Learning 52 (2003); Y. Bengio and
@@ -163,10 +165,14 @@ def summarize_folds(
         raise DataError(f"the figures must be the same one, got {sorted({figure.name for figure in figures})}")
     values = tuple(figure.value for figure in figures if figure.value is not None)
     low, high = _interval(values, ratio=ratio, unit=figures[0].unit)
-    if pooled is not None and pooled.low is None and low == high:
-        low = high = None  # as resampling shows no spread, nothing tells how wide it is
-    elif pooled is not None and None not in (low, high, pooled.low, pooled.high):
+    if pooled is not None and None not in (low, high, pooled.low, pooled.high):
         low, high = min(low or 0.0, pooled.low or 0.0), max(high or 0.0, pooled.high or 0.0)
+    elif pooled is None and values and figures[0].unit == "%":
+        total = sum(figure.count for figure in figures)
+        ends = wilson_interval(statistics.fmean(values) * total, total, confidence_level=LEVEL)
+        low, high = (None, None) if low is None else (min(low, float(ends[0])), max(high or 0.0, float(ends[1])))
+    if low is not None and high is not None and not is_interval(low, high):
+        low = high = None  # folds that are all alike do not tell how wide it is
     return FoldSummary(
         figures[0].name,
         statistics.fmean(values) if values else None,

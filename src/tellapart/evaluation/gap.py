@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .figure import Figure
-from .intervals import Floats, bootstrap_confusions, is_interval, percentile_interval
+from .intervals import Floats, bootstrap_confusions, bootstrap_interval, is_interval
 from .metrics import confusion_matrix
 from .predictions import Predictions
 
@@ -37,11 +37,16 @@ def macro_f1_gap(
     """
     own, other = own.labelled(), other.labelled()
     mine, theirs = (_samples(one, resamples=resamples, seed=seed + i) for i, one in enumerate((own, other)))
-    low, high = percentile_interval(theirs - mine, confidence_level=confidence_level)
+    value = _value(other) - _value(own)
+    groups = [len(np.unique(found)) for one in (own, other) if (found := one.group_numbers()) is not None]
+    low, high = bootstrap_interval(
+        theirs - mine, value, confidence_level=confidence_level, groups=min(groups, default=None), biased=True,
+        bounds=(-1.0, 1.0),
+    )  # fmt: skip
     # Where resampling knows one outcome alone, all right on both sides, it does not tell how wide the interval is.
     known = is_interval(float(low), float(high))
     return Figure(
-        _value(other) - _value(own), float(low) if known else None, float(high) if known else None, len(other),
+        value, float(low) if known else None, float(high) if known else None, len(other),
         "difference in macro F1", "points", confidence_level, "bootstrap",
     )  # fmt: skip
 

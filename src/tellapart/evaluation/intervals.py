@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator
 from statistics import NormalDist
 from typing import Any
@@ -135,6 +136,68 @@ def percentile_interval(samples: Floats, *, confidence_level: float = 0.95) -> t
     ask = np.nanpercentile if np.isnan(filled).any() else np.percentile
     low, high = ask(filled, [tail, 100 - tail], axis=0)
     return np.where(empty, np.nan, low), np.where(empty, np.nan, high)
+
+
+def bootstrap_interval(
+    samples: Floats,
+    value: ArrayLike,
+    *,
+    confidence_level: float = 0.95,
+    groups: ArrayLike | None = None,
+    biased: bool = False,
+    bounds: tuple[float, float] = (-math.inf, math.inf),
+) -> tuple[Floats, Floats]:
+    """Return the bootstrap interval of a figure: percentiles, corrected for bias and for few groups.
+
+    Precision and F1 of few pictures a class are biased: in resamples they lie as far below the figure as the figure
+    itself lies below the truth, so that plain percentiles have the bias twice. They are moved back by twice of it. And
+    resamples of few groups vary less than the groups do: the ends are moved away from the figure by what Student's t
+    asks for more than the normal distribution.
+
+    Args:
+        samples: (R, ...) resampled figures; NaN in a sample is left out.
+        value: (...) the figures as measured.
+        confidence_level: between 0 and 1.
+        groups: (...) how many groups were drawn from; None where each picture was drawn by itself.
+        biased: whether the figure is one whose resamples are biased, as a ratio of counts is.
+        bounds: the lowest and the highest value that the figure can have.
+
+    Returns:
+        (...) the lower and the upper ends, never without the figure itself; where all samples are alike both are that.
+
+    Source: B. Efron and R. Tibshirani, "An introduction to the bootstrap" (1993), chapters 10 and 13; A. Davison and D.
+        Hinkley, "Bootstrap methods and their application" (1997), section 2.3, for the spread of few.
+
+    Example:
+        >>> samples = np.linspace(0.5, 0.7, 1001)
+        >>> [end.round(3).item() for end in bootstrap_interval(samples, 0.65, biased=True, bounds=(0, 1))]
+        [0.605, 0.795]
+        >>> [end.round(3).item() for end in bootstrap_interval(samples, 0.6, groups=3)]
+        [0.345, 0.855]
+    """
+    low, high = percentile_interval(samples, confidence_level=confidence_level)
+    measured = np.asarray(value, dtype=np.float64)
+    spread = high - low > 1e-12 * np.maximum(1.0, np.abs(high))
+    if biased:
+        empty = np.isnan(samples).all(axis=0)
+        centre = np.nanmean(np.where(empty, 0.0, samples), axis=0)
+        low, high = (end + 2 * (measured - centre) for end in (low, high))
+    if groups is not None:
+        wider = _for_few(np.asarray(groups, dtype=np.float64), confidence_level=confidence_level)
+        low, high = (measured + wider * (end - measured) for end in (low, high))
+    least, most = bounds
+    low, high = np.maximum(np.minimum(low, measured), least), np.minimum(np.maximum(high, measured), most)
+    return np.where(spread, low, measured), np.where(spread, high, measured)
+
+
+def _for_few(groups: Floats, *, confidence_level: float) -> Floats:
+    """Return by how much resamples of so many groups have to be spread: 2.7 for 3 groups, 1.02 for 100."""
+    from scipy.special import stdtrit
+
+    count = np.maximum(groups, 2.0)
+    student: Floats = stdtrit(count - 1, 0.5 + confidence_level / 2)
+    out: Floats = student / normal_quantile(confidence_level) * np.sqrt(count / (count - 1))
+    return out
 
 
 def resampled_weights(count: int, *, resamples: int = 1000, seed: int = 0) -> Iterator[Floats]:

@@ -20,7 +20,8 @@ from .predictions import Predictions
 from .spreadsheet import write_csv
 
 CLEAR = 0.01
-"""The probability below which a label is all but ruled out."""
+"""A label is all but ruled out where the odds for it against the suggested class fall below this share of what they
+are among all labels: rare classes are not ruled out for being rare."""
 
 LABEL_LIST = (
     "id", "split", "given", "suggested", "label", "given_probability", "suggested_probability", "confident",
@@ -75,7 +76,7 @@ class LabelErrors:
             confused.
         count: the labels that were looked at.
         doubtful: how many look wrong, those that are left out of ``candidates`` with them.
-        clear: of those, how many have a probability below 1%: all but ruled out.
+        clear: of those, how many are all but ruled out: the evidence for the suggested class is 100 to 1.
         class_names: the K classes.
     """
 
@@ -93,7 +94,8 @@ class LabelErrors:
     def __str__(self) -> str:
         listed = " and listed" if len(self) == self.doubtful else f", of which the {len(self):,} likeliest are listed"
         return (
-            f"{self.clear:,} of {counted(self.count, 'label')} are all but ruled out (below {CLEAR:.0%}); "
+            f"{self.clear:,} of {counted(self.count, 'label')} are all but ruled out "
+            f"({1 / CLEAR:.0f} to 1 for another class); "
             f"{self.doubtful:,} are doubtful{listed}, the likeliest wrong first"
         )
 
@@ -193,7 +195,11 @@ def find_label_errors(predictions: Predictions, *, temperature: float = 1.0, lim
     candidates = _candidates(known, probabilities, thresholds=thresholds, belongs=belongs)
     estimate = estimated_joint(joint, np.bincount(known.labels, minlength=size))
     wrong = float(estimate.sum() - np.trace(estimate)) * len(known)
-    clear = sum(one.given_probability < CLEAR for one in candidates)
+    shares = dict(zip(known.class_names, (np.bincount(known.labels, minlength=size) + 1).tolist(), strict=True))
+    clear = sum(
+        one.given_probability * shares[one.suggested] < CLEAR * one.suggested_probability * shares[one.given]
+        for one in candidates
+    )
     return LabelErrors(
         candidates[:limit], joint, wrong, len(known), len(candidates), clear, class_names=known.class_names
     )

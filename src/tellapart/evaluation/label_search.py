@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DataError
 from ..images.dataset import strings
+from .intervals import Floats
 from .label_errors import LabelErrors, find_label_errors
 from .novelty import Neighbour, Neighbours, nearest
 from .predictions import Predictions
@@ -23,8 +24,6 @@ SHOWN = 5
 
 DIMENSIONS = 64
 """Principal components of the features between which distances are taken."""
-
-_PRIOR = 0.05  # of a vote, for each class, so that none is impossible
 
 
 class Components:
@@ -63,6 +62,10 @@ def vote_of_neighbours(
 ) -> tuple[Predictions, Neighbours]:
     """Return what the pictures most like each one are labelled, as predictions, and those pictures.
 
+    Their votes count as far as they are right: a class has the share ``λ · votes + (1 − λ) · its share of all labels``,
+    with the λ that makes the pictures' own labels most probable. Where like pictures have like labels λ is nearly 1,
+    and a label without a vote is improbable; where the features say nothing it is 0, and no label is.
+
     No picture votes on itself, so that its own label does not speak. That holds where the features know nothing of
     the labels: hand-made ones, or a network that was trained on other pictures. The features of a network that was
     trained on these labels do not qualify: what it has learnt by heart lies among the pictures of its wrong label.
@@ -89,10 +92,30 @@ def vote_of_neighbours(
     if len(table) < 2:
         raise DataError(f"a vote of neighbours needs at least two pictures, got {len(table)}")
     near = _without_itself(nearest(table, table, k=VOTERS + 1))
-    votes = np.full((len(table), len(class_names)), _PRIOR)
+    votes = np.zeros((len(table), len(class_names)))
     rows = np.repeat(np.arange(len(table)), near.indices.shape[1])
-    np.add.at(votes, (rows, labels[near.indices].ravel()), 1.0)
+    np.add.at(votes, (rows, labels[near.indices].ravel()), 1.0 / near.indices.shape[1])
+    shares = (np.bincount(labels, minlength=len(class_names)) + 1) / (len(labels) + len(class_names))
+    weight = _reliability(votes[np.arange(len(labels)), labels], shares[labels])
+    votes *= weight
+    votes += (1 - weight) * shares
     return Predictions(strings(ids), np.log(votes).astype(np.float32), labels, class_names), near
+
+
+def _reliability(votes: Floats, shares: Floats) -> float:
+    """Return the weight of the votes beside the classes' shares under which the labels are most probable.
+
+    Args:
+        votes: (N,) what each picture's own label has of its neighbours' votes.
+        shares: (N,) that label's share of all labels.
+    """
+    from scipy.optimize import minimize_scalar
+
+    def surprise(weight: float) -> float:
+        return -float(np.log(weight * votes + (1 - weight) * shares).sum())
+
+    most = len(votes) / (len(votes) + 1)  # by the rule of succession: no vote is beyond doubt
+    return float(minimize_scalar(surprise, bounds=(0.0, most), method="bounded").x)
 
 
 def _without_itself(near: Neighbours) -> Neighbours:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,10 +14,10 @@ from .figure import Figure, known
 from .intervals import (
     Floats,
     bootstrap_confusions,
+    bootstrap_interval,
     bootstrap_means,
     is_interval,
     normal_quantile,
-    percentile_interval,
     proportion_of,
 )
 from .predictions import Predictions
@@ -61,7 +63,8 @@ def evaluate(
     samples = bootstrap_confusions(confusion, by_group=by_group, resamples=RESAMPLES, seed=seed)
     classes = _classes(labelled, confusion, samples=samples, level=confidence_level)
     figures = _proportions(labelled, confusion, top_k=top_k, majority_class=majority_class, level=confidence_level)
-    figures |= _macro(classes, samples, count=len(labelled), level=confidence_level)
+    drawn_from = None if groups is None else len(np.unique(groups))
+    figures |= _macro(classes, samples, count=len(labelled), groups=drawn_from, level=confidence_level)
     figures |= _probabilistic(labelled, temperature=temperature, level=confidence_level, seed=seed)
     return Evaluation(
         class_names=labelled.class_names,
@@ -127,7 +130,10 @@ def _classes(
     hit, there, named = samples
     # A sample without the class says nothing of it: none has a figure where it has no pictures.
     f1s = _ratio(2 * hit, np.where(there > 0, there + named, 0))
-    low, high = percentile_interval(f1s, confidence_level=level)
+    own = labelled.group_numbers()
+    groups = None if own is None else [len(np.unique(own[labelled.labels == i])) for i in range(len(confusion))]
+    values = _ratio(2 * right.astype(np.float64), np.where(actual > 0, actual + said, 0).astype(np.float64))
+    low, high = bootstrap_interval(f1s, values, confidence_level=level, groups=groups, biased=True, bounds=(0.0, 1.0))
     out = []
     for i, name in enumerate(labelled.class_names):
         hits, true, given = int(right[i]), int(actual[i]), int(said[i])
@@ -154,7 +160,12 @@ def _by_class(labelled: Predictions, key: NDArray[np.int64], *, name: str, level
 
 
 def _macro(
-    classes: tuple[ClassFigures, ...], samples: tuple[Floats, Floats, Floats], *, count: int, level: float
+    classes: tuple[ClassFigures, ...],
+    samples: tuple[Floats, Floats, Floats],
+    *,
+    count: int,
+    groups: int | None,
+    level: float,
 ) -> dict[str, Figure]:
     """Return the means over the classes that have pictures; a class that is never predicted has precision 0."""
     right, actual, said = samples
@@ -173,10 +184,11 @@ def _macro(
     out = {}
     for key, name in names.items():
         means = np.where(absent, 0.0, draws[key]).sum(axis=1) / (~absent).sum(axis=1)
-        low, high = percentile_interval(means, confidence_level=level)
-        out[key] = Figure(
-            float(np.mean(values[key])), *_ends(float(low), float(high)), count, name, "%", level, "bootstrap"
+        value = float(np.mean(values[key]))
+        low, high = bootstrap_interval(
+            means, value, confidence_level=level, groups=groups, biased=True, bounds=(0.0, 1.0)
         )
+        out[key] = Figure(value, *_ends(float(low), float(high)), count, name, "%", level, "bootstrap")
     recall = out["macro_recall"]
     balanced = Figure(recall.value, recall.low, recall.high, count, "balanced accuracy", "%", level, "bootstrap")
     return out | {"balanced_accuracy": balanced}
@@ -194,7 +206,11 @@ def _probabilistic(labelled: Predictions, *, temperature: float, level: float, s
     squares[rows, labelled.labels] -= 1
     values = np.column_stack([-logs[rows, labelled.labels], (squares * squares).sum(axis=1)])
     means = bootstrap_means(values, groups=labelled.group_numbers(), resamples=RESAMPLES, seed=seed)
-    low, high = percentile_interval(means, confidence_level=level)
+    groups = labelled.group_numbers()
+    drawn = None if groups is None else len(np.unique(groups))
+    low, high = bootstrap_interval(
+        means, values.mean(axis=0), confidence_level=level, groups=drawn, bounds=(0.0, math.inf)
+    )
     names = {"loss": "loss", "brier": "Brier score"}
     figures = {
         key: Figure(

@@ -181,9 +181,23 @@ class Predictions:
         back = np.append(np.argsort(order), -1)
         return Predictions(self.ids, self.logits[:, order], back[self.labels], names, self.groups)
 
+    def always(self, class_name: str) -> Predictions:
+        """Return what a classifier says of the same pictures that names them all alike.
+
+        Example:
+            >>> said = Predictions(list("ab"), [[3, 0], [0, 3]], [0, 1], class_names=("cat", "dog"))
+            >>> said.always("dog").predicted().tolist()
+            [1, 1]
+        """
+        logits = np.zeros(self.logits.shape, dtype=np.float32)
+        logits[:, self.class_names.index(class_name)] = 1.0
+        return dataclasses.replace(self, logits=logits)
+
     @classmethod
     def join(cls, parts: Sequence[Predictions]) -> Predictions:
         """Return several predictions as one, such as the held-out parts of all folds; classes are matched by name.
+
+        Where some parts have groups, a picture of a part without any stands alone.
 
         Raises:
             DataError: there are no parts.
@@ -192,15 +206,15 @@ class Predictions:
         if not parts:
             raise DataError("there must be at least one part to join, got none")
         parts = [part.with_class_names(parts[0].class_names) for part in parts]
-        grouped = sum(part.groups is not None for part in parts)
+        grouped = any(part.groups is not None for part in parts)
         return cls(
             np.concatenate([part.ids for part in parts]),
             np.concatenate([part.logits for part in parts]),
             np.concatenate([part.labels for part in parts]),
             parts[0].class_names,
-            None
-            if grouped < len(parts)
-            else np.concatenate([part.groups for part in parts if part.groups is not None]),
+            np.concatenate([strings([""] * len(part)) if part.groups is None else part.groups for part in parts])
+            if grouped
+            else None,
         )
 
     def save(self, path: Path | str) -> None:

@@ -43,7 +43,7 @@ class Threshold:
         if self.confidence is None:
             return f"no threshold keeps the error at {percent(self.max_error)}: {self.note}"
         note = f"; {self.note}" if self.note else ""
-        where = f"not sure below {self.confidence:.4f}" if self.confidence > 0 else "no threshold is needed"
+        where = f"not sure below {_below_one(self.confidence)}" if self.confidence > 0 else "no threshold is needed"
         return (
             f"{where}: answers {self.coverage}, "
             f"of which {self.error} are wrong (asked: at most {percent(self.max_error)}){note}"
@@ -52,6 +52,19 @@ class Threshold:
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can hold."""
         return dataclasses.asdict(self)
+
+
+def _below_one(confidence: float) -> str:
+    """Return a confidence with four digits, or as many as tell it from 1.
+
+    Example:
+        >>> _below_one(0.93), _below_one(0.99999876)
+        ('0.9300', '0.999999')
+    """
+    digits = 4
+    while digits < 12 and confidence < 1 and round(confidence, digits) == 1:
+        digits += 1
+    return f"{confidence:.{digits}f}"
 
 
 def threshold_for_error(

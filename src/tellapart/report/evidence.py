@@ -48,11 +48,11 @@ def labels_view(contents: Contents) -> LabelsView | None:
     if found is None:
         return None
     folds = contents.run.load("label_errors").get("folds")
-    beside = "validation and test pictures have the network's word beside it"
+    beside = "validation and test pictures are judged by the network, too"
     training = (
-        f"so have training pictures, from {folds} trainings that left them out"
+        f"so are training pictures, by {folds} trainings that left them out"
         if folds
-        else "training pictures do not, as the network has learnt their labels"
+        else "training pictures are not, as the network has learnt their labels"
     )
     how = (
         f"Each label is held against those of the 25 pictures most like it, by features that know no labels; {beside}; "
@@ -60,8 +60,8 @@ def labels_view(contents: Contents) -> LabelsView | None:
     )
     clear = f"{found.clear:,}" if found.clear else "None"
     sentence = (
-        f"{clear} of {counted(found.count, 'label')} {'is' if found.clear < 2 else 'are'} all but ruled out, with a "
-        "probability below 1%. The likeliest errors come first."
+        f"{clear} of {counted(found.count, 'label')} {'is' if found.clear < 2 else 'are'} all but ruled out: 100 to 1 "
+        "for another class. The likeliest errors come first."
     )
     shown = found.candidates[:LABELS_SHOWN]
     return LabelsView(sentence, how, shown, found.doubtful - len(shown))

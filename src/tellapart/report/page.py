@@ -81,13 +81,14 @@ def write_reports(run: Run, *, classes_below: float | None = None) -> Path:
 
 def render(contents: Contents) -> str:
     """Return the page as text."""
+    data = json_block(answers(contents))
     return page_text(
         "report.html.j2",
         styles=STYLES,
         scripts=SCRIPTS,
         contents=contents,
-        data=json_block(answers(contents)),
-        pictures=json_block(embedded_pictures(contents)),
+        data=data,
+        pictures=json_block(embedded_pictures(contents, beside=len(data))),
         **_views(contents),
     )
 

@@ -18,7 +18,11 @@ from .selection import pictures_shown, wanted_pictures
 from .thumbnails import load_thumbnails
 
 PICTURE_CHARACTERS = 8_500_000
-"""Characters of embedded pictures at most: the page stays below 12 MB with room for the rest."""
+"""Characters of embedded pictures at most."""
+
+PAGE_CHARACTERS = 11_000_000
+"""Characters of pictures and answers together: where there are many answers, fewer pictures are embedded, so that the
+page stays below 12 MB."""
 
 LISTED = 20_000
 """Pictures of a set that the page lists at most: each takes some sixty bytes. Counts are those of all."""
@@ -87,12 +91,16 @@ def _parts(shares: Any) -> list[int]:
     return parts
 
 
-def embedded_pictures(contents: Contents) -> dict[str, dict[str, str]]:
+def embedded_pictures(contents: Contents, *, beside: int = 0) -> dict[str, dict[str, str]]:
     """Return the thumbnails by store and id, the most telling first, as many as the page has room for.
 
     The pictures that the page is about come before all others.
+
+    Args:
+        contents: of the run.
+        beside: characters of the page's other data.
     """
-    room = PICTURE_CHARACTERS
+    room = min(PICTURE_CHARACTERS, max(0, PAGE_CHARACTERS - beside))
     out: dict[str, dict[str, str]] = {}
     others = [name for name in contents.external if name != contents.main]
     first = [contents.main] if contents.main in contents.external else []

@@ -78,9 +78,8 @@ def headline(table: ExperimentTable) -> Markup:
         return Markup("No row could be made")
     best = rows[0]
     if best.external is not None and best.validation is not None:
-        return Markup("{} is best on the external pictures: F1 <strong>{}</strong>, where validation said {}").format(
-            _title(best), best.external.short(), best.validation.short()
-        )  # fmt: skip
+        said = "{} has the highest F1 on the external pictures, <strong>{}</strong>, where validation said {}"
+        return Markup(said).format(_title(best), best.external.short(), best.validation.short())
     return Markup("{} reaches an F1 of <strong>{}</strong> on validation").format(_title(best), _short(best))
 
 
@@ -93,7 +92,8 @@ def sentences(table: ExperimentTable) -> Iterator[Markup]:
     level = [row for row in plain if row.versus_best is not None and _holds_zero(row)]
     top = next((row for row in rows if row.versus_best is None and row.kind != "majority class"), None)
     if top is not None and level:
-        names = [_title(row) for row in level[:MOST_NAMED]]
+        names: list[Markup | str] = [_title(row) for row in level[:MOST_NAMED]]
+        names += [f"{len(level) - MOST_NAMED} more"] if len(level) > MOST_NAMED else []
         yield Markup("On validation alone {} cannot be told apart from {}, the most accurate there.").format(
             joined(names), _title(top)
         )  # fmt: skip
@@ -110,16 +110,17 @@ def _flattered(rows: list[TableRow]) -> Iterator[Markup]:
     if not known:
         return
     worst = min(known, key=lambda row: _value(row.gap))
-    if worst.gap is not None and _value(worst.gap) < 0:
+    if worst.gap is not None and worst.gap.high is not None and worst.gap.high < 0:
         yield Markup("Validation flatters {} most: its F1 changes by {} on the external pictures.").format(
             _title(worst), measured(worst.gap)
         )
     by_validation = max(known, key=lambda row: _value(row.validation))
     by_external = max(known, key=lambda row: _value(row.external))
     if by_validation != by_external:
-        yield Markup("Validation would have chosen {}, not {}, which is better on the external pictures.").format(
-            _title(by_validation), _title(by_external)
-        )  # fmt: skip
+        yield Markup(
+            "Validation would have chosen {}, not {}, which has the higher F1 on the external pictures; whether by "
+            "more than chance is not tested."
+        ).format(_title(by_validation), _title(by_external))
 
 
 def _fallen(rows: list[TableRow]) -> Iterator[Markup]:
@@ -156,4 +157,4 @@ def _value(figure: Figure | None) -> float:
 
 
 def _points(value: float) -> str:
-    return f"{100 * value:+.1f}".replace("-", "−")
+    return f"{round(100 * value, 1) + 0.0:+.1f}".replace("-", "−")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from markupsafe import Markup
 
-from ..evaluation import Evaluation
+from ..evaluation import Evaluation, Figure, compare
 from ..wording import counted
 from .contents import OWN_SPLITS, Contents
 from .words import name, names
@@ -74,7 +74,7 @@ def _little(contents: Contents) -> Iterator[Markup]:
         )
     absent = [one.name for one in evaluation.classes if not one.count]
     if absent:
-        yield Markup("There is no {}picture of {}: nothing is known of how well they are recognised.").format(
+        yield Markup("There is no {}picture of {}: these figures say nothing of how well they are recognised.").format(
             of, names(absent)
         )
     yield from _never(evaluation)
@@ -83,15 +83,24 @@ def _little(contents: Contents) -> Iterator[Markup]:
 def _never(evaluation: Evaluation) -> Iterator[Markup]:
     never = [one.name for one in evaluation.classes if one.count and not one.predicted]
     if never:
-        yield Markup("The network never answers {}.").format(names(never))
+        yield Markup("The network gave none of these pictures the name {}.").format(names(never))
+
+
+def _beats(contents: Contents, evaluation: Evaluation, majority: Figure) -> bool:
+    """Return whether the network is shown to be better than always naming the largest class, picture by picture."""
+    said = contents.main_predictions
+    if said is None:  # they were not kept
+        return (evaluation["accuracy"].low or 0.0) > (majority.value or 0.0)
+    largest = majority.name.removeprefix("always “").removesuffix("”")
+    return compare(said.always(largest), said, names=("always", "network")).better == "network"
 
 
 def _no_better(contents: Contents) -> Iterator[Markup]:
     if contents.main is None:
         return
     evaluation = contents.evaluations[contents.main]
-    majority, accuracy = evaluation.figures.get("majority_accuracy"), evaluation["accuracy"]
-    if majority and majority.value is not None and (accuracy.low or 0.0) <= majority.value:
+    majority = evaluation.figures.get("majority_accuracy")
+    if majority and majority.value is not None and not _beats(contents, evaluation, majority):
         yield Markup(
             "It cannot be shown to be better than always naming the largest class, which is right for {}."
         ).format(majority.short())
