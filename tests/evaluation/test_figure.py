@@ -26,3 +26,8 @@ def test_printing(figure, text):
 def test_json_round_trip():
     figure = Figure(1 / 3, 0.1, 2 / 3, count=9, name="x", unit="%", level=0.9, method="Wilson")
     assert Figure.from_dict(json.loads(json.dumps(figure.to_dict(), allow_nan=False))) == figure
+
+
+def test_nothing_is_minus_nothing():
+    assert Figure(-0.0004, -0.0104, 0.02, 9, "difference", "points").short() == "0.0 points"
+    assert Figure(-0.0104, -0.02, 0.0, 9, "difference", "points").short() == "−1.0 points"

@@ -8,6 +8,7 @@ from sklearn.metrics import confusion_matrix, f1_score
 from tellapart.errors import DataError
 from tellapart.evaluation import (
     bootstrap_confusions,
+    bootstrap_interval,
     bootstrap_means,
     percentile_interval,
     proportion,
@@ -90,3 +91,25 @@ def test_percentiles_leave_out_what_is_not_defined():
     low, high = percentile_interval(samples, confidence_level=0.5)
     np.testing.assert_allclose(low, [1.5, 5, np.nan])
     np.testing.assert_allclose(high, [2.5, 5, np.nan])
+
+
+def test_few_groups_widen_an_interval_as_student_s_t_does():
+    from scipy.stats import t
+
+    samples = np.random.default_rng(0).normal(0.5, 0.01, (4000, 1))
+    low, high = bootstrap_interval(samples, [0.5])
+    for groups in (2, 3, 10, 1000):
+        wide = bootstrap_interval(samples, [0.5], groups=[groups])
+        factor = t.ppf(0.975, groups - 1) / 1.959964 * np.sqrt(groups / (groups - 1))
+        assert (wide[1] - wide[0]) / (high - low) == pytest.approx(factor, rel=1e-3)
+    cut = bootstrap_interval(samples, [0.5], groups=[2], bounds=(0.45, 0.6))
+    assert (cut[0].item(), cut[1].item()) == (0.45, 0.6)
+
+
+def test_bias_is_taken_away_twice_and_the_figure_stays_inside():
+    samples = np.linspace(0.4, 0.5, 1001)
+    low, high = bootstrap_interval(samples, 0.5, biased=True)
+    assert low.item() == 0.5  # 0.5025 would leave the figure out
+    assert high.item() == pytest.approx(0.5975)
+    alike = bootstrap_interval(np.full(100, 0.7), 0.7, groups=3, biased=True)
+    assert (alike[0].item(), alike[1].item()) == (0.7, 0.7)

@@ -1,6 +1,5 @@
 """The one pass over the pictures: found again, never stale, never half."""
 
-import contextlib
 import errno
 import json
 import os
@@ -17,7 +16,7 @@ from PIL import Image
 from tellapart.errors import DataError, UnreadableImageError
 from tellapart.images import cache, open_dataset, reading
 from tellapart.images.arrays import ArrayImages
-from tellapart.images.cache import _locked, cache_folder, is_cached, prune, scan
+from tellapart.images.cache import _locked, is_cached, prune, scan
 from tellapart.images.dataset import Dataset
 from tellapart.images.notes import Notes
 from tellapart.images.picture import Picture
@@ -242,46 +241,6 @@ def test_a_cache_that_cannot_be_written_is_named(tmp_path):
         scan(five(), SPEC, folder=tmp_path / "file" / "cache")
 
 
-def folder_of(parent: Path, name: str, *, size: int, used: int) -> Path:
-    folder = parent / name
-    folder.mkdir(parents=True)
-    (folder / "pixels.npy").write_bytes(b"0" * size)
-    os.utime(folder, (used, used))
-    return folder
-
-
-def test_prune_removes_what_was_used_longest_ago_and_keeps_what_is_in_use(tmp_path):
-    now = int(time.time())
-    old = folder_of(tmp_path, "pixels-old", size=60, used=now - 300)
-    middle = folder_of(tmp_path, "pixels-middle", size=60, used=now - 200)
-    recent = folder_of(tmp_path, "pixels-recent", size=60, used=now - 100)
-    at_work = folder_of(tmp_path, "pixels-x-1.partial", size=60, used=now - 400)
-    abandoned = folder_of(tmp_path, "pixels-x-2.partial", size=60, used=now - 400)
-    fresh = folder_of(tmp_path, "pixels-x-3.partial", size=60, used=now)
-    other = folder_of(tmp_path, "weights", size=60, used=0)
-    keep = folder_of(tmp_path, "pixels-keep", size=10_000, used=0)
-    with _locked(at_work) as mine:
-        assert mine
-        prune(tmp_path, keep=keep, limit_bytes=250)
-    assert [path.exists() for path in (old, middle, recent)] == [False, True, True]
-    assert [path.exists() for path in (at_work, abandoned, fresh, other, keep)] == [True, False, True, True, True]
-
-
-def test_what_a_killed_process_left_half_made_goes_with_its_lock(tmp_path):
-    left = folder_of(tmp_path, "pixels-x-1.partial", size=60, used=int(time.time()) - 60)
-    holding = (
-        "import fcntl, os, sys, time; fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_EX); "
-        "print('held', flush=True); time.sleep(60)"
-    )
-    with subprocess.Popen([sys.executable, "-c", holding, left], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout.readline() == "held\n"
-        prune(tmp_path, keep=tmp_path / "none")
-        assert left.exists()
-        process.kill()
-    prune(tmp_path, keep=tmp_path / "none")
-    assert not left.exists()
-
-
 def test_looking_at_a_cache_counts_as_use(tmp_path):
     found = scan(five(), SPEC, folder=tmp_path)
     os.utime(found.folder, (1, 1))
@@ -292,14 +251,6 @@ def test_looking_at_a_cache_counts_as_use(tmp_path):
 def test_no_pictures_at_all_are_no_crash(tmp_path):
     found = scan(five().select([]), SPEC, folder=tmp_path)
     assert found.pixels.shape == (0, 4, 5, 1)
-
-
-def test_where_caches_lie(monkeypatch, tmp_path):
-    monkeypatch.setenv("TELLAPART_CACHE", str(tmp_path))
-    assert cache_folder() == tmp_path
-    monkeypatch.delenv("TELLAPART_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert cache_folder() == tmp_path / "xdg" / "tellapart"
 
 
 def test_a_note_is_kept_for_a_thousand_pictures_at_most(tmp_path):
@@ -337,13 +288,6 @@ def test_whether_pixels_lie_there_is_known_without_reading_any(pictures, tmp_pat
     read(pictures, where)
     assert cache.is_cached(dataset, SPEC, folder=where)
     assert not cache.is_cached(dataset, Preprocessing(image_size=(5, 4), channels=1), folder=where)
-
-
-def test_the_free_disk_is_that_of_the_nearest_folder_there_is(tmp_path, monkeypatch):
-    seen = []
-    monkeypatch.setattr(shutil, "disk_usage", lambda place: seen.append(place) or type("Usage", (), {"free": 7}))
-    assert cache.free_bytes(tmp_path / "not" / "there" / "yet") == 7
-    assert seen == [tmp_path]
 
 
 def test_who_may_read_the_folder_of_caches_may_read_each(pictures, tmp_path):
@@ -390,19 +334,6 @@ def test_a_file_system_without_locks_is_no_fault(tmp_path, monkeypatch):
     with _locked(tmp_path) as mine:
         assert mine is None
     assert not scan(five(), SPEC, folder=tmp_path).cached
-
-
-def test_a_half_made_folder_that_gets_its_name_meanwhile_is_left_alone(tmp_path, monkeypatch):
-    left = folder_of(tmp_path, "pixels-x-1.partial", size=60, used=int(time.time()) - 60)
-
-    @contextlib.contextmanager
-    def gone(folder):
-        raise FileNotFoundError(2, "No such file or directory", str(folder))
-        yield
-
-    monkeypatch.setattr(cache, "_locked", gone)
-    prune(tmp_path, keep=tmp_path / "none")
-    assert left.exists()
 
 
 def test_what_the_system_could_not_read_once_is_read_the_next_time(pictures, tmp_path, monkeypatch):

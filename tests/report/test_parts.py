@@ -31,6 +31,7 @@ from tellapart.report.page import _rate_chart
 from tellapart.report.plain import _not_sure
 from tellapart.report.selection import MOST
 from tellapart.report.thumbnails import encode_thumbnail, load_thumbnails
+from tellapart.report.warnings import warnings_of
 from tellapart.run import Run
 from tellapart.wording import percent
 
@@ -243,3 +244,19 @@ def test_a_curve_at_nought_has_no_axis_below_it():
     labels = re.findall(r'<text class="tick end" x="44[^>]*>([^<]*)<', drawn)
     assert "0%" in labels
     assert not any(label.startswith(("-", "−")) for label in labels)
+
+
+@pytest.mark.parametrize(("found", "warned"), [(6, False), (0, True)])
+def test_better_than_the_largest_class_is_judged_picture_by_picture(digits_copy, found, warned):
+    """285 of 300 are healthy and named so, and of 15 ill ones some are found: six of them are no chance."""
+    labels = np.array([0] * 285 + [1] * 15)
+    answers = np.array([0] * 285 + [1] * found + [0] * (15 - found))
+    said = Predictions(np.arange(300).astype(str), np.eye(2)[answers] * 3, labels, ("healthy", "ill"))
+    run = digits_copy
+    said.save(run.path / "predictions" / "test.npz")
+    document = run.load("evaluation")
+    document["splits"]["test"] = evaluate(said, majority_class="healthy").to_dict()
+    document["baselines"] = {}
+    run.save("evaluation", document)
+    sentences = " ".join(map(str, warnings_of(read_contents(run))))
+    assert ("better than always naming the largest class" in sentences) == warned

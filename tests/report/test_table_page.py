@@ -99,3 +99,14 @@ def test_the_table_sorts_by_keyboard_and_fits_a_phone(browser, tmp_path):
     assert page.locator("tbody tr").last.locator("th bdi").inner_text() == "gabor/<b>"
     page.close()
     assert problems == []
+
+
+def test_more_rows_than_are_named_are_counted():
+    rows = tuple(row(f"net{number}", 0.9, versus=-0.01) for number in range(9))
+    said = [words(one) for one in sentences(ExperimentTable("gear", (row("top", 0.95, versus=None), *rows)))]
+    assert said[0].endswith("net4, net5 and 3 more cannot be told apart from top, the most accurate there.")
+
+
+def test_a_difference_that_may_be_chance_flatters_nobody():
+    rows = (row("compact", 0.93, external=0.91, versus=None, kind="from scratch"),)
+    assert not [one for one in sentences(ExperimentTable("gear", rows)) if "flatters" in one]

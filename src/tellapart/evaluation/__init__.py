@@ -26,6 +26,7 @@ from .gap import macro_f1_gap
 from .intervals import (
     BY_GROUP,
     bootstrap_confusions,
+    bootstrap_interval,
     bootstrap_means,
     percentile_interval,
     proportion,
@@ -93,6 +94,7 @@ __all__ = [
     "Threshold",
     "auroc",
     "bootstrap_confusions",
+    "bootstrap_interval",
     "bootstrap_means",
     "calibration_error",
     "calibration_error_by_chance",
