@@ -21,8 +21,9 @@ lint: $(BIN)/.ready  ## style, types, and the imports between packages
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# In two processes, for two cores: each has one thread but where a test says otherwise.
 test: lint  ## everything that is checked at each change
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 docs: $(BIN)/.ready  ## write the references and the drawn pictures of the pages anew
 	$(BIN)/python -m docs.make
