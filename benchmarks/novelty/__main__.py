@@ -1,4 +1,4 @@
-"""Measure how well a run's novelty score tells pictures of other kinds: the table of docs/external.md.
+"""Measure how well a run's novelty score tells pictures of other kinds: the table of docs/unusual.md.
 
     python -m benchmarks.novelty runs/digits
     python -m benchmarks.novelty runs/digits --other fashion-mnist --other photos/
