@@ -66,7 +66,7 @@ class ExternalComparison:
         own: accuracy on one's own pictures, over all of them.
         other: accuracy elsewhere.
         change: the second less the first, with Newcombe's interval.
-        from_mix: the part of the change that comes from other shares of the classes, over the classes of both sets.
+        from_mix: the part of the change that comes from a different mix of classes, over the classes of both sets.
         from_recognition: the part that comes from recognising the same classes better or worse.
         classes: of both sets, the largest drop first.
         confusions: the one that has grown most first.
@@ -106,7 +106,7 @@ class ExternalComparison:
         """Return in words what the change is made of."""
         said = (
             f"{points(self.from_recognition)} from recognising the same classes better or worse, "
-            f"{points(self.from_mix)} from other shares of the classes"
+            f"{points(self.from_mix)} from a different mix of classes"
         )
         if self.only_own or self.only_other:
             said += f", {points(self.from_unshared)} from classes that only one side has"
