@@ -21,7 +21,7 @@ COLUMNS = (
     Column("found_twice", "found among the first twice as many, %", digits=1, percent=True),
     Column("found_once", "among the first as many, %", digits=1, percent=True),
     Column("suggested_right", "of those, the true class suggested, %", digits=1, percent=True),
-    Column("clear", "all but ruled out (below 1%)", digits=0),
+    Column("clear", "all but ruled out", digits=0),
     Column("clear_right", "of those, changed, %", digits=1, percent=True),
     Column("train_s", "training, s", digits=0),
     Column("search_s", "search, s", digits=0),

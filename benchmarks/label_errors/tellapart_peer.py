@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from benchmarks.harness.result import say
 
 LIST = "labels.csv"
-CLEAR = 0.01
 
 
 def changed_labels(labels: NDArray[np.int64], *, share: float, classes: int, seed: int) -> NDArray[np.int64]:
@@ -60,7 +59,7 @@ def figures_of(listed: list[dict[str, str]], truth: dict[str, tuple[str, str]]) 
     changed = {id for id, (true, given) in truth.items() if true != given}
     twice = [row for row in listed[: 2 * len(changed)] if row["id"] in changed]
     once = [row for row in listed[: len(changed)] if row["id"] in changed]
-    clear = [row for row in listed if float(row["given_probability"]) < CLEAR]
+    clear = [row for row in listed if row["ruled_out"] == "yes"]
     right = [row for row in twice if row["suggested"] == truth[row["id"]][0]]
     return {
         "changed": len(changed),
@@ -84,9 +83,7 @@ def own_word(path: Path, pictures: Path) -> list[dict[str, str]]:
     if classifier.class_names != names:
         raise SystemExit(f"the classes are in another order: {classifier.class_names}")
     found = find_label_errors(said, temperature=classifier.description.temperature).candidates
-    return [
-        {"id": one.id, "suggested": one.suggested, "given_probability": str(one.given_probability)} for one in found
-    ]
+    return [{"id": one.id, "suggested": one.suggested, "ruled_out": "yes" if one.ruled_out else "no"} for one in found]
 
 
 def search(options: argparse.Namespace, folder: Path) -> dict[str, float]:

@@ -19,13 +19,8 @@ def test_so_many_labels_change_each_to_another_class():
 def test_figures_by_hand():
     truth = {"a": ("x", "y"), "b": ("x", "y"), "c": ("x", "x"), "d": ("y", "y"), "e": ("y", "x")}
     listed = [
-        {"id": id, "suggested": suggested, "given_probability": probability}
-        for id, suggested, probability in [
-            ("b", "x", "0.001"),
-            ("c", "y", "0.002"),
-            ("d", "x", "0.2"),
-            ("a", "y", "0.3"),
-        ]
+        {"id": id, "suggested": suggested, "ruled_out": ruled_out}
+        for id, suggested, ruled_out in [("b", "x", "yes"), ("c", "y", "yes"), ("d", "x", "no"), ("a", "y", "no")]
     ]
     assert figures_of(listed, truth) == {
         "changed": 3, "found_twice": pytest.approx(2 / 3), "found_once": pytest.approx(1 / 3), "suggested_right": 0.5,

@@ -79,7 +79,7 @@ def test_where_hardly_any_picture_is_usual_nothing_is_explained():
     own = {"brightness": np.random.default_rng(0).normal(200, 10, 600)}
     found = explain(evaluate(said(seed=4)), evaluate(other), other, own_statistics=own, statistics={"brightness": dark})
     assert [(one.usual.count, one.explains) for one in found.suspects] == [(15, False)]
-    assert "almost no picture lies within its own usual range" in str(found.suspects[0])
+    assert "almost none lies within the usual range of the run's own" in str(found.suspects[0])
     assert not any("a few groups alone" in one for one in found.sentences())
     grouped = dataclasses.replace(other, groups=[f"writer {number % 10}" for number in range(315)])
     found = explain(
@@ -95,7 +95,7 @@ def test_where_hardly_any_picture_is_unusual_nothing_is_explained():
         evaluate(said(seed=4)), evaluate(other), other, own_statistics=own, statistics={"width": np.full(300, 500.0)}
     )
     assert [(one.unusual.count, one.explains) for one in found.suspects] == [(0, False)]
-    assert "almost all pictures lie within its own usual range, so its effect cannot be judged" in str(
+    assert "almost all lie within the usual range of the run's own: its effect cannot be judged" in str(
         found.suspects[0]
     )
 

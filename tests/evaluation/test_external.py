@@ -72,7 +72,7 @@ def test_classes_of_one_side_are_named():
     other = evaluate(Predictions(list("pq"), np.eye(3)[[0, 2]], [0, 2], ("a", "b", "c")))
     found = compare_evaluations(own, other)
     assert (found.only_own, found.only_other) == (("b",), ("c",))
-    assert "no pictures elsewhere of: b" in str(found)
+    assert "no pictures among the others of: b" in str(found)
     strange = evaluate(Predictions(list("pq"), np.eye(2)[[0, 1]], [0, 1], ("x", "y")))
     with pytest.raises(ClassMismatchError, match="no class has pictures in both"):
         compare_evaluations(own, strange)

@@ -88,11 +88,8 @@ def test_the_order_of_pictures_and_classes_does_not_matter(predictions):
 
 def test_the_table_and_the_sentence(tmp_path, predictions):
     whole = find_label_errors(predictions)
-    share = dict(zip(predictions.class_names, np.bincount(predictions.labels) + 1, strict=True))
-    odds = [one.suggested_probability / one.given_probability for one in whole.candidates]
-    usual = [share[one.suggested] / share[one.given] for one in whole.candidates]
-    assert whole.clear == sum(one > 100 * other for one, other in zip(odds, usual, strict=True))
-    clear = f"{whole.clear} of 400 labels are all but ruled out (100 to 1 for another class)"
+    assert whole.clear == sum(one.ruled_out for one in whole.candidates)
+    clear = f"{whole.clear} of 400 labels have hardly any support (100 to 1 for another class)"
     start = f"{clear}; {len(whole)} are doubtful"
     assert str(whole) == f"{start} and listed, the likeliest wrong first"
     found = find_label_errors(predictions, limit=4)
@@ -118,3 +115,32 @@ def test_a_hard_pair_of_classes_does_not_hide_a_wrong_label():
     labels = np.array([0, 0, 0, 1])
     found = find_label_errors(Predictions(list("abcd"), np.log(probabilities + 1e-9), labels, ("x", "y", "z")))
     assert [one.id for one in found.candidates] == ["c", "b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("common", "rare", "ruled_out"),
+    [(0.60, 0.40, False), (0.004, 0.996, True), (0.02, 0.98, False), (0.6, 0.005, False)],
+)
+def test_a_common_label_is_ruled_out_by_its_odds_and_not_because_the_other_class_is_rare(common, rare, ruled_out):
+    """995 common and 5 rare pictures; all are sure but one common one, of which this is said."""
+    probabilities = np.array([[0.999, 0.0, 0.001]] * 994 + [[common, rare, 1 - common - rare]] + [[0.0, 1.0, 0.0]] * 5)
+    labels = np.array([0] * 995 + [1] * 5)
+    said = Predictions(np.arange(1000).astype(str), np.log(probabilities + 1e-9), labels, ("common", "rare", "third"))
+    found = find_label_errors(said)
+    assert found.clear == ruled_out
+    assert {one.id for one in found.candidates if one.ruled_out} == ({"994"} if ruled_out else set())
+
+
+def test_a_rare_label_is_ruled_out_by_evidence_and_not_by_its_rarity():
+    """One rare picture of which nothing else is known than that most are common."""
+    probabilities = np.array([[0.99, 0.01]] * 1000)
+    labels = np.array([0] * 990 + [1] * 10)
+    assert (
+        find_label_errors(Predictions(np.arange(1000).astype(str), np.log(probabilities), labels, ("c", "r"))).clear
+        == 0
+    )
+    probabilities[990] = [0.99999, 0.00001]
+    assert (
+        find_label_errors(Predictions(np.arange(1000).astype(str), np.log(probabilities), labels, ("c", "r"))).clear
+        == 1
+    )

@@ -38,6 +38,16 @@ def test_features_that_say_nothing_rule_no_label_out(classes):
     assert search_labels(votes, near, held_out={}, splits=np.array(["train"] * 2000)).clear == 0
 
 
+def test_many_classes_that_are_hard_to_tell_apart_rule_hardly_a_right_label_out():
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(50), 40)
+    table = rng.normal(size=(2000, 12)) + 2.2 * rng.normal(size=(50, 12))[labels]
+    votes, near = vote_of_neighbours(
+        table, labels, ids=np.arange(2000).astype(str), class_names=tuple(map(str, range(50)))
+    )
+    assert search_labels(votes, near, held_out={}, splits=np.array(["train"] * 2000)).clear <= 20
+
+
 def test_a_rare_class_is_not_ruled_out_for_being_rare():
     rng = np.random.default_rng(1)
     labels = np.array([0] * 490 + [1] * 490 + [2] * 20)
@@ -85,6 +95,9 @@ def test_on_digits_nine_in_ten_changed_labels_are_among_the_first_twice_as_many(
     found = search_labels(votes, near, held_out={}, splits=splits)
     listed = [int(one.id) for one in found.candidates[:108]]
     assert len(set(listed) & set(changed.tolist())) >= 0.9 * 54
+    ruled_out = {int(one.id) for one in found.candidates if one.ruled_out}
+    assert len(ruled_out) >= 20
+    assert len(ruled_out & set(changed.tolist())) >= 0.9 * len(ruled_out)
     first = found.candidates[0]
     assert first.split == "train"
     assert len(first.near) == 5

@@ -192,15 +192,34 @@ def test_copies_join_groups():
         assert len(set(names[:10].tolist())) == 1
 
 
-def test_a_picture_that_stands_six_hundred_times_does_not_swamp_a_split():
+def test_a_picture_that_stands_six_hundred_times_trains_and_the_others_give_their_share():
     family = np.arange(2000)
     family[:600] = 0  # "image not available"
     data = dataset(np.arange(2000) % 2)
     for seed in range(10):
         splits = split(data, seed=seed, together=family)
         assert set(range(600)) <= set(splits.train.tolist())
-        assert abs(len(splits.test) - 300) <= 2
-        assert abs(len(splits.validation) - 340) <= 2
+        assert abs(len(splits.test) - 0.15 * 1400) <= 2
+        assert counts(data, splits.test).tolist() == [len(splits.test) // 2] * 2
+
+
+@pytest.mark.parametrize("copies", [0, 3, 4, 6])
+def test_copies_of_one_picture_leave_the_shares_of_small_classes_as_they_are(copies):
+    """Forty classes of three pictures each, and more copies of the first."""
+    labels = np.concatenate([np.repeat(np.arange(40), 3), np.zeros(copies, dtype=int)])
+    family = np.concatenate([np.arange(120), np.zeros(copies, dtype=int)])
+    splits = split(dataset(labels), together=family)
+    assert 17 <= len(splits.test) <= 19
+    assert 19 <= len(splits.validation) <= 22
+
+
+def test_large_families_are_taken_whole_where_there_are_no_others():
+    family = np.repeat(np.arange(40), 10)  # forty clips of ten frames
+    data = dataset(np.arange(400) // 10 % 2)
+    splits = split(data, together=family)
+    assert abs(len(splits.test) - 60) <= 10
+    sides = [set(family[splits[name]].tolist()) for name in SPLIT_NAMES]
+    assert sum(map(len, sides)) == 40
 
 
 def test_pictures_whose_group_trains_and_tests_train():

@@ -112,7 +112,7 @@ def test_the_pictures_of_a_large_run_are_capped(large_run):
     assert 600 < len(wanted_pictures(large_run)) <= MOST
 
 
-def test_sets_from_elsewhere_have_their_own_pictures(digits_copy):
+def test_external_sets_have_their_own_pictures(digits_copy):
     run = digits_copy
     said = Predictions.load(run.path / "predictions" / "test.npz")
     said.save(run.path / "predictions" / "external.npz")

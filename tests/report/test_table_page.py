@@ -43,7 +43,7 @@ def words(markup):
     return re.sub(r"<[^>]+>", "", str(markup))
 
 
-def test_the_headline_is_what_counts_elsewhere():
+def test_the_headline_is_the_external_f1():
     assert words(headline(TABLE)) == (
         "hog/svm-rbf has the highest F1 on the external pictures, 50.0%, where validation said 90.0%"
     )
@@ -75,7 +75,7 @@ def test_the_page_is_one_file_and_escapes_what_comes_from_outside():
     assert page.count("<tr class=") == len(TABLE.rows)
 
 
-def test_without_pictures_from_elsewhere_there_are_no_columns_for_them():
+def test_without_external_pictures_there_are_no_columns_for_them():
     page = render_table(ExperimentTable("x", (row("hog/svm-rbf", 0.9),)))
     assert "external F1" not in page
     assert "difference</button>" not in page

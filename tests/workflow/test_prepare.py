@@ -1,5 +1,6 @@
 """What a resumed run takes up, and what stops a run before it trains."""
 
+import os
 import shutil
 
 import numpy as np
@@ -162,7 +163,7 @@ def test_leaks_that_would_leave_nothing_to_validate_on_are_said(pictures, tmp_pa
     pictures(source / "test", count=6, seed=1)
     shutil.copytree(source / "test", source / "validation")
     recipe = Recipe.make(data={"leaks": "drop"}, **QUICK)
-    with pytest.raises(LeakError, match=r"would leave no validation pictures: .* a part of the training pictures val"):
+    with pytest.raises(LeakError, match=r"would leave no validation pictures: .* a part of the training p"):
         train(source, recipe, out=tmp_path / "run")
     shutil.rmtree(source / "validation")
     assert len(train(source, recipe, out=tmp_path / "run").load("splits")["validation"])
@@ -177,3 +178,26 @@ def test_a_bundled_name_is_no_folder_of_that_name_where_a_run_goes_on(tmp_path, 
     assert len(open_run_source(run)) == 1797
     with pytest.raises(SourceError):  # what a person types may be a path
         train("digits", recipe, out="second")
+    again = train(None, run.recipe, out="third")  # what a recipe names is what it named
+    assert again.load("data")["pictures"] == 1797
+
+
+def test_a_run_that_began_without_a_picture_goes_on_without_it(pictures, tmp_path, monkeypatch):
+    photos = pictures(tmp_path / "photos")
+    opened, failing = os.open, str(photos / "a" / "3.png")
+
+    def gone(path, *more, **options):
+        if path == failing:
+            raise OSError(5, "Input/output error")
+        return opened(path, *more, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", gone)
+        run = train(photos, Recipe.make(**QUICK), out=tmp_path / "run")
+    before = run.read_text("splits.json")
+    assert '"a/3.png"' not in before
+    run.mark("running")
+    assert resume(run.path).status["state"] == "done"
+    assert run.read_text("splits.json") == before
+    fresh = train(photos, Recipe.make(**QUICK), out=tmp_path / "fresh")
+    assert '"a/3.png"' in fresh.read_text("splits.json")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from typing import Any
 
 import numpy as np
@@ -261,7 +260,7 @@ def calibration_error(
     # Reversed: what resampling adds to the figure is taken away from it.
     found = bootstrap_interval(
         2 * value - samples, value, confidence_level=confidence_level,
-        groups=None if groups is None else len(np.unique(groups)), bounds=(0.0, math.inf),
+        groups=None if groups is None else len(np.unique(groups)), bounds=(0.0, 1.0),
     )  # fmt: skip
     low, high = (float(end) for end in found)
     ends: tuple[float | None, float | None] = (None, None)

@@ -1,4 +1,4 @@
-"""The experiment table as a value: one row a method, with what it reaches, what it costs and how it fares elsewhere."""
+"""The experiment table as a value: one row a method, with what it reaches and what it costs."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class TableRow:
 
     @property
     def deciding(self) -> float:
-        """What rows are sorted by: F1 elsewhere where it is known, else on validation; below all where failed."""
+        """What rows are sorted by: external F1 where it is known, else validation F1; below all where failed."""
         figure = self.external if self.external is not None else self.validation
         return -1.0 if figure is None or figure.value is None else figure.value
 
@@ -110,7 +110,7 @@ class ExperimentTable:
     notes: tuple[str, ...] = ()
 
     def ranked(self) -> list[TableRow]:
-        """Return the rows, the best first: elsewhere where that was measured, else on validation; failed ones last."""
+        """Return the rows, the best first: by external F1 where that was measured, else by validation F1."""
         return sorted(self.rows, key=lambda row: -row.deciding)
 
     @property

@@ -52,10 +52,10 @@ class Suspect:
     def __str__(self) -> str:
         shift = self.shift.sentence(by_chance=False)  # that it is none was tested, beside all others
         if self.usual.count < FEW:
-            return f"{shift}; almost no picture lies within its own usual range, so its effect cannot be judged"
+            return f"{shift}; almost none lies within the usual range of the run's own: its effect cannot be judged"
         if self.unusual.count < FEW:
-            return f"{shift}; almost all pictures lie within its own usual range, so its effect cannot be judged"
-        said = f"{shift}; right within its own usual range: {self.usual}, outside: {self.unusual}"
+            return f"{shift}; almost all lie within the usual range of the run's own: its effect cannot be judged"
+        said = f"{shift}; right within the usual range of the run's own: {self.usual}, outside: {self.unusual}"
         if self.explains:
             return f"{said}: the mistakes go with it"
         return f"{said}: that the mistakes go with it is not shown"

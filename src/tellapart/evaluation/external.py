@@ -86,11 +86,11 @@ class ExternalComparison:
 
     def __str__(self) -> str:
         lines = [
-            f"accuracy {self.own.short()} on one's own pictures, {self.other} elsewhere: {self.change.short()} "
+            f"accuracy {self.own.short()} on one's own pictures, {self.other} on the others: {self.change.short()} "
             f"({self.change.interval()})",
             self.parts(),
         ]
-        for names, where in ((self.only_own, "elsewhere"), (self.only_other, "among one's own pictures")):
+        for names, where in ((self.only_own, "among the others"), (self.only_other, "among one's own pictures")):
             if names:
                 lines.append(f"no pictures {where} of: {', '.join(names)}")
         lines += [str(one) for one in self.classes[:5]]

@@ -145,7 +145,7 @@ def summarize_folds(
     Args:
         figures: one a fold, of the pictures that it held out.
         pooled: the same figure over the pictures of all folds at once, with its interval. Where it is None, that of a
-            share is Wilson's, of the mean and of all pictures.
+            figure in % is Wilson's, of the mean and of all pictures, which is right for accuracy.
         ratio: pictures held out over those trained on; 1 / (K − 1) where None.
 
     Source: C. Nadeau and Y. Bengio, "Inference for the generalization error", Machine Learning 52 (2003); Y. Bengio and

@@ -145,7 +145,7 @@ def bootstrap_interval(
     confidence_level: float = 0.95,
     groups: ArrayLike | None = None,
     biased: bool = False,
-    bounds: tuple[float, float] = (-math.inf, math.inf),
+    bounds: tuple[float, ArrayLike] = (-math.inf, math.inf),
 ) -> tuple[Floats, Floats]:
     """Return the bootstrap interval of a figure: percentiles, corrected for bias and for few groups.
 
@@ -163,7 +163,8 @@ def bootstrap_interval(
         bounds: the lowest and the highest value that the figure can have.
 
     Returns:
-        (...) the lower and the upper ends, never without the figure itself; where all samples are alike both are that.
+        (...) the lower and the upper ends, never without the figure itself; where all samples are alike, or one group
+        was drawn from, both are that.
 
     Source: B. Efron and R. Tibshirani, "An introduction to the bootstrap" (1993), chapters 10 and 13; A. Davison and D.
         Hinkley, "Bootstrap methods and their application" (1997), section 2.3, for the spread of few.
@@ -178,13 +179,16 @@ def bootstrap_interval(
     low, high = percentile_interval(samples, confidence_level=confidence_level)
     measured = np.asarray(value, dtype=np.float64)
     spread = high - low > 1e-12 * np.maximum(1.0, np.abs(high))
+    centre = measured
     if biased:
         empty = np.isnan(samples).all(axis=0)
-        centre = np.nanmean(np.where(empty, 0.0, samples), axis=0)
-        low, high = (end + 2 * (measured - centre) for end in (low, high))
+        bias = np.nanmean(np.where(empty, 0.0, samples), axis=0) - measured
+        low, high, centre = low - 2 * bias, high - 2 * bias, measured - bias
     if groups is not None:
-        wider = _for_few(np.asarray(groups, dtype=np.float64), confidence_level=confidence_level)
-        low, high = (measured + wider * (end - measured) for end in (low, high))
+        count = np.asarray(groups, dtype=np.float64)
+        spread &= count >= 2  # of one group nothing tells how groups differ
+        wider = _for_few(count, confidence_level=confidence_level)
+        low, high = centre + wider * (low - centre), centre + wider * (high - centre)
     least, most = bounds
     low, high = np.maximum(np.minimum(low, measured), least), np.minimum(np.maximum(high, measured), most)
     return np.where(spread, low, measured), np.where(spread, high, measured)

@@ -20,12 +20,15 @@ from .predictions import Predictions
 from .spreadsheet import write_csv
 
 CLEAR = 0.01
-"""A label is all but ruled out where the odds for it against the suggested class fall below this share of what they
-are among all labels: rare classes are not ruled out for being rare."""
+"""A label is all but ruled out where its odds against the suggested class are below this, and fall below this share of
+what they are among all labels: rare classes are neither ruled out nor suggested for being rare."""
+
+LIKELY = 0.5
+"""And where the suggested class has at least this probability: else no class is likely."""
 
 LABEL_LIST = (
     "id", "split", "given", "suggested", "label", "given_probability", "suggested_probability", "confident",
-    "most_like_it",
+    "ruled_out", "most_like_it",
 )  # fmt: skip
 """Columns of a list to mend."""
 
@@ -45,6 +48,7 @@ class LabelError:
         confident: whether ``suggested_probability`` reaches that threshold: confident learning's own criterion.
         split: the split that the picture is in; "" where that is not known.
         near: the pictures most like it, the nearest first, where they were looked for.
+        ruled_out: whether the label is all but ruled out: the evidence for ``suggested`` is 100 to 1.
     """
 
     id: str
@@ -57,6 +61,7 @@ class LabelError:
     confident: bool
     split: str = ""
     near: tuple[Neighbour, ...] = ()
+    ruled_out: bool = False
 
     def __str__(self) -> str:
         return (
@@ -94,7 +99,7 @@ class LabelErrors:
     def __str__(self) -> str:
         listed = " and listed" if len(self) == self.doubtful else f", of which the {len(self):,} likeliest are listed"
         return (
-            f"{self.clear:,} of {counted(self.count, 'label')} are all but ruled out "
+            f"{self.clear:,} of {counted(self.count, 'label')} have hardly any support "
             f"({1 / CLEAR:.0f} to 1 for another class); "
             f"{self.doubtful:,} are doubtful{listed}, the likeliest wrong first"
         )
@@ -120,11 +125,11 @@ class LabelErrors:
             before = done.pop(one.id, Mended("", one.given))
             near = "; ".join(f"{near.label}: {near.id}" for near in one.near)
             label, given = _written(before), before.given or ""
-            sure = "yes" if one.confident else "no"
+            judged = ("yes" if said else "no" for said in (one.confident, one.ruled_out))
             shares = one.given_probability, one.suggested_probability
-            rows.append((one.id, one.split, given, one.suggested, label, *shares, sure, near))
+            rows.append((one.id, one.split, given, one.suggested, label, *shares, *judged, near))
         for name, before in done.items():
-            rows.append((name, "", before.given or "", "", _written(before), "", "", "", "from the list before"))
+            rows.append((name, "", before.given or "", "", _written(before), "", "", "", "", "from the list before"))
         write_csv(path, LABEL_LIST, rows=rows)
 
     def to_dict(self) -> dict[str, Any]:
@@ -195,11 +200,7 @@ def find_label_errors(predictions: Predictions, *, temperature: float = 1.0, lim
     candidates = _candidates(known, probabilities, thresholds=thresholds, belongs=belongs)
     estimate = estimated_joint(joint, np.bincount(known.labels, minlength=size))
     wrong = float(estimate.sum() - np.trace(estimate)) * len(known)
-    shares = dict(zip(known.class_names, (np.bincount(known.labels, minlength=size) + 1).tolist(), strict=True))
-    clear = sum(
-        one.given_probability * shares[one.suggested] < CLEAR * one.suggested_probability * shares[one.given]
-        for one in candidates
-    )
+    clear = sum(one.ruled_out for one in candidates)
     return LabelErrors(
         candidates[:limit], joint, wrong, len(known), len(candidates), clear, class_names=known.class_names
     )
@@ -264,6 +265,9 @@ def _candidates(
     given_probability = probabilities[rows, labels]
     suggested_probability = probabilities[rows, suggested]
     margin = given_probability - suggested_probability
+    shares = np.bincount(labels, minlength=len(known.class_names)) + 1
+    odds = given_probability * np.maximum(1.0, shares[suggested] / shares[labels])
+    ruled_out = (odds < CLEAR * suggested_probability) & (suggested_probability >= LIKELY)
     listed = np.flatnonzero(confident | (known.predicted() != labels))
     ids, names = known.ids.tolist(), known.class_names
     order = sorted(listed.tolist(), key=lambda i: (given_probability[i], margin[i], ids[i]))
@@ -271,7 +275,7 @@ def _candidates(
         LabelError(
             ids[i], names[labels[i]], names[suggested[i]], float(given_probability[i]),
             float(suggested_probability[i]), float(margin[i]), float(min(thresholds[suggested[i]], 1.0)),
-            bool(confident[i]),
+            bool(confident[i]), ruled_out=bool(ruled_out[i]),
         )
         for i in order
     )  # fmt: skip

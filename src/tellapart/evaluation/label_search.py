@@ -64,7 +64,7 @@ def vote_of_neighbours(
 
     Their votes count as far as they are right: a class has the share ``λ · votes + (1 − λ) · its share of all labels``,
     with the λ that makes the pictures' own labels most probable. Where like pictures have like labels λ is nearly 1,
-    and a label without a vote is improbable; where the features say nothing it is 0, and no label is.
+    and a label without a vote is improbable; where the features say nothing it is 0, and every class has its share.
 
     No picture votes on itself, so that its own label does not speak. That holds where the features know nothing of
     the labels: hand-made ones, or a network that was trained on other pictures. The features of a network that was

@@ -186,7 +186,7 @@ def _macro(
         means = np.where(absent, 0.0, draws[key]).sum(axis=1) / (~absent).sum(axis=1)
         value = float(np.mean(values[key]))
         low, high = bootstrap_interval(
-            means, value, confidence_level=level, groups=groups, biased=True, bounds=(0.0, 1.0)
+            means, value, confidence_level=level, groups=groups, biased=key != "macro_recall", bounds=(0.0, 1.0)
         )
         out[key] = Figure(value, *_ends(float(low), float(high)), count, name, "%", level, "bootstrap")
     recall = out["macro_recall"]
@@ -209,7 +209,7 @@ def _probabilistic(labelled: Predictions, *, temperature: float, level: float, s
     groups = labelled.group_numbers()
     drawn = None if groups is None else len(np.unique(groups))
     low, high = bootstrap_interval(
-        means, values.mean(axis=0), confidence_level=level, groups=drawn, bounds=(0.0, math.inf)
+        means, values.mean(axis=0), confidence_level=level, groups=drawn, bounds=(0.0, [math.inf, 2.0])
     )
     names = {"loss": "loss", "brier": "Brier score"}
     figures = {

@@ -15,7 +15,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -30,7 +30,7 @@ from .dataset import Dataset, Images
 from .facts import FACTS
 from .notes import Notes
 from .preprocessing import Preprocessing
-from .reading import Chunk, Problem, read_chunks
+from .reading import Chunk, Problem, read_chunks, read_range
 
 VERSION = 8
 """Part of every key: raised when decoding, facts or resizing change."""
@@ -81,6 +81,7 @@ def scan(
     folder: Path | None = None,
     jobs: int | None = None,
     watch: Watch | None = None,
+    retry: bool = True,
     progress: Progress = TO_LOG,
 ) -> Scan:
     """Read every picture once: its facts and its resized pixels.
@@ -91,6 +92,8 @@ def scan(
         folder: where caches lie; ``cache_folder()`` where None.
         jobs: processes; all processors where None.
         watch: is given pixels as they are there; not where all of them lie in the cache.
+        retry: whether pictures that the system could not read are tried again; a run that began without them goes on
+            without them.
         progress: is told of each picture.
 
     Returns:
@@ -112,7 +115,11 @@ def scan(
     images = dataset.images.with_background(preprocessing.background)
     parent = folder or cache_folder()
     target = parent / _key(images, preprocessing)
-    if _is_there(target) and (found := _load(target, cached=True)) and not _readable_now(found, images, target):
+    found = _load(target, cached=True) if _is_there(target) else None
+    if found is not None and found.may_pass and retry:
+        found = _unmapped(found)
+        found = _read_again(found, images, preprocessing)
+    if found is not None:
         with contextlib.suppress(OSError):  # another's cache may be read, though not touched
             os.utime(target)
         return found
@@ -170,12 +177,17 @@ def prune(parent: Path, *, keep: Path, limit_bytes: int = 20 * 2**30) -> None:
             total -= size
 
 
+def _moved(path: Path) -> Path:
+    """Return where a folder lies now that another takes its place; OSError where it may not be moved."""
+    return path.rename(path.with_name(f"{path.name}-gone.partial"))
+
+
 def _out_of_the_way(path: Path) -> Path | None:
     """Return a folder's path to remove it by; None where a file of it is in use, so that on Windows half would stay."""
     if not KEEPS_OPEN or path.suffix == ".partial":
         return path
     with contextlib.suppress(OSError):
-        return path.rename(path.with_name(f"{path.name}-gone.partial"))
+        return _moved(path)
     return None
 
 
@@ -243,21 +255,51 @@ def _load(target: Path, *, cached: bool) -> Scan | None:
         return None
 
 
-def _readable_now(found: Scan, images: Images, target: Path) -> bool:
-    """Return whether a picture that the system could not read can be read now; the cache is removed then."""
-    for position in found.may_pass:
-        try:
-            images.load(position)
-        except UnreadableImageError:
-            continue
-        shutil.rmtree(target, ignore_errors=True)
-        return True
-    return False
+def _unmapped(found: Scan) -> Scan:
+    """Return what was found without its arrays: on Windows what is mapped cannot be replaced."""
+    return dataclasses.replace(found, facts=np.zeros(0, FACTS), pixels=np.zeros(0, np.uint8))
+
+
+def _read_again(found: Scan, images: Images, preprocessing: Preprocessing) -> Scan | None:
+    """Read what the system could not read before, into a copy that takes the cache's place; return the cache.
+
+    It stays as it is where that still cannot be read, and where it cannot be replaced, as it is another person's.
+    """
+    target, now = found.folder, [row for row in found.may_pass if _can_be_read(images, row)]
+    if not now:
+        return _load(target, cached=True)
+    problems = {row: found.problems[row] for row in found.problems.keys() - set(now)}
+    may_pass, notes = [row for row in found.may_pass if row in problems], Notes()
+    notes.add((row, sentence) for sentence, rows in found.notes.items() for row in rows)
+    with contextlib.suppress(DataError, OSError), _partial(target, instead=True) as work:
+        for file in ("facts.npy", "pixels.npy"):
+            shutil.copyfile(target / file, work / file)
+        for row in now:
+            one = images.select(np.array([row]))
+            _, again, said = read_range(work=work, images=one, preprocessing=preprocessing, start=row)
+            problems |= {problem.position: problem.reason for problem in again}
+            may_pass += [problem.position for problem in again if problem.may_pass]
+            notes.add(said)
+        _write_notes(work, problems, may_pass=may_pass, notes=notes)
+    return _load(target, cached=True)
+
+
+def _can_be_read(images: Images, row: int) -> bool:
+    try:
+        images.load(row)
+    except UnreadableImageError:
+        return False
+    return True
 
 
 @contextlib.contextmanager
-def _partial(target: Path) -> Iterator[Path]:
-    """Give a folder to work in; renamed to ``target`` at the end, removed where anything failed."""
+def _partial(target: Path, *, instead: bool = False) -> Iterator[Path]:
+    """Give a folder to work in; renamed to ``target`` at the end, removed where anything failed.
+
+    Args:
+        target: where nothing stands, or what another process has just made.
+        instead: whether it takes the place of what stands there; OSError where that cannot be moved.
+    """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f"{target.name}-", suffix=".partial", dir=target.parent))
@@ -266,7 +308,15 @@ def _partial(target: Path) -> Iterator[Path]:
     try:
         with _locked(work):  # until it has its name: what nobody locks is taken for abandoned
             yield work
-            _finish(work, target)
+            gone = _moved(target) if instead else None
+            try:
+                _finish(work, target)
+            except BaseException:
+                if gone is not None:
+                    gone.rename(target)
+                raise
+            if gone is not None:
+                shutil.rmtree(gone, ignore_errors=True)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DataError(
@@ -323,12 +373,15 @@ def _fill(
         problems += found_problems
         notes.add(found_notes)
         progress.advance(len(rows))
-    problems.sort()
-    document = {
-        "problems": {one.position: one.reason for one in problems},
-        "may_pass": [one.position for one in problems if one.may_pass],
-        "notes": notes.by_sentence(),
-    }
+    reasons, passing = (
+        {one.position: one.reason for one in problems},
+        [one.position for one in problems if one.may_pass],
+    )
+    _write_notes(work, reasons, may_pass=passing, notes=notes)
+
+
+def _write_notes(work: Path, problems: Mapping[int, str], *, may_pass: Sequence[int], notes: Notes) -> None:
+    document = {"problems": dict(sorted(problems.items())), "may_pass": sorted(may_pass), "notes": notes.by_sentence()}
     (work / "notes.json").write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
 
 

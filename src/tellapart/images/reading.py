@@ -41,7 +41,7 @@ class Problem(NamedTuple):
     may_pass: bool
 
 
-Chunk = tuple[NDArray[np.int64], list["Problem"], list[tuple[int, str]]]
+Chunk = tuple[NDArray[np.int64], list[Problem], list[tuple[int, str]]]
 """Positions in the arrays, then the problems and the notes among them."""
 
 

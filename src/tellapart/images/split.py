@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ NONE = -1
 UNSAID = -2
 
 LARGE_FAMILY = 3
-"""Copies of one picture from which, where they are more than a hundredth of all, families are weighed by their size."""
+"""With more copies of one picture than these, and than a hundredth of all pictures, a family is weighed by its size."""
 
 
 def split(
@@ -222,8 +223,7 @@ def _make(dataset: Dataset, codes: Codes, groups: _Groups | None, *, code: int, 
         names, numbers = np.unique(groups.numbers[pool], return_inverse=True)
         taken_before = np.zeros(groups.count, dtype=bool)
         taken_before[groups.numbers[(codes == VALIDATION) | (codes == TEST)]] = True
-        crowded = int(np.bincount(numbers).max()) > max(LARGE_FAMILY, len(pool) // 100)
-        choose = pick_groups if groups.by_name or crowded else _pick_families
+        choose = pick_groups if groups.by_name else _pick_families
         mask = choose(labels, numbers, fraction, classes=classes, rng=rng, locked=taken_before[names])
         held = f"{len(np.unique(numbers[mask])):,} of {len(names):,}"
         by_groups = f" in whole groups ({held})" if groups.by_name else ", copies together"
@@ -244,10 +244,39 @@ def _pick_families(
     rng: np.random.Generator,
     locked: NDArray[np.bool_],
 ) -> NDArray[np.bool_]:
-    """Return a mask of pictures to hold out, whole families: those are picked by the first picture of each.
+    """Return a mask of pictures to hold out, whole families.
 
-    A family in which a class has its last pictures trains.
+    Families of a picture or a few are picked by the first picture of each; large ones by their size, so that a picture
+    that stands hundreds of times swamps no split. A family in which a class has its last pictures trains.
     """
+    sizes = np.bincount(families)
+    large = sizes > max(LARGE_FAMILY, len(labels) // 100)
+    if large.any():
+        mask = np.zeros(len(labels), dtype=bool)
+        for among, choose in (
+            (~large, _pick_few),
+            (large, functools.partial(pick_groups, at_least_one=bool(large.all()))),
+        ):
+            rows = np.flatnonzero(among[families])
+            if len(rows):
+                mask[rows] = choose(
+                    labels[rows], (np.cumsum(among) - 1)[families[rows]], fraction, classes=classes, rng=rng,
+                    locked=locked[among],
+                )  # fmt: skip
+        return mask
+    return _pick_few(labels, families, fraction, classes=classes, rng=rng, locked=locked)
+
+
+def _pick_few(
+    labels: NDArray[np.int64],
+    families: NDArray[np.int64],
+    fraction: float,
+    *,
+    classes: int,
+    rng: np.random.Generator,
+    locked: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
+    """Return a mask of pictures to hold out: families are picked by the first picture of each."""
     _, first = np.unique(families, return_index=True)
     free = np.flatnonzero(~locked)
     chosen = np.zeros(len(first), dtype=bool)
@@ -268,7 +297,7 @@ def _why_none(dataset: Dataset, labels: NDArray[np.int64], *, code: int, grouped
         )
     return (
         f"no {name} split can be taken from the {len(labels):,} training pictures of {dataset.name!r}: each of the "
-        f"{classes} classes has one picture left, which must train; add pictures"
+        f"{classes} classes has one picture left, or copies of one, which must train; add pictures"
         + (", or set test_fraction to 0" if name == "test" else "")
     )
 

@@ -89,6 +89,7 @@ def pick_groups(
     classes: int,
     rng: np.random.Generator,
     locked: NDArray[np.bool_],
+    at_least_one: bool = True,
 ) -> NDArray[np.bool_]:
     """Return a mask of the pictures to hold out, in whole groups, as close to stratified as groups allow.
 
@@ -102,6 +103,7 @@ def pick_groups(
         classes: how many classes there are.
         rng: the source of chance.
         locked: (G,) groups that must not be held out.
+        at_least_one: whether the group that costs least is held out where none brings the counts nearer.
 
     Returns:
         (n,) bool; all False where no group can be held out without emptying a class.
@@ -115,7 +117,7 @@ def pick_groups(
     choice = _GroupChoice(labels, groups, fraction, classes=classes, locked=locked)
     order = rng.permutation(len(locked))
     choice.sweep(order)
-    if not choice.held.any():
+    if at_least_one and not choice.held.any():
         choice.force(order)
     if len(locked) <= TOGGLE_BELOW:
         for _ in range(TOGGLE_PASSES):

@@ -52,16 +52,15 @@ def labels_view(contents: Contents) -> LabelsView | None:
     training = (
         f"so are training pictures, by {folds} trainings that left them out"
         if folds
-        else "training pictures are not, as the network has learnt their labels"
+        else "training pictures by those features alone, as the network has learnt their labels"
     )
     how = (
         f"Each label is held against those of the 25 pictures most like it, by features that know no labels; {beside}; "
         f"{training}. A list to look through, not a verdict: hard pictures with right labels are on it, too."
     )
-    clear = f"{found.clear:,}" if found.clear else "None"
     sentence = (
-        f"{clear} of {counted(found.count, 'label')} {'is' if found.clear < 2 else 'are'} all but ruled out: 100 to 1 "
-        "for another class. The likeliest errors come first."
+        f"{found.clear:,} of {counted(found.count, 'label')} {'has' if found.clear == 1 else 'have'} hardly any "
+        "support: the evidence is 100 to 1 for another class. The likeliest errors come first."
     )
     shown = found.candidates[:LABELS_SHOWN]
     return LabelsView(sentence, how, shown, found.doubtful - len(shown))
@@ -71,8 +70,8 @@ def labels_sentence(contents: Contents) -> Iterator[Markup]:
     """Yield the first page's sentence on labels that may be wrong, where some are all but ruled out."""
     found = contents.label_errors
     if found is not None and found.clear:
-        sentence = Markup("{} of {} {} wrong").format(
-            f"{found.clear:,}", counted(found.count, "label"), "looks" if found.clear == 1 else "look"
+        sentence = Markup("{} of {} {} hardly any support among the pictures most like them").format(
+            f"{found.clear:,}", counted(found.count, "label"), "has" if found.clear == 1 else "have"
         )
         where = Markup(': <a href="#labels">the likeliest first</a>') if contents.shows_labels else ""
         yield Markup("{}{}.").format(sentence, where)

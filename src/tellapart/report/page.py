@@ -88,7 +88,7 @@ def render(contents: Contents) -> str:
         scripts=SCRIPTS,
         contents=contents,
         data=data,
-        pictures=json_block(embedded_pictures(contents, beside=len(data))),
+        pictures=json_block(embedded_pictures(contents, beside=len(data.encode()))),
         **_views(contents),
     )
 

@@ -98,7 +98,7 @@ def embedded_pictures(contents: Contents, *, beside: int = 0) -> dict[str, dict[
 
     Args:
         contents: of the run.
-        beside: characters of the page's other data.
+        beside: bytes of the page's other data, as UTF-8.
     """
     room = min(PICTURE_CHARACTERS, max(0, PAGE_CHARACTERS - beside))
     out: dict[str, dict[str, str]] = {}

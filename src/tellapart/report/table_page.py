@@ -116,7 +116,7 @@ def _flattered(rows: list[TableRow]) -> Iterator[Markup]:
         )
     by_validation = max(known, key=lambda row: _value(row.validation))
     by_external = max(known, key=lambda row: _value(row.external))
-    if by_validation != by_external:
+    if _value(by_external.external) > _value(by_validation.external):
         yield Markup(
             "Validation would have chosen {}, not {}, which has the higher F1 on the external pictures; whether by "
             "more than chance is not tested."

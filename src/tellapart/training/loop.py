@@ -7,7 +7,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -328,15 +328,17 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
         if kind == "cpu":
             yield
             return
-        own = torch.cuda if kind == "cuda" else torch.mps
-        before = own.get_rng_state()
-        with torch.cuda.device(device) if kind == "cuda" else nullcontext():
-            own.manual_seed(seed)
+        if kind == "cuda":
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+            yield
+            return
+        before = torch.mps.get_rng_state()
+        torch.mps.manual_seed(seed)
         try:
             yield
         finally:
-            if kind == "mps":
-                own.set_rng_state(before)
+            torch.mps.set_rng_state(before)
 
 
 @contextmanager

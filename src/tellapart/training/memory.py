@@ -15,9 +15,9 @@ from .devices import Devices
 from .task import Task
 from .transfer import freeze, moving_stages
 
-FLOATS_A_PIXEL = 4000
-"""More activations than any of our networks has for each pixel of its input: ResNet-152 has 1,573, ``compact`` of width
-256 has 2,981. Where so many fit, nothing is counted."""
+FLOATS_A_PIXEL = 12_500
+"""More activations than any of our networks has for each pixel of its input: ``compact`` has 11,925 at its largest
+width, 1,024, and ResNet-152 1,573. Where so many fit, nothing is counted."""
 
 MOMENTS = {"adam": 2, "adamw": 2, "muon": 1}
 """Numbers that an optimiser keeps of each weight; Muon's of the layers that it leaves to AdamW are a few more. SGD

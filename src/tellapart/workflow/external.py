@@ -134,6 +134,7 @@ def evaluate_external(
     source: str | Path,
     *,
     group_by: str | None = None,
+    by_name: bool = False,
     source_options: Mapping[str, Any] | None = None,
     scoring: Scoring | None = None,
     progress: Progress = TO_LOG,
@@ -146,6 +147,7 @@ def evaluate_external(
         run: the run, or its folder.
         source: labelled pictures, as ``train`` takes them; splits in it are not looked at.
         group_by: as in ``open_dataset``.
+        by_name: likewise.
         source_options: what the format alone understands, as in ``open_dataset``.
         scoring: what becomes of unknown and missing classes and of copies, such as
             ``Scoring(unknown="wrong", drop_copies=True)``.
@@ -158,7 +160,7 @@ def evaluate_external(
     """
     run = run if isinstance(run, Run) else Run.open(run)
     scoring = scoring or Scoring()
-    dataset = open_dataset(source, group_by=group_by, **(source_options or {}))
+    dataset = open_dataset(source, group_by=group_by, by_name=by_name, **(source_options or {}))
     with run.locked():
         classifier = Classifier.load(run.path)
         check_shared(dataset, classifier)

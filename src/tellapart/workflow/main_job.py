@@ -14,6 +14,7 @@ from typing import Any
 from ..errors import NetError, ProcessLostError, RecipeError, RunError, TellapartError, TrainingError
 from ..evaluation import evaluate
 from ..images.dataset import Dataset
+from ..images.sources.base import is_bundled
 from ..progress import TO_LOG, Progress, Quiet
 from ..recipe import Recipe
 from ..run import Run
@@ -78,7 +79,8 @@ def train(
     """
     started = time.monotonic() if started is None else started
     recipe = recipe or Recipe()
-    source = recipe.data.source if source is None else source
+    if source is None and recipe.data.source is not None:  # a recipe's bundled name is no folder of that name
+        source = None if is_bundled(recipe.data.source) else recipe.data.source
     if source is not None:
         recipe = recipe.changed(data={"source": absolute_source(source)})
     if recipe.data.labels is not None:

@@ -70,7 +70,7 @@ class OwnPictures:
             RunCorruptError: they have changed.
         """
         dataset = open_run_source(run)
-        scanned = scan(dataset, classifier.preprocessing, progress=progress)
+        scanned = scan(dataset, classifier.preprocessing, retry=False, progress=progress)
         check_same_pictures(run, dataset, scanned)
         splits = from_ids(dataset, read_ids(run.path / "splits.json"))
         device, threads = device_here(run), threads_here(run)

@@ -110,7 +110,8 @@ def prepare(run: Run, dataset: Dataset, *, recipe: Recipe | None = None, progres
 
     start = begin(recipe or run.recipe, dataset, facts)
     data = start.recipe.data
-    scanned = start.scan(dataset, look=not run.has("training.json"), progress=progress)
+    fresh = not run.has("data.json")
+    scanned = start.scan(dataset, look=not run.has("training.json"), retry=fresh, progress=progress)
     check_same_pictures(run, dataset, scanned)
     readable = readable_pictures(dataset, scanned, strict=data.strict)
     repeats = repeats_of(dataset, scanned, progress=progress)
@@ -183,8 +184,9 @@ def check_same_pictures(run: Run, dataset: Dataset, scanned: Scan) -> None:
         run.save("data", {"source": run.recipe.data.source, "pictures": len(dataset), "fingerprint": fingerprint})
     elif run.load("data")["fingerprint"] != fingerprint:
         raise RunCorruptError(
-            f"the pictures in {run.recipe.data.source!r}, or their labels, have changed since {run.name!r} began, so "
-            "that going on would give neither the old result nor the new one: train again"
+            f"the pictures in {run.recipe.data.source!r}, or their labels, have changed since {run.name!r} began (or "
+            "some could not be read then), so that going on would give neither the old result nor the new one: train "
+            "again"
         )
 
 
@@ -300,11 +302,11 @@ def answer_leaks(splits: Splits, found: Audit, *, answer: str, progress: Progres
         progress.warn(f"{sentence}: allowed, and the report says so")
         return splits
     kept = drop_leaks(splits, found)
-    for name, then in (("train", ""), ("validation", ", and a part of the training pictures validates")):
+    for name, other in (("train", "test"), ("validation", "validation")):
         if len(splits[name]) and not len(kept[name]):
             raise LeakError(
-                f"{sentence}, and --drop-leaks would leave no {name} pictures: each is a copy. Take the {name} "
-                f"pictures out of the source{then}"
+                f"{sentence}, and --drop-leaks would leave no {name} pictures: each is a copy. Take the {other} "
+                "pictures out of the source, and a part of the training pictures takes their place"
             )
     gone = sum(len(splits[name]) - len(kept[name]) for name in splits)
     progress.warn(f"{sentence}: {counted(gone, 'picture')} taken out of train and validation")

@@ -49,6 +49,7 @@ class Start:
         *,
         known: NDArray[np.int64] | None = None,
         look: bool = True,
+        retry: bool = True,
         progress: Progress = TO_LOG,
     ) -> Scan:
         """Read the pictures at this size; a pretrained network looks at some while others are decoded.
@@ -57,11 +58,12 @@ class Start:
             dataset: all pictures.
             known: positions of those whose features are there already.
             look: whether features are needed at all.
+            retry: as for ``scan``.
             progress: is told of the pictures.
         """
         ahead = Ahead(self.recipe, known=known, progress=progress)
         watch = ahead if look and ahead.wanted else None
-        found = scan(dataset, preprocessing_of(self.recipe.data), watch=watch, progress=progress)
+        found = scan(dataset, preprocessing_of(self.recipe.data), watch=watch, retry=retry, progress=progress)
         ahead.keep(found.folder, pictures=len(dataset))
         return found
 

@@ -48,15 +48,15 @@ def recipe(source, **more):
 
 
 @pytest.fixture(scope="module")
-def elsewhere(pictures, tmp_path_factory):
+def external_photos(pictures, tmp_path_factory):
     """Darker pictures of the same classes, and one class that does not train."""
     return pictures(tmp_path_factory.mktemp("external") / "photos", ("a", "b", "c"), count=5, seed=9)
 
 
 @pytest.fixture(scope="module")
-def made(good, elsewhere, tmp_path_factory):
+def made(good, external_photos, tmp_path_factory):
     plan = TablePlan(
-        recipe(good), ROWS, external=ExternalSource(str(elsewhere)), noise=0.1, copies=30, shuffled_pixels=True
+        recipe(good), ROWS, external=ExternalSource(str(external_photos)), noise=0.1, copies=30, shuffled_pixels=True
     )  # fmt: skip
     return make_table(plan, out=tmp_path_factory.mktemp("made") / "table")
 
@@ -244,8 +244,8 @@ def test_what_is_wrong_with_the_pictures_leaves_nothing_behind(good, pictures, t
     assert not (tmp_path / "table").exists()
 
 
-def test_a_resumed_table_is_not_finished_on_other_pictures_from_elsewhere(good, elsewhere, tmp_path):
-    there = shutil.copytree(elsewhere, tmp_path / "there")
+def test_a_resumed_table_is_not_finished_on_other_pictures_from_elsewhere(good, external_photos, tmp_path):
+    there = shutil.copytree(external_photos, tmp_path / "there")
     _, folder = make_table(
         TablePlan(recipe(good, training={}), ROWS[:1], external=ExternalSource(str(there))), out=tmp_path / "table"
     )
@@ -255,8 +255,8 @@ def test_a_resumed_table_is_not_finished_on_other_pictures_from_elsewhere(good, 
         resume_table(folder)
 
 
-def test_pictures_from_elsewhere_have_their_own_groups_and_options(good, elsewhere, tmp_path):
-    files = sorted(elsewhere.glob("[ab]/*.png"))
+def test_pictures_from_elsewhere_have_their_own_groups_and_options(good, external_photos, tmp_path):
+    files = sorted(external_photos.glob("[ab]/*.png"))
     text = "".join(f"{file},{file.parent.name},{file.stem}\n" for file in files)
     (tmp_path / "phone.csv").write_text(f"image,kind,writer\n{text}", encoding="utf-8")
     options = {"label_column": "kind", "group_column": "writer"}
@@ -365,3 +365,16 @@ def test_a_table_is_no_run_and_says_where_its_runs_are(made):
     with pytest.raises(RunNotFoundError, match=r"runs below it: .*rows/softmax") as raised:
         Run.open(made[1])
     assert "pictures" not in str(raised.value)
+
+
+def test_a_bundled_name_is_no_folder_of_that_name_in_any_row(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    plan = TablePlan(
+        Recipe.make(data={"source": "digits"}, net={"name": "softmax"}, training={"epochs": 1, "threads": 1}),
+        ("softmax", "majority-class"),
+        external=ExternalSource("digits"),
+    )
+    table, folder = make_table(plan, out="digits")
+    assert [row.failed for row in table.rows] == ["", ""]
+    assert [row.external.count for row in table.rows] == [1797, 1797]
+    assert [row.failed for row in resume_table(folder)[0].rows] == ["", ""]

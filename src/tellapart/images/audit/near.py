@@ -37,6 +37,9 @@ TINY_REACH = 4.0
 """How far the descriptor of a tiny picture's copy may lie: what noise of TINY_LEVELS does to one of 32 pixels a side,
 and a third more, as noise varies. Of smaller ones, whose 16×16 picture averages less, it is that much farther."""
 
+ROUNDS = 3
+"""How often large families are compared with one another, at most: each round may join two, and what they then join."""
+
 FLAT = 4.0
 """Standard deviation, in grey levels, below which a picture shows too little to tell a copy by its content."""
 
@@ -171,8 +174,8 @@ def _near_pairs(
     look = functools.partial(_copies_among, dataset, facts, progress=progress)
     pairs = look(firsts, descriptors, sides=None if sides is None else sides[firsts])
     # Many copies of one picture are each other's nearest, and chains need not join them: families that are larger than
-    # a picture's candidates are compared with one another until no two are one.
-    while sides is None:
+    # a picture's candidates are compared with one another.
+    for _ in range(ROUNDS if sides is None else 0):
         members, family = _crowds(pairs)
         if len(np.unique(family)) < 2:
             break

@@ -12,7 +12,7 @@ from ..cache import Scan
 from ..dataset import Dataset
 from .near import Repeats, find_repeats
 
-FILE = "repeats-1.npz"
+FILE = "repeats-2.npz"
 """The number is raised when other repeats are found in the same pictures, so that nothing stale is served."""
 
 

@@ -54,7 +54,7 @@ def labels_of(values: NDArray[Any], *, where: str, what: str = "labels") -> tupl
     if values.ndim != 1:
         raise SourceError(f"{what} in {where} must have one entry per picture, got shape {values.shape}")
     if values.dtype.kind == "f":
-        whole = np.isfinite(values) & (values == np.round(values)) & (np.abs(values) < 2**63)
+        whole = np.isfinite(values) & (values == np.round(values)) & (np.abs(values.astype(np.float64)) < 2.0**63)
         if not whole.all():
             raise SourceError(
                 f"{what} in {where} must be whole numbers or names, got {values.dtype} such as {values[~whole][0]}"

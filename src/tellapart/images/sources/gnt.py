@@ -45,8 +45,11 @@ def _first_is_gnt(folder: Path) -> bool:
 
 
 @source("gnt", summary="CASIA-HWDB's .gnt, a file or a folder of them", claims=_claims, order=33)
-def gnt(place: Place) -> Dataset:
-    """Open CASIA's files: the class is the character, the group the writer, where a file is one writer's."""
+def gnt(place: Place, *, groups: bool = True) -> Dataset:
+    """Open CASIA's files: the class is the character, the group the writer, where a file is one writer's.
+
+    ``groups=false`` takes no groups, for a rule of one's own.
+    """
     paths = _files(place) if place.is_folder else [place.path]
     files = FileRanges(paths)
     tables, codes, names, writers = [], [], [], []
@@ -71,7 +74,7 @@ def gnt(place: Place) -> Dataset:
         BitmapImages(files, np.concatenate(tables)),
         rank[positions],
         tuple(classes),
-        groups=strings(np.array(writers))[file] if any(writers) else None,
+        groups=strings(np.array(writers))[file] if groups and any(writers) else None,
         given_split=splits[file] if splits.astype(bool).any() else None,
         name=place.name,
     )

@@ -43,8 +43,8 @@ def with_groups(dataset: Dataset, rule: str) -> Dataset:
         raise RecipeError(f"group_by must have a part in parentheses, which is the group, got {rule!r}: try '({rule})'")
     if dataset.groups is not None and bool((dataset.groups != "").any()):
         raise RecipeError(
-            f"group_by would replace the groups that {dataset.name!r} brings: leave it out, or tell a table to take no "
-            "column for them (--source-option group_column=), an array file no array (groups_key=)"
+            f"group_by would replace the groups that {dataset.name!r} brings: leave it out, or have the source take "
+            "none, by --source-option group_column= for a table, groups_key= for an array file, groups=false for .gnt"
         )
     groups = Column()
     misses: list[str] = []

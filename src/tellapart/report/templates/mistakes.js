@@ -6,7 +6,7 @@ if ($("mistakes-gallery") && data.sets.length) {
     const label = choice.value === "" ? null : Number(choice.value);
     const items = label === null ? wrong : wrong.filter((at) => set.labels[at] === label || set.answers[at] === label);
     const all = set.cells.reduce((sum, [truth, said, count]) => sum + (truth !== said && (label === null || truth === label || said === label) ? count : 0), 0);
-    const listed = items.length < all ? `, the surest ${number(items.length)} listed` : "";
+    const listed = items.length === all ? "" : items.length ? `, the surest ${number(items.length)} listed` : ", none of them listed";
     $("mistakes-count").textContent = all ? `${number(all)} mistake${all === 1 ? "" : "s"}${listed}` : "no mistake here";
     fill(set, items);
   };

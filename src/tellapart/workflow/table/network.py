@@ -14,6 +14,7 @@ from ...classifier import Classifier
 from ...defaults import preprocessing_of
 from ...evaluation import Predictions
 from ...images.cache import scan
+from ...images.sources.base import is_bundled
 from ...images.split_ids import read_ids
 from ...progress import TO_LOG, Progress
 from ...recipe import LOOP_SETTINGS, AugmentRecipe, Recipe
@@ -87,7 +88,7 @@ def learn_network(folder: Path, recipe: Recipe, *, progress: Progress = TO_LOG) 
         run = resume(folder, explain=False, progress=progress)
     else:
         shutil.rmtree(folder, ignore_errors=True)  # what a kill left of a run that had not begun
-        run = train(recipe.data.source, recipe, out=folder, explain=False, progress=progress)
+        run = train(None, recipe, out=folder, explain=False, progress=progress)
     if run.stop_asked or run.status["state"] == "interrupted":  # the former in its last epoch, after which it was done
         raise KeyboardInterrupt
     return run
@@ -96,8 +97,9 @@ def learn_network(folder: Path, recipe: Recipe, *, progress: Progress = TO_LOG) 
 def measure_external(run: Run, external: ExternalSource, *, progress: Progress = TO_LOG) -> Predictions:
     """Evaluate a row's run on external pictures; they join its report."""
     name = evaluate_external(
-        run, external.source, group_by=external.group_by, source_options=external.source_options, progress=progress
-    ).name
+        run, external.source, group_by=external.group_by, by_name=is_bundled(external.source),
+        source_options=external.source_options, progress=progress,
+    ).name  # fmt: skip
     return Predictions.load(run.path / "predictions" / f"{name}.npz")
 
 

@@ -146,7 +146,7 @@ def open_external(asked: ExternalSource, dataset: Dataset, *, progress: Progress
 
 
 def _readable(external: Dataset, preprocessing: Preprocessing, *, run: Run, progress: Progress) -> Dataset:
-    scanned = scan(external, preprocessing, progress=progress)
+    scanned = scan(external, preprocessing, retry=not run.has("external.json"), progress=progress)
     fingerprint = content_fingerprint(external, scanned)
     if run.has("external.json") and run.load("external")["fingerprint"] != fingerprint:
         raise RunCorruptError(
