@@ -287,3 +287,9 @@ def test_labels_that_are_no_whole_numbers_are_shown(tmp_path, labels, shown):
     np.savez(tmp_path / "a.npz", x=np.zeros((3, 8, 8), dtype=np.uint8), y=np.array(labels))
     with pytest.raises(SourceError, match=f"got float64 such as {shown}"):
         open_dataset(tmp_path / "a.npz")
+
+
+def test_whole_numbers_of_any_precision_are_labels(tmp_path):
+    for kind in (np.float16, np.float32, np.float64):
+        np.savez(tmp_path / "a.npz", x=np.zeros((3, 8, 8), dtype=np.uint8), y=np.array([0, 1, 0], dtype=kind))
+        assert open_dataset(tmp_path / "a.npz").labels.tolist() == [0, 1, 0]

@@ -232,6 +232,8 @@ def test_gnt(tmp_path, random):
     assert set(data.class_names) == {"汉", "字", "A"}
     assert data.ids.tolist() == ["001-f.gnt/0", "001-f.gnt/1", "001-f.gnt/2", "1289-f.gnt/0"]
     assert data.groups.tolist() == ["001", "001", "001", "1289"]
+    assert open_dataset(tmp_path, groups=False).groups is None
+    assert open_dataset(tmp_path, groups="false", group_by=r"(f)\.gnt").groups.tolist() == ["f"] * 4
     assert [data.label_name(i) for i in range(4)] == ["汉", "字", "A", "字"]
     np.testing.assert_array_equal(data.images.load(0).pixels[..., 0], small)
     np.testing.assert_array_equal(data.images.load(3).pixels[..., 0], small[:, :2])
