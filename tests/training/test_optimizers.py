@@ -61,7 +61,7 @@ def test_no_optimiser_waits_for_torch_s_compiler():
     assert done.stdout.strip() == "False"
 
 
-PAGE = Path(__file__).parents[2] / "docs" / "training.md"
+PAGE = Path(__file__).parents[2] / "docs" / "optimisation.md"
 
 
 def test_the_rates_and_decays_that_the_page_names_are_the_defaults():
