@@ -373,10 +373,8 @@ def _fill(
         problems += found_problems
         notes.add(found_notes)
         progress.advance(len(rows))
-    reasons, passing = (
-        {one.position: one.reason for one in problems},
-        [one.position for one in problems if one.may_pass],
-    )
+    reasons = {one.position: one.reason for one in problems}
+    passing = [one.position for one in problems if one.may_pass]
     _write_notes(work, reasons, may_pass=passing, notes=notes)
 
 

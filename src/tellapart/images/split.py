@@ -251,20 +251,15 @@ def _pick_families(
     """
     sizes = np.bincount(families)
     large = sizes > max(LARGE_FAMILY, len(labels) // 100)
-    if large.any():
-        mask = np.zeros(len(labels), dtype=bool)
-        for among, choose in (
-            (~large, _pick_few),
-            (large, functools.partial(pick_groups, at_least_one=bool(large.all()))),
-        ):
-            rows = np.flatnonzero(among[families])
-            if len(rows):
-                mask[rows] = choose(
-                    labels[rows], (np.cumsum(among) - 1)[families[rows]], fraction, classes=classes, rng=rng,
-                    locked=locked[among],
-                )  # fmt: skip
-        return mask
-    return _pick_few(labels, families, fraction, classes=classes, rng=rng, locked=locked)
+    mask = np.zeros(len(labels), dtype=bool)
+    for among, choose in ((~large, _pick_few), (large, functools.partial(pick_groups, at_least_one=bool(large.all())))):
+        rows = np.flatnonzero(among[families])
+        if len(rows):
+            mask[rows] = choose(
+                labels[rows], (np.cumsum(among) - 1)[families[rows]], fraction, classes=classes, rng=rng,
+                locked=locked[among],
+            )  # fmt: skip
+    return mask
 
 
 def _pick_few(

@@ -311,7 +311,7 @@ def _live(record: dict[str, Any], state: State) -> str:
     where = f"in epoch {state.best_epoch}" if state.best_epoch else "before the first epoch"
     best = "" if state.best_epoch == state.epoch else f", best {where}"
     return (
-        f"loss {record['train_loss']:.3f}, validation {record['validation_loss']:.3f}, "
+        f"epoch {record['epoch']}: loss {record['train_loss']:.3f}, validation {record['validation_loss']:.3f}, "
         f"accuracy {record['validation_accuracy']:.1%}{best}"
     )
 

@@ -184,7 +184,7 @@ def _main_job(
         prepared = prepare(run, dataset, progress=progress)
         folds = fold_splits(prepared, progress=progress) if prepared.recipe.folds else []
         team.start(prepared.recipe, run)
-        _save_environment(run, prepared, processes=team.count if trains_in_epochs(prepared.recipe, deadline) else 1)
+        _save_environment(run, prepared, processes=team.count if _trains_in_epochs(prepared.recipe, deadline) else 1)
         baselines = _learn_baselines(run, prepared, deadline=deadline, progress=progress)
         devices = team.plan(prepared.recipe)
         prepared, pacer = in_time(run, prepared, deadline=deadline, explain=explain, devices=devices, progress=progress)
@@ -272,7 +272,7 @@ def _explain_mistakes(
     progress.say(f"labels: {find_run_label_errors(run, own=own, progress=progress).likeliest(LISTED)}")
 
 
-def trains_in_epochs(recipe: Recipe, deadline: Deadline) -> bool:
+def _trains_in_epochs(recipe: Recipe, deadline: Deadline) -> bool:
     """Return whether a network is trained in epochs: features alone may be fine-tuned in a given time."""
     return recipe.training.transfer != "features" or math.isfinite(deadline.end)
 

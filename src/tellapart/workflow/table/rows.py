@@ -26,8 +26,6 @@ from .setting import MOST_PIXELS, Setting
 from .variants import Variant, save_arrays, vary
 
 ROW = "row.json"
-CERTAIN = 20.0
-"""The logit of the majority class: as good as certain."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,15 +147,14 @@ def _said_of_external(external: Dataset, logits: NDArray[np.float32]) -> Predict
 def _majority(setting: Setting, folder: Path) -> tuple[dict[str, Predictions], dict[str, Any]]:
     dataset, splits = setting.prepared.dataset, setting.prepared.splits
     counts = np.bincount(dataset.labels[splits.train], minlength=len(setting.class_names))
+    largest = setting.class_names[counts.argmax()]
 
-    def always(count: int) -> NDArray[np.float32]:
-        logits = np.zeros((count, len(counts)), dtype=np.float32)
-        logits[:, counts.argmax()] = CERTAIN
-        return logits
+    def nothing(count: int) -> NDArray[np.float32]:
+        return np.zeros((count, len(counts)), dtype=np.float32)
 
-    found = {"validation": _said_of_validation(setting, always(len(splits.validation)))}
+    found = {"validation": _said_of_validation(setting, nothing(len(splits.validation))).always(largest)}
     if setting.external is not None:
-        found["external"] = _said_of_external(setting.external, always(len(setting.external)))
+        found["external"] = _said_of_external(setting.external, nothing(len(setting.external))).always(largest)
     _keep(found, folder)
     return found, {"train_seconds": 0.0, "predict_ms": 0.0, "size_bytes": 0, "notes": ()}
 
