@@ -144,3 +144,12 @@ def test_a_rare_label_is_ruled_out_by_evidence_and_not_by_its_rarity():
         find_label_errors(Predictions(np.arange(1000).astype(str), np.log(probabilities), labels, ("c", "r"))).clear
         == 1
     )
+
+
+def test_equal_probabilities_of_the_labels_are_ranked_by_the_suggested_class():
+    said = np.arange(50, 96) / 100
+    three = np.column_stack([np.full(len(said), 0.04), said, 0.96 - said])
+    ids = [f"{at:02}" for at in range(len(said))]
+    # As votes come: float32 logits, whose softmax has the same share with other last digits.
+    found = find_label_errors(Predictions(ids, np.log(three).astype(np.float32), np.zeros(len(said), int), tuple("xyz")))
+    assert [one.id for one in found.candidates] == ids[::-1]

@@ -270,7 +270,8 @@ def _candidates(
     ruled_out = (odds < CLEAR * suggested_probability) & (suggested_probability >= LIKELY)
     listed = np.flatnonzero(confident | (known.predicted() != labels))
     ids, names = known.ids.tolist(), known.class_names
-    order = sorted(listed.tolist(), key=lambda i: (given_probability[i], margin[i], ids[i]))
+    # Equal shares of votes differ in the last digits of their logits, by which no rank should go.
+    order = sorted(listed.tolist(), key=lambda i: (float(f"{given_probability[i]:.4g}"), margin[i], ids[i]))
     return tuple(
         LabelError(
             ids[i], names[labels[i]], names[suggested[i]], float(given_probability[i]),

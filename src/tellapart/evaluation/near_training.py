@@ -32,7 +32,7 @@ REASONS = {
     "copy-other": "all but the same as a training picture with another label: one of the two labels is wrong",
     "copy-same": "all but the same as a training picture with the same label, and still not learnt",
     "label": "its nearest training pictures are what it was taken for: it looks like one, or the label is wrong",
-    "far": "unlike any training picture: there are too few of its kind",
+    "far": "unlike any training picture: pictures of its kind are missing there",
     "border": "its nearest training pictures carry its own label: it lies just across the border",
     "between": "its nearest training pictures carry different labels: hard",
 }
