@@ -28,6 +28,7 @@ def fitted(digits, task_of, monkeypatch):
             training={
                 "transfer": "none",
                 "batch_size": 10,
+                "epochs": 12,
                 **training,
                 "optimizer": {"name": "adamw", **training.get("optimizer", {})},
             },
@@ -46,6 +47,19 @@ def test_the_widest_with_ten_epochs_in_time_is_taken(fitted):
     assert (recipe.net.options["width"], recipe.training.epochs) == (16, 12)
     assert choices == {"net.options.width": 16, "training.epochs": 12}
     assert timed == [8, 16, 24]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "width", "epochs"),
+    [
+        (17.0, 16, 8),  # as many as the default has; ten would not fit
+        (15.0, 8, 14),  # 7.5 at width 16: fewer than the default's
+        (25.5, 16, 12),  # 8.5 at width 24, which the default does not have: ten are asked for
+    ],
+)
+def test_no_narrower_network_than_the_defaults_is_taken_where_its_epochs_fit(fitted, seconds, width, epochs):
+    recipe, _, _ = fitted(seconds, epochs=8)
+    assert (recipe.net.options["width"], recipe.training.epochs) == (width, epochs)
 
 
 @pytest.mark.parametrize("fits", [8, 16])
@@ -78,8 +92,9 @@ def test_few_epochs_are_stretched_or_cut_so_that_no_time_is_left_over(fitted):
 
 
 def test_epochs_of_few_steps_are_counted_as_parts_of_a_pass(fitted):
-    recipe, _, timed = fitted(5, steps_per_epoch=5)  # 4.5 s are planned for: 450 steps, less than ten passes
-    assert (recipe.training.epochs, recipe.net.options["width"], timed) == (90, 8, [8])
+    # 4.5 s are planned for: 450 steps; at width 16 only 225, fewer than the default's 300
+    recipe, _, timed = fitted(5, steps_per_epoch=5, epochs=60)
+    assert (recipe.training.epochs, recipe.net.options["width"], timed) == (90, 8, [8, 16])
     assert fitted(5000, widths=False, steps_per_epoch=5)[0].training.epochs == 150 * 100 // 5
 
 

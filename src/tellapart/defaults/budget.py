@@ -18,7 +18,7 @@ from .choice import Choice
 from .width import WIDTHS
 
 ENOUGH_PASSES = 10
-"""Passes over the pictures below which a narrower network gets further than a wider one."""
+"""Passes over the pictures below which a network that is wider than the default gets less far than a narrower one."""
 
 FEWEST_STEPS = 50
 """Steps below which a training is not worth its time, unless the pictures have fewer."""
@@ -80,7 +80,8 @@ def fit_to_time(
     """Decide the epochs, and the default network's width, so that a training ends in time.
 
     Args:
-        recipe: resolved; its epochs are replaced, and the steps of an epoch where it leaves them open.
+        recipe: resolved; its epochs are replaced, and the steps of an epoch where it leaves them open. Where its own
+            epochs fit, no narrower network than its own is taken.
         task: the pictures.
         seconds: what is left for the training, and for what the network looks at before and after it.
         looks_before: pictures that it looks at before its epochs.
@@ -110,7 +111,7 @@ def fit_to_time(
         spare = spare_looks * pace.look
         left = least - (spare if spare <= SPARE * seconds else 0.0)
         plan = _with_margin(left, pace, whole=recipe.training.steps_per_epoch is not None)
-        few = plan is None or plan.epochs * plan.steps < ENOUGH_PASSES * pace.a_pass
+        few = plan is None or plan.epochs * plan.steps < _enough_passes(recipe, pace, width=width) * pace.a_pass
         if not fitting:
             fitting.append((wider, pace, plan or _fewest(least, wider, pace), least - left))
         elif plan is not None and not few:
@@ -121,6 +122,13 @@ def fit_to_time(
     made, choices = _with_plan(chosen, pace, plan, seconds=seconds, widths=candidates != [None])
     passes = plan.epochs * plan.steps / pace.a_pass
     return Fit(made, choices, looks * pace.look + spare, passes, MOST_PASSES * pace.a_pass)
+
+
+def _enough_passes(recipe: Recipe, pace: Pace, *, width: int | None) -> float:
+    """Return the passes that a width is worth: up to the default's, no more than a default training makes."""
+    if width is None or width > int(recipe.net.options["width"]):
+        return ENOUGH_PASSES
+    return min(ENOUGH_PASSES, decided(recipe.training.epochs, "training.epochs") * pace.steps / pace.a_pass)
 
 
 def _with_margin(seconds: float, pace: Pace, *, whole: bool) -> Plan | None:
