@@ -1,4 +1,4 @@
-"""Draw docs/pictures/training-augmented.png: what the named sets of random changes do to pictures.
+"""Draw docs/pictures/training-augmented.png: what sets of random changes do to pictures.
 
 Pictures: scikit-learn's digits, and the photographs chelsea and rocket that come with scikit-image.
 """
@@ -37,6 +37,8 @@ def main() -> None:
     rocket = np.asarray(Image.fromarray(data.rocket()[0:420, 110:530]).resize((112, 112)))
     pictures = [("writing", digits[4][..., None]), ("writing", digits[9][..., None]), ("photo", cat), ("photo", rocket)]
     rows = [(name, changed(picture, AUGMENTATIONS[name], count=COLUMNS - 1)) for name, picture in pictures]
+    own = AugmentRecipe(flip_horizontal=True, crop=0.5, saturation=0.6, hue=20)
+    rows.append(("crop 0.5, hue 20,\nsaturation 0.6", changed(cat, own, count=COLUMNS - 1)))
     figure = Figure(figsize=(COLUMNS, len(rows) + 0.2), layout="constrained")
     for row, (name, shown) in enumerate(rows):
         for column, picture in enumerate(shown):

@@ -107,6 +107,7 @@ class AugmentRecipe(_Section):
     flip_vertical: bool = Field(False, description="up and down")
     rotation: float = Field(0.0, ge=0.0, le=180.0, description="up to so many degrees either way")
     shift: float = Field(0.0, ge=0.0, le=0.5, description="up to this fraction of the size, both ways")
+    crop: float = Field(0.0, ge=0.0, le=0.9, description="enlarged: a part of 1 − crop to all of the area")
     shear: float = Field(0.0, ge=0.0, le=45.0, description="up to so many degrees either way")
     zoom: float = Field(0.0, ge=0.0, le=0.9, description="a scale of 1 − zoom to 1 + zoom")
     stretch: float = Field(0.0, ge=0.0, le=0.9, description="height against width, 1 − stretch to 1 + stretch")
@@ -114,6 +115,8 @@ class AugmentRecipe(_Section):
     stroke: float = Field(0.0, ge=0.0, le=1.0, description="thicker or thinner: blended so far with its 3×3 extreme")
     brightness: float = Field(0.0, ge=0.0, le=1.0, description="added, up to this fraction of the range")
     contrast: float = Field(0.0, ge=0.0, le=1.0, description="a factor of 1 − contrast to 1 + contrast")
+    saturation: float = Field(0.0, ge=0.0, le=1.0, description="of colours: a factor of 1 − s to 1 + s")
+    hue: float = Field(0.0, ge=0.0, le=180.0, description="of colours: turned by up to so many degrees")
     noise: float = Field(0.0, ge=0.0, le=1.0, description="Gaussian, standard deviation as a fraction of the range")
     erase: float = Field(0.0, ge=0.0, le=1.0, description="the share of pictures that lose a random rectangle")
 
@@ -261,6 +264,11 @@ class Recipe(_Section):
     def _check(self) -> Self:
         if self.folds is not None and not 2 <= self.folds <= 100:
             raise ValueError(f"folds must be 2 to 100, got {self.folds}: each fold is held out while the others train")
+        changes = self.training.augment
+        if changes and (changes.saturation or changes.hue) and self.data.channels == 1:
+            raise ValueError(
+                "saturation and hue of training.augment would be ignored on grey pictures (channels = 1): drop them"
+            )
         if self.training.transfer == "features" and self.net.options.get("dropout"):
             raise ValueError(
                 "net.options.dropout would be ignored with transfer = 'features', where the pictures are seen once: "

@@ -76,6 +76,7 @@ CASES = {
     "--rotation 5 --shift 0.1 --shear 3 --zoom 0.2 --stretch 0.1": {
         "training": {"augment": {"rotation": 5, "shift": 0.1, "shear": 3, "zoom": 0.2, "stretch": 0.1}}
     },
+    "--crop 0.4 --saturation 0.3 --hue 10": {"training": {"augment": {"crop": 0.4, "saturation": 0.3, "hue": 10}}},
     "--elastic 0.02 --brightness 0.1 --contrast 0.2 --erase 0.3 --flip-vertical": {
         "training": {
             "augment": {"elastic": 0.02, "brightness": 0.1, "contrast": 0.2, "erase": 0.3, "flip_vertical": True}

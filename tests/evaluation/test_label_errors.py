@@ -151,5 +151,7 @@ def test_equal_probabilities_of_the_labels_are_ranked_by_the_suggested_class():
     three = np.column_stack([np.full(len(said), 0.04), said, 0.96 - said])
     ids = [f"{at:02}" for at in range(len(said))]
     # As votes come: float32 logits, whose softmax has the same share with other last digits.
-    found = find_label_errors(Predictions(ids, np.log(three).astype(np.float32), np.zeros(len(said), int), tuple("xyz")))
+    found = find_label_errors(
+        Predictions(ids, np.log(three).astype(np.float32), np.zeros(len(said), int), tuple("xyz"))
+    )
     assert [one.id for one in found.candidates] == ids[::-1]

@@ -5,7 +5,9 @@ import math
 import numpy as np
 import pytest
 import torch
+from PIL import Image, ImageEnhance
 from scipy import ndimage
+from skimage.color import rgb2yiq, yiq2rgb
 
 from tellapart.recipe import AugmentRecipe
 from tellapart.training import augment as room
@@ -116,6 +118,29 @@ def test_zoom_shear_and_stretch_are_those_of_scipy(at_most, share, shape):
     assert np.abs(out(stretch=0.2) - resampled(plain, np.diag([1 / ratio, ratio]))).max() < 2e-5
 
 
+@pytest.mark.parametrize("share", [1.0, -1.0])
+@pytest.mark.parametrize("shape", [(12, 12), (11, 20)])
+def test_a_crop_is_a_part_in_the_corner_enlarged(at_most, monkeypatch, share, shape):
+    at_most(share)
+    monkeypatch.setattr(room.Draws, "rand", lambda self: torch.ones(self.portion.of))
+    picture = batch(1, 1, *shape)
+    out = augment(picture, AugmentRecipe(crop=0.75), generator=generator())[0, 0].numpy()
+    # A quarter of the area, half of each side: it lies in a corner, a quarter of the side from the middle.
+    corner = resampled(picture[0, 0].numpy(), np.eye(2) / 2, shift=share * np.array(shape) / 4)
+    assert np.abs(out - corner).max() < 2e-5
+
+
+def test_crops_lie_inside_the_picture_and_have_the_wished_area():
+    ramp = torch.stack(torch.meshgrid(torch.arange(40.0), torch.arange(60.0), indexing="ij"))[None].repeat(500, 1, 1, 1)
+    out = augment(ramp, AugmentRecipe(crop=0.5), generator=generator())
+    rows, columns = out[:, 0].mean(dim=2), out[:, 1].mean(dim=1)
+    assert rows.diff(dim=1)[:, 1:-1].min() > 0.6, "no row is read twice: nothing beyond the picture"
+    share = (rows[:, 30] - rows[:, 10]) / 20 * (columns[:, 45] - columns[:, 15]) / 30
+    assert 0.5 - 1e-3 <= share.min() < 0.52
+    assert 0.98 < share.max() <= 1 + 1e-3
+    assert share.mean() == pytest.approx(0.75, abs=0.02)
+
+
 def test_zooming_in_makes_things_larger(at_most):
     at_most(1.0)
     pictures = torch.zeros(1, 1, 20, 20)
@@ -142,7 +167,7 @@ def test_about_half_of_the_pictures_are_flipped():
 
 
 def test_brightness_is_uniform_and_within_its_range():
-    out = augment(torch.zeros(4000, 1, 2, 2), AugmentRecipe(brightness=0.3), generator=generator(), span=2.0)
+    out = augment(torch.zeros(4000, 1, 2, 2), AugmentRecipe(brightness=0.3), generator=generator(), std=(0.5,))
     added = out[:, 0, 0, 0]
     assert (out == added[:, None, None, None]).all()
     assert added.abs().max() <= 0.6
@@ -160,8 +185,42 @@ def test_contrast_is_a_factor_about_the_pictures_own_mean():
     assert 1.39 < factor.max() <= 1.4 + 1e-4
 
 
+@pytest.mark.parametrize(("mean", "std"), [((0.0,), (1.0,)), ((0.5, 0.4, 0.3), (0.2, 0.25, 0.3))])
+def test_saturation_blends_with_luminance_as_pillow_does(at_most, mean, std):
+    at_most(-1.0)
+    colours = np.random.default_rng(0).integers(0, 256, (9, 11, 3), dtype=np.uint8)
+    expected = np.asarray(ImageEnhance.Color(Image.fromarray(colours)).enhance(0.4), dtype=float)
+    out = recoloured(colours, AugmentRecipe(saturation=0.6), mean=mean, std=std)
+    assert np.abs(out - expected).max() < 1.6, "Pillow rounds luminance and result"
+
+
+@pytest.mark.parametrize(("mean", "std"), [((0.0,), (1.0,)), ((0.5, 0.4, 0.3), (0.2, 0.25, 0.3))])
+def test_a_hue_turns_in_the_plane_of_scikit_images_yiq(at_most, mean, std):
+    at_most(1.0)
+    colours = np.random.default_rng(0).integers(0, 256, (9, 11, 3), dtype=np.uint8)
+    luminance, i, q = np.moveaxis(rgb2yiq(colours / 255), -1, 0)
+    turned = (i + 1j * q) * np.exp(1j * math.radians(30))
+    expected = yiq2rgb(np.stack([luminance, turned.real, turned.imag], axis=-1)) * 255
+    out = recoloured(colours, AugmentRecipe(hue=30), mean=mean, std=std)
+    assert np.abs(out - expected).max() < 0.01
+
+
+def recoloured(colours: np.ndarray, recipe: AugmentRecipe, *, mean, std) -> np.ndarray:
+    """Return changed colours, 0 to 255, of a picture that went through a preprocessing."""
+    centre, scale = (torch.tensor(value)[:, None, None] for value in (mean, std))
+    picture = (torch.from_numpy(colours).permute(2, 0, 1) / 255 - centre) / scale
+    out = augment(picture[None], recipe, generator=generator(), mean=mean, std=std)[0]
+    return ((out * scale + centre) * 255).permute(1, 2, 0).numpy()
+
+
+def test_greys_keep_their_grey_whatever_is_done_to_colours():
+    greys = batch(50, 1, 4, 4).expand(-1, 3, -1, -1)
+    out = augment(greys, AugmentRecipe(saturation=0.9, hue=180), generator=generator())
+    assert torch.allclose(out, greys, atol=1e-5)
+
+
 def test_noise_is_gaussian_with_its_deviation():
-    out = augment(torch.zeros(50, 3, 30, 30), AugmentRecipe(noise=0.1), generator=generator(), span=3.0).double()
+    out = augment(torch.zeros(50, 3, 30, 30), AugmentRecipe(noise=0.1), generator=generator(), std=(1 / 3,)).double()
     assert out.mean().abs() < 0.005
     assert out.std() == pytest.approx(0.3, rel=0.02)
     assert (out**4).mean() / out.var() ** 2 == pytest.approx(3, rel=0.05)
@@ -189,14 +248,19 @@ def test_elastic_moves_by_the_wished_fraction_at_most():
 
 
 EVERYTHING = AugmentRecipe(
-    flip_horizontal=True, flip_vertical=True, rotation=20, shift=0.1, shear=10, zoom=0.2, stretch=0.1, elastic=0.02,
-    brightness=0.1, contrast=0.2, noise=0.05, erase=0.3,
+    flip_horizontal=True, flip_vertical=True, rotation=20, shift=0.1, crop=0.3, shear=10, zoom=0.2, stretch=0.1,
+    elastic=0.02, brightness=0.1, contrast=0.2, noise=0.05, erase=0.3,
 )  # fmt: skip
-PARTS = [AugmentRecipe(**{name: value}) for name, value in EVERYTHING.parts().items()]
+COLOURED = AugmentRecipe(**EVERYTHING.parts(), saturation=0.4, hue=20)
+PARTS = [AugmentRecipe(**{name: value}) for name, value in COLOURED.parts().items()]
+GREY = [recipe for recipe in PARTS if not recipe.saturation and not recipe.hue]
 
 
-@pytest.mark.parametrize("recipe", [*PARTS, EVERYTHING], ids=lambda recipe: "+".join(recipe.parts()))
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    ("channels", "recipe"),
+    [*((1, recipe) for recipe in [*GREY, EVERYTHING]), *((3, recipe) for recipe in [*PARTS, COLOURED])],
+    ids=lambda given: given if isinstance(given, int) else "+".join(given.parts()),
+)
 def test_the_generator_alone_decides_and_shape_and_layout_are_kept(recipe, channels):
     pictures = batch(5, channels, 10, 14)
     before, world = pictures.clone(), torch.get_rng_state()

@@ -172,6 +172,9 @@ def command(
     ] = None,
     rotation: Annotated[float | None, option("--rotation", "Turn by up to so many degrees.", CHANGES)] = None,
     shift: Annotated[float | None, option("--shift", "Move by up to this fraction of the size.", CHANGES)] = None,
+    crop: Annotated[
+        float | None, option("--crop", "Enlarge a part of 1 − c to all of the area, somewhere.", CHANGES)
+    ] = None,
     shear: Annotated[float | None, option("--shear", "Lean by up to so many degrees.", CHANGES)] = None,
     zoom: Annotated[float | None, option("--zoom", "Scale by 1 − zoom to 1 + zoom.", CHANGES)] = None,
     stretch: Annotated[
@@ -185,6 +188,10 @@ def command(
         float | None, option("--brightness", "Add up to this fraction of the range.", CHANGES)
     ] = None,
     contrast: Annotated[float | None, option("--contrast", "Multiply contrast by 1 − c to 1 + c.", CHANGES)] = None,
+    saturation: Annotated[
+        float | None, option("--saturation", "Multiply the colours' saturation by 1 − s to 1 + s.", CHANGES)
+    ] = None,
+    hue: Annotated[float | None, option("--hue", "Turn the colours' hue by up to so many degrees.", CHANGES)] = None,
     noise: Annotated[
         float | None, option("--noise", "Standard deviation of noise, as a fraction of the range.", CHANGES)
     ] = None,
@@ -197,9 +204,9 @@ def command(
     if no_baselines and baseline:
         raise RecipeError("--no-baselines and --baseline contradict each other: give one of them")
     changes = given(
-        flip_horizontal=flip_horizontal, flip_vertical=flip_vertical, rotation=rotation, shift=shift, shear=shear,
-        zoom=zoom, stretch=stretch, elastic=elastic, stroke=stroke, brightness=brightness, contrast=contrast,
-        noise=noise, erase=erase,
+        flip_horizontal=flip_horizontal, flip_vertical=flip_vertical, rotation=rotation, shift=shift, crop=crop,
+        shear=shear, zoom=zoom, stretch=stretch, elastic=elastic, stroke=stroke, brightness=brightness,
+        contrast=contrast, saturation=saturation, hue=hue, noise=noise, erase=erase,
     )  # fmt: skip
     sections = given(
         data=given(

@@ -1,10 +1,11 @@
-"""Random changes to a batch of pictures: geometry in one resampling, then light, then what is hidden."""
+"""Random changes to a batch of pictures: geometry in one resampling, then colour and light, then what is hidden."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -13,9 +14,12 @@ from torch import Tensor
 from ..recipe import AugmentRecipe
 from .devices import Portion
 
-GEOMETRY = ("rotation", "shift", "shear", "zoom", "stretch", "elastic")
+GEOMETRY = ("rotation", "shift", "crop", "shear", "zoom", "stretch", "elastic")
 ELASTIC_GRID = 5
 """Control points a side of the smooth displacement field."""
+
+YIQ = ((0.299, 0.587, 0.114), (0.59590059, -0.27455667, -0.32134392), (0.21153661, -0.52273617, 0.31119955))
+"""Of red, green and blue: luminance, and the plane in which a hue is an angle and saturation a length (NTSC)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +58,8 @@ def augment(
     recipe: AugmentRecipe,
     *,
     generator: torch.Generator,
-    span: float = 1.0,
+    mean: Sequence[float] = (0.0,),
+    std: Sequence[float] = (1.0,),
     portion: Portion | None = None,
 ) -> Tensor:
     """Return the batch with each picture changed at random, in ways that leave its class as it is.
@@ -62,10 +67,11 @@ def augment(
     What a turn or shift uncovers takes the nearest pixel's value.
 
     Args:
-        pictures: float32 (N, C, H, W), preprocessed.
+        pictures: float32 (N, C, H, W), preprocessed; in colour where ``recipe`` changes hue or saturation.
         recipe: what is changed, and by how much at most.
         generator: on the CPU; the same one gives the same changes.
-        span: the preprocessed value of white less that of black: brightness and noise are fractions of it.
+        mean: of the preprocessing, where black is 0 and white is 1: one for each channel, or for all.
+        std: likewise; brightness and noise are fractions of the range from black to white.
         portion: which part of a batch the pictures are; all of it where None.
 
     Returns:
@@ -87,7 +93,9 @@ def augment(
         pictures = _flipped(pictures, recipe, draws)
     if recipe.stroke:
         pictures = _redrawn(pictures, recipe.stroke, draws)
-    pictures = _relit(pictures, recipe, draws, span)
+    if recipe.hue or recipe.saturation:
+        pictures = _recoloured(pictures, recipe, draws, mean=mean, std=std)
+    pictures = _relit(pictures, recipe, draws, 1.0 / min(std))
     return _erased(pictures, recipe, draws) if recipe.erase else pictures
 
 
@@ -141,14 +149,19 @@ def _affine(recipe: AugmentRecipe, draws: Draws, *, aspect: float) -> Tensor:
     shear = torch.tan(draws.between(math.radians(recipe.shear)))
     scale = 1 / (1 + draws.between(recipe.zoom))
     ratio = (1 + draws.between(recipe.stretch)).sqrt()
+    x_move, y_move = draws.between(2 * recipe.shift), draws.between(2 * recipe.shift)
+    if recipe.crop:  # a smaller part of the picture, which lies inside it
+        side = (1 - recipe.crop * draws.rand()).sqrt()
+        scale = scale * side
+        x_move, y_move = (move + draws.between(1.0) * (1 - side) for move in (x_move, y_move))
     x_scale, y_scale = scale * ratio, scale / ratio
     x_scale = torch.where(draws.coins(), -x_scale, x_scale) if recipe.flip_horizontal else x_scale
     y_scale = torch.where(draws.coins(), -y_scale, y_scale) if recipe.flip_vertical else y_scale
     cos, sin = torch.cos(angle), torch.sin(angle)
     # x and y count in half widths and half heights: a turn in pixels mixes them by the picture's aspect.
     rows = [
-        torch.stack([cos * x_scale, (shear * cos - sin) * aspect * y_scale, draws.between(2 * recipe.shift)], 1),
-        torch.stack([sin / aspect * x_scale, (shear * sin + cos) * y_scale, draws.between(2 * recipe.shift)], 1),
+        torch.stack([cos * x_scale, (shear * cos - sin) * aspect * y_scale, x_move], 1),
+        torch.stack([sin / aspect * x_scale, (shear * sin + cos) * y_scale, y_move], 1),
     ]
     return torch.stack(rows, dim=1)
 
@@ -173,6 +186,25 @@ def _local_maximum(pictures: Tensor) -> Tensor:
         for part, neighbour in ((pictures.narrow(axis, 0, last), after), (pictures.narrow(axis, 1, last), before)):
             torch.maximum(part, neighbour, out=part)
     return pictures
+
+
+def _recoloured(
+    pictures: Tensor, recipe: AugmentRecipe, draws: Draws, *, mean: Sequence[float], std: Sequence[float]
+) -> Tensor:
+    """Turn all hues of a picture by one angle and scale its saturation; luminance and greys stay as they are."""
+    yiq = torch.tensor(YIQ)
+    angle, factor = draws.between(math.radians(recipe.hue)), 1 + draws.between(recipe.saturation)
+    i, q = factor * torch.cos(angle), factor * torch.sin(angle)
+    zero, one = torch.zeros_like(i), torch.ones_like(i)
+    turn = torch.stack([one, zero, zero, zero, i, -q, zero, q, i], dim=1).reshape(-1, 3, 3)
+    matrix = torch.linalg.inv(yiq) @ turn @ yiq
+    # It is of black 0 and white 1, and the pictures are (those − mean) / std.
+    centre, scale = (torch.tensor(value).expand(3) for value in (mean, std))
+    moved = ((matrix @ centre - centre) / scale).to(pictures.device)[:, None, :]
+    matrix = (matrix * scale / scale[:, None]).to(pictures.device)
+    n, _, height, width = pictures.shape
+    pixels = pictures.permute(0, 2, 3, 1).reshape(n, height * width, 3)
+    return torch.baddbmm(moved, pixels, matrix.mT).reshape(n, height, width, 3).permute(0, 3, 1, 2)
 
 
 def _relit(pictures: Tensor, recipe: AugmentRecipe, draws: Draws, span: float) -> Tensor:

@@ -29,8 +29,8 @@ def to_batch(
     pictures = to_input(moved(pixels, device), task.preprocessing)
     if recipe.augment is None:
         return pictures
-    span = 1.0 / min(task.preprocessing.std)
-    return augment(pictures, recipe.augment, generator=generator, span=span, portion=portion)
+    mean, std = task.preprocessing.mean, task.preprocessing.std
+    return augment(pictures, recipe.augment, generator=generator, mean=mean, std=std, portion=portion)
 
 
 def train_step(
