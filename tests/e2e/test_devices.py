@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -75,6 +76,33 @@ def test_lost_processes_are_said_and_the_run_goes_on(tmp_path, call):
     assert call("train", "--resume", run).status == 0
     assert epochs(run) == 4
     # Two processes round otherwise than one, and a network may amplify that: test_fabric holds the weights to more.
+    went, expected = (
+        [json.loads(line)["train_loss"] for line in (folder / "history.jsonl").read_text().splitlines()]
+        for folder in (run, reference)
+    )
+    assert went == pytest.approx(expected, abs=0.01)
+    assert json.loads((run / "status.json").read_text())["state"] == "done"
+
+
+def test_torchrun_starts_two_machines_of_one_process_that_give_one_run(tmp_path, call):
+    run, reference, log = tmp_path / "run", tmp_path / "reference", tmp_path / "log"
+    one_epoch = [*TRAIN, "--epochs", "1"]
+    assert call(*one_epoch, "--out", reference).status == 0
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    torchrun = [
+        sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", "--nproc-per-node", "1", "--master-addr",
+        "127.0.0.1", "--master-port", str(port),
+    ]  # fmt: skip
+    command = ["-m", "tellapart", *one_epoch, "--out", str(run)]
+    with log.open("w") as file:
+        nodes = [
+            subprocess.Popen([*torchrun, "--node-rank", str(rank), *command], stdout=file, stderr=subprocess.STDOUT)
+            for rank in range(2)
+        ]
+        assert [node.wait(timeout=120) for node in nodes] == [0, 0], log.read_text()
+    assert log.read_text().count("estimated time") == 1, "one process alone speaks"
     went, expected = (
         [json.loads(line)["train_loss"] for line in (folder / "history.jsonl").read_text().splitlines()]
         for folder in (run, reference)

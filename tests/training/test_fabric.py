@@ -51,11 +51,11 @@ def figures(run):
     return [{k: v for k, v in json.loads(line).items() if k not in timing} for line in lines]
 
 
-ROUNDING = {"muon": 2e-3}
-"""How far weights may differ, 5e-6 for others: muon's steps are as long in directions with hardly any gradient."""
+ROUNDING = {"adamw": 1e-4, "muon": 2e-3}
+"""How far weights may differ, 5e-6 for others: these take steps as long in directions with hardly any gradient."""
 
 
-@pytest.mark.parametrize("name", several.cases())
+@pytest.mark.parametrize("name", [name for name in several.cases() if name != "bfloat16"])
 def test_two_processes_give_what_one_gives(together, tmp_path, name):
     several.train(name, tmp_path)
     ours, theirs = (load_file(folder / name / "model.safetensors") for folder in (tmp_path, together))
@@ -69,6 +69,16 @@ def test_two_processes_give_what_one_gives(together, tmp_path, name):
     assert len(mine) == len(its)
     for one, other in zip(mine, its, strict=True):
         assert one == pytest.approx(other, rel=1e-3)
+
+
+def test_in_bfloat16_two_processes_differ_from_one_by_what_bfloat16_rounds(together, tmp_path):
+    def weights(folder, name):
+        found = load_file(folder / name / "model.safetensors")
+        return np.concatenate([value.ravel() for value in found.values() if value.dtype == np.float32])
+
+    several.train("bfloat16", tmp_path)
+    exact, two, one = weights(together, "float32"), weights(together, "bfloat16"), weights(tmp_path, "bfloat16")
+    assert 0 < np.linalg.norm(two - one) < 1.5 * np.linalg.norm(one - exact)
 
 
 def test_pytorch_s_own_words_are_told_where_a_process_is_lost():
