@@ -89,7 +89,7 @@ OUT_OF_RANGE = [
     ("data.image_size", [80, 4097], "4 to 4096 pixels a side, got (80, 4097)"),
     ("data.image_size", [80], "field required"),
     ("net.options", {"width": [1]}, "net.options.width must be a number, text, true or false, got [1]"),
-    ("data.source_options", {"a": None}, "data.source_options.a must be a whole number or text, got None"),
+    ("data.source_options", {"a": None}, "data.source_options.a must be a whole number, text, true or false, got None"),
     ("training.epochs", 10**7, "less than or equal to 1000000"),
     ("training.threads", 10**6, "less than or equal to 1024"),
     ("training.epochs", 0, "greater than or equal to 1"),
@@ -141,6 +141,12 @@ def test_several_faults_are_all_said_and_long_values_are_cut():
     message = str(caught.value)
     assert message.count(";") == 2
     assert len(message) < 400
+
+
+def test_what_a_source_is_told_keeps_its_type():
+    told = {"groups": False, "sample_axis": 0, "labels_key": "y"}
+    kept = Recipe.make(data={"source_options": told}).data.source_options
+    assert [type(kept[name]) for name in told] == [bool, int, str]
 
 
 IGNORED = [
@@ -229,7 +235,7 @@ RECIPES = st.fixed_dictionaries(
             {},
             optional={
                 "source": st.none() | TEXT, "group_by": st.none() | TEXT,
-                "source_options": st.dictionaries(TEXT, st.integers(-(2**60), 2**60) | TEXT, max_size=3),
+                "source_options": st.dictionaries(TEXT, st.booleans() | st.integers(-9, 2**60) | TEXT, max_size=3),
                 "image_size": st.none() | st.tuples(st.integers(4, 4096), st.integers(4, 4096)),
                 "channels": st.sampled_from([None, 1, 3]), "strict": st.booleans(),
                 "validation_fraction": st.floats(0, 1, exclude_min=True, exclude_max=True),

@@ -282,6 +282,11 @@ def test_two_processes_do_not_work_on_one_run(tmp_path):
     assert after.stdout.strip() == "had it"
 
 
+def test_a_name_that_no_system_takes_is_no_run():
+    with pytest.raises(RunNotFoundError, match="there is no run at"):
+        Run.open("x" * 300)
+
+
 def test_two_runs_that_begin_together_never_share_a_folder(tmp_path, monkeypatch):
     """Both find the same free name; the one that comes second takes the next."""
     free = [tmp_path / "photos", tmp_path / "photos", tmp_path / "photos-2"]

@@ -148,14 +148,15 @@ def test_a_drive_on_which_the_lock_s_file_never_looks_the_same_ends_the_search(t
 
 @pytest.mark.usefixtures("windows")
 def test_a_cache_in_use_stays_whole(tmp_path):
-    for name in ("pixels-old", "pixels-older", "pixels-new"):
+    old, older, new = (f"pixels-{digit * 24}" for digit in "012")
+    for name in (old, older, new):
         (tmp_path / name).mkdir()
         np.save(tmp_path / name / "pixels.npy", np.zeros(1000, dtype=np.uint8))
         (tmp_path / name / "notes.json").write_text("{}")
-    in_use = np.load(tmp_path / "pixels-old" / "pixels.npy", mmap_mode="r")
-    cache.prune(tmp_path, keep=tmp_path / "pixels-new", limit_bytes=0)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["pixels-new", "pixels-old"]
-    assert (tmp_path / "pixels-old" / "notes.json").exists()
+    in_use = np.load(tmp_path / old / "pixels.npy", mmap_mode="r")
+    cache.prune(tmp_path, keep=tmp_path / new, limit_bytes=0)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [old, new]
+    assert (tmp_path / old / "notes.json").exists()
     assert len(in_use) == 1000
 
 

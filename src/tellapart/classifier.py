@@ -20,7 +20,7 @@ from safetensors.torch import save as serialized
 from torch import Tensor
 
 from .errors import DataError, ModelFileError, NetError, TellapartError
-from .files import KEEPS_OPEN, whole
+from .files import KEEPS_OPEN, is_file, is_folder, whole
 from .images.blocks import batch_length
 from .images.decode import MAX_PIXELS, as_pixels
 from .images.preprocessing import Preprocessing
@@ -186,10 +186,14 @@ class Classifier:
 
     def probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return calibrated probabilities (N, classes) of resized pixels, uint8 (N, *image_size, channels)."""
-        return self._calibrated(self.logits(pixels))
+        return self._calibrated(self.logits(pixels)).astype(np.float32)
 
-    def _calibrated(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
-        return (torch.from_numpy(logits) / self.description.temperature).softmax(dim=1).numpy()
+    def _calibrated(self, logits: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return probabilities as exact as those by which ``find_threshold`` says which answers are sure."""
+        found: NDArray[np.float64] = (
+            (torch.from_numpy(logits).double() / self.description.temperature).softmax(1).numpy()
+        )
+        return found
 
     def logits(self, pixels: NDArray[np.uint8], *, batch_size: int | None = None) -> NDArray[np.float32]:
         """Return uncalibrated logits, float32 (N, classes), of resized pixels, uint8 (N, *image_size, channels)."""
@@ -229,8 +233,8 @@ class Classifier:
             ModelFileError: it is missing, damaged, no model of ours, or its tensors are not those of its network.
         """
         path = Path(path)
-        path = path / "model.safetensors" if path.is_dir() else path
-        if not path.is_file():
+        path = path / "model.safetensors" if is_folder(path) else path
+        if not is_file(path):
             raise ModelFileError(f"there is no model file at {str(path)!r}: give a run folder or a .safetensors file")
         description, tensors = _read(path)
         try:

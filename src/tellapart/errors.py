@@ -73,7 +73,7 @@ class RecipeError(TellapartError, ValueError):
 
 
 class UnknownNameError(RecipeError, LookupError):
-    """No registered net, source, feature or explainer has this name."""
+    """No registered net, source, feature or classifier has this name."""
 
 
 class NetError(TellapartError, ValueError):

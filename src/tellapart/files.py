@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import pickle
+import shutil
 import struct
 import threading
 import time
@@ -15,7 +16,8 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from .errors import RunError, RunUnwritableError
+from .errors import RunError, RunExistsError, RunUnwritableError
+from .wording import quoted
 
 ARRAY_DAMAGE = (ValueError, OSError, KeyError, TypeError, AttributeError, SyntaxError, EOFError, RuntimeError,
                 MemoryError, Warning, tokenize.TokenError, zipfile.BadZipFile, zlib.error)  # fmt: skip
@@ -46,6 +48,33 @@ def expanded(path: str | Path) -> Path:
         return Path(path).expanduser()
     except RuntimeError:
         return Path(path)
+
+
+def is_file(path: Path | str) -> bool:
+    """Return whether a file stands there, as far as one may look: pathlib's own raises where one may not.
+
+    Example:
+        >>> is_file("no such file"), is_file("a name that is too long for any system " * 20)
+        (False, False)
+    """
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def is_folder(path: Path | str) -> bool:
+    """Return whether a folder stands there, as far as one may look."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def refused(error: BaseException | None) -> bool:
+    """Return whether a file could not be read for want of memory or by the system, and may be whole all the same.
+
+    Example:
+        >>> refused(PermissionError(errno.EACCES, "no")), refused(FileNotFoundError(errno.ENOENT, "no"))
+        (True, False)
+    """
+    if isinstance(error, OSError):
+        return error.errno not in (None, errno.ENOENT, errno.EINVAL)  # the last: a place that a damaged file named
+    return isinstance(error, MemoryError)
 
 
 @contextlib.contextmanager
@@ -153,6 +182,40 @@ def check_writable(path: Path | str) -> None:
             beside.unlink(missing_ok=True)
 
 
+def new_folder(path: Path, *, holds: str, what: str, fresh: bool = False) -> list[Path]:
+    """Make a folder for results; an empty one may stand there.
+
+    Args:
+        path: where.
+        holds: the file by which another one is known.
+        what: that one, for the message: ``"a run"``.
+        fresh: whether nothing may stand there, not even an empty folder.
+
+    Returns:
+        the folders above it that had to be made, the lowest first.
+
+    Raises:
+        RunExistsError: another one stands there, or the folder holds other files.
+        RunUnwritableError: it cannot be made.
+    """
+    with write_errors(path, advice="choose another --out"):
+        if (path / holds).exists():
+            raise RunExistsError(
+                f"{what} stands at {str(path)!r} already: continue it with --resume {quoted(path)}, or choose another "
+                "--out"
+            )
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise RunExistsError(f"{str(path)!r} exists and is not an empty folder: choose another --out")
+        missing = [folder for folder in path.parents if not folder.exists()]
+        try:
+            path.mkdir(parents=True, exist_ok=not fresh and path.exists())
+        except FileExistsError:
+            if not path.exists():  # a link that leads nowhere
+                raise
+            raise RunExistsError(f"{str(path)!r} was made by another process just now: choose another --out") from None
+    return missing
+
+
 def write_whole(path: Path | str, data: bytes) -> None:
     """Write a file, whole or not at all; folders that are missing are made.
 
@@ -161,3 +224,18 @@ def write_whole(path: Path | str, data: bytes) -> None:
     """
     with writing_whole(path) as beside:
         beside.write_bytes(data)
+
+
+def reserve(file: Path) -> None:
+    """Claim the disk's blocks of a file at once: a memory map that meets a full disk ends the process with a signal.
+
+    Raises:
+        OSError: the disk has no room for it.
+    """
+    size = file.stat().st_size
+    free = shutil.disk_usage(file.parent).free
+    if size > free:
+        raise OSError(errno.ENOSPC, f"{size:,} bytes needed, {free:,} free")
+    if hasattr(os, "posix_fallocate"):
+        with file.open("r+b") as opened:
+            os.posix_fallocate(opened.fileno(), 0, size)

@@ -34,7 +34,7 @@ class DataRecipe(_Section):
     """Which pictures, and how they become the network's input."""
 
     source: str | None = Field(None, description="folder, archive, table, array file or bundled name")
-    source_options: dict[str, str | int] = Field(default_factory=dict, description="what the source's format alone has")
+    source_options: dict[str, str | bool | int] = Field(default_factory=dict, description="what its format alone has")
     labels: str | None = Field(None, description="CSV with the columns id and label: labels to change or leave out")
     image_size: tuple[int, int] | None = Field(None, description="(height, width) in pixels")
     channels: Literal[1, 3] | None = Field(None, description="1 grey, 3 colour")

@@ -16,7 +16,7 @@ def explain(error: ValidationError, root: type[BaseModel]) -> str:
 
 PLAIN_VALUES = {
     ("net", "options"): "a number, text, true or false",
-    ("data", "source_options"): "a whole number or text",
+    ("data", "source_options"): "a whole number, text, true or false",
 }
 """What the values of free-form settings may be, by place: pydantic would list every type that did not fit."""
 

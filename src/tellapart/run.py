@@ -26,7 +26,7 @@ from .errors import (
     RunExistsError,
     RunNotFoundError,
 )
-from .files import KEEPS_OPEN, UNFINISHED, write_errors, writing_whole
+from .files import KEEPS_OPEN, UNFINISHED, is_file, is_folder, new_folder, write_errors, writing_whole
 from .recipe import Recipe
 from .wording import quoted
 
@@ -85,16 +85,7 @@ class Run:
             RunUnwritableError: the folder cannot be made.
         """
         run = cls(Path(path))
-        with write_errors(run.path, advice="choose another --out"):
-            if (run.path / "recipe.json").exists():
-                raise RunExistsError(
-                    f"a run stands at {str(path)!r} already: continue it with --resume {quoted(path)}, or "
-                    "choose another --out"
-                )
-            if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
-                raise RunExistsError(f"{str(path)!r} exists and is not an empty folder: choose another --out")
-            run._made = [folder for folder in run.path.parents if not folder.exists()]
-            cls._make(run.path, there=not fresh and run.path.exists())
+        run._made = new_folder(run.path, holds="recipe.json", what="a run", fresh=fresh)
         try:
             run.save_recipe(recipe)
         except RunError:
@@ -102,15 +93,6 @@ class Run:
                 run.path.rmdir()
             raise
         return run
-
-    @staticmethod
-    def _make(path: Path, *, there: bool) -> None:
-        try:
-            path.mkdir(parents=True, exist_ok=there)
-        except FileExistsError:
-            if not path.exists():  # a link that leads nowhere
-                raise
-            raise RunExistsError(f"{str(path)!r} was made by another process just now: choose another --out") from None
 
     @classmethod
     def create_below(cls, parent: Path | str, name: str, recipe: Recipe) -> Run:
@@ -131,10 +113,10 @@ class Run:
             RunNotFoundError: there is none.
         """
         run = cls(Path(path))
-        if not (run.path / "recipe.json").is_file():
-            table = (run.path / "plan.json").is_file()  # whose pictures/ holds the split of all its rows, and is none
+        if not is_file(run.path / "recipe.json"):
+            table = is_file(run.path / "plan.json")  # whose pictures/ holds the split of all its rows, and is none
             below = "rows/*/recipe.json" if table else "*/recipe.json"
-            near = [str(folder.parent) for folder in sorted(run.path.glob(below))[:5]]
+            near = [str(folder.parent) for folder in sorted(run.path.glob(below))[:5]] if is_folder(path) else []
             there = f" (runs below it: {', '.join(near)})" if near else ": give a folder that tellapart train made"
             raise RunNotFoundError(f"there is no run at {str(path)!r}{there}")
         return run

@@ -99,11 +99,11 @@ def bytes_text(count: int) -> str:
     """Return a number of bytes.
 
     Example:
-        >>> bytes_text(353_500), bytes_text(17_500_000), bytes_text(8_300_000_000)
-        ('354 kB', '17.5 MB', '8.3 GB')
+        >>> bytes_text(353_500), bytes_text(17_500_000), bytes_text(8_300_000_000), bytes_text(999_999)
+        ('354 kB', '17.5 MB', '8.3 GB', '1.0 MB')
     """
-    for unit, symbol in ((1e9, "GB"), (1e6, "MB")):
-        if count >= unit:
+    for unit, symbol, least in ((1e9, "GB", 999.95e6), (1e6, "MB", 999.5e3)):
+        if count >= least:
             return f"{count / unit:.1f} {symbol}"
     return f"{count / 1e3:.0f} kB"
 

@@ -7,8 +7,10 @@ import os
 import shutil
 
 import numpy as np
+import pytest
 from PIL import Image
 
+from tellapart.classifier import Classifier
 from tellapart.cli.options import as_text
 from tellapart.errors import DataError
 from tellapart.evaluation import Predictions, spreadsheet_plain
@@ -67,6 +69,21 @@ def test_classes_that_a_table_has_no_columns_for_are_refused(call, good, trained
     called = call("predict", trained, good / "a" / "0.png", "--csv", "--top", 2)
     assert called.status == 2
     assert "--top would be ignored in a table" in called.err
+
+
+def test_nothing_is_printed_where_a_picture_is_not_there(call, trained):
+    called = call("predict", trained, "missing.png", "--csv")
+    assert called.status == 2
+    assert called.out == ""
+
+
+def test_an_answer_is_as_exact_as_the_threshold_that_it_is_held_to(trained):
+    classifier = Classifier.load(trained)
+    logits = np.array([[0.0, 19.0], [0.0, 22.0]], dtype=np.float32) * classifier.description.temperature
+    said = Predictions(["a", "b"], logits, [1, 1], classifier.class_names)
+    found = classifier._calibrated(logits).max(axis=1)
+    assert found == pytest.approx(said.confidence(classifier.description.temperature), abs=1e-12)
+    assert found[0] < found[1] < 1, "in float32 both are 1"
 
 
 def test_a_batch_ends_with_the_picture_that_fills_it():

@@ -1,5 +1,7 @@
 """Width and epochs that fit a time, with what an epoch takes told."""
 
+import types
+
 import pytest
 
 from tellapart.defaults import budget
@@ -13,7 +15,7 @@ from tellapart.training.pace import Pace
 def fitted(digits, task_of, monkeypatch):
     """Fit a recipe to a time where an epoch at width w takes w / 8 seconds; return it, its choices, what was timed."""
 
-    def fit(seconds, *, widths=True, net="compact", looks=0, spare_looks=0, **training):
+    def fit(seconds, *, widths=True, net="compact", looks=0, spare_looks=0, timing_takes=0.0, **training):
         timed = []
 
         def measure_pace(made, task, recipe, *, devices=None):
@@ -23,6 +25,7 @@ def fitted(digits, task_of, monkeypatch):
             return Pace(step=epoch / 100, **steps, validation=0.0, look=epoch / 1000)
 
         monkeypatch.setattr(budget, "measure_pace", measure_pace)
+        monkeypatch.setattr(budget, "time", types.SimpleNamespace(monotonic=lambda: timing_takes * len(timed)))
         recipe = Recipe.make(
             net={"name": net, "options": {"width": 16} if net == "compact" else {}},
             training={
@@ -159,6 +162,12 @@ def test_what_the_network_looks_at_afterwards_takes_its_part(fitted):
 def test_what_would_be_good_to_have_is_planned_for_where_it_takes_a_small_share(fitted):
     assert fitted(25, widths=False, spare_looks=1000)[0].training.epochs == 11, "2 s of 25 are a small share"
     assert fitted(25, widths=False, spare_looks=1500)[0].training.epochs == 12, "3 s are not: they are left out"
+
+
+def test_the_timed_steps_take_their_part(fitted):
+    # Two widths are timed, 2 s each: 21 s are left for width 16, of which 10 epochs take 20, and 19 for width 24.
+    recipe, _, timed = fitted(25, timing_takes=2.0)
+    assert (recipe.net.options["width"], recipe.training.epochs, timed) == (16, 10, [8, 16, 24])
 
 
 def test_too_little_time_says_what_an_epoch_takes(fitted):

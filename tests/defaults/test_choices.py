@@ -38,7 +38,13 @@ def started(kind="writing", **sections):
 
 def data(recipe=None, rows=None, kind="writing"):
     recipe, _ = choose_start(recipe or Recipe(), leaning=LEANINGS[kind])
-    return choose_data(recipe, facts() if rows is None else rows, kind=kind)
+    recipe, choices = choose_data(recipe, facts() if rows is None else rows, kind=kind)
+    return recipe.data, choices
+
+
+def test_no_side_is_longer_than_a_network_takes():
+    strips = np.concatenate([facts(width=40_000, height=4), facts(width=44_000, height=4)])
+    assert data(rows=strips)[0].image_size == (8, 4096)
 
 
 def test_equal_small_pictures_keep_their_size():
@@ -209,10 +215,19 @@ def test_random_changes_suit_the_pictures_and_the_passes_over_them_and_are_said(
     assert any(choice.field == "training.augment" for choice in choices)
 
 
+def test_what_an_optimiser_and_a_fine_tuning_take_by_default_stands_in_the_recipe():
+    for name, momentum in (("sgd", 0.9), ("muon", 0.95), ("rmsprop", 0.0), ("adamw", None)):
+        recipe, _ = training(net={"name": "compact"}, training={"optimizer": {"name": name}})
+        assert recipe.training.optimizer.momentum == momentum
+    recipe, _ = training(net={"name": "efficientnet_lite0"}, training={"transfer": "finetune"})
+    assert recipe.training.unfreeze == "last-block"
+
+
 def test_what_the_recipe_says_of_the_training_stays():
     said = {
         "epochs": 3, "batch_size": 7, "label_smoothing": 0.2, "averaging": 0.5, "augment": {"rotation": 3},
-        "precision": "float32", "threads": 1, "optimizer": {"name": "sgd", "learning_rate": 0.3, "weight_decay": 0.0},
+        "precision": "float32", "threads": 1,
+        "optimizer": {"name": "sgd", "learning_rate": 0.3, "weight_decay": 0.0, "momentum": 0.5},
     }  # fmt: skip
     recipe, choices = training(net={"name": "convnet16"}, training=said)
     expected = Recipe.make(training=said).training

@@ -58,6 +58,24 @@ def test_a_net_whose_files_are_damaged_is_trained_again_to_the_same_weights(
     assert Run(run).status["state"] == "done"
 
 
+def test_a_trained_net_is_kept_where_the_system_does_not_give_one_of_its_files(call, good, tmp_path):
+    run = tmp_path / "run"
+    options = ["--net", "softmax", "--image-size", "8x8", "--epochs", "3", "--no-baselines"]
+    assert call("train", good, *options, "--out", run).status == 0
+    file = run / "predictions" / "test.npz"
+    data, trained_at = file.read_bytes(), (run / "history.jsonl").stat().st_mtime_ns
+    file.unlink()
+    file.mkdir()  # no system reads it as a file
+    Run(run).mark("running")
+    refused(call("train", "--resume", run), "test.npz", "cannot be read")
+    file.rmdir()
+    file.write_bytes(data)
+    called = call("train", "--resume", run)
+    assert called.status == 0
+    assert "trained again" not in called.err
+    assert (run / "history.jsonl").stat().st_mtime_ns == trained_at
+
+
 def test_a_model_file_with_a_lying_header(call, good, trained, tmp_path):
     data = (trained / "model.safetensors").read_bytes()
     length = int.from_bytes(data[:8], "little")

@@ -18,6 +18,7 @@ from tellapart.evaluation import (
     proportion_of,
     reliability,
 )
+from tellapart.evaluation import predictions as room
 from tellapart.evaluation.calibration import bin_of
 
 
@@ -53,6 +54,23 @@ def test_the_temperature_is_scipys(make_predictions, sharp):
     assert fit.loss_after == pytest.approx(found.fun, abs=1e-9)
     assert fit.loss_before == pytest.approx(log_loss(said.labels, said.probabilities()))
     assert not fit.at_bound
+
+
+def test_figures_of_some_pictures_at_once_are_those_of_all(make_predictions, monkeypatch):
+    said = make_predictions(sharp=2.0)
+    sure = said.select(np.flatnonzero(said.correct()))  # without a mistake there is another rule
+
+    def figures():
+        fits = fit_temperature(said), fit_temperature(sure)
+        return fits, said.confidence(0.7), loss(said), evaluate(said, temperature=fits[0].temperature)
+
+    whole = figures()
+    monkeypatch.setattr(room, "AT_ONCE", 7 * len(said.class_names) + 1)
+    assert [len(said.ids[rows]) for rows in said.blocks()][:2] == [7, 7]
+    parts = figures()
+    assert parts[0] == whole[0]
+    np.testing.assert_array_equal(parts[1], whole[1])
+    assert (parts[2], parts[3].to_dict()) == (whole[2], whole[3].to_dict())
 
 
 def test_the_temperature_that_was_put_in_comes_out():

@@ -44,6 +44,15 @@ def test_the_same_pictures_do_not_shift():
         assert str(shift).startswith("alike")
 
 
+def test_where_the_spread_alone_differs_no_direction_is_named():
+    rng = np.random.default_rng(0)
+    own, other = ({"brightness": rng.normal(128, spread, 400)} for spread in (5, 40))
+    other["brightness"] += own["brightness"].mean() - other["brightness"].mean() - 0.1
+    (shift,) = compare_pictures(own, other)
+    assert str(shift).startswith("spread differently: brightness ")
+    assert ", +0.0 standard deviations (" in str(shift)
+
+
 def test_constant_statistics():
     own, other = picture_statistics(facts(200)), picture_statistics(facts(200, width=30))
     shift = next(one for one in compare_pictures(own, other) if one.name == "width")

@@ -23,6 +23,13 @@ def test_each_picture_is_held_out_once(grouped):
             assert not set(groups[fold.train]) & set(groups[fold.held_out])
 
 
+def test_pictures_without_a_group_stand_alone():
+    groups = np.array([""] * 380 + ["Ann"] * 20, dtype=np.dtypes.StringDType())
+    for fold in make_folds(LABELS, folds=5, groups=groups):
+        assert 60 < len(fold.held_out) < 100
+        assert len(set(groups[fold.train]) & {"Ann"}) + len(set(groups[fold.held_out]) & {"Ann"}) == 1
+
+
 def test_shares_of_the_classes_are_alike():
     for fold in make_folds(LABELS):
         share = np.bincount(LABELS[fold.held_out], minlength=4) / np.bincount(LABELS)

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tellapart.evaluation import spreadsheet_plain, spreadsheet_safe, text_table, write_csv
+from tellapart.evaluation import spreadsheet_plain, spreadsheet_safe, write_csv
+from tellapart.wording import text_table
 
 
 @settings(deadline=None)

@@ -13,7 +13,7 @@ from tellapart.images.cache import _locked, cache_folder, prune
 
 
 def folder_of(parent: Path, name: str, *, size: int, used: int) -> Path:
-    folder = parent / name
+    folder = parent / name.replace("pixels-", f"pixels-{'0123456789abcdef' * 2}"[: 7 + 24] + "-", 1)
     folder.mkdir(parents=True)
     (folder / "pixels.npy").write_bytes(b"0" * size)
     os.utime(folder, (used, used))
@@ -29,12 +29,16 @@ def test_prune_removes_what_was_used_longest_ago_and_keeps_what_is_in_use(tmp_pa
     abandoned = folder_of(tmp_path, "pixels-x-2.partial", size=60, used=now - 400)
     fresh = folder_of(tmp_path, "pixels-x-3.partial", size=60, used=now)
     other = folder_of(tmp_path, "weights", size=60, used=0)
+    own = tmp_path / "pixels-2023"  # a person's, where TELLAPART_CACHE names a folder that holds other things
+    folder_of(own, "photos", size=10_000, used=0)
+    os.utime(own, (0, 0))
     keep = folder_of(tmp_path, "pixels-keep", size=10_000, used=0)
     with _locked(at_work) as mine:
         assert mine
         prune(tmp_path, keep=keep, limit_bytes=250)
     assert [path.exists() for path in (old, middle, recent)] == [False, True, True]
-    assert [path.exists() for path in (at_work, abandoned, fresh, other, keep)] == [True, False, True, True, True]
+    assert not abandoned.exists()
+    assert all(path.exists() for path in (at_work, fresh, other, keep, own))
 
 
 def test_what_a_killed_process_left_half_made_goes_with_its_lock(tmp_path):
@@ -55,6 +59,8 @@ def test_what_a_killed_process_left_half_made_goes_with_its_lock(tmp_path):
 def test_where_caches_lie(monkeypatch, tmp_path):
     monkeypatch.setenv("TELLAPART_CACHE", str(tmp_path))
     assert cache_folder() == tmp_path
+    monkeypatch.setenv("TELLAPART_CACHE", "~/cache")
+    assert cache_folder() == Path.home() / "cache"
     monkeypatch.delenv("TELLAPART_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     assert cache_folder() == tmp_path / "xdg" / "tellapart"

@@ -1,5 +1,7 @@
 """Splits: exact shares, whole groups, given splits kept, clear errors."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -125,6 +127,12 @@ def test_a_class_of_one_picture_only_trains_and_is_said():
 def test_a_class_without_validation_pictures_is_said():
     splits = split(dataset([0] * 40 + [1] * 40 + [2, 2]))
     assert any("class 'class 2' has no" in note for note in splits.notes)
+
+
+def test_where_nothing_trains_because_all_is_test_the_source_is_named():
+    data = dataclasses.replace(dataset([0, 1] * 4, classes=2), given_split=["test"] * 8)
+    with pytest.raises(SplitError, match=r"all labelled ones are 8 of test: rename the folder, or give the one below"):
+        split(data)
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,11 @@ def test_a_page_about_other_pictures_does_not_speak_of_leaks_of_its_own(measured
     pages = [write_report(measured, about=about).read_text(encoding="utf-8") for about in (None, "scan <b>")]
     assert ["some of which it was trained on" in page for page in pages] == [True, False]
     assert ["--allow-leaks" in page for page in pages] == [True, False]
+    for answer, found in (("drop", 3), ("stop", 0)):
+        document["leaks"] |= {"found": found, "answer": answer}
+        measured.save("evaluation", document)
+        pages = [write_report(measured, about=about).read_text(encoding="utf-8") for about in (None, "scan <b>")]
+        assert ["in more than one split" in page for page in pages] == [True, False], answer
 
 
 def test_a_damaged_record_is_said(measured):

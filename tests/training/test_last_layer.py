@@ -86,6 +86,18 @@ def test_a_class_with_one_picture_takes_cross_validation_from_nobody(blobs, monk
     assert np.isfinite(head.weight.numpy()).all()
 
 
+def test_a_class_of_one_group_does_not_decide_the_penalty(blobs):
+    features, labels = blobs
+    alone = np.arange(len(labels))
+    lone = np.random.default_rng(1).normal(size=(20, 6)).astype(np.float32) + features.mean(axis=0) + 40
+    more, all_labels = np.vstack([features, lone]), np.append(labels, [3] * 20)
+    head = fit_head(more, all_labels, classes=4, groups=np.append(alone, [1000] * 20))
+    assert head.penalty < max(PENALTIES), "the strongest one is the least sure of what no fold has seen"
+    assert head.log_loss[head.penalty] < np.log(4), "pictures of a class that no fold has seen are not counted"
+    nothing = fit_head(features, labels, classes=3, groups=labels)
+    assert (nothing.accuracy, nothing.penalty) == ({}, PENALTIES[len(PENALTIES) // 2])
+
+
 @pytest.mark.parametrize("labels", [[0, 1], [0, 0, 1], [0, 1, 0, 1, 1]])
 def test_a_handful_of_pictures_is_no_crash(labels):
     rng = np.random.default_rng(0)

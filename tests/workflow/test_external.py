@@ -84,7 +84,7 @@ def test_where_the_answer_is_kept_to_the_classes_that_are_there_its_own_test_is_
 def test_a_single_class_is_no_choice(call, run, other):
     called = call("evaluate", run, other, "--only-present")
     assert called.status == 2
-    assert "only 'a' has pictures here, so that with --only-present every answer would be right" in called.err
+    assert "only 'a' has pictures here, so that with --only-present it would be the only answer" in called.err
 
 
 def test_copies_of_training_pictures_are_found_and_left_out(call, run, other, good, tmp_path):

@@ -86,6 +86,17 @@ def test_embeddings_are_computed_once(made, monkeypatch):
     assert isinstance(again.table, np.memmap)
 
 
+def test_embeddings_of_many_networks_do_not_fill_the_disk(made, monkeypatch):
+    run, _ = made
+    classifier = Classifier.load(run.path)
+    own = OwnPictures.reopened(run, classifier)
+    for seed in range(own_pictures.KEPT_EMBEDDINGS + 2):
+        monkeypatch.setattr(own_pictures, "weights_digest", lambda net, spec, seed=seed: f"weights {seed}")
+        table = train_embeddings(own, classifier).table
+    assert len(list(own.folder.glob("embeddings-*.npy"))) == own_pictures.KEPT_EMBEDDINGS
+    assert np.isfinite(table).all()
+
+
 def test_what_the_memory_does_not_hold_is_not_looked_for(made, monkeypatch):
     run, _ = made
     own = OwnPictures.reopened(run, Classifier.load(run.path))

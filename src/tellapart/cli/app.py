@@ -46,7 +46,7 @@ def program(
     offline: Annotated[bool, typer.Option("--offline", help="Download nothing: no published weights.")] = False,
     plugin: Annotated[
         list[Path] | None,
-        typer.Option("--plugin", metavar="FILE", help="A Python file that registers nets or sources of your own."),
+        typer.Option("--plugin", metavar="FILE", help="A Python file that registers nets, sources, ... of your own."),
     ] = None,
 ) -> None:
     """Read the options that stand before the verb."""

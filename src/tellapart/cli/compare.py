@@ -67,7 +67,7 @@ def command(
     epochs: Annotated[
         int | None, option("--epochs", "At most so many for networks that train in epochs.", ROWS)
     ] = None,
-    seed: Annotated[int | None, option("--seed", "Of everything random [0].", ROWS)] = None,
+    seed: Annotated[int | None, option("--seed", "Of everything random but the split [0].", ROWS)] = None,
     threads: Annotated[int | None, option("--threads", "CPU threads.", ROWS)] = None,
     out: Annotated[Path | None, option("--out", "[default: a new one below runs/]", FOLDER)] = None,
     resume: Annotated[Path | None, option("--resume", "Go on with this table.", FOLDER, metavar="TABLE")] = None,

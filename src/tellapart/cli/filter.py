@@ -27,6 +27,8 @@ def command(
     from ..filters import draw_filters, kernels
     from ..images.decode import as_pixels
 
+    if not kernel and (picture or out or overwrite):
+        raise RecipeError("say by which kernels: --kernel sobel-v; tellapart filter alone lists their names")
     if not kernel:
         for name, found in kernels:
             typer.echo(f"{name:16} {found.summary}")

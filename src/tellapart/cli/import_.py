@@ -19,10 +19,11 @@ def command(
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
 ) -> None:
     """Turn a Teachable Machine export into a model file for predict, with the same probabilities."""
-    from ..files import writing_whole
+    from ..files import is_folder, writing_whole
     from ..workflow import import_model
 
-    target = out or Path(export.resolve().stem + ".safetensors")
+    name = export.resolve().name if is_folder(export) else export.resolve().stem
+    target = out or Path(f"{name}.safetensors")
     if target.exists() and not force:
         raise ModelFileError(f"{str(target)!r} is there already: name another with --out, or replace it with --force")
     classifier = import_model(export)

@@ -71,10 +71,10 @@ def command(
     threshold = None if max_error is None else _threshold(run, max_error, classifier.description.temperature)
     written = io.StringIO(newline="")
     table = csv.writer(sys.stdout if out is None else written, lineterminator="\n") if as_csv else None
-    if table:
-        table.writerow(COLUMNS)
     bad = 0
-    for found in predict(classifier, spread(pictures), top=top or 3, threshold=threshold):
+    for number, found in enumerate(predict(classifier, spread(pictures), top=top or 3, threshold=threshold)):
+        if table and not number:  # after what was asked for was found to be there
+            table.writerow(COLUMNS)
         if found.answer is None:
             bad += 1
             typer.echo(f"{printable(found.file)}: {printable(found.problem)}", err=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 
 from ..errors import OutOfMemoryError, RecipeError
 from ..recipe import Recipe, decided
@@ -83,7 +84,8 @@ def fit_to_time(
         recipe: resolved; its epochs are replaced, and the steps of an epoch where it leaves them open. Where its own
             epochs fit, no narrower network than its own is taken.
         task: the pictures.
-        seconds: what is left for the training, and for what the network looks at before and after it.
+        seconds: what is left for the training, and for what the network looks at before and after it; what the
+            timed steps take comes off.
         looks_before: pictures that it looks at before its epochs.
         looks: pictures that it looks at after them.
         spare_looks: further ones, which are left out where they would take more than a small share of the time.
@@ -93,6 +95,7 @@ def fit_to_time(
     Raises:
         RecipeError: the time does not suffice for the fewest steps of the smallest network.
     """
+    started = time.monotonic()
     candidates = sorted(WIDTHS) if widths and recipe.net.name == "compact" else [None]
     fitting: list[tuple[Recipe, Pace, Plan, float]] = []
     for width in candidates:  # narrow ones first: where time is short, wide ones are not even timed
@@ -107,7 +110,8 @@ def fit_to_time(
             break  # a narrower one fits
         whole_batches = STEPS * (devices.count if devices else 1)  # one process makes them
         rate_test = whole_batches * pace.step if wider.training.optimizer.find_learning_rate else 0.0
-        least = seconds - looks_before * pace.look - rate_test - looks * pace.look
+        here = seconds - (time.monotonic() - started)
+        least = here - looks_before * pace.look - rate_test - looks * pace.look
         spare = spare_looks * pace.look
         left = least - (spare if spare <= SPARE * seconds else 0.0)
         plan = _with_margin(left, pace, whole=recipe.training.steps_per_epoch is not None)

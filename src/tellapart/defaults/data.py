@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from ..images.facts import grey_share
 from ..nets import nets
-from ..recipe import PRETRAINED, SIDES, DataRecipe, Recipe
+from ..recipe import PRETRAINED, SIDES, Recipe
 from .choice import Choice
 
 
-def choose_data(recipe: Recipe, facts: NDArray[np.void], *, kind: str) -> tuple[DataRecipe, list[Choice]]:
+def choose_data(recipe: Recipe, facts: NDArray[np.void], *, kind: str) -> tuple[Recipe, list[Choice]]:
     """Decide size, channels and resizing from a sample of the pictures.
 
     Args:
@@ -22,7 +22,7 @@ def choose_data(recipe: Recipe, facts: NDArray[np.void], *, kind: str) -> tuple[
         kind: "photographs", "writing" or "mixed".
 
     Returns:
-        data settings with nothing open, and the decisions.
+        the recipe with no data setting open, and the decisions.
     """
     data, choices = recipe.data, []
     changes: dict[str, Any] = {}
@@ -47,7 +47,7 @@ def choose_data(recipe: Recipe, facts: NDArray[np.void], *, kind: str) -> tuple[
         changes["resample"] = published.resample if published else "bilinear"
         if published:
             choices.append(Choice("data.resample", changes["resample"], "the network was trained with it"))
-    return DataRecipe.model_validate({**data.model_dump(), **changes}), choices
+    return recipe.changed(data=changes), choices
 
 
 def _size(facts: NDArray[np.void], kind: str, net: str, *, pretrained: bool) -> tuple[tuple[int, int], str]:
@@ -62,7 +62,8 @@ def _size(facts: NDArray[np.void], kind: str, net: str, *, pretrained: bool) -> 
         return (max(height, least[0]), max(width, least[1])), f"the least that {net} takes"
     side = 64 if kind == "writing" else 128
     scale = side / (height * width) ** 0.5
-    fitted = [max(low, 8 * round(length * scale / 8), 8) for low, length in zip(least, (height, width), strict=True)]
+    near = (min(SIDES[1], 8 * round(length * scale / 8)) for length in (height, width))
+    fitted = [max(low, side, 8) for low, side in zip(least, near, strict=True)]
     if kind != "writing":
         fitted = [max(side, low) for low in least]
     return (fitted[0], fitted[1]), f"enough for {kind}, and quick"

@@ -7,7 +7,8 @@ from typing import Any
 from ..errors import RecipeError
 from ..recipe import AUGMENTATIONS, Recipe, TrainingRecipe, decided
 from ..runtime import choose_device, compute_threads, fast_precision
-from ..training.optimizers import DEFAULT_WEIGHT_DECAY, TRANSFER_RATE, usual_learning_rate
+from ..training.optimizers import DEFAULT_MOMENTUM, DEFAULT_WEIGHT_DECAY, TRANSFER_RATE, usual_learning_rate
+from ..training.transfer import LAST_BLOCK
 from .choice import Choice
 from .width import choose_width, outline, pictures_an_epoch, usual_batch_size, usual_epochs
 
@@ -60,6 +61,8 @@ def choose_training(recipe: Recipe, *, kind: str, pictures: int, classes: int) -
         changes["early_stopping"] = {"patience": PATIENCE}
         reason = "fine-tuning soon learns by heart; the best epoch is kept"
         choices.append(Choice("training.early_stopping.patience", PATIENCE, reason))
+    if training.transfer == "finetune" and training.unfreeze is None:
+        changes["unfreeze"] = LAST_BLOCK
     if training.batch_size is None:
         changes["batch_size"] = usual_batch_size(recipe, pictures)
     if training.label_smoothing is None:
@@ -107,6 +110,8 @@ def _choose_optimizer(recipe: Recipe, *, passes: float, classes: int) -> tuple[d
         choices.append(Choice("training.optimizer.learning_rate", changes["learning_rate"], reason))
     if optimizer.weight_decay is None:
         changes["weight_decay"] = DEFAULT_WEIGHT_DECAY[decided(optimizer.name, "training.optimizer.name")]
+    if optimizer.momentum is None and optimizer.name in DEFAULT_MOMENTUM:
+        changes["momentum"] = DEFAULT_MOMENTUM[optimizer.name]
     return changes, choices
 
 
@@ -123,9 +128,9 @@ def _optimizer_name(recipe: Recipe, *, passes: float) -> tuple[str, str]:
 
 def optimizer_for(recipe: Recipe, *, passes: float, classes: int) -> tuple[Recipe, list[Choice]]:
     """Return a recipe whose optimiser, with its rate and decay, is chosen anew for so many passes; and the choices."""
-    blank = {"name": None, "learning_rate": None, "weight_decay": None}
+    blank = {"name": None, "learning_rate": None, "weight_decay": None, "momentum": None}
     changes, choices = _choose_optimizer(recipe.changed(training={"optimizer": blank}), passes=passes, classes=classes)
-    return recipe.changed(training={"optimizer": changes}), choices
+    return recipe.changed(training={"optimizer": blank | changes}), choices
 
 
 def _check_classes(recipe: Recipe, classes: int) -> None:

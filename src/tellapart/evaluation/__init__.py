@@ -4,7 +4,6 @@ Everything here takes arrays of ids, logits and labels (``Predictions``), so tha
 made elsewhere are measured by the same code.
 """
 
-from ..wording import text_table
 from .calibration import (
     Reliability,
     TemperatureFit,
@@ -139,7 +138,6 @@ __all__ = [
     "spreadsheet_safe",
     "summarize_folds",
     "surest_by_cell",
-    "text_table",
     "thin_classes",
     "threshold_for_error",
     "top_k_correct",

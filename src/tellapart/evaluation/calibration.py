@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -83,10 +84,8 @@ def fit_temperature(predictions: Predictions, *, bounds: tuple[float, float] = B
     if not len(known):
         return TemperatureFit(1.0, 0.0, 0.0, 0, note="no labelled picture to fit it on, 1 is kept")
     before = loss(known)
-    gaps = known.logits.astype(np.float64)
-    gaps -= gaps[np.arange(len(gaps)), known.labels][:, None]
     if known.correct().all():
-        temperature, wished, reached = _succession(gaps, lowest=bounds[0], highest=bounds[1])
+        temperature, wished, reached = _succession(known, lowest=bounds[0], highest=bounds[1])
         note = f"no picture is wrong: the mean confidence is set to {reached:.2%}, "
         if abs(reached - wished) < 1e-4:
             note += "by the rule of succession"
@@ -95,21 +94,29 @@ def fit_temperature(predictions: Predictions, *, bounds: tuple[float, float] = B
         return TemperatureFit(
             temperature, before, loss(known, temperature=temperature), len(known), at_bound=True, note=note
         )
-    inverse, at_bound = _root(gaps, lowest=1 / bounds[1], highest=1 / bounds[0])
+    inverse, at_bound = _root(known, lowest=1 / bounds[1], highest=1 / bounds[0])
     temperature = 1 / inverse
     note = f"at the bound of {bounds[0]:g} to {bounds[1]:g}: the confidences say little" if at_bound else ""
     return TemperatureFit(temperature, before, loss(known, temperature=temperature), len(known), at_bound, note)
 
 
-def _root(gaps: Floats, *, lowest: float, highest: float) -> tuple[float, bool]:
+def _gaps(known: Predictions) -> Iterator[tuple[slice, Floats]]:
+    """Yield the logits less the true class's, some pictures at once, and which they are."""
+    for rows in known.blocks():
+        gaps = known.logits[rows].astype(np.float64)
+        gaps -= gaps[np.arange(len(gaps)), known.labels[rows]][:, None]
+        yield rows, gaps
+
+
+def _root(known: Predictions, *, lowest: float, highest: float) -> tuple[float, bool]:
     """Return where the loss's derivative by 1/T is 0, and whether that lies at an end."""
-    if _slope(gaps, lowest)[0] >= 0:
+    if _slope(known, lowest)[0] >= 0:
         return lowest, True
-    if _slope(gaps, highest)[0] <= 0:
+    if _slope(known, highest)[0] <= 0:
         return highest, True
     low, high, at = lowest, highest, min(max(1.0, lowest), highest)
     for _ in range(100):
-        slope, curvature = _slope(gaps, at)
+        slope, curvature = _slope(known, at)
         low, high = (low, at) if slope > 0 else (at, high)
         step = at - slope / curvature if curvature > 0 else low
         # A Newton step that leaves the bracket is replaced by the bracket's middle on a logarithmic scale.
@@ -120,35 +127,43 @@ def _root(gaps: Floats, *, lowest: float, highest: float) -> tuple[float, bool]:
     return at, False
 
 
-def _succession(gaps: Floats, *, lowest: float, highest: float) -> tuple[float, float, float]:
+def _succession(known: Predictions, *, lowest: float, highest: float) -> tuple[float, float, float]:
     """Return the temperature at which the mean confidence of N right answers is (N + 1) / (N + 2), or nearest to it.
 
     Beside it stand what the mean confidence should be, and what it is.
     """
-    wished = (len(gaps) + 1) / (len(gaps) + 2)
+    wished, sure = (len(known) + 1) / (len(known) + 2), np.empty(len(known))
     low, high = np.log(lowest), np.log(highest)
     for _ in range(60):
         middle = (low + high) / 2
-        confidence = float((1 / np.exp(gaps / np.exp(middle)).sum(axis=1)).mean())
+        for rows, gaps in _gaps(known):
+            sure[rows] = 1 / np.exp(gaps / np.exp(middle)).sum(axis=1)
+        confidence = float(sure.mean())
         low, high = (middle, high) if confidence > wished else (low, middle)
     return float(np.exp((low + high) / 2)), wished, confidence
 
 
-def _slope(gaps: Floats, inverse: float) -> tuple[float, float]:
-    """Return the first and the second derivative of the mean loss by 1/T; gaps are logits less the true one's."""
-    scaled = inverse * gaps
-    scaled -= scaled.max(axis=1, keepdims=True)
-    weights = np.exp(scaled)
-    weights /= weights.sum(axis=1, keepdims=True)
-    first = (weights * gaps).sum(axis=1)
-    second = (weights * gaps * gaps).sum(axis=1) - first * first
+def _slope(known: Predictions, inverse: float) -> tuple[float, float]:
+    """Return the first and the second derivative of the mean loss by 1/T."""
+    first, second = np.empty((2, len(known)))
+    for rows, gaps in _gaps(known):
+        scaled = inverse * gaps
+        scaled -= scaled.max(axis=1, keepdims=True)
+        weights = np.exp(scaled)
+        weights /= weights.sum(axis=1, keepdims=True)
+        first[rows] = (weights * gaps).sum(axis=1)
+        second[rows] = (weights * gaps * gaps).sum(axis=1) - first[rows] * first[rows]
     return float(first.mean()), float(second.mean())
 
 
 def loss(predictions: Predictions, *, temperature: float = 1.0) -> float:
     """Return the mean negative log-likelihood of the labelled pictures, in nats."""
     known = predictions.labelled()
-    return float(-known.log_probabilities(temperature)[np.arange(len(known)), known.labels].mean())
+    logs = np.empty(len(known))
+    for rows in known.blocks():
+        some = known.log_probabilities(temperature, rows=rows)
+        logs[rows] = some[np.arange(len(some)), known.labels[rows]]
+    return float(-logs.mean())
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -60,11 +60,12 @@ class Shift:
     def sentence(self, *, by_chance: bool) -> str:
         """Say it in words, and whether it may be chance."""
         more, less = _WORDS.get(self.name, (f"of larger {self.name}", f"of smaller {self.name}"))
-        if self.other == self.own:
+        shift = None if self.difference is None else round(self.difference, 1) + 0.0  # no −0.0
+        if self.other == self.own or shift == 0:
             direction = "spread differently" if self.overlap_gap > 0 else "alike"
         else:
             direction = more if self.other > self.own else less
-        size = "" if self.difference is None else f", {self.difference:+.1f} standard deviations".replace("-", "−")
+        size = "" if shift is None else f", {shift:+.1f} standard deviations".replace("-", "−")
         chance = "; may be chance" if by_chance else ""
         return (
             f"{direction}: {self.name} {self.own:.4g} to {self.other:.4g}{size} "

@@ -75,10 +75,12 @@ def thin_classes(labels: ArrayLike, folds: Sequence[Fold], *, class_names: Seque
         “dog” has no picture to train on in 1 of 2 folds, none held out in 1
     """
     known = np.asarray(labels, dtype=np.int64)
+    no_train_of, no_test_of = np.zeros((2, len(class_names)), dtype=np.int64)
+    for fold in folds:
+        for side, lacking in ((fold.train, no_train_of), (fold.held_out, no_test_of)):
+            lacking += np.bincount(known[side], minlength=len(class_names)) == 0
     out = []
-    for label, name in enumerate(class_names):
-        no_train = sum(not (known[fold.train] == label).any() for fold in folds)
-        no_test = sum(not (known[fold.held_out] == label).any() for fold in folds)
+    for name, no_train, no_test in zip(class_names, no_train_of.tolist(), no_test_of.tolist(), strict=True):
         if no_train or no_test:
             out.append(
                 f"“{name}” has no picture to train on in {no_train} of {len(folds)} folds, none held out in {no_test}"
@@ -204,6 +206,9 @@ def _codes(groups: ArrayLike, *, size: int) -> NDArray[np.int64]:
     if keys.shape != (size,):
         raise SplitError(f"groups must have one entry per picture, got {keys.shape} for {size} pictures")
     codes: NDArray[np.int64] = np.unique(keys, return_inverse=True)[1].astype(np.int64)
+    if keys.dtype.kind in "UTO":
+        alone = np.flatnonzero(keys == "")
+        codes[alone] = len(keys) + np.arange(len(alone))
     return codes
 
 

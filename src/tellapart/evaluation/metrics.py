@@ -200,11 +200,14 @@ def _ends(low: float, high: float) -> tuple[float | None, float | None]:
 
 
 def _probabilistic(labelled: Predictions, *, temperature: float, level: float, seed: int) -> dict[str, Figure]:
-    logs = labelled.log_probabilities(temperature)
-    rows = np.arange(len(labelled))
-    squares = np.exp(logs)
-    squares[rows, labelled.labels] -= 1
-    values = np.column_stack([-logs[rows, labelled.labels], (squares * squares).sum(axis=1)])
+    values = np.empty((len(labelled), 2))
+    for rows in labelled.blocks():
+        logs, labels = labelled.log_probabilities(temperature, rows=rows), labelled.labels[rows]
+        at = np.arange(len(logs)), labels
+        values[rows, 0] = -logs[at]
+        squares = np.exp(logs, out=logs)
+        squares[at] -= 1
+        values[rows, 1] = np.square(squares, out=squares).sum(axis=1)
     means = bootstrap_means(values, groups=labelled.group_numbers(), resamples=RESAMPLES, seed=seed)
     groups = labelled.group_numbers()
     drawn = None if groups is None else len(np.unique(groups))

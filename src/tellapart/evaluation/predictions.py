@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,9 @@ from ..images.dataset import BLOCK, strings
 from ..wording import listed
 
 _FORMAT = 1
+
+AT_ONCE = 2**22
+"""Probabilities that are held at once where a figure takes one number of each picture: 32 MiB."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -85,24 +88,32 @@ class Predictions:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def probabilities(self, temperature: float = 1.0) -> NDArray[np.float64]:
+    def blocks(self) -> Iterator[slice]:
+        """Yield slices of the pictures, so few that a table of their probabilities has ``AT_ONCE`` numbers at most."""
+        step = max(1, AT_ONCE // max(1, len(self.class_names)))
+        for start in range(0, len(self), step):
+            yield slice(start, start + step)
+
+    def probabilities(self, temperature: float = 1.0, *, rows: slice = slice(None)) -> NDArray[np.float64]:
         """Return (N, K) float64 probabilities, each row summing to 1: the softmax of the logits over ``temperature``.
 
         Args:
             temperature: above 0; above 1 makes the classifier less sure, below 1 surer.
+            rows: of which pictures; of all where none are named.
 
         Raises:
             DataError: the temperature is not a positive number.
         """
-        out: NDArray[np.float64] = np.exp(self.log_probabilities(temperature))
+        out: NDArray[np.float64] = np.exp(self.log_probabilities(temperature, rows=rows))
         out /= out.sum(axis=1, keepdims=True)
         return out
 
-    def log_probabilities(self, temperature: float = 1.0) -> NDArray[np.float64]:
+    def log_probabilities(self, temperature: float = 1.0, *, rows: slice = slice(None)) -> NDArray[np.float64]:
         """Return (N, K) float64: the logarithms of ``probabilities``, exact where those are next to 0."""
         if not (np.isfinite(temperature) and temperature > 0):
             raise DataError(f"temperature must be a number above 0, got {temperature}")
-        scaled = self.logits.astype(np.float64) / temperature
+        scaled = self.logits[rows].astype(np.float64)
+        scaled /= temperature
         scaled -= scaled.max(axis=1, keepdims=True)
         scaled -= np.log(np.exp(scaled).sum(axis=1, keepdims=True))
         return scaled
@@ -114,7 +125,9 @@ class Predictions:
 
     def confidence(self, temperature: float = 1.0) -> NDArray[np.float64]:
         """Return (N,) float64: the probability of the predicted class."""
-        out: NDArray[np.float64] = self.probabilities(temperature).max(axis=1)
+        out: NDArray[np.float64] = np.empty(len(self))
+        for rows in self.blocks():
+            out[rows] = self.probabilities(temperature, rows=rows).max(axis=1)
         return out
 
     def correct(self) -> NDArray[np.bool_]:

@@ -85,8 +85,8 @@ def gabor_filter(
     if not 0 < frequency <= 1:
         raise RecipeError(f"frequency must be above 0 and at most 1 cycle a pixel, got {frequency}")
     along, across = _widths(frequency, sigma)
-    if not extent > 0:
-        raise RecipeError(f"extent must be above 0 standard deviations, got {extent}")
+    if not 0 < extent < math.inf:
+        raise RecipeError(f"extent must be a finite number of standard deviations above 0, got {extent}")
     cosine, sine = math.cos(theta), math.sin(theta)
     half_width = math.ceil(max(abs(extent * along * cosine), abs(extent * across * sine), 1))
     half_height = math.ceil(max(abs(extent * across * cosine), abs(extent * along * sine), 1))

@@ -40,6 +40,7 @@ def max_pool(
         array([[ 6, 20], [ 4,  9]])
     """
     array = np.asarray(pictures)
+    check_pictures(array)
     working(array[:0])
     if array.dtype.kind == "b":
         lowest: Any = False

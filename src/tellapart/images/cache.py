@@ -24,7 +24,7 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from ..errors import DataError, UnreadableImageError
-from ..files import KEEPS_OPEN, replace_patiently
+from ..files import KEEPS_OPEN, expanded, replace_patiently, reserve
 from ..progress import TO_LOG, Progress
 from .dataset import Dataset, Images
 from .facts import FACTS
@@ -34,6 +34,9 @@ from .reading import Chunk, Problem, read_chunks, read_range
 
 VERSION = 8
 """Part of every key: raised when decoding, facts or resizing change."""
+
+KEY_DIGITS = 24
+"""Hexadecimal digits of a cache's name, after which only what is being made or removed has more."""
 
 JUST_MADE = 5.0
 """Seconds in which a half-made folder is left alone, locked or not."""
@@ -142,7 +145,7 @@ def scan(
 def cache_folder() -> Path:
     """Return where caches lie: ``$TELLAPART_CACHE``, else ``tellapart`` below the user's cache folder."""
     if own := os.environ.get("TELLAPART_CACHE"):
-        return Path(own)
+        return expanded(own)
     base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ".cache"
     return Path(base) / "tellapart"
 
@@ -164,7 +167,7 @@ def is_cached(dataset: Dataset, preprocessing: Preprocessing, *, folder: Path | 
 def prune(parent: Path, *, keep: Path, limit_bytes: int = 20 * 2**30) -> None:
     """Remove the pixel caches that were used longest ago until the rest fits in ``limit_bytes``."""
     used = {}
-    for path in parent.glob("pixels-*"):
+    for path in parent.glob(f"pixels-{'[0-9a-f]' * KEY_DIGITS}*"):  # the folder may hold a person's own beside them
         with contextlib.suppress(OSError):  # another process may be removing it
             if path.is_dir() and path != keep:
                 used[path] = (path.stat().st_mtime, sum(file.stat().st_size for file in path.iterdir()))
@@ -232,7 +235,7 @@ def _is_there(target: Path) -> bool:
 
 def _key(images: Images, preprocessing: Preprocessing) -> str:
     text = f"{VERSION} {images.fingerprint()} {preprocessing.pixel_key()}"
-    return f"pixels-{hashlib.blake2b(text.encode(), digest_size=12).hexdigest()}"
+    return f"pixels-{hashlib.blake2b(text.encode(), digest_size=KEY_DIGITS // 2).hexdigest()}"
 
 
 def _load(target: Path, *, cached: bool) -> Scan | None:
@@ -381,14 +384,3 @@ def _fill(
 def _write_notes(work: Path, problems: Mapping[int, str], *, may_pass: Sequence[int], notes: Notes) -> None:
     document = {"problems": dict(sorted(problems.items())), "may_pass": sorted(may_pass), "notes": notes.by_sentence()}
     (work / "notes.json").write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
-
-
-def reserve(file: Path) -> None:
-    """Claim the disk's blocks of a file at once: a memory map that meets a full disk ends the process with a signal."""
-    size = file.stat().st_size
-    free = shutil.disk_usage(file.parent).free
-    if size > free:
-        raise OSError(errno.ENOSPC, f"{size:,} bytes needed, {free:,} free")
-    if hasattr(os, "posix_fallocate"):
-        with file.open("r+b") as opened:
-            os.posix_fallocate(opened.fileno(), 0, size)

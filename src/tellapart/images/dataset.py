@@ -129,7 +129,7 @@ class Dataset:
 
     def __repr__(self) -> str:
         given = "" if self.given_split is None else ", given splits"
-        groups = "" if self.groups is None else f", {len(np.unique(self.groups))} groups"
+        groups = "" if self.groups is None else f", {len(np.unique(self.groups[self.groups != '']))} groups"
         return f"Dataset({self.name!r}: {len(self)} pictures, {len(self.class_names)} classes{groups}{given})"
 
     def _repr_html_(self) -> str:

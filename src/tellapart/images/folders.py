@@ -11,6 +11,20 @@ CLUTTER = frozenset({"__macosx", "thumbs.db", "desktop.ini", "ehthumbs.db", "@ea
 """Files and folders that systems leave behind; hidden ones begin with a dot."""
 
 
+def is_utf8(name: str) -> bool:
+    """Return whether a name, as the system gives it, is text in UTF-8.
+
+    Example:
+        >>> is_utf8("猫.png"), is_utf8(os.fsdecode(bytes([255]) + b".png"))
+        (True, False)
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 class Level(NamedTuple):
     """What lies in one folder, clutter left out.
 

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
-from ..files import whole
-from .cache import reserve
+from ..files import reserve, whole
 
 
 def kept_array(
@@ -52,3 +51,17 @@ def kept_array(
     in_memory: NDArray[Any] = np.empty(shape, dtype=dtype)
     fill(in_memory)
     return in_memory
+
+
+def keep_newest(folder: Path, pattern: str, *, count: int) -> None:
+    """Remove files of a cache folder whose names fit a pattern, but for those that were written last.
+
+    Args:
+        folder: it may be missing, or another person's.
+        pattern: as in ``Path.glob``.
+        count: how many stay.
+    """
+    with contextlib.suppress(OSError):
+        files = sorted(folder.glob(pattern), key=lambda file: file.stat().st_mtime, reverse=True)
+        for file in files[count:]:
+            file.unlink()

@@ -199,6 +199,13 @@ def _follow_groups(codes: Codes, groups: _Groups) -> list[str]:
 def _check_classes(dataset: Dataset, codes: Codes) -> None:
     counts = np.bincount(dataset.labels[codes == TRAIN], minlength=len(dataset.class_names))
     present = [dataset.class_names[c] for c in np.flatnonzero(counts)[:2]]
+    held_out = [f"{int((codes == code).sum()):,} of {SPLIT_NAMES[code]}" for code in (VALIDATION, TEST)
+                if (codes == code).any()]  # fmt: skip
+    if not present and held_out:
+        raise SplitError(
+            f"{dataset.name!r} has no pictures to train on: by the names of its folders, or by its column for the "
+            f"split, all labelled ones are {' and '.join(held_out)}: rename the folder, or give the one below it"
+        )
     if not present:
         raise SplitError(
             f"{dataset.name!r} has no labelled pictures to train on: at least two classes with pictures are needed"

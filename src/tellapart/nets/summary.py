@@ -7,11 +7,10 @@ import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import nn
 
 from ..errors import NetError, RecipeError
-from .base import build_net
+from .base import build_outline
 from .tracing import Layer, trace
 
 HEADINGS = ("layer", "kind", "output", "parameters", "multiply-adds", "activations", "field", "stride")
@@ -175,8 +174,7 @@ def _built(
         return type(net).__name__, net
     if outputs is None:
         raise NetError(f"outputs is missing for {net!r}: give the number of classes")
-    with torch.device("meta"):
-        return net, build_net(net, outputs=outputs, channels=channels, image_size=image_size, options=options)
+    return net, build_outline(net, outputs=outputs, channels=channels, image_size=image_size, options=options or {})
 
 
 def in_bytes(count: int) -> str:

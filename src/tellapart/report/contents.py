@@ -145,6 +145,7 @@ class Contents:
             predictions={name: self.predictions[name] for name in kept if name in self.predictions},
             history=(),
             audit=None,
+            leaks={},
         )
 
     def own_beside(self, external: str, split: str) -> Figure:

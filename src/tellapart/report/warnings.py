@@ -47,7 +47,7 @@ def _learning(contents: Contents) -> Iterator[Markup]:
 
 
 def _leaks(contents: Contents) -> Iterator[Markup]:
-    found = 0 if contents.main in contents.external else int(contents.leaks.get("found") or 0)
+    found = int(contents.leaks.get("found") or 0)
     if found and contents.leaks.get("answer") == "allow":
         one = found == 1
         yield Markup(

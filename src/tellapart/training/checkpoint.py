@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import errno
 import io
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..errors import RunCorruptError
-from ..files import TENSOR_DAMAGE
+from ..files import TENSOR_DAMAGE, refused
 from ..machine import lacks_memory
 from ..nets import Net
 from ..run import Run
@@ -128,7 +127,7 @@ def load_checkpoint(run: Run, state: State) -> None:
     except TENSOR_DAMAGE as error:
         if lacks_memory(error):
             raise
-        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # that one: a wrong place in it
+        if isinstance(error, OSError) and refused(error):
             raise RunCorruptError(f"{run.path / FILE} cannot be read: {error.strerror}") from error
         reason = first_line(error)
         raise RunCorruptError(f"{run.path / FILE} is damaged ({reason}): remove it to train from the start") from error

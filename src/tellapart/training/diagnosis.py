@@ -47,8 +47,6 @@ def diagnose(
     if not history:
         return []
     last, epochs = history[-1], len(history)
-    if not math.isfinite(last["train_loss"]):
-        return [("diverged", diverged(f"after epoch {epochs}", optimizer, usual_rate=usual_rate))]
     patient = max(PATIENT_EPOCHS, math.ceil(PATIENT_STEPS / steps_an_epoch))
     losses = [record["train_loss"] for record in history]
     said = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..errors import NetError
-from ..evaluation import make_folds
+from ..evaluation import Fold, make_folds
 from ..nets import Net
 from ..runtime import tuned
 from .optimizers import uncompiled
@@ -85,24 +86,38 @@ def fit_head(
     del features  # where nobody else needs them: five gigabytes of a million pictures
     count = min(FOLDS, int(np.bincount(labels).max()), len(labels if groups is None else np.unique(groups)))
     folds = make_folds(labels, folds=count, groups=groups, seed=seed) if count > 1 else ()
-    accuracy: dict[float, float] = {}
-    log_loss: dict[float, float] = {}
     with tuned(threads):
-        logits = {penalty: torch.empty(len(labels), classes) for penalty in PENALTIES if folds}
-        for fold in folds:
-            train, held = torch.from_numpy(fold.train), torch.from_numpy(fold.held_out)
-            x_train, y_train, start = x[train], y[train], None
-            for penalty in sorted(logits, reverse=True):  # each from the last one's solution: it is near
-                weight, bias = start = _logistic(x_train, y_train, classes=classes, penalty=penalty, start=start)
-                logits[penalty][held] = x[held] @ weight.T + bias
-        for penalty, said in logits.items():
-            accuracy[penalty] = float((said.argmax(dim=1) == y).float().mean())
-            log_loss[penalty] = float(F.cross_entropy(said, y))
+        accuracy, log_loss = _cross_validated(x, y, folds, classes=classes)
         # Shares right differ by a picture or two, which is chance; the log loss weighs how sure each answer is.
         best = min(log_loss, key=lambda penalty: (log_loss[penalty], -penalty), default=PENALTIES[len(PENALTIES) // 2])
         weight, bias = _logistic(x, y, classes=classes, penalty=best)
     weight = weight / std
     return Head(weight, bias - weight @ mean, best, accuracy, log_loss)
+
+
+def _cross_validated(
+    x: Tensor, y: Tensor, folds: Sequence[Fold], *, classes: int
+) -> tuple[dict[float, float], dict[float, float]]:
+    """Return the share right and the cross-entropy by penalty; nothing where no held-out picture can be judged.
+
+    A picture whose class the other folds lack, because its pictures are one group, says nothing of a penalty.
+    """
+    hits, loss = dict.fromkeys(PENALTIES, 0.0), dict.fromkeys(PENALTIES, 0.0)
+    judged = 0
+    for fold in folds:
+        train, held = torch.from_numpy(fold.train), torch.from_numpy(fold.held_out)
+        x_train, y_train, start = x[train], y[train], None
+        held = held[torch.isin(y[held], y_train)]
+        x_held, y_held = x[held], y[held]
+        judged += len(held)
+        for penalty in sorted(PENALTIES, reverse=True):  # each from the last one's solution: it is near
+            weight, bias = start = _logistic(x_train, y_train, classes=classes, penalty=penalty, start=start)
+            said = x_held @ weight.T + bias
+            hits[penalty] += float((said.argmax(dim=1) == y_held).sum())
+            loss[penalty] += float(F.cross_entropy(said, y_held, reduction="none").double().sum())
+    if not judged:
+        return {}, {}
+    return {p: hits[p] / judged for p in PENALTIES}, {p: loss[p] / judged for p in PENALTIES}
 
 
 def set_head(net: Net, head: Head) -> None:

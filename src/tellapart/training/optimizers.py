@@ -19,6 +19,8 @@ from .transfer import stage_of
 
 DEFAULT_WEIGHT_DECAY = {"adam": 0.0, "adamw": 0.05, "muon": 0.01, "sgd": 5e-4, "rmsprop": 0.0}
 
+DEFAULT_MOMENTUM = {"sgd": 0.9, "muon": 0.95, "rmsprop": 0.0}
+
 ADAMW_SHARE = 0.2
 """The part of muon's learning rate that the weights have which AdamW moves beside it."""
 
@@ -52,6 +54,12 @@ def usual_learning_rate(recipe: TrainingRecipe, net: nn.Module) -> float:
     return default_learning_rate(name, net) * TRANSFER_RATE.get(decided(recipe.transfer, "training.transfer"), 1.0)
 
 
+def momentum_of(recipe: OptimizerRecipe) -> float:
+    """Return the momentum of an optimiser, 0 of one that has none."""
+    default = DEFAULT_MOMENTUM.get(decided(recipe.name, "training.optimizer.name"), 0.0)
+    return default if recipe.momentum is None else recipe.momentum
+
+
 def build_optimizer(
     net: Net, recipe: OptimizerRecipe, *, rates: Mapping[str, float] | None = None, scaled: bool = False
 ) -> torch.optim.Optimizer:
@@ -73,12 +81,11 @@ def build_optimizer(
         return uncompiled(torch.optim.Adam)(groups, lr=rate, fused=True)
     if name == "adamw":
         return uncompiled(torch.optim.AdamW)(groups, lr=rate, fused=True)
+    momentum = momentum_of(recipe)
     if name == "sgd":
-        momentum = 0.9 if recipe.momentum is None else recipe.momentum
         # The fused one makes its momentum without setting it, and does not set it in a first step that is left out.
         fused = not scaled
         return uncompiled(torch.optim.SGD)(groups, lr=rate, momentum=momentum, nesterov=momentum > 0, fused=fused)
-    momentum = recipe.momentum or 0.0
     return uncompiled(torch.optim.RMSprop)(groups, lr=rate, alpha=0.9, eps=1e-7, momentum=momentum)
 
 
@@ -106,7 +113,7 @@ def _muon(
     return kind(
         _groups(net, matrices, rate=rate, decay=decay, rates=rates),
         _groups(net, others, rate=rate * ADAMW_SHARE, decay=decay * ADAMW_DECAY, rates=rates),
-        momentum=0.95 if recipe.momentum is None else recipe.momentum,
+        momentum=momentum_of(recipe),
         adamw=uncompiled(torch.optim.AdamW),
     )
 

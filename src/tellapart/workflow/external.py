@@ -22,7 +22,6 @@ from ..evaluation import (
     evaluate,
     explain,
     proportion_of,
-    text_table,
 )
 from ..images import open_dataset
 from ..images.cache import Scan, scan
@@ -33,9 +32,9 @@ from ..report import write_report
 from ..run import OUT_OF_FOLD, Run
 from ..runtime import tuned
 from ..training.devices import on_device
-from ..wording import counted, listed
+from ..wording import counted, listed, text_table
 from .copies import copies_of_training
-from .near_training import keep_near_training
+from .near_training import Space, keep_near_training
 from .own_pictures import OwnPictures, device_here, threads_here
 from .scoring import Looked, Scored, Scoring, look, scored
 from .statistics import STROKES, load_statistics, statistics_of
@@ -192,10 +191,10 @@ def _measured(
     found = _explained(run, dataset, scanned, kept, classifier=classifier, scoring=scoring)
     _keep(run, found, kept.predictions, dataset, source=source)
     if own is not None:
+        space = Space.of(own, classifier, progress=progress)
         keep_near_training(
-            run, own, classifier, name=found.name, predictions=kept.predictions, pixels=scanned.pixels,
-            positions=kept.at, progress=progress,
-        )  # fmt: skip
+            run, space, name=found.name, predictions=kept.predictions, pixels=scanned.pixels, positions=kept.at
+        )
     keep_thumbnails(run, dataset, external=found.name)
     if own is not None:
         keep_thumbnails(run, own.dataset)  # with the neighbours of these mistakes

@@ -16,6 +16,7 @@ from ..classifier import Classifier, Description
 from ..defaults import baseline_recipe
 from ..errors import ModelFileError, RunCorruptError
 from ..evaluation import Predictions, fit_temperature
+from ..files import refused
 from ..images.block_average import block_averaged
 from ..images.split import belonging
 from ..nets import Net
@@ -90,6 +91,8 @@ def learn(
             finish(run)  # killed in between, a checkpoint is left
             return learned
         except (ModelFileError, RunCorruptError) as error:
+            if refused(error.__cause__):  # what took hours is not thrown away because a disk did not answer
+                raise
             progress.warn(f"{error}: it is trained again, to the same weights")
             run.forget("training.json", "history.jsonl")
     description, task = describe(prepared), task_of(prepared)
@@ -226,7 +229,7 @@ def _learn_in_epochs(
         )
     devices = team.assign(run, dataclasses.replace(prepared, recipe=recipe), task) if team else None
     left = task.steps_left(recipe.training, after=run.history[-1]["epoch"] if run.history else 0)
-    if left:
+    if left and pacer is None:  # else a plan has said what fits, and timing steps again would take of it
         pace = measure_pace(net, task, recipe.training, devices=devices)
         total, epochs = sum(left) * pace.step + len(left) * pace.validation, counted(len(left), "epoch")
         progress.say(f"estimated time: {in_words(total / len(left))} an epoch, at most {in_words(total)} for {epochs}")

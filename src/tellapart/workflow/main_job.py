@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import NetError, ProcessLostError, RecipeError, RunError, TellapartError, TrainingError
 from ..evaluation import evaluate
+from ..files import is_folder
 from ..images.dataset import Dataset
 from ..images.sources.base import is_bundled
 from ..progress import TO_LOG, Progress, Quiet
@@ -89,6 +90,8 @@ def train(
         from ..nets.weights.locate import absolute_weights
 
         recipe = recipe.changed(net={"weights": absolute_weights(recipe.net.weights)})
+    if seconds is not None and not 0 < seconds < math.inf:
+        raise RecipeError(f"a time must be a finite number of seconds above 0, got {seconds:g}")
     if seconds is not None and recipe.training.epochs is not None:
         raise RecipeError(f"epochs = {recipe.training.epochs} contradicts a time of {seconds:g} s: give one of them")
     if seconds is not None and recipe.folds is not None:
@@ -158,7 +161,7 @@ def resume(path: str | Path, *, devices: int | None = None, explain: bool = True
     """
     from ..report import write_report
 
-    device = Run.open(path).recipe.training.device if Path(path).exists() else "auto"
+    device = Run.open(path).recipe.training.device if is_folder(path) else "auto"
     take_part(device)  # on another machine, which may not see the folder
     run = Run.open(path)
     with Team(devices, device=device, progress=progress) as team:
@@ -258,7 +261,7 @@ def _explain_mistakes(
     """Find what is most like each mistake and, where the pictures are few, the labels that are likely wrong."""
     own, timed = OwnPictures.of(prepared), math.isfinite(deadline.end)
     page = page_seconds(prepared) if timed else 0.0
-    if timed and deadline.left - page < near_training_seconds(own, learned.classifier):
+    if timed and (deadline.left <= page or deadline.left - page < near_training_seconds(own, learned.classifier)):
         progress.say("what is most like each mistake: not looked for, for want of time")
     else:
         keep_own_near_training(run, own, learned.classifier, learned.predictions, progress=progress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Mapping
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..classifier import Classifier
-from ..evaluation import Predictions, find_near_training, nearest
+from ..evaluation import Predictions, Rows, find_near_training, nearest
 from ..images.dataset import Splits
 from ..progress import TO_LOG, Progress
 from ..run import Run
@@ -25,42 +26,59 @@ NEAR_MISTAKES = 2000
 """Mistakes of a set whose nearest training pictures are looked for, the surest ones: more than a report shows."""
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Space:
+    """Where a network puts a run's own pictures: what is near to a mistake is looked for in it.
+
+    Attributes:
+        own: the run's own pictures.
+        classifier: its network.
+        known: the embeddings of those that train.
+        usual: (n,) distances of held-out pictures to their nearest training picture.
+    """
+
+    own: OwnPictures
+    classifier: Classifier
+    known: Rows
+    usual: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, own: OwnPictures, classifier: Classifier, *, progress: Progress = TO_LOG) -> Space:
+        """Look at all training pictures, and at some held-out ones."""
+        known = train_embeddings(own, classifier, progress=progress)
+        held = own.splits.validation
+        scale = held[np.linspace(0, len(held) - 1, min(SCALE, len(held))).astype(np.int64)]
+        return cls(own, classifier, known, nearest(known, own_embeddings(own, classifier, scale), k=1).distances[:, 0])
+
+
 def keep_near_training(
     run: Run,
-    own: OwnPictures,
-    classifier: Classifier,
+    space: Space,
     *,
     name: str,
     predictions: Predictions,
     pixels: NDArray[np.uint8],
     positions: NDArray[np.int64],
-    progress: Progress = TO_LOG,
 ) -> None:
     """Find the training pictures nearest to each mistake of a set, and keep them in ``near/<name>.npz`` of the run.
 
     Args:
         run: the run.
-        own: its own pictures.
-        classifier: its network.
+        space: of its own pictures.
         name: of the set.
         predictions: n pictures.
         pixels: uint8 (N, H, W, C), resized.
         positions: (n,) of the pictures in ``pixels``.
-        progress: is told of the pictures.
     """
-    held = own.splits.validation
-    wrong = surest_mistakes(predictions, most=NEAR_MISTAKES)
-    known = train_embeddings(own, classifier, progress=progress)
-    scale = held[np.linspace(0, len(held) - 1, min(SCALE, len(held))).astype(np.int64)]
-    usual = nearest(known, own_embeddings(own, classifier, scale), k=1).distances[:, 0]
+    own, wrong = space.own, surest_mistakes(predictions, most=NEAR_MISTAKES)
     train = own.splits.train
     found = find_near_training(
-        known,
-        embedded(own, classifier, pixels=pixels, positions=positions[wrong]),
+        space.known,
+        embedded(own, space.classifier, pixels=pixels, positions=positions[wrong]),
         ids=predictions.ids[wrong],
         train_ids=own.dataset.ids[train],
         train_labels=np.asarray(own.dataset.class_names)[own.dataset.labels[train]],
-        usual=usual,
+        usual=space.usual,
     )
     run.write(f"near/{name}.npz", found.save)
 
@@ -77,13 +95,13 @@ def near_training_seconds(own: OwnPictures, classifier: Classifier) -> float:
 
 def looks_to_explain(splits: Splits) -> int:
     """Return how many pictures the network looks at for it: the training pictures, and held-out ones for the scale."""
-    return len(splits.train) + 2 * SCALE
+    return len(splits.train) + SCALE
 
 
 def pairing_seconds(own: OwnPictures) -> float:
     """Return about how long the distances take: 11 ns a pair, where a tenth of the held-out pictures is mistaken."""
     held_out = [len(positions) for name, positions in own.splits.items() if name != "train"]
-    asked = sum(min(SCALE, max(held_out)) + min(NEAR_MISTAKES, count // 10) for count in held_out if count)
+    asked = min(SCALE, max(held_out)) + sum(min(NEAR_MISTAKES, count // 10) for count in held_out)
     return 11e-9 * asked * len(own.splits.train)
 
 
@@ -105,8 +123,6 @@ def keep_own_near_training(
     progress: Progress = TO_LOG,
 ) -> None:
     """Do so for the run's own held-out splits."""
+    space = Space.of(own, classifier, progress=progress)
     for name, said in predictions.items():
-        keep_near_training(
-            run, own, classifier, name=name, predictions=said, pixels=own.pixels, positions=own.splits[name],
-            progress=progress,
-        )  # fmt: skip
+        keep_near_training(run, space, name=name, predictions=said, pixels=own.pixels, positions=own.splits[name])

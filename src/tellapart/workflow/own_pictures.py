@@ -15,7 +15,7 @@ from ..evaluation import Rows
 from ..images.blocks import by_block
 from ..images.cache import scan
 from ..images.dataset import Dataset, Splits
-from ..images.kept import kept_array
+from ..images.kept import keep_newest, kept_array
 from ..images.split_ids import from_ids, read_ids
 from ..machine import usable_processors
 from ..progress import TO_LOG, Progress
@@ -24,6 +24,9 @@ from ..runtime import choose_device, tuned
 from ..training.devices import on_device
 from ..training.features import features_file, kept_features, weights_digest
 from .prepare import Prepared, check_same_pictures, open_run_source
+
+KEPT_EMBEDDINGS = 4
+"""Networks whose embeddings of the training pictures are kept beside the same pixels."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,4 +177,6 @@ def train_embeddings(own: OwnPictures, classifier: Classifier, *, progress: Prog
         _embed_into(out, own, classifier, pixels=own.pixels, positions=train, progress=progress)
 
     file, shape = own.folder / f"embeddings-{digest.hexdigest()}.npy", (len(train), _length(classifier, own.pixels))
+    if not file.exists():
+        keep_newest(own.folder, "embeddings-*.npy", count=KEPT_EMBEDDINGS - 1)
     return Rows(kept_array(file, shape=shape, dtype=np.float32, fill=embed), np.arange(len(train)))

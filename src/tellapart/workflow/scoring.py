@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..classifier import Classifier
-from ..errors import RecipeError
+from ..errors import DataError, RecipeError
 from ..evaluation import Predictions
 from ..images.blocks import by_block
 from ..images.cache import Scan
@@ -97,10 +97,12 @@ def scored(
     present = set(np.unique(dataset.labels[looked.at]).tolist())
     there = [name for number, name in enumerate(dataset.class_names) if number in present]
     known = [name for name in classifier.class_names if not scoring.only_present or name in there]
+    if not known:
+        raise DataError("none of the readable pictures here is of a class of the model's: there is nothing to score")
     if scoring.only_present and len(known) == 1:
         raise RecipeError(
-            f"of the model's classes only {known[0]!r} has pictures here, so that with --only-present every answer "
-            "would be right: leave it out"
+            f"of the model's classes only {known[0]!r} has pictures here, so that with --only-present it would be "
+            "the only answer: leave that out"
         )
     unknown = [name for name in there if name not in classifier.class_names] if scoring.unknown == "wrong" else []
     matched = dataset.with_class_names([*known, *unknown])

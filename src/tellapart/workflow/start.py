@@ -131,5 +131,5 @@ def settle(
 
 def _decided(given: Recipe, facts: NDArray[np.void], leaning: Leaning) -> Start:
     recipe, choices = choose_start(given, leaning=leaning)
-    data, more = choose_data(recipe, facts, kind=guess_kind(facts).name)
-    return Start(given, recipe.changed(data=data.model_dump()), [*choices, *more], facts, leaning)
+    recipe, more = choose_data(recipe, facts, kind=guess_kind(facts).name)
+    return Start(given, recipe, [*choices, *more], facts, leaning)

@@ -31,9 +31,8 @@ def keep_statistics(run: Run, prepared: Prepared) -> None:
     """Keep the numbers of some of the run's own test pictures, or of validation where there is no test."""
     positions = prepared.splits.test if len(prepared.splits.test) else prepared.splits.validation
     chosen = sampled(positions)
-    numbers = statistics_of(
-        prepared.dataset, prepared.facts, chosen, strokes=prepared.audit.to_dict()["kind"]["name"] == "writing"
-    )
+    strokes = prepared.audit.kind.name == "writing"
+    numbers = statistics_of(prepared.dataset, prepared.facts, chosen, strokes=strokes)
     memory = io.BytesIO()
     np.savez(memory, **{name: values.astype(np.float32) for name, values in numbers.items()})  # type: ignore[arg-type]
     run.write(FILE, lambda path: path.write_bytes(memory.getvalue()))

@@ -115,12 +115,13 @@ def in_time(
         ours |= {choice.field for choice in choices}
     afterwards = seconds_afterwards(wanted, left=deadline.left, explain=explain)
     planned, _ = _suited(wanted, wanted.recipe, passes=1, ours=ours)  # few passes have the slower optimiser
+    before = looks_before(wanted)
     try:
         fit = fit_to_time(
             planned,
             task_of(wanted),
             seconds=deadline.left - _seconds_before(wanted) - afterwards,
-            looks_before=looks_before(wanted),
+            looks_before=before,
             looks=looks_afterwards(wanted),
             spare_looks=looks_to_explain(wanted.splits) if explain else 0,
             widths="net.options.width" in ours,

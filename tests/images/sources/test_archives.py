@@ -344,9 +344,31 @@ def test_what_a_killed_process_left_half_unpacked_is_removed(tmp_path, cache):
     path = tmp_path / "a.tar.gz"
     make_tar(path, "w:gz")
     cache.mkdir(parents=True)
-    old, fresh = cache / "old.part", cache / "fresh.part"
-    old.write_bytes(b"x")
-    fresh.write_bytes(b"x")
-    os.utime(old, (time.time() - 7200,) * 2)
+    old, fresh, download = (cache / name for name in (f"{'0' * 32}-x.part", f"{'1' * 32}-y.part", "film.part"))
+    for file in (old, fresh, download):
+        file.write_bytes(b"x")
+    for file in (old, download):  # the latter is a person's, in a folder that TELLAPART_CACHE names
+        os.utime(file, (time.time() - 7200,) * 2)
     open_dataset(path)
-    assert (old.exists(), fresh.exists()) == (False, True)
+    assert (old.exists(), fresh.exists(), download.exists()) == (False, True, True)
+
+
+def test_a_tar_that_is_damaged_or_cut_inside_a_header_is_not_taken_for_its_end(tmp_path):
+    whole = make_tar(tmp_path / "a.tar", "w").read_bytes()
+    at = whole.index(b"dog/1.png")
+    for data in (whole[:at] + b"x" + whole[at + 1 :], whole[: at + 100]):
+        (tmp_path / "a.tar").write_bytes(data)
+        with pytest.raises(SourceError, match=f"damaged or cut tar: the header at byte {at:,} cannot be read"):
+            open_dataset(tmp_path / "a.tar")
+    (tmp_path / "a.tar").write_bytes(whole[: at + 1024])  # after the last member, before the mark
+    data = open_dataset(tmp_path / "a.tar")
+    assert len(data) == 3
+    assert "the tar has no mark at its end: it may be cut" in data.notes
+
+
+def test_what_the_system_refuses_is_not_called_damage(tmp_path, monkeypatch):
+    path = make_tar(tmp_path / "a.tar.gz", "w:gz")
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("TELLAPART_CACHE", str(tmp_path / "file"))
+    with pytest.raises(SourceError, match=r"cannot be unpacked to .*file/tar': .* name another cache folder"):
+        open_dataset(path)

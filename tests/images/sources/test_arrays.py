@@ -175,6 +175,9 @@ def test_labels_beside(tmp_path, pixels):
     np.save(tmp_path / "train_images.npy", pixels[:4])
     np.save(tmp_path / "train_labels.npy", [1, 0] * 2)
     assert open_dataset(tmp_path / "train_images.npy").labels.tolist() == [1, 0, 1, 0]
+    (tmp_path / "train_images.npy").rename(tmp_path / "own-images.npy")
+    np.save(tmp_path / "own-labels.npy", np.array([0, 0, 1, 1]))
+    assert open_dataset(tmp_path / "own-images.npy").labels.tolist() == [0, 0, 1, 1]
     with pytest.raises(SourceError, match="looks like labels"):
         open_dataset(tmp_path / "labels.npy")
 

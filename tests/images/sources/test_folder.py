@@ -236,3 +236,10 @@ def test_two_files_whose_names_are_composed_differently_are_two_pictures(make_tr
     assert sorted(data.ids.tolist()) == ["a/e\u0301.png", "a/\u00e9.png", "b/1.png"]
     assert not any("occur twice" in note for note in data.notes)
     assert len(data) == 3
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes")
+def test_a_pipe_is_said_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SourceError, match="is a pipe or a device: save what comes from it to a file first"):
+        open_dataset(tmp_path / "pipe")

@@ -1,8 +1,10 @@
 """Data sets that are known by their files: MNIST's kin, CIFAR, SVHN, CASIA-HWDB, and those that come along."""
 
 import gzip
+import os
 import pickle
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -117,6 +119,7 @@ def test_cifar_10_pickled(tmp_path, random, protocol):
     np.testing.assert_array_equal(loaded(data), pixels)
     assert data.label_name(0) == "class3"
     assert data.given_split.tolist() == ["train"] * 4 + ["test"] * 2
+    assert data.notes == ("data_batch_3, data_batch_4, data_batch_5 of the five batches are not there",)
 
 
 def test_cifar_100_pickled(tmp_path, random):
@@ -201,6 +204,10 @@ def test_svhn(tmp_path, random):
     assert data.given_split.tolist() == ["test"] * 4 + ["train"] * 4
     np.testing.assert_array_equal(loaded(data)[4:], pixels)
     assert len(open_dataset(tmp_path / "train_32x32.mat")) == 4
+    (tmp_path / "test_32x32.mat").rename(tmp_path / "extra_32x32.mat")
+    assert open_dataset(tmp_path).notes == ("extra_32x32.mat is left out: name it to open it",)
+    (tmp_path / "train_32x32.mat").unlink()
+    assert open_dataset(tmp_path).notes == (), "it is what is opened"
 
 
 def test_damaged_svhn(tmp_path):
@@ -268,6 +275,15 @@ def test_a_gnt_that_is_gone_is_not_left_out_unsaid(tmp_path):
     (tmp_path / "2.gnt").symlink_to(tmp_path / "nowhere.gnt")
     with pytest.raises(SourceError, match=r"2\.gnt' is no file, or a link that leads to none: mend or remove it"):
         open_dataset(tmp_path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere names are Unicode")
+def test_a_gnt_whose_name_is_not_utf8_is_said(tmp_path):
+    odd = os.fsencode(tmp_path / "x") + "汉".encode("gbk") + b".gnt"
+    Path(os.fsdecode(odd)).write_bytes(record("字", np.zeros((2, 2), np.uint8)) * 2)
+    for place in (tmp_path, Path(os.fsdecode(odd))):
+        with pytest.raises(SourceError, match="has a name that is not UTF-8: rename it"):
+            open_dataset(place)
 
 
 def test_gnt_in_split_folders_that_are_links(tmp_path):

@@ -105,6 +105,7 @@ def test_quotes_blank_lines_and_windows_paths(write):
             "2 files of 3 that do not exist, such as 'img/9.png', 'img/8",
         ),
         ("path,label\nimg/1.png,a\nimg/1.png,b\n", "names 'img/1.png' 2 times"),
+        ("path,label\nimg/1.png,a\nimg/1.png,b\n" + "img/2.png,b\n" * 3, "names 'img/1.png' 2 times"),
         ("path,label\nimg/1.png\n", "line 2: 2 columns are expected, got 1"),
         ("path,label\nimg/1.png,a, black\n", "line 2: 2 columns are expected, got 3: put a cell with the delimiter"),
         ("path,label\nimg/1.png,\n", "line 2: the label is empty"),
@@ -188,3 +189,20 @@ def test_a_rule_that_would_replace_the_column_s_groups_is_refused(write):
     with pytest.raises(RecipeError, match="group_by would replace the groups"):
         open_dataset(path, group_by=r"(\d)")
     assert open_dataset(path, group_by=r"(\d)", group_column="").groups.tolist() == ["1", "2"]
+
+
+def test_a_column_that_is_named_for_the_label_is_not_taken_for_the_group_or_the_split(write):
+    for column in ("person", "phase"):
+        data = open_dataset(write(f"path,{column}\nimg/1.png,Ann\nimg/2.png,Bob\n"), label_column=column)
+        assert (data.class_names, data.groups, data.given_split, data.notes) == (("Ann", "Bob"), None, None, ())
+
+
+def test_a_named_column_is_found_however_its_header_is_spaced(write):
+    path = write("path, kind\nimg/1.png, a\nimg/2.png, b\n")
+    assert open_dataset(path, label_column="kind").class_names == ("a", "b")
+
+
+def test_a_picture_without_a_group_stands_alone(write):
+    assert open_dataset(write("path,label,group\nimg/1.png,a,\nimg/2.png,b,g\n")).groups.tolist() == ["", "g"]
+    nothing = write("path,label,group\nimg/1.png,a,\nimg/2.png,b,\n")
+    assert open_dataset(nothing, group_by=r"(\d)").groups.tolist() == ["1", "2"], "there is nothing to replace"

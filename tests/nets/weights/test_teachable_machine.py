@@ -124,6 +124,15 @@ def test_what_is_missing_is_named(tmp_path):
         read_export(tmp_path / "c.zip")
 
 
+def test_two_files_that_lie_apart_are_not_called_missing(tmp_path):
+    path = tmp_path / "export.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("labels.txt", "0 a")
+        archive.writestr("model/keras_model.h5", b"")
+    with pytest.raises(ModelFileError, match=r"lie in two folders of .* put them side by side"):
+        read_export(path)
+
+
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
@@ -197,6 +206,8 @@ def test_the_command_writes_a_model_file(tmp_path, monkeypatch, capsys):
         main(["import", str(path)])
     assert caught.value.code == 2
     assert "is there already" in capsys.readouterr().err
+    main(["import", str(write_export(tmp_path / "pets.v2"))])
+    assert "pets.v2.safetensors: 3 classes" in capsys.readouterr().out
     main(["import", str(path), "--out", "models/pets.safetensors"])
     assert Classifier.load("models/pets.safetensors").class_names == ("cat", "guinea pig", "Hündin")
     with pytest.raises(SystemExit) as caught:

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.decomposition import PCA
 
+ROWS = 1024
+"""That are in float64 at once."""
+
 
 class UnitScaler(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Centres the columns and scales them such that a row's mean squared length is 1.
@@ -22,8 +25,12 @@ class UnitScaler(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scik
 
     def fit(self, values: NDArray[np.float32], labels: Any = None) -> UnitScaler:
         """Measure the columns' means and deviations."""
-        self.mean_ = values.mean(axis=0, dtype=np.float64).astype(np.float32)
-        variance = values.var(axis=0, dtype=np.float64)
+        mean = values.mean(axis=0, dtype=np.float64)
+        self.mean_ = mean.astype(np.float32)
+        variance = np.zeros_like(mean)
+        for start in range(0, len(values), ROWS):
+            variance += np.square(values[start : start + ROWS] - mean).sum(axis=0)
+        variance /= len(values)
         if self.each:
             scale = np.sqrt(np.where(variance > 1e-12, variance, 1.0) * max(1, int((variance > 1e-12).sum())))
         else:
@@ -33,7 +40,8 @@ class UnitScaler(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scik
 
     def transform(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the scaled values, float32."""
-        scaled: NDArray[np.float32] = (values - self.mean_) / self.scale_
+        scaled: NDArray[np.float32] = values - self.mean_
+        scaled /= self.scale_
         return scaled
 
 

@@ -80,7 +80,7 @@ def load(path: Path) -> NDArray[Any]:
 def _labels_beside(path: Path) -> Path:
     """Return the labels' file: ``y.npy`` beside ``X.npy``, ``train_labels.npy`` beside ``train_images.npy``, ..."""
     stem = path.stem
-    beside = {other.stem.casefold(): other for other in path.parent.glob("*.npy") if other != path}
+    beside = {other.stem.casefold().replace("-", "_"): other for other in path.parent.glob("*.npy") if other != path}
     if any(word in stem.casefold() for word in ("label", "target")) or stem.casefold() in LABELS:
         raise SourceError(f"{str(path)!r} looks like labels: give the file of the pictures")
     wanted = []
@@ -89,7 +89,7 @@ def _labels_beside(path: Path) -> Path:
             parts = stem.casefold().replace("-", "_").split("_")
             if images in parts:
                 wanted.append("_".join(labels if part == images else part for part in parts))
-    for name in (*wanted, *LABELS, f"{stem.casefold()}_labels"):
+    for name in (*wanted, *LABELS, f"{stem.casefold().replace('-', '_')}_labels"):
         if name in beside:
             return beside[name]
     expected = wanted[0] if wanted else "labels"

@@ -144,6 +144,8 @@ def open_dataset(where: str | Path, *, group_by: str | None = None, by_name: boo
     """
     path = expanded(where)
     if os.path.exists(path) and not by_name:  # noqa: PTH110 (a name that no system takes is none)
+        if not os.path.isdir(path) and not os.path.isfile(path):  # noqa: PTH112, PTH113 (likewise)
+            raise SourceError(f"{str(where)!r} is a pipe or a device: save what comes from it to a file first")
         place = Place(Path(os.path.abspath(path)))  # noqa: PTH100 (resolve() follows links)
         found = _claiming(place)
         arguments: tuple[Place, ...] = (place,)

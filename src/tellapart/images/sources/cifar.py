@@ -46,9 +46,13 @@ def cifar(place: Place) -> Dataset:
         for name in names:
             if (place.path / name).is_file():
                 parts.append(_part(place.path / name, split, binary, place))
+    batches = _FILES["binary" if binary else "python"]["train"][: len(_TRAIN10)]
+    missing = [name for name in batches if not (place.path / name).is_file()]
+    notes = [f"{', '.join(missing)} of the five batches are not there"] if 0 < len(missing) < len(batches) else []
     merged = [_merged([part for part in parts if part.split == split]) for split in ("train", "test")]
     names100 = _names(place.path, binary)
-    return from_parts([p for p in merged if p], name=place.name, where=str(place.path), class_names=names100)
+    found = [part for part in merged if part]
+    return from_parts(found, name=place.name, where=str(place.path), class_names=names100, notes=notes)
 
 
 def _merged(parts: list[Part]) -> Part | None:

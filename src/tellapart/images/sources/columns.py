@@ -7,9 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..dataset import strings
-
-CHUNK = 65536
+from ..dataset import BLOCK, strings
 
 
 class Column:
@@ -32,14 +30,14 @@ class Column:
         """Add one value."""
         self._recent.append(value)
         self._length += 1
-        if len(self._recent) >= CHUNK:
+        if len(self._recent) >= BLOCK:
             self._pack()
 
     def extend(self, values: list[str]) -> None:
         """Add several values."""
         self._recent.extend(values)
         self._length += len(values)
-        if len(self._recent) >= CHUNK:
+        if len(self._recent) >= BLOCK:
             self._pack()
 
     def __len__(self) -> int:

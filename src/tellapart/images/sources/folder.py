@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...errors import SourceError
 from ..dataset import Dataset
 from ..encoded import FileImages
-from ..folders import Level, levels_below, suffix_of
+from ..folders import Level, is_utf8, levels_below, suffix_of
 from ..sniff import PICTURE_SUFFIXES
 from .base import Place, source
 from .columns import Column
@@ -57,7 +57,7 @@ class _Found:
         self.unnamed = 0
 
     def add(self, level: Level) -> None:
-        if not _is_utf8(level.inside):
+        if not is_utf8(level.inside):
             path, name = os.path.split(level.path)
             raise SourceError(f"the folder {os.fsencode(name)!r} in {path!r} has a name that is not UTF-8: rename it")
         if level.inside.count("/") >= MAX_DEPTH:
@@ -76,14 +76,6 @@ class _Found:
             if not inside and suffix in OPENABLE:
                 self.openable.append(name)
             return False
-        named = name.isascii() or _is_utf8(name)
+        named = name.isascii() or is_utf8(name)
         self.unnamed += not named
         return named
-
-
-def _is_utf8(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

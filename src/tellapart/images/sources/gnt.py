@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ...errors import SourceError
 from ..dataset import Dataset, strings
 from ..encoded import BITMAP, BitmapImages
-from ..folders import files_below, is_clutter, suffix_of
+from ..folders import files_below, is_clutter, is_utf8, suffix_of
 from ..stored import FileRanges
 from .base import Place, source
 from .classes import sort_classes
@@ -51,13 +51,15 @@ def gnt(place: Place, *, groups: bool = True) -> Dataset:
     ``groups=false`` takes no groups, for a rule of one's own.
     """
     paths = _files(place) if place.is_folder else [place.path]
+    inside = [path.relative_to(place.path).as_posix() if place.is_folder else path.name for path in paths]
+    if odd := next((name for name in inside if not is_utf8(name)), None):
+        raise SourceError(f"the file {os.fsencode(odd)!r} has a name that is not UTF-8: rename it")
     files = FileRanges(paths)
-    tables, codes, names, writers = [], [], [], []
+    tables, codes, writers = [], [], []
     for number, path in enumerate(paths):
         rows, tags = _records(path, number)
         tables.append(rows)
         codes.append(tags)
-        names.append(path.relative_to(place.path).as_posix() if place.is_folder else path.name)
         writers.append(_writer(path, tags))
     file = np.repeat(np.arange(len(paths)), [len(rows) for rows in tables])
     found, positions = np.unique(np.concatenate(codes), return_inverse=True)
@@ -68,9 +70,9 @@ def gnt(place: Place, *, groups: bool = True) -> Dataset:
     position = {name: number for number, name in enumerate(classes)}
     rank = np.array([position[c] for c in characters], dtype=np.int64)
     number_in_file = np.concatenate([np.arange(len(rows)) for rows in tables]).astype("U12")
-    splits = np.array([split_in(Path(n).parts[0] if "/" in n else Path(n).stem) for n in names])
+    splits = np.array([split_in(Path(n).parts[0] if "/" in n else Path(n).stem) for n in inside])
     return Dataset(
-        strings(np.array(names, dtype="U"))[file] + "/" + strings(number_in_file),
+        strings(np.array(inside, dtype="U"))[file] + "/" + strings(number_in_file),
         BitmapImages(files, np.concatenate(tables)),
         rank[positions],
         tuple(classes),

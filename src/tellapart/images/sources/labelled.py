@@ -74,11 +74,15 @@ def from_parts(
         also=f"{sample_axis} {[(part.split, part.key) for part in parts]}",
     )
     said: list[str] = list(notes)
+    ends = {
+        scale: _ends([_without_alpha(part) for part in parts if _scale(part) == scale])
+        for scale in dict.fromkeys(map(_scale, parts))
+    }
     pictures, labels, names, ids, splits, groups = [], [], [], [], [], []
     for part in parts:
         found, class_names_here = _named_labels(part.labels, class_names, where)
-        alike = [_without_alpha(other) for other in parts if _one_kind(other.pixels.dtype, part.pixels.dtype)]
-        array, more = as_pictures(part.pixels, len(found), where=where, sample_axis=sample_axis, ends=_ends(alike))
+        end = ends[_scale(part)]
+        array, more = as_pictures(part.pixels, len(found), where=where, sample_axis=sample_axis, ends=end)
         said += [note for note in more if note not in said]
         pictures.append(array)
         labels.append(found)
@@ -120,9 +124,10 @@ def _check_splits(parts: Sequence[Part], where: str) -> None:
             )
 
 
-def _one_kind(one: np.dtype[Any], other: np.dtype[Any]) -> bool:
-    """Return whether numbers of two types are on one scale: of the same type, or floats of any precision."""
-    return one == other or one.kind == other.kind == "f"
+def _scale(part: Part) -> str:
+    """Return what the scale of a part's numbers goes by: their type, or floats of any precision."""
+    kind = part.pixels.dtype
+    return "float" if kind.kind == "f" else kind.str
 
 
 def _without_alpha(part: Part) -> NDArray[Any]:

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import SourceError
-from ..dataset import Dataset, Images
+from ..dataset import BLOCK, Dataset, Images
 from ..folders import is_clutter, suffix_of
 from ..sniff import PICTURE_SUFFIXES
-from .columns import CHUNK, Column
+from .columns import Column
 from .tree import Tree, dataset_of
 
 _OTHER_DATA = frozenset({".npy", ".npz", ".mat", ".gnt", ".gz", ".zip", ".tar", ".bin", ".h5", ".parquet"})
@@ -85,7 +85,7 @@ class Members:
     def place(self, *row: int) -> None:
         """Take note of where the picture just added lies: one number a field."""
         self._rows.append(row)
-        if len(self._rows) >= CHUNK:
+        if len(self._rows) >= BLOCK:
             self._pack()
 
     def refuse(self, path: str) -> None:

@@ -30,7 +30,9 @@ def svhn(place: Place) -> Dataset:
     else:
         paths = sorted(place.path / n for n in place.entries if n in ("train_32x32.mat", "test_32x32.mat"))
         paths = paths or sorted(place.path / n for n in place.entries if n.endswith("_32x32.mat"))
-    notes = ["extra_32x32.mat is left out: name it to open it"] if "extra_32x32.mat" in place.entries else []
+    extra = place.path / "extra_32x32.mat"
+    left_out = extra.name in place.entries and extra not in paths
+    notes = [f"{extra.name} is left out: name it to open it"] if left_out else []
     return from_parts([_part(path) for path in paths], name=place.name, where=str(place.path), notes=notes)
 
 

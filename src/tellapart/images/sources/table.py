@@ -8,7 +8,7 @@ import os
 import posixpath
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
@@ -60,7 +60,7 @@ def table(
     header = next(rows, None)
     if header is None:
         raise SourceError(f"{where!r} is empty: its first row must name the columns, such as path,label")
-    columns = {kind: _column(header[1], kind, given[kind], where) for kind in given}
+    columns = _columns(header[1], given, where)
     read = _Read(columns, header[1], where)
     for line, row in rows:
         read.add(line, row)
@@ -94,17 +94,28 @@ def _rows(path: Path, delimiter: str | None, *, encoding: str) -> Iterator[tuple
             raise SourceError(f"{str(path)!r} is a damaged table: {error}") from error
 
 
-def _column(header: Sequence[str], kind: str, given: str | None, where: str) -> int | None:
+def _columns(header: Sequence[str], given: Mapping[str, str | None], where: str) -> dict[str, int | None]:
+    """Return where the columns stand: those that were named first, which are then no other's guess."""
+    found: dict[str, int | None] = {}
+    for kind in sorted(given, key=lambda kind: given[kind] is None):
+        found[kind] = _column(header, kind, given[kind], where, taken=set(found.values()))
+    return found
+
+
+def _column(
+    header: Sequence[str], kind: str, given: str | None, where: str, *, taken: Container[int | None]
+) -> int | None:
     if given == "" and kind in ("split", "group"):  # there is such a column, and it means something else
         return None
     if given is not None:
-        if given not in header:
-            raise SourceError(f"{where!r} has no column {given!r} for the {kind}: it has {', '.join(header)}")
-        return header.index(given)
-    plain = [_plain(cell) for cell in header]
+        cells = [cell.strip() for cell in header]
+        if given.strip() not in cells:
+            raise SourceError(f"{where!r} has no column {given!r} for the {kind}: it has {', '.join(cells)}")
+        return cells.index(given.strip())
+    free = {_plain(cell): at for at, cell in reversed(list(enumerate(header))) if at not in taken}
     for spelling in HEADERS[kind].split():
-        if spelling in plain:
-            return plain.index(spelling)
+        if spelling in free:
+            return free[spelling]
     if kind in ("path", "label"):
         raise SourceError(
             f"{where!r} has no column for the {kind}: it has {', '.join(header)}; call one {kind!r} or name it with "
@@ -153,7 +164,7 @@ class _Read:
         if "split" in cell:
             self._split.append(self.splits.setdefault(self._split_of(cell["split"], line), len(self.splits)))
         if "group" in cell:
-            self.groups.append(unicodedata.normalize("NFC", cell["group"]) or f"line {line}")
+            self.groups.append(unicodedata.normalize("NFC", cell["group"]))
 
     def _add_path(self, path: str) -> None:
         windows = PureWindowsPath(path)
@@ -194,8 +205,8 @@ class _Read:
         paths, ids = self.paths.array(), self.ids.array()
         different, counts = np.unique(ids, return_counts=True)
         if len(different) < n:
-            twice = different[counts > 1][0]
-            raise SourceError(f"{self.where!r} names {twice!r} {counts.max()} times: one row per picture is allowed")
+            twice, times = next(zip(different[counts > 1], counts[counts > 1], strict=True))
+            raise SourceError(f"{self.where!r} names {twice!r} {times} times: one row per picture is allowed")
         names = sort_classes(self.classes)
         position = {name: number for number, name in enumerate(names)}
         rank = np.array([position[name] for name in self.classes], dtype=np.int64)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bz2
 import contextlib
-import errno
 import gzip
 import hashlib
 import lzma
@@ -17,14 +16,14 @@ from pathlib import Path
 from typing import IO, Any
 
 from ...errors import SourceError
-from ...files import replace_patiently
+from ...files import refused, replace_patiently
 from ..dataset import Dataset
 from ..encoded import RANGE, SUFFIX_NUMBER, RangeImages
 from ..folders import suffix_of
 from ..stored import FileRanges, stamp
 from .base import Place, source
 from .members import Members
-from .text_encoding import guess_encoding
+from .text_encoding import SOME_WORDS, guess_encoding
 
 _OPENERS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
 MAX_RATIO = 200
@@ -33,10 +32,10 @@ FREE_BYTES = 2**28
 """Below this size, 256 MiB, any growth is allowed."""
 LARGEST = 2**62
 """Bytes that a member may claim."""
-MOST_NAMES = 10_000
-"""Names that are looked at, about, to guess their encoding."""
 ABANDONED = 3600
 """Seconds after which a copy that is still half unpacked has nobody who unpacks it."""
+KEY_DIGITS = 32
+"""Hexadecimal digits of an unpacked copy's name."""
 _BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError)
 
 
@@ -107,7 +106,7 @@ class _Names:
         if self.encoding == "utf-8":
             self._valid += valid
             self._invalid += not valid
-            if not valid and len(self.others) < MOST_NAMES:
+            if not valid and len(self.others) < SOME_WORDS:
                 self.others.update(part for part in raw.split(b"/") if not part.isascii())
         alone = self._invalid < self._valid and valid
         return raw.decode("utf-8" if alone else self.encoding, "replace")
@@ -130,11 +129,27 @@ def _members(path: Path, where: str, *, names: _Names) -> Members:
                 member.name = names.read(member.name)
                 _add(members, member)
                 archive.members = []  # type: ignore[attr-defined]  # else it keeps an object for each member
-    except PermissionError as error:
-        raise SourceError(f"{str(path)!r} may not be read by you: {error.strerror}") from error
+            members.notes.extend(_notes_of_end(archive))
     except (*_BROKEN, ValueError, OverflowError) as error:  # the latter of numbers that are none, or beyond all bounds
+        if isinstance(error, OSError) and refused(error):
+            raise SourceError(f"{str(path)!r} cannot be read: {error.strerror}") from error
         raise SourceError(f"{where!r} is a damaged or cut tar: {error}") from error
     return members
+
+
+def _notes_of_end(archive: tarfile.TarFile) -> list[str]:
+    """Say what is odd about where the members end; tarfile ends at a damaged header without a word.
+
+    Raises:
+        TarError: there is such a header.
+    """
+    file, at = archive.fileobj, archive.offset  # of the block after the last member
+    assert file is not None
+    file.seek(at)
+    block = file.read(512)
+    if block.strip(b"\0"):
+        raise tarfile.TarError(f"the header at byte {at:,} cannot be read")
+    return [] if block else ["the tar has no mark at its end: it may be cut"]
 
 
 def _add(members: Members, member: tarfile.TarInfo) -> None:
@@ -149,14 +164,15 @@ def _spooled(path: Path, opener: Any) -> Path:
     from ..cache import cache_folder
 
     before = stamp(path)
-    key = hashlib.blake2b(repr((str(path), before)).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+    known_by = repr((str(path), before)).encode("utf-8", "surrogateescape")
+    key = hashlib.blake2b(known_by, digest_size=KEY_DIGITS // 2).hexdigest()
     target = cache_folder() / "tar" / f"{key}.tar"
     if target.exists():
         return target
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _clear_abandoned(target.parent)
-        descriptor, name = tempfile.mkstemp(dir=target.parent, suffix=".part")
+        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f"{key}-", suffix=".part")
         partial = Path(name)
         try:
             with os.fdopen(descriptor, "wb") as out, opener(path, "rb") as unpacked:
@@ -169,7 +185,7 @@ def _spooled(path: Path, opener: Any) -> Path:
             with contextlib.suppress(FileNotFoundError):
                 partial.unlink()
     except _BROKEN as error:
-        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+        if refused(error):
             raise SourceError(
                 f"{str(path)!r} cannot be unpacked to {str(target.parent)!r}: {error}: make room, or name another "
                 "cache folder in TELLAPART_CACHE"
@@ -180,7 +196,7 @@ def _spooled(path: Path, opener: Any) -> Path:
 
 def _clear_abandoned(folder: Path) -> None:
     """Remove what killed processes left half unpacked: nothing was written to it for an hour."""
-    for path in folder.glob("*.part"):
+    for path in folder.glob(f"{'[0-9a-f]' * KEY_DIGITS}-*.part"):
         with contextlib.suppress(OSError):
             if time.time() - path.stat().st_mtime > ABANDONED:
                 path.unlink()

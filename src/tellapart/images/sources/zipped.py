@@ -11,7 +11,7 @@ from ..stored import FileRanges
 from ..zip_directory import DEFLATED, STORED, Directory, Entry, read_directory
 from .base import Place, source
 from .members import Members
-from .text_encoding import guess_encoding
+from .text_encoding import SOME_WORDS, guess_encoding
 
 _METHODS = {1: "Shrink", 6: "Implode", 9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "xz", 99: "AES"}
 
@@ -58,6 +58,8 @@ def _encoding(directory: Directory, where: str) -> str:
     if directory.data.isascii():
         return "utf-8"
     for _, entry in directory.entries(where):
-        if not entry.says_utf8 and entry.unicode_name is None and not entry.name.isascii() and len(unsaid) < 10_000:
+        if len(unsaid) >= SOME_WORDS:
+            break
+        if not entry.says_utf8 and entry.unicode_name is None and not entry.name.isascii():
             unsaid.update(part for part in entry.name.split(b"/") if not part.isascii())
     return guess_encoding(unsaid)

@@ -130,8 +130,9 @@ def _one_export(places: list[PurePosixPath], names: list[str], path: Path) -> Pu
         shown = ", ".join(repr(str(folder)) for folder in whole[:3])
         raise ModelFileError(f"{str(path)!r} holds {len(whole)} exports, in {shown}: give one of them")
     if not whole:
-        apart = len({place.name for place in places}) == 2
-        _check_there([] if apart else [place.name for place in places], names, path)
+        if len({place.name for place in places}) == 2:
+            raise ModelFileError(f"{MODEL} and {LABELS} lie in two folders of {str(path)!r}: put them side by side")
+        _check_there([place.name for place in places], names, path)
     return whole[0]
 
 

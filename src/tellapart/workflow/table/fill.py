@@ -11,7 +11,7 @@ from pathlib import Path
 from ...defaults.pretrained import asks_for_epochs
 from ...errors import RecipeError, RunBusyError, RunError, RunExistsError, RunUnwritableError, TellapartError
 from ...evaluation import ExperimentTable, Figure, Predictions, TableRow, compare, seconds_text
-from ...files import KEEPS_OPEN
+from ...files import KEEPS_OPEN, is_file, new_folder
 from ...progress import TO_LOG, Mute, Progress, Quiet
 from ...report import write_table
 from ...run import Run, new_run_path
@@ -110,21 +110,7 @@ def _folder_below(parent: str, name: str) -> Path:
 
 
 def _new_folder(folder: Path, *, fresh: bool = False) -> Path:
-    if (folder / PLAN).exists():
-        raise RunExistsError(
-            f"a table stands at {str(folder)!r} already: go on with it by --resume {quoted(folder)}, or choose another "
-            "--out"
-        )
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise RunExistsError(f"{str(folder)!r} exists and is not an empty folder: choose another --out")
-    try:
-        folder.mkdir(parents=True, exist_ok=not fresh)
-    except OSError as error:
-        if fresh and folder.exists():
-            raise RunExistsError(f"{str(folder)!r} was made by another process just now") from None
-        raise RunUnwritableError(
-            f"cannot write {str(folder)!r}: {error.strerror or error}: choose another --out"
-        ) from error
+    new_folder(folder, holds=PLAN, what="a table", fresh=fresh)
     return folder
 
 
@@ -270,4 +256,4 @@ def _notes(plan: TablePlan, setting: Setting) -> tuple[str, ...]:
 
 def table_folder(path: Path | str) -> bool:
     """Return whether a table stands at a path."""
-    return (Path(path) / PLAN).is_file() or (Path(path) / PICTURES / "recipe.json").is_file()
+    return is_file(Path(path) / PLAN) or is_file(Path(path) / PICTURES / "recipe.json")
