@@ -15,6 +15,14 @@ SPLITS = {"random": "a random fifth of the training pictures", "writers": "a fif
 WRITER = r"(\d+)\.png$"
 """A file's number goes with its writer: 12.png of two characters is one person."""
 
+COURSE = "benchmarks/hwdb55/course-convnet16.toml"
+TRAININGS: dict[str, tuple[str, ...]] = {
+    "the default": (),
+    "the default in one epoch": ("--epochs", "1"),
+    "the course's network, without augmentation, ten epochs": ("--recipe", COURSE, "--epochs", "10"),
+}
+"""What is trained, and what the command is told beyond pictures and seeds."""
+
 COLUMNS = (
     Column("epochs", "epochs", digits=0),
     Column("validation_pictures", "validation pictures", digits=0),
@@ -33,22 +41,22 @@ COLUMNS = (
 
 
 def comparisons(options: argparse.Namespace) -> list[Comparison]:
-    """Return one comparison: the two ways to choose validation pictures, for each seed."""
+    """Return one comparison for what is trained: the two ways to choose validation pictures, for each seed."""
     folder = unpacked(options.data, name="hwdb55")
     arguments = ("-m", "benchmarks.writer_validation.training", str(folder))
-    epochs = () if options.epochs is None else ("--epochs", str(options.epochs))
-    threads = () if options.threads is None else ("--threads", str(options.threads))
-    peers = tuple(
-        Peer(
-            f"{words}, seed {seed}",
-            "tellapart",
-            (*arguments, "--validation", split, "--seed", str(seed), *epochs, *threads),
+    made = []
+    for title, more in TRAININGS.items():
+        peers = tuple(
+            Peer(
+                f"{words}, seed {seed}",
+                "tellapart",
+                (*arguments, "--validation", split, "--seed", str(seed), "--", *more),
+            )
+            for seed in options.seed or (0, 1)
+            for split, words in SPLITS.items()
         )
-        for seed in options.seed or (0, 1)
-        for split, words in SPLITS.items()
-    )
-    title = "Validation by " + " and by ".join(SPLITS.values())
-    return [Comparison(title, peers, peers[0].name, COLUMNS)]
+        made.append(Comparison(title, peers, peers[0].name, COLUMNS))
+    return made
 
 
 def main() -> int:
@@ -57,10 +65,7 @@ def main() -> int:
     made.add_argument(
         "--seed", action="append", type=int, help="of the split and the training; several times (0 and 1)"
     )
-    made.add_argument("--epochs", type=int, help="the default's own where not given")
-    made.add_argument("--threads", type=int, help="CPU threads (all)")
-    options = made.parse_args()
-    return answer(comparisons, options=options, folder=FOLDER)
+    return answer(comparisons, options=made.parse_args(), folder=FOLDER)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""One training of the default, its validation pictures chosen at random or by writer, then its run folder, read."""
+"""One training, its validation pictures chosen at random or by writer, then its run folder, read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from benchmarks.writer_validation.__main__ import WRITER
 
 
 def command(pictures: Path, *, run: Path, validation: str, seed: int, more: list[str]) -> list[str]:
-    """Return the command: the default, told which pictures, which seed, and who wrote them where that is asked for."""
+    """Return the command: told which pictures, which seed, and who wrote them where that is asked for."""
     seeds = ["--seed", str(seed), "--split-seed", str(seed)]
     grouped = ["--group-by", WRITER] if validation == "writers" else []
     program = str(Path(sys.executable).with_name("tellapart"))
@@ -60,15 +60,12 @@ def main() -> None:
     parser.add_argument("pictures", type=Path)
     parser.add_argument("--validation", choices=["random", "writers"], required=True)
     parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--epochs", type=int)
-    parser.add_argument("--threads", type=int)
+    parser.add_argument("more", nargs="*", help="behind --: what else the command is told")
     options = parser.parse_args()
-    more = [] if options.epochs is None else ["--epochs", str(options.epochs)]
-    more += [] if options.threads is None else ["--threads", str(options.threads)]
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         variables = {**os.environ, "TELLAPART_CACHE": str(Path(folder) / "cache")}
-        asked = command(options.pictures, run=run, validation=options.validation, seed=options.seed, more=more)
+        asked = command(options.pictures, run=run, validation=options.validation, seed=options.seed, more=options.more)
         # A child's status is passed on, so that the harness fails as loudly as the command did.
         done = subprocess.run(asked, env=variables, check=False)
         if done.returncode != 0:

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from benchmarks.harness.command import choose
 from benchmarks.time_to_accuracy import __main__ as question
+from benchmarks.time_to_accuracy import choose as choose_time
 from benchmarks.time_to_accuracy.course import KEPT_BACK, load
 
 
-def asked(**changes):
+def the_question(**changes):
     options = {"data": [("mnist", "there")], "budget": []} | changes
     return type("Options", (), options)()
 
@@ -15,7 +16,7 @@ def asked(**changes):
 def test_all_sides_get_the_same_pictures(monkeypatch, tmp_path):
     monkeypatch.setattr(question, "unpacked", lambda data, name: tmp_path)
     data = [("mnist", "there"), ("hwdb55", "zip"), ("fashion-mnist", "fashion-mnist")]
-    found = question.comparisons(asked(data=data, budget=[("mnist", "9s")]))
+    found = question.comparisons(the_question(data=data, budget=[("mnist", "9s")]))
     assert [one.title.split(":")[0] for one in found] == ["mnist", "hwdb55", "fashion-mnist"]
     for comparison, source in zip(found, ("there", str(tmp_path), "fashion-mnist"), strict=True):
         assert [peer.environment for peer in comparison.peers] == ["keras-tensorflow", "skorch", "tellapart"]
@@ -45,3 +46,16 @@ def test_the_files_of_the_small_sets_are_read(tmp_path):
     assert [len(part[0]) for part in (train, validation, test)] == [3, KEPT_BACK, 4]
     assert (np.concatenate([train[0], validation[0]]) == pixels).all()
     assert (test[1] == labels[:4]).all()
+
+
+def test_a_time_is_chosen_by_validation_alone_and_with_other_seeds(monkeypatch):
+    asked = []
+    monkeypatch.setattr(choose_time, "answer", lambda made, *, options, folder: asked.append((made(options), options)))
+    choose_time.main(["--data", "mnist=there", "--time", "9s", "12s"])
+    (((comparison,), options),) = asked
+    assert [peer.arguments[-1] for peer in comparison.peers] == ["9s", "12s"]
+    assert not any("test" in column.key for column in comparison.columns)
+    assert options.dry, "nothing is written"
+    ours = question.comparisons(the_question())[0].peers[-1]
+    seeds = [peer.arguments[peer.arguments.index("--seed") + 1] for peer in (ours, comparison.peers[0])]
+    assert seeds == ["{round}", "1{round}"]

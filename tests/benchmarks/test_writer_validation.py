@@ -13,10 +13,12 @@ from tellapart.run import Run
 
 def test_both_sides_differ_in_the_validation_alone(monkeypatch, tmp_path):
     monkeypatch.setattr(question, "unpacked", lambda data, name: tmp_path)
-    options = argparse.Namespace(data=tmp_path, seed=[3], epochs=1, threads=None)
-    (comparison,) = question.comparisons(options)
-    random, grouped = (list(peer.arguments) for peer in comparison.peers)
-    assert [a for a, b in zip(random, grouped, strict=True) if a != b] == ["random"]
+    found = question.comparisons(argparse.Namespace(data=tmp_path, seed=[3]))
+    assert [one.title for one in found] == list(question.TRAININGS)
+    for comparison, more in zip(found, question.TRAININGS.values(), strict=True):
+        random, grouped = (list(peer.arguments) for peer in comparison.peers)
+        assert [a for a, b in zip(random, grouped, strict=True) if a != b] == ["random"]
+        assert tuple(random[random.index("--") + 1 :]) == more
     plain = command(tmp_path, run=tmp_path / "run", validation="random", seed=3, more=[])
     by_writer = command(tmp_path, run=tmp_path / "run", validation="writers", seed=3, more=[])
     assert by_writer == [*plain, "--group-by", question.WRITER]

@@ -30,7 +30,7 @@ def command(
 ) -> None:
     """Name what networks trained on ImageNet see: no training, no labels, offline with the default network.
 
-    A picture that cannot be read is said, and the exit status is then 1.
+    A picture that cannot be read is reported, and the exit status is then 1.
     """
     from ..workflow import classify_pictures
     from .progress import TerminalProgress
