@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from tellapart.classifier import Classifier
-from tellapart.cli.options import as_text
+from tellapart.cli.options import json_text
 from tellapart.errors import DataError
 from tellapart.evaluation import Predictions, spreadsheet_plain
 from tellapart.workflow.prediction import read_in_batches
@@ -149,9 +149,9 @@ def test_json_is_json_where_the_output_has_ascii_alone(monkeypatch):
         encoding = "ascii"
 
     monkeypatch.setattr("sys.stdout", Ascii())
-    assert as_text({"name": "é🐈"}) == '{"name": "\\u00e9\\ud83d\\udc08"}'
+    assert json_text({"name": "é🐈"}) == '{"name": "\\u00e9\\ud83d\\udc08"}'
     Ascii.encoding = "UTF-8"
-    assert as_text({"name": "é🐈"}) == '{"name": "é🐈"}'
+    assert json_text({"name": "é🐈"}) == '{"name": "é🐈"}'
 
 
 def test_a_picture_unlike_any_is_said(call, trained, tmp_path):

@@ -40,7 +40,7 @@ def test_everything_is_answered_where_nothing_is_wrong():
 
 def test_out_of_reach_is_said():
     found = threshold_for_error(sequence("0111"))
-    assert (found.reached, found.confidence, found.coverage.value) == (False, None, 0.0)
+    assert (found.confidence, found.coverage.value) == (None, 0.0)
     assert "no threshold keeps the error at 1%" in str(found)
     json.dumps(found.to_dict(), allow_nan=False)
 
@@ -60,12 +60,12 @@ def test_equal_confidences_go_together():
 
 
 def test_certain_needs_the_pictures():
-    assert threshold_for_error(sequence("1" * 381), certain=True).reached
+    assert threshold_for_error(sequence("1" * 381), certain=True).confidence is not None
     few = threshold_for_error(sequence("1" * 380), certain=True)
-    assert not few.reached
+    assert few.confidence is None
     assert "it takes 381 answers" in few.note
     assert "endlessly many" in threshold_for_error(sequence("11"), max_error=0, certain=True).note
-    assert threshold_for_error(sequence("1" * 380)).reached
+    assert threshold_for_error(sequence("1" * 380)).confidence is not None
 
 
 def test_temperature_does_not_change_two_class_coverage(predictions):
@@ -90,9 +90,9 @@ def test_certain_respects_groups():
     writers = [f"writer {i // 50}" for i in range(1000)]
     grouped = Predictions(alone.ids, alone.logits, alone.labels, alone.class_names, groups=writers)
     found = [threshold_for_error(one, max_error=0.04, certain=True) for one in (alone, grouped)]
-    assert all(one.reached and one.error.high <= 0.04 for one in found)
+    assert all(one.confidence is not None and one.error.high <= 0.04 for one in found)
     assert found[1].coverage.value < found[0].coverage.value
     assert error_at(grouped, found[0].confidence)[1].high > 0.04
     none = threshold_for_error(grouped, max_error=0.0001, certain=True)
-    assert not none.reached
+    assert none.confidence is None
     assert none.note == "1,000 pictures of 20 groups are too few, or too many are wrong"

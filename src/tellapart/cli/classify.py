@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..wording import printable
-from .options import as_text, spread
+from .options import json_text, spread
 
 if TYPE_CHECKING:
     from ..workflow.prediction import Prediction
@@ -52,7 +52,7 @@ def command(
                 "ranking": dict(answer.ranking) if answer else {},
                 "problem": seen.problem or None,
             }
-            typer.echo(as_text(record))
+            typer.echo(json_text(record))
         elif seen.answer:
             found.setdefault(seen.file, {})[name] = seen
     if found:

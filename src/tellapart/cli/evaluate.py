@@ -9,7 +9,7 @@ import typer
 
 from ..errors import RecipeError
 from ..wording import percent, printable
-from .options import as_text, pairs, share
+from .options import json_text, pairs, share
 
 if TYPE_CHECKING:
     from ..evaluation import Evaluation
@@ -106,7 +106,7 @@ def command(
         splits = opened.load("evaluation")["splits"]
         name = "test" if "test" in splits else "validation"
         found = Evaluation.from_dict(splits[name])
-        typer.echo(as_text(found.to_dict(), indent=1) if as_json else f"{name}: {found}")
+        typer.echo(json_text(found.to_dict(), indent=1) if as_json else f"{name}: {found}")
         if name == "validation":
             typer.echo(_why_validation(opened), err=True)
     else:
@@ -119,7 +119,7 @@ def command(
         )
         found, name = beside.evaluation, beside.name
         typer.echo(f"report  {opened.path / f'report-{name}.html'}", err=True)
-        typer.echo(as_text(beside.to_dict(), indent=1) if as_json else str(beside))
+        typer.echo(json_text(beside.to_dict(), indent=1) if as_json else str(beside))
     if max_error is not None:
         _say_threshold(opened, name, max_error, temperature=found.temperature, quiet=as_json)
     if below is not None:

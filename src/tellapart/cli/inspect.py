@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .options import as_text, given, pairs
+from .options import given, json_text, pairs
 
 NAME = "inspect"
 
@@ -26,4 +26,4 @@ def command(
 
     data = given(group_by=group_by, source_options=pairs(source_option, "--source-option", typed=False) or None)
     found = inspect_pictures(source, Recipe.make(data=data), progress=TerminalProgress())
-    typer.echo(as_text(found.to_dict(), indent=1) if as_json else str(found))
+    typer.echo(json_text(found.to_dict(), indent=1) if as_json else str(found))

@@ -131,11 +131,11 @@ def read_time(text: str) -> float:
     return float(found[1]) * UNITS[found[2] or "s"]
 
 
-def as_text(document: Any, *, indent: int | None = None) -> str:
+def json_text(document: Any, *, indent: int | None = None) -> str:
     """Return JSON that standard output can carry: all letters as they are in UTF-8, else those of ASCII alone.
 
     Example:
-        >>> as_text({"name": "cat"})
+        >>> json_text({"name": "cat"})
         '{"name": "cat"}'
     """
     encoding = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "").replace("_", "")

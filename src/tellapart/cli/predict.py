@@ -14,7 +14,7 @@ import typer
 from ..errors import RecipeError
 from ..files import check_writable, write_whole
 from ..wording import printable
-from .options import as_text, share, spread
+from .options import json_text, share, spread
 
 if TYPE_CHECKING:
     from ..classifier import Answer
@@ -81,7 +81,7 @@ def command(
         if table:
             table.writerow(_row(found))
         elif as_json:
-            typer.echo(as_text(_record(found)))
+            typer.echo(json_text(_record(found)))
         elif found.answer:
             typer.echo(printable(_sentence(found.file, found.answer, sure=found.sure)))
     if out is not None:

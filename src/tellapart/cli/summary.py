@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
 
-from .options import image_size, pairs
+from .options import image_size, json_text, pairs
 
 NAME = "summary"
 
@@ -41,4 +40,4 @@ def command(
         batch_size=batch_size,
         options=pairs(net_option, "--net-option"),
     )
-    typer.echo(json.dumps(found.to_dict(), indent=1) if as_json else str(found))
+    typer.echo(json_text(found.to_dict(), indent=1) if as_json else str(found))

@@ -271,11 +271,10 @@ def calibration_error(
     value = float(np.abs(gaps.mean(axis=0)).sum()) if len(known) else 0.0
     means = bootstrap_means(gaps, groups=known.group_numbers(), resamples=resamples, seed=seed)
     samples = np.abs(means).sum(axis=1)
-    groups = known.group_numbers()
     # Reversed: what resampling adds to the figure is taken away from it.
     found = bootstrap_interval(
         2 * value - samples, value, confidence_level=confidence_level,
-        groups=None if groups is None else len(np.unique(groups)), bounds=(0.0, 1.0),
+        groups=known.group_count, bounds=(0.0, 1.0),
     )  # fmt: skip
     low, high = (float(end) for end in found)
     ends: tuple[float | None, float | None] = (None, None)

@@ -117,7 +117,7 @@ def compare(
     else:
         drawn = np.random.default_rng(seed).multinomial(count, cells / count, size=resamples)
         samples = (drawn[:, 2] - drawn[:, 1]) / count
-    drawn_from = None if groups is None else len(np.unique(groups))
+    drawn_from = None if groups is None else int(groups.max()) + 1
     ends = bootstrap_interval(samples, value, confidence_level=confidence_level, groups=drawn_from, bounds=(-1.0, 1.0))
     low, high = (float(end) for end in ends)
     if not is_interval(low, high):

@@ -17,6 +17,9 @@ from .figure import Figure
 
 _SHOWN = 60
 
+ALWAYS = ("always “", "”")
+"""What stands around the class's name in the name of ``majority_accuracy``."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ClassFigures:
@@ -90,6 +93,12 @@ class Evaluation:
         return isinstance(other, Evaluation) and self.to_dict() == other.to_dict()
 
     __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def majority_class(self) -> str | None:
+        """The class whose constant answer ``majority_accuracy`` measures."""
+        figure = self.figures.get("majority_accuracy")
+        return None if figure is None else figure.name.removeprefix(ALWAYS[0]).removesuffix(ALWAYS[1])
 
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can hold, without NaN; ``from_dict`` gives an equal evaluation back."""

@@ -38,7 +38,7 @@ def macro_f1_gap(
     own, other = own.labelled(), other.labelled()
     mine, theirs = (_samples(one, resamples=resamples, seed=seed + i) for i, one in enumerate((own, other)))
     value = _value(other) - _value(own)
-    groups = [len(np.unique(found)) for one in (own, other) if (found := one.group_numbers()) is not None]
+    groups = [one.group_count for one in (own, other) if one.group_count is not None]
     low, high = bootstrap_interval(
         theirs - mine, value, confidence_level=confidence_level, groups=min(groups, default=None), biased=True,
         bounds=(-1.0, 1.0),

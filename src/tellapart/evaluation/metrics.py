@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from .calibration import calibration_error, calibration_error_by_chance
-from .evaluation import ClassFigures, Evaluation
+from .evaluation import ALWAYS, ClassFigures, Evaluation
 from .figure import Figure, known
 from .intervals import (
     Floats,
@@ -63,8 +63,7 @@ def evaluate(
     samples = bootstrap_confusions(confusion, by_group=by_group, resamples=RESAMPLES, seed=seed)
     classes = _classes(labelled, confusion, samples=samples, level=confidence_level)
     figures = _proportions(labelled, confusion, top_k=top_k, majority_class=majority_class, level=confidence_level)
-    drawn_from = None if groups is None else len(np.unique(groups))
-    figures |= _macro(classes, samples, count=len(labelled), groups=drawn_from, level=confidence_level)
+    figures |= _macro(classes, samples, count=len(labelled), groups=labelled.group_count, level=confidence_level)
     figures |= _probabilistic(labelled, temperature=temperature, level=confidence_level, seed=seed)
     return Evaluation(
         class_names=labelled.class_names,
@@ -107,7 +106,7 @@ def _proportions(
     hits = {"accuracy": (labelled.correct(), "accuracy")}
     if len(labelled.class_names) > top_k > 1:
         hits[f"top_{top_k}"] = (top_k_correct(labelled, top_k), f"top-{top_k} accuracy")
-    hits["majority_accuracy"] = (labelled.labels == largest, f"always “{labelled.class_names[largest]}”")
+    hits["majority_accuracy"] = (labelled.labels == largest, labelled.class_names[largest].join(ALWAYS))
     groups = labelled.group_numbers()
     return {
         key: proportion_of(each, groups=groups, name=name, confidence_level=level) for key, (each, name) in hits.items()
@@ -209,10 +208,8 @@ def _probabilistic(labelled: Predictions, *, temperature: float, level: float, s
         squares[at] -= 1
         values[rows, 1] = np.square(squares, out=squares).sum(axis=1)
     means = bootstrap_means(values, groups=labelled.group_numbers(), resamples=RESAMPLES, seed=seed)
-    groups = labelled.group_numbers()
-    drawn = None if groups is None else len(np.unique(groups))
     low, high = bootstrap_interval(
-        means, values.mean(axis=0), confidence_level=level, groups=drawn, bounds=(0.0, [math.inf, 2.0])
+        means, values.mean(axis=0), confidence_level=level, groups=labelled.group_count, bounds=(0.0, [math.inf, 2.0])
     )
     names = {"loss": "loss", "brier": "Brier score"}
     figures = {

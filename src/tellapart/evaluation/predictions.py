@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -163,6 +164,15 @@ class Predictions:
 
     def group_numbers(self) -> NDArray[np.int64] | None:
         """Return (N,) int64: the number of each picture's group, 0 to G − 1; None where each stands alone."""
+        return self._group_numbers
+
+    @property
+    def group_count(self) -> int | None:
+        """G, how many groups there are; None where each picture stands alone."""
+        return None if self._group_numbers is None else int(self._group_numbers.max()) + 1
+
+    @functools.cached_property
+    def _group_numbers(self) -> NDArray[np.int64] | None:
         if self.groups is None:
             return None
         found: NDArray[np.int64] = np.unique(self.groups, return_inverse=True)[1].astype(np.int64)

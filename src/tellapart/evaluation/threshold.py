@@ -28,7 +28,6 @@ class Threshold:
         coverage: the share of pictures that get an answer.
         error: the share of the answers that is wrong.
         max_error: the wished error.
-        reached: whether it was reached on these pictures.
         note: what a person should know, "" where all is well.
     """
 
@@ -36,7 +35,6 @@ class Threshold:
     coverage: Figure
     error: Figure
     max_error: float
-    reached: bool
     note: str = ""
 
     def __str__(self) -> str:
@@ -112,11 +110,11 @@ def threshold_for_error(
         threshold = 0.0 if keep == total else _between(float(confidence[keep]), float(confidence[keep - 1]))
         coverage, error = error_at(known, threshold, temperature=temperature, confidence_level=confidence_level)
         if not certain or (error.high or 0.0) <= max_error:  # with groups, the interval is wider than Wilson's own
-            return Threshold(threshold, coverage, error, max_error, True, _note(error, max_error=max_error))
+            return Threshold(threshold, coverage, error, max_error, _note(error, max_error=max_error))
     surest = error_at(known, float(confidence[0]), temperature=temperature, confidence_level=confidence_level)[1]
     note = _why_none(known, surest, max_error=max_error, certain=certain, level=confidence_level)
     none = proportion(0, total, name="coverage", confidence_level=confidence_level)
-    return Threshold(None, none, surest, max_error, False, note)
+    return Threshold(None, none, surest, max_error, note)
 
 
 def _between(low: float, high: float) -> float:
@@ -134,9 +132,8 @@ def _note(error: Figure, *, max_error: float) -> str:
 def _why_none(known: Predictions, surest: Figure, *, max_error: float, certain: bool, level: float) -> str:
     if not certain:
         return f"even the surest pictures are wrong too often: {surest}"
-    groups = known.group_numbers()
-    if groups is not None:
-        return f"{len(known):,} pictures of {len(np.unique(groups)):,} groups are too few, or too many are wrong"
+    if known.group_count is not None:
+        return f"{len(known):,} pictures of {known.group_count:,} groups are too few, or too many are wrong"
     # Wilson's upper end without a mistake is z² / (n + z²).
     square = normal_quantile(level) ** 2
     needed = f"{math.ceil(square * (1 - max_error) / max_error):,}" if max_error else "endlessly many"

@@ -199,11 +199,10 @@ def _worst(evaluation: Evaluation, *, below: float) -> Iterator[Markup]:
 def _baselines(contents: Contents) -> Iterator[Markup]:
     if contents.main is None:
         return
-    majority = contents.evaluations[contents.main].figures.get("majority_accuracy")
-    if majority is not None:
-        largest = majority.name.removeprefix("always “").removesuffix("”")
+    evaluation = contents.evaluations[contents.main]
+    if evaluation.majority_class is not None:
         yield Markup("Always naming the largest class, {}, would be right for {}.").format(
-            name(largest), majority.short()
+            name(evaluation.majority_class), evaluation["majority_accuracy"].short()
         )
     for net, splits in contents.baselines.items():
         if contents.main not in splits:

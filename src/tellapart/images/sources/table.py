@@ -8,6 +8,7 @@ import os
 import posixpath
 import re
 import unicodedata
+from array import array
 from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -141,8 +142,7 @@ class _Read:
         self.paths, self.ids, self.groups = Column(), Column(), Column()
         self.classes: dict[str, int] = {}
         self.splits: dict[str, int] = {}
-        self._label: list[int] = []
-        self._split: list[int] = []
+        self._label, self._split = array("q"), array("q")
         self.missing: list[str] = []
         self.missing_count = 0
 
