@@ -7,7 +7,7 @@ from tellapart.images import Dataset
 from tellapart.images.arrays import ArrayImages
 from tellapart.images.audit import find_repeats
 from tellapart.images.cache import scan
-from tellapart.images.joined import joined, joined_facts
+from tellapart.images.joined import JoinedImages, joined_facts
 from tellapart.images.preprocessing import Preprocessing
 
 SEEN = Preprocessing(image_size=(16, 16), channels=1)
@@ -24,13 +24,13 @@ def test_two_sets_are_one_and_copies_are_found_between_them(tmp_path):
     first, second = smooth[:8].copy(), np.concatenate([smooth[8:], smooth[:1], smooth[1:2]])
     first[7] = np.minimum(first[6], 252) + 2  # a changed copy on the same side is not asked for
     second[5] = np.minimum(second[5], 252) + 2
-    both = joined(pictures(first, "a"), pictures(second, "b"))
-    assert len(both.images) == 14
-    np.testing.assert_array_equal(both.images.load(8).pixels[..., 0], smooth[8])
-    np.testing.assert_array_equal(both.images.select(np.array([9, 0])).load(0).pixels[..., 0], smooth[9])
-    assert both.images.select(np.array([1])).fingerprint() != both.images.fingerprint()
-    assert len(both.images.with_background(0)) == 14
-    facts = scan(both, SEEN, folder=tmp_path).facts
+    both = JoinedImages(ArrayImages(first), ArrayImages(second))
+    assert len(both) == 14
+    np.testing.assert_array_equal(both.load(8).pixels[..., 0], smooth[8])
+    np.testing.assert_array_equal(both.select(np.array([9, 0])).load(0).pixels[..., 0], smooth[9])
+    assert both.select(np.array([1])).fingerprint() != both.fingerprint()
+    assert len(both.with_background(0)) == 14
+    facts = scan(pictures(np.concatenate([first, second]), "a"), SEEN, folder=tmp_path).facts
     sides = np.repeat([0, 1], [8, 6])
     assert sorted(map(list, find_repeats(both, facts, sides=sides).families())) == [[0, 12], [1, 13]]
     assert [6, 7] in [family.tolist() for family in find_repeats(both, facts).families()]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .dataset import Dataset, Images, strings
+from .dataset import Images
 from .picture import Picture
 
 STEP = 4096
@@ -22,6 +22,12 @@ STEP = 4096
 @dataclasses.dataclass(frozen=True, eq=False)
 class JoinedImages:
     """The pictures of one set, then those of another.
+
+    Example:
+        >>> from tellapart.images.arrays import ArrayImages
+        >>> one = ArrayImages(np.zeros((2, 8, 8), dtype=np.uint8))
+        >>> len(JoinedImages(one, one)), JoinedImages(one, one).load(3).pixels.shape
+        (4, (8, 8, 1))
 
     Attributes:
         first: some pictures.
@@ -55,21 +61,6 @@ class JoinedImages:
         rows = b"" if self.rows is None else self.rows.tobytes()
         text = f"{self.first.fingerprint()} {self.second.fingerprint()}".encode()
         return hashlib.blake2b(text + rows, digest_size=16).hexdigest()
-
-
-def joined(first: Dataset, second: Dataset) -> Dataset:
-    """Return the pictures of two sets as one, without labels; the second's positions follow the first's.
-
-    Example:
-        >>> from tellapart.images.arrays import ArrayImages
-        >>> one = Dataset(["a"], ArrayImages(np.zeros((1, 8, 8), dtype=np.uint8)), [0], class_names=("x",))
-        >>> joined(one, one).ids.tolist()
-        ['first/a', 'second/a']
-    """
-    parts = [np.strings.add(strings(f"{name}/"), one.ids) for name, one in (("first", first), ("second", second))]
-    ids = np.concatenate(parts)
-    labels = np.full(len(ids), -1, dtype=np.int64)
-    return Dataset(ids, JoinedImages(first.images, second.images), labels, class_names=first.class_names)
 
 
 def joined_facts(

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ..images.audit import find_repeats
 from ..images.cache import Scan, cache_folder
 from ..images.dataset import Dataset
-from ..images.joined import joined, joined_facts
+from ..images.joined import JoinedImages, joined_facts
 from ..progress import TO_LOG, Progress
 from .own_pictures import OwnPictures
 
@@ -25,7 +25,8 @@ def copies_of_training(
         progress: is told of the pictures that are compared.
     """
     seen = np.sort(np.concatenate([own.splits.train, own.splits.validation]))
-    both, sides = joined(own.dataset.select(seen), dataset), np.repeat([0, 1], [len(seen), len(dataset)])
+    both = JoinedImages(own.dataset.images.select(seen), dataset.images)
+    sides = np.repeat([0, 1], [len(seen), len(dataset)])
     facts = joined_facts(own.facts, scanned.facts, rows=seen, folder=cache_folder())
     found = find_repeats(both, facts, sides=sides, progress=progress)
     known = np.zeros(len(both), dtype=bool)

@@ -38,8 +38,7 @@ class Listed:
 def repeats(pictures, *, sides=None):
     images = Listed(pictures)
     facts = np.array([facts_of(images.load(i)) for i in range(len(images))], dtype=FACTS)
-    data = Dataset(range(len(images)), images, [0] * len(images), class_names=("a",))
-    return find_repeats(data, facts, sides=sides)
+    return find_repeats(images, facts, sides=sides)
 
 
 @pytest.fixture(scope="module")
@@ -160,10 +159,9 @@ def test_digits_that_look_alike_are_no_repeats():
     from sklearn.datasets import load_digits
 
     pixels = np.round(load_digits().images * 255 / 16).astype(np.uint8)
-    data = Dataset(range(len(pixels)), ArrayImages(pixels), [0] * len(pixels), class_names=("a",))
-    images = data.images
+    images = ArrayImages(pixels)
     facts = np.array([facts_of(images.load(i)) for i in range(len(images))], dtype=FACTS)
-    found = find_repeats(data, facts)
+    found = find_repeats(images, facts)
     assert len(found.pairs) == 0
     assert len(found.exact_groups()) == 0
 

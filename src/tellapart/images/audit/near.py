@@ -20,7 +20,7 @@ from ...errors import UnreadableImageError
 from ...machine import return_free_memory, usable_processors
 from ...progress import TO_LOG, Progress
 from ..blocks import HELD
-from ..dataset import Dataset
+from ..dataset import Images
 from .alignment import Match, align
 from .candidates import NEAREST, propose
 from .descriptors import Descriptors, Smalls, describe
@@ -74,7 +74,7 @@ class Repeats:
 
 
 def find_repeats(
-    dataset: Dataset,
+    images: Images,
     facts: NDArray[np.void],
     *,
     near: bool = True,
@@ -84,17 +84,17 @@ def find_repeats(
     """Return the repeats among the pictures.
 
     Args:
-        dataset: N pictures; those that are proposed are decoded again.
+        images: N pictures; those that are proposed are decoded again.
         facts: (N,) their facts.
         near: whether changed copies are looked for, beside equal bytes and pixels.
         sides: (N,) numbers: changed copies are looked for between pictures of different sides alone; among all of
             them where None.
         progress: is told of the pairs that are compared.
     """
-    exact = _equal(dataset, facts)
+    exact = _equal(images, facts)
     return_free_memory()
     firsts = np.flatnonzero(facts["readable"] & (facts["contrast"] >= FLAT) & (exact == np.arange(len(facts))))
-    pairs = _near_pairs(dataset, facts, firsts, sides, progress) if near else np.zeros((0, 2), dtype=np.int64)
+    pairs = _near_pairs(images, facts, firsts, sides, progress) if near else np.zeros((0, 2), dtype=np.int64)
     return_free_memory()  # of the threads
     return Repeats(exact, pairs, _joined(exact, pairs))
 
@@ -115,12 +115,12 @@ def same_picture(match: Match) -> bool:
     )
 
 
-def _equal(dataset: Dataset, facts: NDArray[np.void]) -> Positions:
+def _equal(images: Images, facts: NDArray[np.void]) -> Positions:
     """Return for each picture the first one with equal bytes or pixels, itself where there is none."""
     exact = _equal_bytes(facts)
     firsts = np.flatnonzero(facts["readable"] & (exact == np.arange(len(exact))))
     groups = groups_of(first_of_equal(_pixel_keys(facts, firsts)))
-    return _equal_pixels(dataset, firsts, groups, into=np.arange(len(exact)))[exact]
+    return _equal_pixels(images, firsts, groups, into=np.arange(len(exact)))[exact]
 
 
 def _equal_bytes(facts: NDArray[np.void]) -> Positions:
@@ -142,12 +142,12 @@ def _pixel_keys(facts: NDArray[np.void], firsts: Positions) -> NDArray[np.uint64
     return keys
 
 
-def _equal_pixels(dataset: Dataset, firsts: Positions, groups: Groups, *, into: Positions) -> Positions:
+def _equal_pixels(images: Images, firsts: Positions, groups: Groups, *, into: Positions) -> Positions:
     """Join pictures whose bytes differ and whose pixels do not: the same picture saved losslessly in two ways."""
     for group in groups:
         seen: dict[bytes, int] = {}
         for position in firsts[group].tolist():
-            pixels = _load(dataset, position)
+            pixels = _load(images, position)
             if pixels is not None:
                 into[position] = seen.setdefault(_pixel_digest(pixels), position)
     return into
@@ -162,7 +162,7 @@ def _pixel_digest(pixels: NDArray[np.uint8]) -> bytes:
 
 
 def _near_pairs(
-    dataset: Dataset, facts: NDArray[np.void], firsts: Positions, sides: Positions | None, progress: Progress
+    images: Images, facts: NDArray[np.void], firsts: Positions, sides: Positions | None, progress: Progress
 ) -> Positions:
     if len(firsts) < 2:
         return np.zeros((0, 2), dtype=np.int64)
@@ -171,7 +171,7 @@ def _near_pairs(
     descriptors = describe(Smalls(facts, firsts), reach=reach)
     del longest, reach
     return_free_memory()  # of fitting them: the most memory is needed next
-    look = functools.partial(_copies_among, dataset, facts, progress=progress)
+    look = functools.partial(_copies_among, images, facts, progress=progress)
     pairs = look(firsts, descriptors, sides=None if sides is None else sides[firsts])
     # Many copies of one picture are each other's nearest, and chains need not join them: families that are larger than
     # a picture's candidates are compared with one another.
@@ -187,7 +187,7 @@ def _near_pairs(
 
 
 def _copies_among(
-    dataset: Dataset,
+    images: Images,
     facts: NDArray[np.void],
     rows: Positions,
     descriptors: Descriptors,
@@ -203,7 +203,7 @@ def _copies_among(
         area = 3 * facts["width"].astype(np.int64)[pairs] * facts["height"].astype(np.int64)[pairs]
         together = _batches(area.sum(axis=1))
         verdicts = np.fromiter(
-            _decide(dataset, pairs, tiny=tiny, together=together, progress=progress), dtype=bool, count=len(pairs)
+            _decide(images, pairs, tiny=tiny, together=together, progress=progress), dtype=bool, count=len(pairs)
         )
     out: Positions = pairs[verdicts]
     return out
@@ -235,13 +235,13 @@ def _batches(needed: Positions) -> list[slice]:
 
 
 def _decide(
-    dataset: Dataset, pairs: Positions, *, tiny: NDArray[np.bool_], together: list[slice], progress: Progress
+    images: Images, pairs: Positions, *, tiny: NDArray[np.bool_], together: list[slice], progress: Progress
 ) -> Iterator[bool]:
     # Threads decode. To lay one over the other is many short steps, in which they would only wait for one another.
     with ThreadPoolExecutor(usable_processors()) as pool:
         for some in together:
             batch = pairs[some]
-            loaded = pool.map(lambda position: _load(dataset, position), batch.ravel().tolist())
+            loaded = pool.map(lambda position: _load(images, position), batch.ravel().tolist())
             for first, second, is_tiny in zip(loaded, loaded, tiny[some], strict=True):
                 yield _is_copy(first, second, tiny=is_tiny)
             progress.advance(len(batch))
@@ -259,10 +259,10 @@ def _all_but_equal(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> bool:
     return bool(np.sqrt((difference**2).mean()) <= rms and np.abs(difference).max() <= largest)
 
 
-def _load(dataset: Dataset, position: int) -> NDArray[np.uint8] | None:
+def _load(images: Images, position: int) -> NDArray[np.uint8] | None:
     """Return the pixels, or None where they have become unreadable since the scan, which lists what is unreadable."""
     try:
-        return dataset.images.load(position).pixels
+        return images.load(position).pixels
     except UnreadableImageError:
         return None
 
