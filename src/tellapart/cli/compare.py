@@ -16,6 +16,7 @@ from ..wording import quoted
 from .options import given, image_size, leaks_answer, option, pairs
 
 if TYPE_CHECKING:
+    from ..run import Run
     from ..workflow.table import ExternalSource
 
 NAME = "compare"
@@ -207,13 +208,13 @@ def compare_runs(runs: list[Path], *, split: str) -> None:
     """Print what differs between runs, and paired tests of the difference on the same pictures."""
     from ..evaluation import Evaluation, Predictions, compare
     from ..recipe import differences
-    from ..report.contents import as_text, evaluations_by_split
+    from ..report.contents import as_text
     from ..run import Run
     from .show import figures_table
 
     opened = [Run.open(path) for path in runs]
     names = _names(runs)
-    documents = [evaluations_by_split(run) for run in opened]
+    documents = [_evaluations_by_split(run) for run in opened]
     for run, document in zip(opened, documents, strict=True):
         if split not in document:
             there = ", ".join(document)
@@ -240,3 +241,13 @@ def _names(paths: list[Path]) -> list[str]:
     """Return the folders' names; whole paths where two are the same."""
     short = [path.resolve().name for path in paths]
     return [str(path) if short.count(name) > 1 else name for path, name in zip(paths, short, strict=True)]
+
+
+def _evaluations_by_split(run: Run) -> dict[str, Any]:
+    """Return the figures of a run by split, as JSON has them, those of its cross-validation among them."""
+    from ..run import OUT_OF_FOLD
+
+    splits: dict[str, Any] = dict(run.load("evaluation")["splits"])
+    if run.has("folds.json"):
+        splits[OUT_OF_FOLD] = run.load("folds")["evaluation"]
+    return splits

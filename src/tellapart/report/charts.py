@@ -158,27 +158,6 @@ def histogram_chart(
     return _figure(parts, title=title, description=description)
 
 
-@dataclasses.dataclass(frozen=True)
-class Standing:
-    """One row of the comparison strip: a proportion with its interval.
-
-    Attributes:
-        name: of the classifier.
-        kind: class of the style sheet: ``"own"`` or ``"other"``.
-        value: 0 to 1.
-        low: the interval's lower end.
-        high: its upper end.
-        text: the value in words.
-    """
-
-    name: str
-    kind: str
-    value: float
-    low: float
-    high: float
-    text: str
-
-
 def nice_ticks(low: float, high: float, *, count: int = 5) -> list[float]:
     """Return round numbers from at or below ``low`` to at or above ``high``.
 

@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import DataError, RunCorruptError
 from ..evaluation import Comparison, Evaluation, Figure, LabelErrors, NearTraining, Predictions, compare
 from ..images.split_ids import read_ids
-from ..run import OUT_OF_FOLD, Run
+from ..run import Run
 
 OWN_SPLITS = ("test", "validation")
 """The run's own splits that have predictions, in the order in which the report shows them."""
@@ -220,14 +220,6 @@ def read_contents(run: Run) -> Contents:
         external_records=evaluation.get("external") or {},
         classes_below=float(_document(run, "page", default={}).get("classes_below", 0.5)),
     )
-
-
-def evaluations_by_split(run: Run) -> dict[str, Any]:
-    """Return the figures of a run by split, as JSON has them, those of its cross-validation among them."""
-    splits: dict[str, Any] = dict(run.load("evaluation")["splits"])
-    if run.has("folds.json"):
-        splits[OUT_OF_FOLD] = run.load("folds")["evaluation"]
-    return splits
 
 
 def _document(run: Run, subject: str, *, default: Any) -> Any:

@@ -9,7 +9,6 @@ from typing import Any
 from ..evaluation import Evaluation, Figure
 from ..images.dataset import SPLIT_NAMES
 from ..wording import bytes_text, quoted
-from .charts import Standing
 from .contents import OWN_SPLITS, Contents, as_text
 from .words import as_asked
 
@@ -69,6 +68,27 @@ def figure_rows(columns: list[FigureColumn]) -> list[tuple[str, str, list[Figure
             heading = title or present[0].name.capitalize()
             rows.append((heading, meaning, figures))
     return rows
+
+
+@dataclasses.dataclass(frozen=True)
+class Standing:
+    """One row of the comparison strip: a proportion with its interval.
+
+    Attributes:
+        name: of the classifier.
+        kind: class of the style sheet: ``"own"`` or ``"other"``.
+        value: 0 to 1.
+        low: the interval's lower end.
+        high: its upper end.
+        text: the value in words.
+    """
+
+    name: str
+    kind: str
+    value: float
+    low: float
+    high: float
+    text: str
 
 
 def standings(contents: Contents) -> list[Standing]:
