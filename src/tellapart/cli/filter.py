@@ -15,7 +15,7 @@ NAME = "filter"
 def command(
     picture: Annotated[Path | None, typer.Argument(help="A picture.", show_default=False)] = None,
     kernel: Annotated[
-        list[str] | None, typer.Option("--kernel", help="Repeat it; without one, the names are listed.")
+        list[str] | None, typer.Option("--kernel", help="Repeat it; tellapart filter alone lists the names.")
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the results. [beside the picture]")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files of the same name.")] = False,
