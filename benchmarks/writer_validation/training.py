@@ -54,14 +54,19 @@ def writers(ids: list[str]) -> np.ndarray:
     return np.array([int(match[1]) for match in found if match], dtype=np.int64)
 
 
-def main() -> None:
-    """Train, and say what came out."""
+def arguments(given: list[str]) -> argparse.Namespace:
+    """Read the command line: what stands behind ``--`` is for tellapart, as it is."""
+    end = given.index("--") if "--" in given else len(given)
     parser = argparse.ArgumentParser()
     parser.add_argument("pictures", type=Path)
     parser.add_argument("--validation", choices=["random", "writers"], required=True)
     parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("more", nargs="*", help="behind --: what else the command is told")
-    options = parser.parse_args()
+    return parser.parse_args(given[:end], argparse.Namespace(more=given[end + 1 :]))
+
+
+def main() -> None:
+    """Train, and say what came out."""
+    options = arguments(sys.argv[1:])
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         variables = {**os.environ, "TELLAPART_CACHE": str(Path(folder) / "cache")}
