@@ -62,6 +62,12 @@ def peers_of(net: str, *, epochs: int) -> list[Peer]:
             {"KERAS_BACKEND": "tensorflow", "TF_ENABLE_ONEDNN_OPTS": "1", **KEPT},
         ),
         Peer("PyTorch loop, channels_last, large blocks kept", "torch", (*plain, "channels_last"), KEPT),
+        Peer(
+            "PyTorch loop, channels_last, large blocks kept, compiled",
+            "torch",
+            (*plain, "channels_last", "--compiled"),
+            KEPT,
+        ),
         Peer("Keras on PyTorch", "keras-torch", keras, {"KERAS_BACKEND": "torch"}),
         Peer("Keras on JAX", "keras-jax", keras, {"KERAS_BACKEND": "jax"}),
     ]

@@ -52,6 +52,7 @@ def main():
     parser.add_argument("--net", choices=SHAPES, required=True)
     parser.add_argument("--layout", choices=["contiguous_format", "channels_last"], required=True)
     parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument("--compiled", action="store_true", help="by torch.compile, which needs a C++ compiler")
     options = parser.parse_args()
     shape, rng = SHAPES[options.net], np.random.default_rng(0)
     layout = getattr(torch, options.layout)
@@ -63,6 +64,7 @@ def main():
     if count != shape.parameters:
         raise SystemExit(f"{options.net} must have {shape.parameters} parameters, got {count}")
     optimizer = torch.optim.Adam(model.parameters())
+    model = torch.compile(model) if options.compiled else model
     seconds, loss = [], 0.0
     for _ in range(options.epochs):
         start = time.perf_counter()
@@ -71,7 +73,7 @@ def main():
     say(
         figures={"images_per_s": images_per_s(seconds, shape), "first_epoch_s": seconds[0], "loss": loss},
         versions={"torch": torch.__version__},
-        notes=f"{options.layout}, {torch.get_num_threads()} threads",
+        notes=f"{options.layout}{', compiled' if options.compiled else ''}, {torch.get_num_threads()} threads",
     )
 
 
