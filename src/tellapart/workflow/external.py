@@ -34,7 +34,7 @@ from ..runtime import tuned
 from ..training.devices import on_device
 from ..wording import counted, listed, text_table
 from .copies import copies_of_training
-from .near_training import Space, keep_near_training
+from .near_training import EmbeddingSpace, keep_near_training
 from .own_pictures import OwnPictures, device_here, threads_here
 from .scoring import Looked, Scored, Scoring, look, scored
 from .statistics import STROKES, load_statistics, statistics_of
@@ -191,7 +191,7 @@ def _measured(
     found = _explained(run, dataset, scanned, kept, classifier=classifier, scoring=scoring)
     _keep(run, found, kept.predictions, dataset, source=source)
     if own is not None:
-        space = Space.of(own, classifier, progress=progress)
+        space = EmbeddingSpace.of(own, classifier, progress=progress)
         keep_near_training(
             run, space, name=found.name, predictions=kept.predictions, pixels=scanned.pixels, positions=kept.at
         )

@@ -27,7 +27,7 @@ NEAR_MISTAKES = 2000
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Space:
+class EmbeddingSpace:
     """Where a network puts a run's own pictures: what is near to a mistake is looked for in it.
 
     Attributes:
@@ -43,7 +43,7 @@ class Space:
     usual: NDArray[np.float64]
 
     @classmethod
-    def of(cls, own: OwnPictures, classifier: Classifier, *, progress: Progress = TO_LOG) -> Space:
+    def of(cls, own: OwnPictures, classifier: Classifier, *, progress: Progress = TO_LOG) -> EmbeddingSpace:
         """Look at all training pictures, and at some held-out ones."""
         known = train_embeddings(own, classifier, progress=progress)
         held = own.splits.validation
@@ -53,7 +53,7 @@ class Space:
 
 def keep_near_training(
     run: Run,
-    space: Space,
+    space: EmbeddingSpace,
     *,
     name: str,
     predictions: Predictions,
@@ -123,6 +123,6 @@ def keep_own_near_training(
     progress: Progress = TO_LOG,
 ) -> None:
     """Do so for the run's own held-out splits."""
-    space = Space.of(own, classifier, progress=progress)
+    space = EmbeddingSpace.of(own, classifier, progress=progress)
     for name, said in predictions.items():
         keep_near_training(run, space, name=name, predictions=said, pixels=own.pixels, positions=own.splits[name])

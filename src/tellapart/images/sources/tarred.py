@@ -129,7 +129,7 @@ def _members(path: Path, where: str, *, names: _Names) -> Members:
                 member.name = names.read(member.name)
                 _add(members, member)
                 archive.members = []  # type: ignore[attr-defined]  # else it keeps an object for each member
-            members.notes.extend(_notes_of_end(archive))
+            members.notes.extend(_notes_of_end(path, archive.offset))  # where the block after the last member lies
     except (*_BROKEN, ValueError, OverflowError) as error:  # the latter of numbers that are none, or beyond all bounds
         if isinstance(error, OSError) and refused(error):
             raise SourceError(f"{str(path)!r} cannot be read: {error.strerror}") from error
@@ -137,16 +137,15 @@ def _members(path: Path, where: str, *, names: _Names) -> Members:
     return members
 
 
-def _notes_of_end(archive: tarfile.TarFile) -> list[str]:
+def _notes_of_end(path: Path, at: int) -> list[str]:
     """Say what is odd about where the members end; tarfile ends at a damaged header without a word.
 
     Raises:
         TarError: there is such a header.
     """
-    file, at = archive.fileobj, archive.offset  # of the block after the last member
-    assert file is not None
-    file.seek(at)
-    block = file.read(512)
+    with path.open("rb") as file:
+        file.seek(at)
+        block = file.read(512)
     if block.strip(b"\0"):
         raise tarfile.TarError(f"the header at byte {at:,} cannot be read")
     return [] if block else ["the tar has no mark at its end: it may be cut"]
