@@ -96,16 +96,18 @@ def percent(value: float) -> str:
 
 
 def bytes_text(count: int) -> str:
-    """Return a number of bytes.
+    """Return a number of bytes, in decimal units.
 
     Example:
-        >>> bytes_text(353_500), bytes_text(17_500_000), bytes_text(8_300_000_000), bytes_text(999_999)
-        ('354 kB', '17.5 MB', '8.3 GB', '1.0 MB')
+        >>> bytes_text(220), bytes_text(353_500), bytes_text(999_999), bytes_text(8_300_000_000)
+        ('220 B', '353.5 kB', '1.0 MB', '8.3 GB')
     """
-    for unit, symbol, least in ((1e9, "GB", 999.95e6), (1e6, "MB", 999.5e3)):
-        if count >= least:
-            return f"{count / unit:.1f} {symbol}"
-    return f"{count / 1e3:.0f} kB"
+    size = float(count)
+    for unit in ("B", "kB", "MB"):
+        if size < 999.95:
+            return f"{count} B" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:,.1f} GB"
 
 
 def text_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

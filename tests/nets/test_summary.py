@@ -1,6 +1,8 @@
 """The layer table: the course's worked figure, hand-worked networks, and everything that is registered."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -8,7 +10,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from tellapart.errors import NetError, RecipeError, UnknownNameError
-from tellapart.nets import build_net, nets, summarize
+from tellapart.nets import build_net, nets, summarize, tracing
+from tellapart.nets.base import build_outline
 
 
 def test_the_worked_figure():
@@ -182,6 +185,37 @@ def test_every_registered_net(name):
     assert summary.multiply_adds > 0
     assert 0 < summary.inference_bytes <= summary.training_bytes
     assert len({row.name for row in summary.rows}) == len(summary.rows)
+
+
+@pytest.mark.parametrize("name", [name for name in nets.names() if not name.startswith(("vgg", "resnet1"))])
+def test_a_network_that_is_computed_and_one_without_numbers_have_the_same_layers(name, monkeypatch):
+    height, width, channels = nets.get(name).made_for
+    outline = build_outline(name, outputs=10, channels=channels, image_size=(height, width))
+    monkeypatch.setattr(tracing, "MOST_PARAMETERS", 10**9)
+    computed = tracing.trace(outline, image_size=(height, width), channels=channels)
+    monkeypatch.setattr(tracing, "MOST_PARAMETERS", 0)
+    assert tracing.trace(outline, image_size=(height, width), channels=channels) == computed
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16])
+def test_other_numbers_need_no_processor_that_computes_with_them(dtype):
+    outline = build_outline("convnet16", outputs=2, channels=1, image_size=(16, 16)).to(dtype)
+    layers = tracing.trace(outline, image_size=(16, 16), channels=1).layers
+    assert layers[0].activation_bytes == 16 * 16 * 16 * dtype.itemsize
+
+
+def test_a_training_does_not_wait_for_torch_s_compiler(tmp_path):
+    code = (
+        "import atexit, sys\n"
+        "from tellapart.cli.app import main\n"
+        "atexit.register(lambda: print('torch._dynamo' in sys.modules, 'sympy' in sys.modules))\n"
+        "main(sys.argv[1:])\n"
+    )
+    given = ["--net", "compact", "--net-option", "width=2", "--epochs", "1", "--out", str(tmp_path / "run")]
+    large = ["--image-size", "64", "--batch-size", "512"]  # so that the memory is asked
+    command = [sys.executable, "-c", code, "train", "digits", *given, *large]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False False"
 
 
 def test_no_memory_is_allocated():

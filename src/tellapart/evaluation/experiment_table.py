@@ -159,15 +159,13 @@ def seconds_text(seconds: float | None) -> str:
 
 
 def size_text(count: int | None) -> str:
-    """Return a number of bytes as a table has it.
+    """Return a number of bytes as a table has it: a dash for one that is not known.
 
     Example:
-        >>> size_text(353_500), size_text(17_500_000), size_text(0)
-        ('354 kB', '17.5 MB', '0 kB')
+        >>> size_text(353_500), size_text(17_500_000), size_text(None)
+        ('353.5 kB', '17.5 MB', '–')
     """
-    if count is None:
-        return "–"
-    return bytes_text(count)
+    return "–" if count is None else bytes_text(count)
 
 
 def _texts(row: TableRow, table: ExperimentTable) -> list[str]:

@@ -93,10 +93,12 @@ def initialise(net: nn.Module) -> None:
     """Draw the weights of a network by He's rule, in place, from PyTorch's current generator.
 
     Convolutions are drawn for the variance of their outputs' gradients, dense layers narrowly around 0; biases
-    are 0 and batch normalisations the identity.
+    are 0 and batch normalisations the identity. A network without memory for its weights stays as it is.
 
     Source: He et al., Delving Deep into Rectifiers, https://arxiv.org/abs/1502.01852, section 2.2.
     """
+    if any(value.is_meta for value in net.parameters()):
+        return
     for layer in net.modules():
         if isinstance(layer, nn.Conv2d):
             nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")

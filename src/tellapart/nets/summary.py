@@ -10,6 +10,7 @@ from typing import Any
 from torch import nn
 
 from ..errors import NetError, RecipeError
+from ..wording import bytes_text
 from .base import build_outline
 from .tracing import Layer, trace
 
@@ -83,10 +84,10 @@ class Summary:
         trained = self.trainable_parameters
         frozen = "" if trained == self.parameters else f", of which {trained:,} trainable"
         lines = [
-            ("parameters", f"{self.parameters:,}{frozen} ({in_bytes(self.parameter_bytes)})"),
+            ("parameters", f"{self.parameters:,}{frozen} ({bytes_text(self.parameter_bytes)})"),
             ("multiply-adds a picture", f"{self.multiply_adds:,}"),
-            ("activations, inference", f"{in_bytes(self.inference_bytes)} a picture"),
-            ("activations, training", f"{in_bytes(self.training_bytes)} for a batch of {self.batch_size}"),
+            ("activations, inference", f"{bytes_text(self.inference_bytes)} a picture"),
+            ("activations, training", f"{bytes_text(self.training_bytes)} for a batch of {self.batch_size}"),
         ]
         if self.receptive_field:
             high, wide = self.receptive_field
@@ -177,21 +178,6 @@ def _built(
     return net, build_outline(net, outputs=outputs, channels=channels, image_size=image_size, options=options or {})
 
 
-def in_bytes(count: int) -> str:
-    """Return a number of bytes as people say it, in decimal units.
-
-    Example:
-        >>> in_bytes(12_000_000), in_bytes(220)
-        ('12.0 MB', '220 B')
-    """
-    size = float(count)
-    for unit in ("B", "kB", "MB"):
-        if size < 999.95:
-            return f"{count} B" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:,.1f} GB"
-
-
 def _cells(row: Layer) -> tuple[str, ...]:
     """Return a layer as the texts of its table row; nothing stands where nothing is to say."""
     maps = f"{row.output_shape[0]} × " if len(row.output_shape) > 1 else ""
@@ -202,7 +188,7 @@ def _cells(row: Layer) -> tuple[str, ...]:
         maps + sides,
         f"{row.parameters:,}" if row.parameters else "",
         f"{row.multiply_adds:,}" if row.multiply_adds else "",
-        in_bytes(row.activation_bytes) if row.activation_bytes else "",
+        bytes_text(row.activation_bytes) if row.activation_bytes else "",
         "×".join(str(side) for side in row.receptive_field or ()),
         "×".join(str(step) for step in row.stride or ()),
     )

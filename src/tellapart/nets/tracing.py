@@ -1,6 +1,6 @@
-"""What a network does with one picture, layer by layer, found by running it without memory.
+"""What a network does with one picture, layer by layer, found by running it once.
 
-The network runs once on the meta device, where tensors have a shape and no numbers. Two observers look on: one sees
+It runs on zeros, or on the meta device, where tensors have a shape and no numbers. Two observers look on: one sees
 what is called (``conv2d``, ``max_pool2d``, ``+``), as a module or as a function, and makes one layer of it; the other
 one sees the tensor operations underneath and counts. So a layer is found however it was written.
 """
@@ -49,6 +49,10 @@ KINDS: Mapping[str, str] = {
     "view": "flatten",
 }
 """What the table calls a function; others keep the name that torch gives them."""
+
+MOST_PIXELS, MOST_PARAMETERS = 2**18, 30_000_000
+"""Of a picture and a network that are computed with, in under 200 MB and half a second. The meta device needs neither,
+but takes a second to start, because PyTorch imports its compiler for it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -226,6 +230,11 @@ class _Arithmetic(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch'
         # While it is held, no other tensor gets its address.
         self._held: list[Any] = [pictures.untyped_storage(), *(p.untyped_storage() for p in parameters.values())]
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Return False: PyTorch would import its compiler, which takes a second, to keep it away from this class."""
+        return False
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         out = func(*args, **kwargs)
@@ -270,9 +279,9 @@ def is_leaf(module: nn.Module) -> bool:
 
 
 def trace(net: nn.Module, *, image_size: tuple[int, int], channels: int) -> Trace:
-    """Run a network on one picture of the meta device, in evaluation mode, and return what its layers did.
+    """Run a network on one picture, in evaluation mode, and return what its layers did.
 
-    Nothing is allocated, and the network is left as it was.
+    The network is left as it was: another with its shapes runs.
 
     Args:
         net: any module from pictures (N, channels, H, W) to a tensor; its parameters may be anywhere.
@@ -288,11 +297,12 @@ def trace(net: nn.Module, *, image_size: tuple[int, int], channels: int) -> Trac
         >>> layer.parameters, layer.multiply_adds, layer.activation_bytes
         (15200, 225000000, 12000000)
     """
-    # Meta tensors are always in the default layout here: channels_last would turn each flatten into a copy.
-    parameters = {name: _meta(value) for name, value in net.named_parameters()}
-    state = {**parameters, **{name: _meta(value) for name, value in net.named_buffers()}}
+    # Tensors are always in the default layout here: channels_last would turn each flatten into a copy.
+    made = _maker(net, pixels=image_size[0] * image_size[1])
+    parameters = {name: made(value.shape, value.dtype) for name, value in net.named_parameters()}
+    state = {**parameters, **{name: made(value.shape, value.dtype) for name, value in net.named_buffers()}}
     dtype = next((value.dtype for value in parameters.values()), torch.get_default_dtype())
-    pictures = torch.empty((1, channels, *image_size), dtype=dtype, device="meta")
+    pictures = made(torch.Size((1, channels, *image_size)), dtype)
     observer = _Observer(parameters, pictures, {name: p.requires_grad for name, p in net.named_parameters()})
     with _watched(net, observer), torch.no_grad(), observer, observer.arithmetic:
         try:
@@ -304,8 +314,12 @@ def trace(net: nn.Module, *, image_size: tuple[int, int], channels: int) -> Trac
     return Trace((*observer.layers, *observer.training_only()), _peak(observer.uses))
 
 
-def _meta(value: Tensor) -> Tensor:
-    return torch.empty(value.shape, dtype=value.dtype, device="meta")
+def _maker(net: nn.Module, *, pixels: int) -> Callable[[torch.Size, torch.dtype], Tensor]:
+    """Return what makes the tensors of a trace, from shape and dtype."""
+    values = list(net.parameters())
+    few = pixels <= MOST_PIXELS and sum(value.numel() for value in values) <= MOST_PARAMETERS
+    device = "cpu" if few and all(value.dtype == torch.float32 for value in values) else "meta"
+    return lambda shape, dtype: torch.zeros(shape, dtype=dtype, device=device)
 
 
 @contextlib.contextmanager
