@@ -75,8 +75,8 @@ def test_every_field_is_described_and_refuses_what_it_cannot_be(at, name, field)
 
 
 OUT_OF_RANGE = [
-    ("data.background", -1, "greater than or equal to 0"),
-    ("data.background", 256, "less than or equal to 255"),
+    ("data.background", -1, "data.background must be 0 to 255, or a list of red, green and blue"),
+    ("data.background", "#ffffff", "data.background must be 0 to 255, or a list of red, green and blue"),
     ("data.validation_fraction", 1.0, "less than 1"),
     ("data.validation_fraction", 0.0, "greater than 0"),
     ("data.test_fraction", 1.0, "less than 1"),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .table import between_markers
+from .table import between_markers, write_whole
 
 
 class Cells:
@@ -32,10 +32,10 @@ class Cells:
         """Write a training and the table anew; a former one of the same name is replaced."""
         self._kept[name] = cell
         text = json.dumps(dict(sorted(self._kept.items())), indent=1, ensure_ascii=False) + "\n"
-        (self._folder / "results.json").write_text(text, encoding="utf-8")
+        write_whole(self._folder / "results.json", text)
         readme = self._folder / "README.md"
         page = between_markers(readme.read_text(encoding="utf-8"), text=self.markdown())
-        readme.write_text(page, encoding="utf-8")
+        write_whole(readme, page)
 
     def markdown(self) -> str:
         """Return the table, and where its cells were measured."""

@@ -26,10 +26,10 @@ def publish(answers: Sequence[Answer], *, folder: Path) -> None:
     path = folder / "results.json"
     kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     summaries = {**kept, **{answer.title: summary(answer) for answer in answers}}
-    path.write_text(json.dumps(summaries, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_whole(path, json.dumps(summaries, indent=1, ensure_ascii=False) + "\n")
     readme = folder / "README.md"
     text = "\n\n".join(one["text"] for one in summaries.values())
-    readme.write_text(between_markers(readme.read_text(encoding="utf-8"), text=text), encoding="utf-8")
+    write_whole(readme, between_markers(readme.read_text(encoding="utf-8"), text=text))
 
 
 def summary(answer: Answer) -> dict[str, object]:
@@ -85,6 +85,13 @@ def cell(values: Spread, column: Column) -> str:
     if values.low == values.high:
         return shown(values.median)
     return f"{shown(values.median)} ({shown(values.low)} to {shown(values.high)})"
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file whole or not at all: hours of measurements stand in the one that it replaces."""
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
 
 
 def between_markers(page: str, *, text: str) -> str:

@@ -30,18 +30,18 @@ def comparisons(options: argparse.Namespace) -> list[Comparison]:
         shape = SHAPES[net]
         kind = "grey" if shape.channels == 1 else "colour"
         title = f"{net}, {shape.height}×{shape.width} {kind}, batch {shape.batch}"
-        peers = tuple(peers_of(net, epochs=options.epochs))
+        peers = tuple(peers_of(net, epochs=options.epochs, compiled=options.compiled))
         made.append(Comparison(title, peers, peers[0].name, COLUMNS))
     return made
 
 
-def peers_of(net: str, *, epochs: int) -> list[Peer]:
-    """Return all engines; the first one, the strongest known, is the reference."""
+def peers_of(net: str, *, epochs: int, compiled: bool = False) -> list[Peer]:
+    """Return all engines, a compiled loop where asked; the first one, the strongest known, is the reference."""
     same = ("--net", net, "--epochs", str(epochs))
     keras = ("-m", "benchmarks.step.keras_peer", *same)
     plain = ("-m", "benchmarks.step.torch_peer", *same, "--layout")
     ours = ("-m", "benchmarks.step.tellapart_peer", *same)
-    flow = "keras-tensorflow"
+    flow, kept = "keras-tensorflow", "PyTorch loop, channels_last, large blocks kept"
     return [
         Peer(
             "Keras on TensorFlow, oneDNN on", flow, keras, {"KERAS_BACKEND": "tensorflow", "TF_ENABLE_ONEDNN_OPTS": "1"}
@@ -61,13 +61,8 @@ def peers_of(net: str, *, epochs: int) -> list[Peer]:
             keras,
             {"KERAS_BACKEND": "tensorflow", "TF_ENABLE_ONEDNN_OPTS": "1", **KEPT},
         ),
-        Peer("PyTorch loop, channels_last, large blocks kept", "torch", (*plain, "channels_last"), KEPT),
-        Peer(
-            "PyTorch loop, channels_last, large blocks kept, compiled",
-            "torch",
-            (*plain, "channels_last", "--compiled"),
-            KEPT,
-        ),
+        Peer(kept, "torch", (*plain, "channels_last"), KEPT),
+        *([Peer(f"{kept}, compiled", "torch", (*plain, "channels_last", "--compiled"), KEPT)] if compiled else []),
         Peer("Keras on PyTorch", "keras-torch", keras, {"KERAS_BACKEND": "torch"}),
         Peer("Keras on JAX", "keras-jax", keras, {"KERAS_BACKEND": "jax"}),
     ]
@@ -78,6 +73,7 @@ def main() -> int:
     made = parser(__doc__ or "", rounds=5)
     made.add_argument("--net", action="append", choices=sorted(SHAPES), help="one of the networks (all)")
     made.add_argument("--epochs", type=int, default=EPOCHS, help="in each process, the first not counted (%(default)s)")
+    made.add_argument("--compiled", action="store_true", help="a compiled loop, too, which needs a C++ compiler")
     options = made.parse_args()
     if options.epochs < 2:
         made.error(f"--epochs must be at least 2: the first is not counted, got {options.epochs}")

@@ -1,10 +1,11 @@
 """The course's scripts for MNIST and Fashion-MNIST, as a person following it writes them."""
 
 import argparse
+import os
 import time
+from importlib.metadata import version
 
 import keras
-import numpy as np
 from keras import layers
 
 from benchmarks.harness.result import say
@@ -59,7 +60,11 @@ def main():
         "validation_accuracy": model.evaluate(*validation, verbose=0)[1],
         "test_accuracy": model.evaluate(*test, verbose=0)[1],
     }
-    say(figures=figures, versions={"keras": keras.__version__, "numpy": np.__version__})
+    say(
+        figures=figures,
+        versions={name: version(name) for name in ("keras", "tensorflow", "numpy")},
+        notes=f"TF_ENABLE_ONEDNN_OPTS={os.environ['TF_ENABLE_ONEDNN_OPTS']}",
+    )
 
 
 if __name__ == "__main__":

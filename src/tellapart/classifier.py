@@ -20,7 +20,7 @@ from safetensors.torch import save as serialized
 from torch import Tensor
 
 from .errors import DataError, ModelFileError, NetError, TellapartError
-from .files import KEEPS_OPEN, is_file, is_folder, whole
+from .files import KEEPS_OPEN, expanded, is_file, is_folder, whole
 from .images.blocks import batch_length
 from .images.decode import MAX_PIXELS, as_pixels
 from .images.preprocessing import Preprocessing
@@ -222,7 +222,7 @@ class Classifier:
             kept = self.novelty.to_arrays().items()
             tensors |= {NOVELTY + name: torch.from_numpy(np.array(array)) for name, array in kept}
         metadata = {"tellapart": self.description.model_dump_json()}
-        with whole(Path(path)) as beside:  # bytes first: safetensors' own writing hides the system's errors
+        with whole(expanded(path)) as beside:  # bytes first: safetensors' own writing hides the system's errors
             beside.write_bytes(serialized(tensors, metadata=metadata))
 
     @classmethod
@@ -232,7 +232,7 @@ class Classifier:
         Raises:
             ModelFileError: it is missing, damaged, no model of ours, or its tensors are not those of its network.
         """
-        path = Path(path)
+        path = expanded(path)
         path = path / "model.safetensors" if is_folder(path) else path
         if not is_file(path):
             raise ModelFileError(f"there is no model file at {str(path)!r}: give a run folder or a .safetensors file")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import pickle
 import shutil
@@ -35,6 +36,10 @@ PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5)
 
 UNFINISHED = ".unfinished-"
 """What the name of a file that is not whole yet begins with."""
+
+
+_numbers = itertools.count()
+"""Tell apart what is written at a time, one file for another too."""
 
 
 def expanded(path: str | Path) -> Path:
@@ -105,7 +110,9 @@ def replace_patiently(source: Path, target: Path) -> None:
 
 
 def _beside(target: Path) -> Path:
-    return target.with_name(f"{UNFINISHED}{os.getpid()}-{threading.get_ident()}-{target.name}")
+    # Of a long name its last letters: with what stands before it, all of it might be longer than a system allows.
+    own = f"{os.getpid()}-{threading.get_ident()}-{next(_numbers)}"
+    return target.with_name(f"{UNFINISHED}{own}-{target.name[-20:]}")
 
 
 @contextlib.contextmanager
@@ -150,7 +157,7 @@ def _place(path: Path | str) -> Path:
     Raises:
         RunUnwritableError: a folder, a device or a pipe stands there.
     """
-    path = Path(path)
+    path = expanded(path)
     if path.is_dir():
         raise RunUnwritableError(f"cannot write {str(path)!r}: it is a folder: give the name of a file")
     if (path.exists() and not path.is_file()) or _is_stream(path):

@@ -16,6 +16,7 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from .errors import RecipeError
+from .files import expanded
 from .recipe_messages import explain, short
 
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -203,7 +204,8 @@ class TrainingRecipe(_Section):
             if ignored:
                 raise ValueError(
                     f"{', '.join(ignored)} would be ignored with transfer = 'features', where the pictures are seen "
-                    "once and only the last layer is trained: drop the setting, or use transfer = 'none'"
+                    "once and only the last layer is trained: drop the setting, or use transfer = 'frozen' or "
+                    "'finetune'"
                 )
         return self
 
@@ -323,7 +325,7 @@ class Recipe(_Section):
     @classmethod
     def load(cls, path: Path | str) -> Recipe:
         """Read a ``.toml`` or ``.json`` file."""
-        path = Path(path)
+        path = expanded(path)
         try:
             text = path.read_text(encoding="utf-8-sig")
         except FileNotFoundError:

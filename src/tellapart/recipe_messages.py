@@ -17,8 +17,9 @@ def explain(error: ValidationError, root: type[BaseModel]) -> str:
 PLAIN_VALUES = {
     ("net", "options"): "a number, text, true or false",
     ("data", "source_options"): "a whole number, text, true or false",
+    ("data", "background"): "0 to 255, or a list of red, green and blue, each 0 to 255",
 }
-"""What the values of free-form settings may be, by place: pydantic would list every type that did not fit."""
+"""What the values of settings of several types may be, by place: pydantic would list every type that did not fit."""
 
 
 def _sentence(location: tuple[int | str, ...], finding: Any, *, root: type[BaseModel]) -> str:
@@ -31,7 +32,8 @@ def _sentence(location: tuple[int | str, ...], finding: Any, *, root: type[BaseM
     if finding["type"] == "value_error":
         return str(finding["ctx"]["error"])
     if len(location) > 2 and (allowed := PLAIN_VALUES.get((str(location[0]), str(location[1])))):
-        return f"{'.'.join(map(str, location[:3]))} must be {allowed}, got {short(finding['input'])}"
+        place = location[: 2 if location[1] == "background" else 3]  # what follows it is a type that was tried
+        return f"{'.'.join(map(str, place))} must be {allowed}, got {short(finding['input'])}"
     if finding["type"] == "model_type":
         fields = ", ".join(_fields_at(location, root))
         return f"{field} must be a section with settings ({fields}), got {short(finding['input'])}"

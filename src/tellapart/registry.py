@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from .errors import RecipeError, UnknownNameError
-from .files import is_file
+from .files import expanded, is_file
 
 Thing = TypeVar("Thing")
 
@@ -133,7 +133,7 @@ def load_plugin(path: Path | str) -> None:
     Raises:
         RecipeError: the file is missing or fails when it is run.
     """
-    path = Path(path)
+    path = expanded(path)
     if not is_file(path):
         raise RecipeError(f"the plugin {str(path)!r} is not a file: give the path of a Python file")
     spec = importlib.util.spec_from_file_location(f"tellapart_plugin_{path.stem}", path)

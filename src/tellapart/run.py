@@ -26,7 +26,7 @@ from .errors import (
     RunExistsError,
     RunNotFoundError,
 )
-from .files import KEEPS_OPEN, UNFINISHED, is_file, is_folder, new_folder, write_errors, writing_whole
+from .files import KEEPS_OPEN, UNFINISHED, expanded, is_file, is_folder, new_folder, write_errors, writing_whole
 from .recipe import Recipe
 from .wording import quoted
 
@@ -65,8 +65,8 @@ class Run:
         tellapart.errors.RunNotFoundError: there is no run at ...
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path | str) -> None:
+        self.path = expanded(path)
         self.stop_asked = False
         self._discarded = False
         self._made: list[Path] = []  # the folders above it that came with it, the lowest first
@@ -84,7 +84,7 @@ class Run:
             RunExistsError: a run stands there already, or the folder holds other files.
             RunUnwritableError: the folder cannot be made.
         """
-        run = cls(Path(path))
+        run = cls(path)
         run._made = new_folder(run.path, holds="recipe.json", what="a run", fresh=fresh)
         try:
             run.save_recipe(recipe)
@@ -112,11 +112,11 @@ class Run:
         Raises:
             RunNotFoundError: there is none.
         """
-        run = cls(Path(path))
+        run = cls(path)
         if not is_file(run.path / "recipe.json"):
             table = is_file(run.path / "plan.json")  # whose pictures/ holds the split of all its rows, and is none
             below = "rows/*/recipe.json" if table else "*/recipe.json"
-            near = [str(folder.parent) for folder in sorted(run.path.glob(below))[:5]] if is_folder(path) else []
+            near = [str(folder.parent) for folder in sorted(run.path.glob(below))[:5]] if is_folder(run.path) else []
             there = f" (runs below it: {', '.join(near)})" if near else ": give a folder that tellapart train made"
             raise RunNotFoundError(f"there is no run at {str(path)!r}{there}")
         return run
@@ -202,8 +202,14 @@ class Run:
     def read_text(self, file: str) -> str:
         """Read a text file of the run."""
         try:
-            return (self.path / file).read_text(encoding="utf-8")
+            return (self.path / file).read_text(encoding="utf-8-sig")  # editors on Windows begin it with a mark
         except FileNotFoundError:
+            above = next((one for one in list(self.path.resolve().parents)[:2] if is_file(one / "recipe.json")), None)
+            if above is not None:
+                raise RunCorruptError(
+                    f"{self.path / file} is missing: {str(self.path)!r} is a part of the run {str(above)!r}, where its "
+                    "figures stand: name that run"
+                ) from None
             raise RunCorruptError(
                 f"{self.path / file} is missing: the run is incomplete, go on with it (tellapart train --resume "
                 f"{quoted(self.path)}) or train again"

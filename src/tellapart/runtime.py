@@ -15,6 +15,7 @@ import torch
 
 from .errors import RecipeError
 from .machine import keep_large_blocks, processor_flags, processor_name, total_memory, usable_processors
+from .version import __version__
 
 logger = logging.getLogger("tellapart")
 
@@ -172,9 +173,12 @@ def describe() -> dict[str, object]:
     """Return versions, processor, memory and threads, for environment.json."""
     import importlib.metadata
 
-    names = ("tellapart", "torch", "numpy", "pillow", "scikit-learn", "scipy", "safetensors", "pydantic")
+    versions = {"python": platform.python_version(), "tellapart": __version__}
+    for name in ("torch", "numpy", "pillow", "scikit-learn", "scipy", "safetensors", "pydantic"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # a frozen program has no such records
+            versions[name] = importlib.metadata.version(name)
     return {
-        "versions": {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in names},
+        "versions": versions,
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "processor": processor_name(),
         "processors": usable_processors(),

@@ -154,3 +154,69 @@ def test_a_value_that_a_script_left_empty_is_no_default(call, good, arguments):
     called = call(*(str(one).format(good=good) for one in arguments))
     assert called.status == 2
     assert called.errors
+
+
+RESOLVED = """
+[data]
+source = "photos"
+[net]
+name = "efficientnet_lite0"
+weights = "imagenet"
+[net.options]
+dropout = 0.2
+[training]
+transfer = "finetune"
+unfreeze = "all"
+epochs = 6
+batch_size = 32
+[training.optimizer]
+name = "sgd"
+learning_rate = 0.01
+weight_decay = 0.0001
+momentum = 0.9
+"""
+
+
+@pytest.mark.parametrize(
+    ("typed", "blank"),
+    [
+        ("--time 5m", {"training.epochs"}),
+        ("--optimizer adamw", {"learning_rate", "weight_decay", "momentum"}),
+        ("--optimizer adamw --weight-decay 0.3", {"learning_rate", "momentum"}),
+        ("--optimizer sgd --epochs 3", set()),
+        ("--find-learning-rate", {"learning_rate"}),
+        ("--transfer frozen", {"unfreeze"}),
+        ("--net compact --transfer none", {"options", "weights", "unfreeze"}),
+        ("--net compact --weights none --transfer none", {"options", "unfreeze"}),
+    ],
+)
+def test_what_is_typed_takes_the_place_of_what_was_chosen_to_go_with_a_recipe(typed, blank, recipe_of, call, tmp_path):
+    file = tmp_path / "resolved.toml"
+    file.write_text(RESOLVED)
+    before, after = Recipe.load(file).model_dump(), recipe_of("--recipe", file, *typed.split()).model_dump()
+    optimizer = after["training"]["optimizer"]
+    settings = {**after["net"], **after["training"], **optimizer, "training.epochs": after["training"]["epochs"]}
+    assert all(settings[name] in (None, {}) for name in blank)
+    kept = (
+        {"learning_rate", "weight_decay", "momentum"} - blank - set(typed.replace("--", "").replace("-", "_").split())
+    )
+    assert all(optimizer[name] == before["training"]["optimizer"][name] for name in kept)
+    assert after["training"]["batch_size"] == 32
+    said = call("train", "--recipe", file, *typed.split()).err
+    assert ("chosen anew" in said) == bool(blank)
+
+
+def test_the_last_layer_alone_replaces_all_of_a_loop(recipe_of, tmp_path):
+    file = tmp_path / "resolved.toml"
+    file.write_text(RESOLVED)
+    recipe = recipe_of("--recipe", file, "--transfer", "features", "--net-option", "dropout=0")
+    expected = Recipe.make(training={"transfer": "features"}).training
+    assert recipe.training == expected
+
+
+def test_what_is_typed_and_contradicts_itself_is_still_refused(call, tmp_path):
+    file = tmp_path / "resolved.toml"
+    file.write_text(RESOLVED)
+    called = call("train", "--recipe", file, "--optimizer", "adamw", "--momentum", "0.5")
+    assert called.status == 2
+    assert "momentum = 0.5 would be ignored by adamw" in called.err

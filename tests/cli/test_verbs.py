@@ -313,7 +313,7 @@ def test_a_pipe_that_closes_and_a_terminal_without_our_letters(good, trained):
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process:
         process.stdout.close()
         errors = process.stderr.read()
-    assert errors == b""
+    assert (errors, process.returncode) == (b"", 0)
 
 
 @pytest.mark.parametrize("before", [True, False])

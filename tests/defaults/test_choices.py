@@ -8,7 +8,6 @@ from tellapart.defaults.data import choose_data
 from tellapart.defaults.preprocessing import preprocessing_of
 from tellapart.defaults.pretrained import BACKBONE, Leaning, choose_start
 from tellapart.defaults.training import LONG, choose_training
-from tellapart.defaults.width import WIDTHS
 from tellapart.errors import RecipeError
 from tellapart.images.facts import FACTS
 from tellapart.recipe import AUGMENTATIONS, AugmentRecipe, DataRecipe, NetRecipe, Recipe
@@ -51,7 +50,7 @@ def test_equal_small_pictures_keep_their_size():
     chosen, choices = data()
     assert (chosen.image_size, chosen.channels, chosen.resize, chosen.resample) == ((30, 40), 1, "stretch", "bilinear")
     assert decided(choices) == {"data.channels": 1, "data.image_size": (30, 40)}
-    assert str(choices[1]) == "data.image_size = 30x40: all pictures have it"
+    assert str(choices[1]) == "data.image_size = 30x40: all pictures looked at have it"
 
 
 def test_pictures_below_what_the_network_takes_are_enlarged_to_it():
@@ -138,9 +137,9 @@ def test_published_weights_bring_their_own():
 # Training
 
 
-def training(kind="writing", pictures=5000, classes=10, **sections):
+def training(kind="writing", pictures=5000, classes=10, size=(32, 32), **sections):
     recipe = started(kind, **sections)
-    recipe = recipe.changed(data={"image_size": (32, 32), "channels": 1, "resize": "stretch", "resample": "bilinear"})
+    recipe = recipe.changed(data={"image_size": size, "channels": 1, "resize": "stretch", "resample": "bilinear"})
     return choose_training(recipe, kind=kind, pictures=pictures, classes=classes)
 
 
@@ -167,6 +166,27 @@ def test_nothing_is_open_afterwards_and_a_second_look_changes_nothing():
     assert choices == []
 
 
+@pytest.mark.parametrize(
+    ("transfer", "pictures", "batch_size", "epochs"),
+    [
+        ("none", 49_999, 64, 8), ("none", 50_000, 128, 8), ("frozen", 50_000, 32, 8), ("finetune", 50_000, 32, 6),
+        ("none", 6_667, 64, 60), ("frozen", 6_667, 32, 8),
+    ],
+)  # fmt: skip
+def test_steps_and_epochs_by_the_way_of_training(transfer, pictures, batch_size, epochs):
+    net = {} if transfer == "none" else {"name": BACKBONE, "weights": "imagenet"}
+    loop = training(pictures=pictures, net=net, training={"transfer": transfer})[0].training
+    assert (loop.batch_size, loop.epochs) == (batch_size, epochs)
+
+
+@pytest.mark.parametrize(("size", "threads", "precision"), [((19, 21), 1, "float32"), ((20, 20), 7, "bfloat16")])
+def test_tiny_pictures_are_too_little_work_for_threads_and_sixteen_bits(size, threads, precision, monkeypatch):
+    monkeypatch.setattr("tellapart.defaults.training.compute_threads", lambda: 7)
+    monkeypatch.setattr("tellapart.defaults.training.fast_precision", lambda device: "bfloat16")
+    loop = training(size=size)[0].training
+    assert (loop.threads, loop.precision) == (threads, precision)
+
+
 @pytest.mark.parametrize(("pictures", "epochs"), [(10, 60), (10_000, 40), (20_000, 20), (10**6, 8)])
 def test_few_pictures_get_more_epochs(pictures, epochs):
     recipe, choices = training(pictures=pictures)
@@ -174,11 +194,18 @@ def test_few_pictures_get_more_epochs(pictures, epochs):
     assert f"training.epochs = {epochs}: {pictures:,} pictures train" in [str(choice) for choice in choices]
 
 
-def test_the_network_grows_with_the_pictures_as_far_as_minutes_allow():
-    widths = [training(pictures=pictures)[0].net.options["width"] for pictures in (1000, 9_999, 10_000, 10**6, 10**8)]
-    assert widths[:2] == [16, 16]
-    assert all(width in WIDTHS for width in widths)
-    assert widths[-1] == min(WIDTHS)
+@pytest.mark.parametrize(
+    ("pictures", "size", "width"),
+    [
+        (9_999, (16, 16), 16), (10_000, (16, 16), 32), (10_000, (20, 20), 24), (10_000, (28, 28), 16),
+        (10**6, (28, 28), 8), (10**8, (16, 16), 8),
+    ],
+)  # fmt: skip
+def test_the_network_grows_with_the_pictures_as_far_as_minutes_allow(pictures, size, width):
+    assert training(pictures=pictures, size=size)[0].net.options["width"] == width
+
+
+def test_the_width_has_its_reason_and_is_left_where_it_is_said():
     larger = training(pictures=20_000, data={"channels": 1})
     assert "as wide as a few minutes allow for 20,000 pictures" in [choice.reason for choice in larger[1]]
     assert "enough for 1,000 pictures" in [choice.reason for choice in training(pictures=1000)[1]]

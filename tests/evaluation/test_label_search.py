@@ -79,6 +79,19 @@ def test_components_are_scikit_learns():
     np.testing.assert_allclose(np.abs(ours), np.abs(theirs), rtol=1e-4, atol=1e-4)
 
 
+def test_of_more_features_than_pictures_the_components_are_the_same():
+    from sklearn.decomposition import PCA
+
+    rng = np.random.default_rng(0)
+    table = rng.normal(size=(40, 7)) @ rng.normal(size=(7, 300)) + 0.01 * rng.normal(size=(40, 300))
+    ours, theirs = Components(table, dimensions=5).project(table), PCA(5).fit(table).transform(table)
+    np.testing.assert_allclose(np.abs(ours), np.abs(theirs), rtol=1e-4, atol=1e-4)
+
+
+def test_features_that_are_all_alike_have_no_components():
+    assert not Components(np.ones((4, 30))).project(np.ones((2, 30))).any()
+
+
 @pytest.mark.parametrize("seed", [0, 1])
 def test_on_digits_nine_in_ten_changed_labels_are_among_the_first_twice_as_many(digits, seed):
     data, _ = digits

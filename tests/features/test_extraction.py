@@ -104,3 +104,26 @@ def test_a_feature_of_ones_own_is_computed_anew_when_its_code_changes(tmp_path, 
         found.append(extract(PIXELS, "mine", cache=tmp_path / "cache"))
     np.testing.assert_array_equal(found[0], PIXELS[:, 0, 0])
     np.testing.assert_array_equal(found[1], PIXELS[:, 1, 1])
+
+
+def test_a_feature_that_is_typed_at_a_prompt_leaves_no_file_behind(tmp_path, monkeypatch):
+    typed = {}
+    exec("def compute(pixels):\n    return pixels[:, 0, 0].astype('float32')", typed)
+    typed["compute"].__module__ = "__main__"
+    typed["compute"].__code__ = typed["compute"].__code__.replace(co_filename="<stdin>")
+    monkeypatch.setattr(extraction.features, "get", lambda _: FeatureSpec("mine", typed["compute"], "", "together", {}))
+    np.testing.assert_array_equal(extract(PIXELS, "mine", cache=tmp_path), PIXELS[:, 0, 0])
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_long_feature_of_small_pictures_is_computed_a_few_pictures_at_a_time(monkeypatch):
+    asked = []
+
+    def compute(pixels):
+        asked.append(len(pixels))
+        return np.zeros((len(pixels), 1000), dtype=np.float32)
+
+    monkeypatch.setattr(extraction, "_BATCH_VALUES", 5000)
+    monkeypatch.setattr(extraction.features, "get", lambda _: FeatureSpec("mine", compute, "", "together", {}))
+    extract(np.zeros((20, 4, 4, 1), dtype=np.uint8), "mine", jobs=1)
+    assert max(asked) == 5

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 from sklearn.metrics import log_loss
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.svm import SVC
 
 from tellapart.errors import DataError, RecipeError, UnknownNameError
 from tellapart.features import build_pipeline, predict_log_probabilities
+from tellapart.features.estimators import probabilities
 from tellapart.features.estimators.columns import CappedPCA, UnitScaler
 from tellapart.features.estimators.nearest import CappedNeighbours
 from tellapart.features.estimators.probabilities import (
@@ -111,6 +114,40 @@ def test_folds_are_even_within_classes():
     assert held[11] == -1
 
 
+def test_scores_of_many_classes_are_taken_a_few_rows_at_a_time(monkeypatch):
+    flat, asked = PIXELS.reshape(len(PIXELS), -1) / 255.0, []
+    machine = SVC(gamma=0.1).fit(flat[:200], LABELS[:200])
+    whole = machine.decision_function(flat[200:300])
+    monkeypatch.setattr(probabilities, "PAIRS", 50 * 7)
+    decide = machine.decision_function
+    monkeypatch.setattr(machine, "decision_function", lambda rows: asked.append(len(rows)) or decide(rows))
+    assert np.array_equal(probabilities._scores(machine, flat[200:300]), whole)
+    assert max(asked) == 7
+
+
+def test_groups_are_held_out_whole_and_spread():
+    groups = np.repeat(np.arange(30), 4)
+    positions = np.repeat(np.arange(30) % 3, 4)
+    held = fold_of_each(positions, folds=3, seed=0, groups=groups)
+    assert all(len(set(held[groups == group])) == 1 for group in range(30))
+    assert all(sorted(np.bincount(held[positions == one], minlength=3)) == [12, 12, 16] for one in range(3))
+    one_group = fold_of_each(np.array([0, 0, 1, 1, 1]), folds=3, seed=0, groups=np.array([7, 7, 8, 9, 10]))
+    assert one_group[:2].tolist() == [-1, -1]
+    assert -1 not in one_group[2:]
+
+
+def test_near_copies_do_not_make_a_classifier_too_sure():
+    rng = np.random.default_rng(3)
+    originals, labels = rng.normal(size=(60, 5)), rng.integers(0, 3, 60)
+    values = np.repeat(originals, 5, axis=0) + 0.01 * rng.normal(size=(300, 5))
+    neighbours = KNeighborsClassifier(1)
+    apart, together = (
+        TemperatureScaled(SmoothedVotes(neighbours, votes=1)).fit(values, np.repeat(labels, 5), groups)
+        for groups in (None, np.repeat(np.arange(60), 5))
+    )
+    assert together.temperature_ > 3 * apart.temperature_
+
+
 @pytest.mark.parametrize("temperature", [0.2, 1.0, 4.0])
 def test_the_temperature_is_found(temperature):
     logits = RNG.standard_normal((20_000, 5)) * 2
@@ -119,8 +156,6 @@ def test_the_temperature_is_found(temperature):
 
 
 def test_scaled_scores_are_likelier_and_choose_the_same():
-    from sklearn.svm import SVC
-
     flat = PIXELS.reshape(len(PIXELS), -1) / 255.0
     scaled = TemperatureScaled(SVC(gamma=0.1)).fit(flat[:600], LABELS[:600])
     scores = scaled.estimator_.decision_function(flat[600:])

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from tellapart.errors import DataError
 from tellapart.evaluation import find_mistakes
 from tellapart.evaluation.near_training import REASONS
 from tellapart.report import wanted_pictures, write_report
@@ -73,6 +74,12 @@ def test_a_run_that_nobody_looked_at_says_how_to(digits_copy):
     assert "Nobody has looked for wrong labels" in page
     assert "near" not in embedded(digits_copy)["sets"][0]
     assert labels_view(read_contents(digits_copy)) is None
+
+
+def test_what_is_no_share_is_refused_and_not_kept(digits_copy):
+    with pytest.raises(DataError, match="classes_below must be a share of 0 to 1, got 60"):
+        write_report(digits_copy, classes_below=60)
+    assert not digits_copy.has("page.json")
 
 
 def test_classes_below_a_threshold_are_marked_and_named(digits_copy):

@@ -126,15 +126,6 @@ def test_sixteen_bits_keep_little_more_than_half(photographs_task, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("name", "size", "options"),
-    [("resnet152", (64, 64), {}), ("xception", (96, 96), {}), ("compact", (48, 48), {"width": 1024})],
-)
-def test_no_network_has_more_activations_than_are_taken_for_most(name, size, options):
-    found = summarize(name, image_size=size, channels=3, outputs=2, options=options)
-    assert found.training_bytes / found.batch_size / 4 < memory.FLOATS_A_PIXEL * size[0] * size[1]
-
-
-@pytest.mark.parametrize(
     ("optimizer", "moments"),
     [
         ({"name": "sgd"}, 1), ({"name": "sgd", "momentum": 0}, 0), ({"name": "rmsprop"}, 1),

@@ -1,4 +1,4 @@
-"""Tests of the optimisers' making; their steps are held to NumPy in test_loop."""
+"""Tests of the optimisers' making; their steps are held to NumPy in test_step."""
 
 import subprocess
 import sys

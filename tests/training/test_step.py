@@ -105,8 +105,8 @@ def by_hand(name, weights, slopes_at, *, rate, decay, momentum, steps):
 @pytest.mark.parametrize(
     ("name", "rate", "decay", "momentum"),
     [
-        ("adam", 1e-2, 0.0, None), ("adamw", 1e-2, 0.1, None), ("sgd", 0.1, 0.01, 0.9), ("sgd", 0.1, 0.0, 0.0),
-        ("rmsprop", 1e-3, 0.01, 0.0), ("rmsprop", 1e-3, 0.0, 0.9),
+        ("adam", 1e-2, 0.0, None), ("adamw", 1e-2, 1.0, None), ("sgd", 0.1, 0.3, 0.9), ("sgd", 0.1, 0.0, 0.0),
+        ("rmsprop", 1e-3, 1.0, 0.0), ("rmsprop", 1e-3, 0.0, 0.9),
     ],
 )  # fmt: skip
 def test_three_steps_of_each_optimiser_are_those_of_its_paper(one_step, name, rate, decay, momentum):
@@ -118,6 +118,9 @@ def test_three_steps_of_each_optimiser_are_those_of_its_paper(one_step, name, ra
         return gradient(weights, x, labels)[1]
 
     expected = by_hand(name, before, slopes_at, rate=rate, decay=decay, momentum=momentum or 0.0, steps=3)
+    without = by_hand(name, before, slopes_at, rate=rate, decay=0.0, momentum=momentum or 0.0, steps=3)
+    decayed = max(np.abs(expected[key] - without[key]).max() for key in before)
+    assert not decay or decayed > 0.1 * rate, "a step without its decay would be seen"
     for key in before:
         assert np.abs(after[key] - expected[key]).max() < 0.02 * rate
         assert np.abs(after[key] - before[key]).max() > 0.1 * rate * (1e-2 if name == "sgd" else 1)

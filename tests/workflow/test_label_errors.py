@@ -1,6 +1,7 @@
 """Neighbours of mistakes, labels that are likely wrong, and the list that a training takes back."""
 
 import csv
+import dataclasses
 import shutil
 
 import numpy as np
@@ -17,6 +18,7 @@ from tellapart.errors import (
     RunUnwritableError,
 )
 from tellapart.evaluation import Mended, NearTraining, Predictions, find_mistakes, read_label_list
+from tellapart.features import extract
 from tellapart.images import Dataset
 from tellapart.images.arrays import ArrayImages
 from tellapart.recipe import Recipe
@@ -101,7 +103,10 @@ def test_what_the_memory_does_not_hold_is_not_looked_for(made, monkeypatch):
     run, _ = made
     own = OwnPictures.reopened(run, Classifier.load(run.path))
     needed = search_bytes(own)
-    assert needed == 48 * 240 * 3
+    columns = extract(own.pixels[:1], "hog").shape[1]
+    assert needed == 48 * 240 * 3 + 28 * 240 * columns + 24 * min(240, columns) ** 2
+    large = dataclasses.replace(own, pixels=np.zeros((1, 512, 512, 1), dtype=np.uint8))
+    assert search_bytes(large) > 28 * 240 * 34_000
     assert looks_for_labels(own)
     monkeypatch.setattr(label_errors, "available_memory", lambda: 2 * needed)
     assert has_memory_to_search(own)

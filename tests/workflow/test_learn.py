@@ -6,9 +6,10 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from tellapart.classifier import Classifier
-from tellapart.errors import ModelFileError, OutOfMemoryError
+from tellapart.errors import ModelFileError, OutOfMemoryError, RecipeError
 from tellapart.evaluation import Predictions, evaluate, fit_temperature
 from tellapart.images import open_dataset
 from tellapart.nets import build_net
@@ -92,6 +93,31 @@ def test_a_file_of_weights_is_found_from_any_folder(good, tmp_path, monkeypatch)
 def test_weights_that_are_not_there_are_said_before_any_picture_is_read():
     with pytest.raises(ModelFileError, match="there are no weights at 'nowhere"):
         check_nets(Recipe.make(net={"weights": "nowhere.pth"}))
+
+
+@pytest.mark.parametrize(
+    ("sections", "classes", "reason"),
+    [
+        ({"net": {"options": {"widht": 8}}}, None, "did you mean 'width'"),
+        ({"net": {"sigmoid": True}}, 3, "net.sigmoid is for two classes, and there are 3"),
+        ({"training": {"early_stopping": {"monitor": "top5"}}}, 5, "'top5' is always 1 with 5 classes"),
+        ({"training": {"precision": "float16", "device": "cpu"}}, None, "precision = 'float16' is for cuda"),
+    ],
+)
+def test_what_cannot_be_is_said_before_any_picture_is_read(sections, classes, reason):
+    with pytest.raises(RecipeError, match=reason):
+        check_nets(Recipe.make(**sections), classes=classes)
+
+
+def test_options_of_either_network_that_may_be_chosen_are_taken():
+    check_nets(Recipe.make(net={"options": {"width": 8}}))
+    check_nets(Recipe.make(net={"options": {"dropout": 0.3}}))
+
+
+def test_weights_of_another_network_are_said_before_any_picture_is_read(tmp_path):
+    save_file(build_net("compact", outputs=3, image_size=(28, 28)).state_dict(), tmp_path / "own.safetensors")
+    with pytest.raises(ModelFileError, match="are of another network than 'efficientnet_lite0'"):
+        check_nets(Recipe.make(net={"weights": str(tmp_path / "own.safetensors")}))
 
 
 def test_a_baseline_computes_where_the_network_does(pictures, tmp_path):

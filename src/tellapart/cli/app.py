@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from ..errors import TellapartError
+from ..errors import RecipeError, TellapartError
 from ..files import KEEPS_OPEN
 from ..offline import forbid_downloads
 from ..registry import load_plugin
@@ -57,6 +58,8 @@ def program(
         forbid_downloads()
     for path in plugin or []:
         load_plugin(path)
+    if context.invoked_subcommand is None:
+        raise RecipeError("say what to do, such as tellapart train photos/: tellapart --help shows what there is")
 
 
 def command_line() -> Any:
@@ -91,6 +94,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (KeyboardInterrupt, typer.Abort):
         Console(stderr=True).print("stopped")
         raise SystemExit(130) from None
+    except SystemExit as error:  # Typer and Rich leave so where nobody reads on
+        if isinstance(error.__context__, BrokenPipeError):
+            _leave_closed_pipe()
+        raise
     except BrokenPipeError:
         _leave_closed_pipe()
     except Exception as error:
@@ -135,6 +142,6 @@ def misused(error: Any, given: Sequence[str]) -> NoReturn:
 
 def fail(sentence: str, *, status: int = 2) -> NoReturn:
     """Print one line on standard error and leave."""
-    line = escape(printable(" ".join(sentence.split())))
+    line = escape(printable(re.sub(r"\s*[\r\n]+\s*", " ", sentence)))
     Console(stderr=True, soft_wrap=True, highlight=False, emoji=False).print(f"[bold red]error:[/] {line}")
     raise SystemExit(status)

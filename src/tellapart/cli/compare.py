@@ -12,8 +12,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..errors import RecipeError, RunCorruptError, RunNotFoundError
+from ..files import is_file
 from ..wording import quoted
-from .options import given, image_size, leaks_answer, option, pairs
+from .options import given, image_size, leaks_answer, option, pairs, spread
 
 if TYPE_CHECKING:
     from ..run import Run
@@ -85,7 +86,7 @@ def command(
         drop_leaks=drop_leaks or None, allow_leaks=allow_leaks or None, epochs=epochs, seed=seed, threads=threads,
         out=out,
     )  # fmt: skip
-    things = things or []
+    things = spread(things or [])  # a Windows shell leaves * to programs
     if resume is not None:
         _go_on(resume, [*things, *asked, *(["split"] if split is not None else [])])
     elif _are_runs(things):
@@ -107,8 +108,8 @@ def _are_runs(things: list[str]) -> bool:
     """
     if not things:
         raise RecipeError("say what to compare: tellapart compare RUN RUN, or tellapart compare photos/")
-    runs = [(Path(thing) / "recipe.json").is_file() for thing in things]
-    tables = [thing for thing in things if (Path(thing) / "plan.json").is_file()]
+    runs = [is_file(Path(thing) / "recipe.json") for thing in things]
+    tables = [thing for thing in things if is_file(Path(thing) / "plan.json")]
     if tables:
         raise RecipeError(
             f"{tables[0]!r} is a table: go on with it by --resume {quoted(tables[0])}, open its table.html, or compare "

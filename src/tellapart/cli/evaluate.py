@@ -93,6 +93,11 @@ def command(
     max_error = None if abstain_at is None else share(abstain_at, "--abstain-at")
     if label_folds is not None and label_errors is None:
         raise RecipeError("--label-folds would be ignored without --label-errors: give both")
+    if only_present and abstain_at is not None:
+        raise RecipeError(
+            "--abstain-at contradicts --only-present: its threshold is chosen on the validation pictures, where every "
+            "class may be the answer: give one of them"
+        )
     opened = Run.open(run)
     for target in (mistakes, label_errors):
         if target is not None:
@@ -106,7 +111,7 @@ def command(
         splits = opened.load("evaluation")["splits"]
         name = "test" if "test" in splits else "validation"
         found = Evaluation.from_dict(splits[name])
-        typer.echo(json_text(found.to_dict(), indent=1) if as_json else f"{name}: {found}")
+        typer.echo(json_text({"split": name, **found.to_dict()}, indent=1) if as_json else f"{name}: {found}")
         if name == "validation":
             typer.echo(_why_validation(opened), err=True)
     else:

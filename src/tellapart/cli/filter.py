@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -23,7 +24,7 @@ def command(
     """Convolve a picture with kernels by name, such as sobel-v, unsharp-5x5, mean-10x10 or gabor-0.2-45."""
     from PIL import Image
 
-    from ..files import writing_whole
+    from ..files import expanded, writing_whole
     from ..filters import draw_filters, kernels
     from ..images.decode import as_pixels
 
@@ -38,9 +39,9 @@ def command(
         raise RecipeError("--kernel needs a picture: tellapart filter PICTURE --kernel sobel-v")
     pixels = as_pixels(picture)
     drawn = draw_filters(pixels[..., 0] if pixels.shape[2] == 1 else pixels, kernel)
-    folder = out or picture.parent
+    folder = expanded(out or picture.parent)
     targets = {name: folder / f"{picture.stem}-{name}.png" for name in drawn}
-    standing = [str(path) for path in targets.values() if path.exists()]
+    standing = [str(path) for path in targets.values() if os.path.lexists(path)]
     if standing and not overwrite:
         raise RunExistsError(f"{standing[0]!r} exists: choose another --out, or give --overwrite")
     for name, path in targets.items():

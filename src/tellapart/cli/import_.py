@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ..errors import ModelFileError
-from ..wording import quoted
+from ..wording import printable, quoted
 
 NAME = "import"
 
@@ -19,15 +20,15 @@ def command(
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
 ) -> None:
     """Turn a Teachable Machine export into a model file for predict, with the same probabilities."""
-    from ..files import is_folder, writing_whole
+    from ..files import expanded, is_folder, writing_whole
     from ..workflow import import_model
 
     name = export.resolve().name if is_folder(export) else export.resolve().stem
-    target = out or Path(f"{name}.safetensors")
-    if target.exists() and not force:
+    target = expanded(out or f"{name}.safetensors")
+    if os.path.lexists(target) and not force:
         raise ModelFileError(f"{str(target)!r} is there already: name another with --out, or replace it with --force")
     classifier = import_model(export)
     with writing_whole(target) as beside:
         classifier.save(beside)
-    names, shown = ", ".join(classifier.class_names), quoted(target)
+    names, shown = printable(", ".join(classifier.class_names)), quoted(target)
     typer.echo(f"{target}: {len(classifier.class_names)} classes ({names}); try: tellapart predict {shown} photo.jpg")

@@ -281,11 +281,15 @@ def _run(
         show_run(go_on(resume, devices=devices, progress=TerminalProgress()))
         return
     from ..recipe import Recipe
+    from .overrides import made_room
 
     base = Recipe.load(recipe) if recipe else Recipe()
     stopping = sections.get("training", {}).get("early_stopping") or {}
     if "monitor" in stopping and "patience" not in stopping and base.training.early_stopping is None:
         raise RecipeError("--monitor would be ignored without --patience: give both")
+    base, replaced = made_room(base, sections, timed=time is not None)
+    if replaced:
+        typer.echo(f"chosen anew, because of what is typed beside the recipe: {', '.join(replaced)}", err=True)
     full = base.changed(**sections)
     if not full.data.source:
         raise RecipeError("say which pictures: tellapart train photos/ (or digits, faces, fashion-mnist)")

@@ -38,4 +38,4 @@ def _shown(value: Any, *, field: str) -> Any:
     if isinstance(value, AugmentRecipe):
         parts = value.parts().items()
         return ", ".join(name if part is True else f"{name} {part:g}" for name, part in parts) or "none"
-    return value
+    return float(f"{value:.6g}") if isinstance(value, float) else value

@@ -30,7 +30,8 @@ def choose_data(recipe: Recipe, facts: NDArray[np.void], *, kind: str) -> tuple[
     if data.channels is None:
         grey = grey_share(facts)
         changes["channels"] = 1 if grey > 0.99 and not pretrained else 3
-        shown = f"{grey:.0%} of the pictures looked at are grey" if grey else "the pictures looked at are in colour"
+        kept = f"{grey:.0%} of the pictures looked at are grey"
+        shown = kept if changes["channels"] == 1 else f"{1 - grey:.0%} of the pictures looked at are in colour"
         reason = "the network was trained on colour" if pretrained else shown
         choices.append(Choice("data.channels", changes["channels"], reason))
     if data.image_size is None:
@@ -58,7 +59,7 @@ def _size(facts: NDArray[np.void], kind: str, net: str, *, pretrained: bool) -> 
     height, width = int(np.median(facts["height"])), int(np.median(facts["width"]))
     if len(np.unique(facts[["width", "height"]])) == 1 and max(height, width) <= 96:
         if height >= least[0] and width >= least[1]:
-            return (height, width), "all pictures have it"
+            return (height, width), "all pictures looked at have it"
         return (max(height, least[0]), max(width, least[1])), f"the least that {net} takes"
     side = 64 if kind == "writing" else 128
     scale = side / (height * width) ** 0.5

@@ -38,7 +38,7 @@ def choose_training(recipe: Recipe, *, kind: str, pictures: int, classes: int) -
     Raises:
         RecipeError: the recipe asks for what so many classes do not allow.
     """
-    _check_classes(recipe, classes)
+    check_classes(recipe, classes)
     choices: list[Choice] = []
     height, width = decided(recipe.data.image_size, "data.image_size")
     threads = recipe.training.threads or (1 if height * width < TINY else compute_threads())
@@ -87,11 +87,16 @@ def _precision(training: TrainingRecipe, *, pixels: int) -> str:
     """Return what was asked for, or what the device is fast at; RecipeError for what it does not have."""
     if training.precision is None:
         return fast_precision(choose_device(training.device)) if pixels >= TINY else "float32"
+    check_precision(training)
+    return training.precision
+
+
+def check_precision(training: TrainingRecipe) -> None:
+    """Raise RecipeError for a precision that the device does not have."""
     if training.precision == "float16" and choose_device(training.device).type != "cuda":
         raise RecipeError(
             "precision = 'float16' is for cuda: use bfloat16 or float32 on other devices, and resume such a run on cuda"
         )
-    return training.precision
 
 
 def _choose_optimizer(recipe: Recipe, *, passes: float, classes: int) -> tuple[dict[str, Any], list[Choice]]:
@@ -133,7 +138,7 @@ def optimizer_for(recipe: Recipe, *, passes: float, classes: int) -> tuple[Recip
     return recipe.changed(training={"optimizer": blank | changes}), choices
 
 
-def _check_classes(recipe: Recipe, classes: int) -> None:
+def check_classes(recipe: Recipe, classes: int) -> None:
     """Raise RecipeError for a setting that these classes make impossible or meaningless."""
     if recipe.net.sigmoid and classes != 2:
         raise RecipeError(f"net.sigmoid is for two classes, and there are {classes}: leave it out")

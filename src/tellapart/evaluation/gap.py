@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from .figure import Figure
 from .intervals import Floats, bootstrap_confusions, bootstrap_interval, is_interval
-from .metrics import confusion_matrix
+from .metrics import confusion_matrix, f1_scores
 from .predictions import Predictions
 
 
@@ -54,19 +51,12 @@ def macro_f1_gap(
 def _value(predictions: Predictions) -> float:
     confusion = confusion_matrix(predictions)
     right, actual, said = confusion.diagonal(), confusion.sum(axis=1), confusion.sum(axis=0)
-    return float(_macro_f1(right[None], actual[None], said[None])[0])
+    return float(np.nanmean(f1_scores(right, actual, said)))
 
 
 def _samples(predictions: Predictions, *, resamples: int, seed: int) -> Floats:
     groups = predictions.group_numbers()
     by_group = None if groups is None else np.column_stack([groups, predictions.labels, predictions.predicted()])
     drawn = bootstrap_confusions(confusion_matrix(predictions), by_group=by_group, resamples=resamples, seed=seed)
-    return _macro_f1(*drawn)
-
-
-def _macro_f1(right: NDArray[Any], actual: NDArray[Any], said: NDArray[Any]) -> Floats:
-    """Return (R,) macro F1 of (R, K) counts: the mean over the classes that have pictures."""
-    f1: Floats = np.zeros(actual.shape)
-    np.divide(2 * right, actual + said, out=f1, where=actual > 0)
-    means: Floats = f1.sum(axis=1) / (actual > 0).sum(axis=1)
+    means: Floats = np.nanmean(f1_scores(*drawn), axis=1)
     return means

@@ -41,14 +41,19 @@ class Components:
     def __init__(self, sample: ArrayLike, *, dimensions: int = DIMENSIONS) -> None:
         from scipy.linalg import eigh
 
-        table = np.asarray(sample, dtype=np.float64)
+        table = np.array(sample, dtype=np.float64)
         self.mean = table.mean(axis=0)
-        table = table - self.mean
-        columns = table.shape[1]
+        table -= self.mean
+        count = min(table.shape)
+        # Of the shorter side's products, which have the same components: hundreds of pictures, or features, of many.
         # The largest alone, which come last: all of them would take twice as long.
-        wanted = [max(0, columns - dimensions), columns - 1]
-        _, vectors = eigh(table.T @ table, subset_by_index=wanted)
-        self.axes = np.ascontiguousarray(vectors[:, ::-1])
+        wide = table.shape[1] > count
+        products = table @ table.T if wide else table.T @ table
+        _, vectors = eigh(products, subset_by_index=[max(0, count - dimensions), count - 1], overwrite_a=True)
+        axes = table.T @ vectors if wide else vectors
+        lengths = np.linalg.norm(axes, axis=0)
+        axes = axes[:, lengths > 1e-9 * max(lengths.max(), 1e-300)]  # of constant features nothing is left
+        self.axes = np.ascontiguousarray((axes / np.linalg.norm(axes, axis=0))[:, ::-1])
 
     def project(self, features: ArrayLike) -> NDArray[np.float32]:
         """Return (N, dimensions) float32 of (N, D)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,18 +121,21 @@ def _ratio(above: Floats, below: Floats) -> Floats:
     return out
 
 
+def f1_scores(right: NDArray[Any], actual: NDArray[Any], said: NDArray[Any]) -> Floats:
+    """Return (..., K) F1 of counts of the same shape, NaN where a class has no pictures."""
+    return _ratio(2.0 * right, np.where(actual > 0, actual + said, 0).astype(np.float64, copy=False))
+
+
 def _classes(
     labelled: Predictions, confusion: NDArray[np.int64], *, samples: tuple[Floats, Floats, Floats], level: float
 ) -> tuple[ClassFigures, ...]:
     recalls = _by_class(labelled, labelled.labels, name="recall", level=level)
     precisions = _by_class(labelled, labelled.predicted(), name="precision", level=level)
     right, actual, said = confusion.diagonal(), confusion.sum(axis=1), confusion.sum(axis=0)
-    hit, there, named = samples
-    # A sample without the class says nothing of it: none has a figure where it has no pictures.
-    f1s = _ratio(2 * hit, np.where(there > 0, there + named, 0))
+    f1s = f1_scores(*samples)  # a sample without the class says nothing of it
     own = labelled.group_numbers()
     groups = None if own is None else [len(np.unique(own[labelled.labels == i])) for i in range(len(confusion))]
-    values = _ratio(2 * right.astype(np.float64), np.where(actual > 0, actual + said, 0).astype(np.float64))
+    values = f1_scores(right, actual, said)
     low, high = bootstrap_interval(f1s, values, confidence_level=level, groups=groups, biased=True, bounds=(0.0, 1.0))
     out = []
     for i, name in enumerate(labelled.class_names):
@@ -172,7 +176,7 @@ def _macro(
     draws = {
         "macro_precision": np.nan_to_num(_ratio(right, said)),
         "macro_recall": np.nan_to_num(_ratio(right, actual)),
-        "macro_f1": np.nan_to_num(_ratio(2 * right, actual + said)),
+        "macro_f1": np.nan_to_num(f1_scores(right, actual, said)),
     }
     values = {
         "macro_precision": [c.precision.value or 0.0 for c in classes if c.count],

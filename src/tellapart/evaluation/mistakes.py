@@ -51,23 +51,20 @@ def find_mistakes(
     """
     known = predictions.labelled()
     wrong = known.select(~known.correct())
-    probabilities = wrong.probabilities(temperature)
-    rows, predicted = np.arange(len(wrong)), wrong.predicted()
-    confidence = probabilities[rows, predicted]
-    true = probabilities[rows, wrong.labels]
-    others = probabilities.copy()
-    others[rows, predicted] = -1.0
-    second = others.max(axis=1, initial=-1.0)
+    confidence = wrong.confidence(temperature)
     order = np.argsort(wrong.ids, kind="stable")
     order = order[np.argsort(-confidence[order], kind="stable")][:limit]
-    names = wrong.class_names
-    return tuple(
-        Mistake(
-            str(wrong.ids[i]), names[wrong.labels[i]], names[predicted[i]], float(confidence[i]),
-            float(confidence[i] - second[i]), float(true[i]),
-        )
-        for i in order.tolist()
-    )  # fmt: skip
+    told, names, out = wrong.select(order), wrong.class_names, []
+    for rows in told.blocks():
+        probabilities = told.probabilities(temperature, rows=rows)
+        labels, at = told.labels[rows], np.arange(len(probabilities))
+        predicted = told.logits[rows].argmax(axis=1)
+        true, first = probabilities[at, labels], probabilities[at, predicted]
+        probabilities[at, predicted] = -1.0
+        margin = first - probabilities.max(axis=1)
+        parts = zip(told.ids[rows].tolist(), labels, predicted, first, margin, true, strict=True)
+        out += [Mistake(id, names[t], names[p], float(c), float(m), float(own)) for id, t, p, c, m, own in parts]
+    return tuple(out)
 
 
 def surest_by_cell(

@@ -95,9 +95,9 @@ def checked_options(spec: FeatureSpec | ClassifierSpec, options: Mapping[str, An
 
 def whole_number(value: Any, *, name: str, low: int, high: int) -> int:
     """Return ``value`` where it is a whole number from ``low`` to ``high``; raises RecipeError otherwise."""
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or not low <= value <= high:
         raise RecipeError(f"{name} must be a whole number from {low} to {high}, got {value!r}")
-    return value
+    return int(value)
 
 
 def positive(value: Any, *, name: str) -> float:

@@ -7,7 +7,6 @@ import dataclasses
 import hashlib
 import inspect
 import json
-import secrets
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -56,7 +55,8 @@ def extract(
         feature: a registered name.
         options: what this feature alone understands, such as ``{"bins": 16}``.
         jobs: how many threads compute batches; as many as processors may be used where None.
-        cache: a folder where the result is kept, under a name made from the pixels, the feature and its options.
+        cache: a folder where the result is kept, under a name made from the pixels, the feature, its options and
+            ``jobs``; not that of a feature that was typed at a prompt.
 
     Returns:
         float32, (N, D).
@@ -94,10 +94,11 @@ def extract_timed(
     jobs = usable_processors() if jobs is None else jobs
     if jobs < 1:
         raise RecipeError(f"jobs must be at least 1, got {jobs}")
-    if cache is None or not len(pixels):
+    code = _code(spec)
+    if cache is None or code is None or not len(pixels):
         return _timed(pixels, spec, chosen, jobs)
     # With the number of threads: it has a part in the seconds that are kept.
-    path = Path(cache) / f"{feature}-{_key(pixels, spec, chosen)}-{jobs}.npz"
+    path = Path(cache) / f"{feature}-{_key(pixels, spec, chosen, code=code)}-{jobs}.npz"
     kept = _load(path, len(pixels))
     if kept is None:
         kept = _timed(pixels, spec, chosen, jobs)
@@ -117,7 +118,7 @@ def _computed(
     # The first picture says how long a row is; without pictures a black one does.
     first = spec.compute(pixels[:1] if len(pixels) else np.zeros((1, *pixels.shape[1:]), np.uint8), **options)
     out = np.empty((len(pixels), first.shape[1]), dtype=np.float32)
-    size = max(1, _BATCH_VALUES // int(np.prod(pixels.shape[1:])))
+    size = max(1, _BATCH_VALUES // max(int(np.prod(pixels.shape[1:])), first.shape[1]))
     starts = range(0, len(pixels), size)
 
     def fill(start: int) -> None:
@@ -141,22 +142,25 @@ def _check_pixels(pixels: NDArray[np.uint8]) -> None:
         raise DataError(f"pixels must be uint8 of shape (N, H, W, 1 or 3), got shape {pixels.shape}")
 
 
-def _key(pixels: NDArray[np.uint8], spec: FeatureSpec, options: Mapping[str, Any]) -> str:
-    head = json.dumps([_CACHE_VERSION, _code(spec), spec.name, sorted(options.items()), pixels.shape], default=str)
+def _key(pixels: NDArray[np.uint8], spec: FeatureSpec, options: Mapping[str, Any], *, code: str) -> str:
+    head = json.dumps([_CACHE_VERSION, code, spec.name, sorted(options.items()), pixels.shape], default=str)
     digest = hashlib.blake2b(head.encode(), digest_size=16)
     for start in range(0, len(pixels), 1024):
         digest.update(np.ascontiguousarray(pixels[start : start + 1024]).tobytes())
     return digest.hexdigest()
 
 
-def _code(spec: FeatureSpec) -> str:
-    """Return what changes with the code of a feature of one's own; ours are told apart by ``_CACHE_VERSION``."""
+def _code(spec: FeatureSpec) -> str | None:
+    """Return what changes with the code of a feature of one's own; ours are told apart by ``_CACHE_VERSION``.
+
+    None where the code was typed at a prompt: it may be another one at the next call.
+    """
     if spec.compute.__module__.split(".")[0] == __name__.split(".")[0]:
         return ""
     try:
         return hashlib.blake2b(Path(inspect.getfile(spec.compute)).read_bytes(), digest_size=16).hexdigest()
-    except (OSError, TypeError):  # typed at a prompt: it is computed anew each time
-        return secrets.token_hex(16)
+    except (OSError, TypeError):
+        return None
 
 
 def _load(path: Path, count: int) -> Extracted | None:

@@ -30,7 +30,7 @@ def build_pipeline(
     """Return an untrained scikit-learn pipeline from uint8 pictures to class probabilities.
 
     Its steps: ``extract``, ``scale`` (rows of mean squared length 1), perhaps ``pca``, and ``classify``. It has
-    ``fit(pixels, labels)``, ``predict``, ``predict_proba`` and ``predict_log_proba``; no probability is 0.
+    ``fit(pixels, labels)``, ``predict``, ``predict_proba`` and ``predict_log_proba``.
 
     Args:
         feature: a registered feature, or that with principal components: ``"hog+pca"``.

@@ -36,7 +36,8 @@ def yellowness(pictures: ArrayLike) -> NDArray[Any]:
         pictures: (H, W, 3) or (N, H, W, 3), red, green, blue.
 
     Returns:
-        float32 (float64 for float64), (H, W) or (N, H, W): for uint8 −255 to 510, the greater the yellower.
+        float32 (float64 for float64 and whole numbers of 32 bits and more), (H, W) or (N, H, W): for uint8 −255 to
+        510, the greater the yellower.
 
     Raises:
         DataError: not three channels.

@@ -119,7 +119,7 @@ def gabor_bank(
         >>> [filter.name for filter in gabor_bank((0.1, 0.2), angles=2)]
         ['gabor-0.1-0', 'gabor-0.1-90', 'gabor-0.2-0', 'gabor-0.2-90']
     """
-    thetas = [i * math.pi / angles for i in range(angles)] if isinstance(angles, int) else list(angles)
+    thetas = [i * math.pi / angles for i in range(angles)] if isinstance(angles, int | np.integer) else list(angles)
     if not thetas or not len(frequencies):
         raise RecipeError(f"a bank needs a frequency and an angle at least, got {frequencies} and {angles}")
     return tuple(gabor_filter(frequency, theta=theta, sigma=sigma) for frequency in frequencies for theta in thetas)

@@ -73,7 +73,7 @@ def sharpened(
         border: what lies beyond the pictures.
 
     Returns:
-        float32 (float64 for float64), not clipped.
+        float32 (float64 for float64 and whole numbers of 32 bits and more), not clipped.
 
     Raises:
         RecipeError: the kernel does not blur, or a negative amount.

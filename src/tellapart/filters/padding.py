@@ -44,8 +44,8 @@ def padding_widths(padding: Padding, *, window: tuple[int, int]) -> Widths:
     if padding == "same":
         height, width = window
         return ((height - 1) // 2, height // 2), ((width - 1) // 2, width // 2)
-    if isinstance(padding, int) and not isinstance(padding, bool) and padding >= 0:
-        return (padding, padding), (padding, padding)
+    if isinstance(padding, int | np.integer) and not isinstance(padding, bool) and padding >= 0:
+        return (int(padding),) * 2, (int(padding),) * 2
     raise RecipeError(f"padding must be 'valid', 'same' or a number of pixels from 0, got {padding!r}")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..errors import RecipeError
 from ..evaluation import Predictions, Threshold, threshold_for_error
+from ..files import is_file
 from ..run import Run
 from .page import write_reports
 
@@ -22,7 +23,7 @@ def find_threshold(run: str | Path, *, max_error: float, temperature: float) -> 
         RecipeError: it is no run folder, or has no validation pictures.
     """
     file = Path(run) / "predictions" / "validation.npz"
-    if not file.is_file():
+    if not is_file(file):
         raise RecipeError(
             f"the threshold for --abstain-at is chosen on the validation pictures, and {str(file)!r} is not there: "
             "give the run folder of a training with validation pictures"

@@ -128,8 +128,10 @@ def _finding(record: Mapping[str, Any], audit: Mapping[str, Any]) -> AuditFindin
     if record["code"] == "unreadable":
         files = tuple((str(one["id"]), str(one["reason"])) for one in audit["unreadable"]["shown"])
         groups = []
+    sizes = record["sizes"] if any(len(group) > 1 for group in groups) else [PER_GROUP] * len(groups)
     shown = tuple(
-        Group(tuple(map(str, ids[:PER_GROUP])), max(0, len(ids) - PER_GROUP)) for ids in _merged(groups)[:GROUPS]
+        Group(tuple(map(str, ids[:PER_GROUP])), max(0, size - PER_GROUP))
+        for ids, size in zip(_merged(groups)[:GROUPS], sizes, strict=False)
     )
     more = max(0, int(record["total"]) - (len(files) if files else _shown_groups(groups)))
     return AuditFinding(str(record["code"]), str(record["severity"]), str(record["sentence"]), shown, more, files)

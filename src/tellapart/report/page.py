@@ -9,6 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from ..errors import DataError
 from ..evaluation import confused_pairs
 from ..images.dataset import SPLIT_NAMES, positions_of
 from ..run import Run
@@ -27,6 +28,9 @@ from .selection import class_examples
 from .warnings import warnings_of
 
 FILE = "report.html"
+PICTURES = Markup("[the pictures]")
+"""What stands in their place while nobody knows how much room there is."""
+
 RATE = "training.optimizer.learning_rate"
 STYLES = ("style.css", "parts.css", "evidence.css", "print.css")
 SCRIPTS = ("page.js", "near.js", "matrix.js", "mistakes.js", "sort.js")
@@ -47,7 +51,7 @@ def write_report(run: Run, *, about: str | None = None, classes_below: float | N
         The page's path.
 
     Raises:
-        DataError: there is no such set.
+        DataError: there is no such set, or ``classes_below`` is no share.
         RunCorruptError: a file of the run is damaged.
         RunUnwritableError: permissions, or a full disk.
 
@@ -58,6 +62,8 @@ def write_report(run: Run, *, about: str | None = None, classes_below: float | N
         'report.html'
     """
     if classes_below is not None:
+        if not 0 <= classes_below <= 1:
+            raise DataError(f"classes_below must be a share of 0 to 1, got {classes_below}")
         run.save("page", {"classes_below": classes_below})
     contents = read_contents(run)
     file = FILE if about is None else f"report-{about}.html"
@@ -81,16 +87,18 @@ def write_reports(run: Run, *, classes_below: float | None = None) -> Path:
 
 def render(contents: Contents) -> str:
     """Return the page as text."""
-    data = json_block(answers(contents))
-    return page_text(
+    page = page_text(
         "report.html.j2",
         styles=STYLES,
         scripts=SCRIPTS,
         contents=contents,
-        data=data,
-        pictures=json_block(embedded_pictures(contents, beside=len(data.encode()))),
+        data=json_block(answers(contents)),
+        pictures=PICTURES,
         **_views(contents),
     )
+    # Where the pictures go is behind all that comes from outside. They get the room that the rest leaves.
+    before, _, after = page.rpartition(PICTURES)
+    return before + json_block(embedded_pictures(contents, beside=len(page.encode()))) + after
 
 
 def _views(contents: Contents) -> Mapping[str, Any]:

@@ -20,9 +20,8 @@ from .thumbnails import load_thumbnails
 PICTURE_CHARACTERS = 8_500_000
 """Characters of embedded pictures at most."""
 
-PAGE_CHARACTERS = 11_000_000
-"""Characters of pictures and answers together: where there are many answers, fewer pictures are embedded, so that the
-page stays below 12 MB."""
+PAGE_BYTES = 11_800_000
+"""Of a whole page: where there are many answers or classes, fewer pictures are embedded."""
 
 LISTED = 20_000
 """Pictures of a set that the page lists at most: each takes some sixty bytes. Counts are those of all."""
@@ -73,15 +72,17 @@ def _chosen(predictions: Predictions) -> NDArray[np.int64]:
 
 
 def _listed(predictions: Predictions, *, temperature: float) -> dict[str, Any]:
-    probabilities = predictions.probabilities(temperature)
-    rows = np.arange(len(predictions))
-    predicted = predictions.predicted()
+    predicted, shares = predictions.predicted(), np.empty((2, len(predictions)))
+    for rows in predictions.blocks():
+        probabilities = predictions.probabilities(temperature, rows=rows)
+        at = np.arange(len(probabilities))
+        shares[:, rows] = probabilities[at, predicted[rows]], probabilities[at, predictions.labels[rows]]
     return {
         "ids": predictions.ids.tolist(),
         "labels": predictions.labels.tolist(),
         "answers": predicted.tolist(),
-        "confidences": _parts(probabilities[rows, predicted]),
-        "label_confidences": _parts(probabilities[rows, predictions.labels]),
+        "confidences": _parts(shares[0]),
+        "label_confidences": _parts(shares[1]),
     }
 
 
@@ -98,9 +99,9 @@ def embedded_pictures(contents: Contents, *, beside: int = 0) -> dict[str, dict[
 
     Args:
         contents: of the run.
-        beside: bytes of the page's other data, as UTF-8.
+        beside: bytes of the page without them, as UTF-8.
     """
-    room = min(PICTURE_CHARACTERS, max(0, PAGE_CHARACTERS - beside))
+    room = min(PICTURE_CHARACTERS, max(0, PAGE_BYTES - beside))
     out: dict[str, dict[str, str]] = {}
     others = [name for name in contents.external if name != contents.main]
     first = [contents.main] if contents.main in contents.external else []

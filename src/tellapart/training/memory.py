@@ -16,10 +16,6 @@ from .optimizers import momentum_of
 from .task import Task
 from .transfer import freeze, moving_stages
 
-FLOATS_A_PIXEL = 12_500
-"""More activations than any of our networks has for each pixel of its input: ``compact`` has 11,925 at its largest
-width, 1,024, and ResNet-152 1,573. Where so many fit, nothing is counted."""
-
 MOMENTS = {"adam": 2, "adamw": 2, "muon": 1, "sgd": 0, "rmsprop": 1}
 """Numbers that an optimiser keeps of each weight; SGD and RMSprop one more where they have a momentum. Muon's of the
 layers that it leaves to AdamW are a few more."""
@@ -71,8 +67,6 @@ def check_memory(recipe: Recipe, task: Task, *, devices: Devices | None = None) 
     left = free - here * held.step
     batch = min(decided(recipe.training.batch_size, "training.batch_size"), len(task.train))
     pictures = -(-batch * here // count)
-    if pictures * height * width * FLOATS_A_PIXEL * 4 < left:
-        return
     needed = summarize(
         _outline(recipe, task),
         image_size=task.preprocessing.image_size,

@@ -58,6 +58,12 @@ ROWS = 16_384
 CELL_BYTES = 48
 """Memory that the search takes for each picture and class: six tables of float64."""
 
+SAMPLE = 5000
+"""Pictures on which principal components are found."""
+
+SAMPLE_BYTES = 28
+"""Of each number of their features while that is done: the features, their parts, and both in 64 bits."""
+
 TIMED = 32
 """Pictures whose features are taken to see how long that takes."""
 
@@ -75,26 +81,35 @@ def has_memory_to_search(own: OwnPictures) -> bool:
 
 
 def search_bytes(own: OwnPictures) -> int:
-    """Return about how much memory the search takes: with thousands of classes it is gigabytes."""
-    return CELL_BYTES * sum(map(len, own.splits.values())) * len(own.dataset.class_names)
+    """Return about how much memory the search takes: with thousands of classes, or large pictures, it is gigabytes."""
+    count = sum(map(len, own.splits.values()))
+    sample, columns = min(count, SAMPLE), _columns(own)
+    components = SAMPLE_BYTES * sample * columns + 3 * 8 * min(sample, columns) ** 2
+    return CELL_BYTES * count * len(own.dataset.class_names) + components
+
+
+def _columns(own: OwnPictures) -> int:
+    """Return how many numbers HOG gives a picture; the features of a pretrained network are fewer."""
+    return int(extract(own.pixels[:1], "hog", jobs=1).shape[1])
 
 
 def label_search_seconds(own: OwnPictures, recipe: Recipe) -> float:
     """Return about how long ``find_run_label_errors`` takes: a few pictures are timed, the rest was fitted.
 
-    Each picture is compared with each, 6 ns a pair, and principal components take the square of the features' number
-    a picture, then its cube: 22e-12 and 90e-12 s.
+    Each picture is compared with each, 6 ns a pair. Principal components are found on a table of some pictures: its
+    products take the square of its shorter side times the longer one, 22e-12 s each, and then that side's cube 90e-12.
     """
     count = sum(map(len, own.splits.values()))
     seconds = 0.5 + 6e-9 * count**2
     if recipe.training.transfer in ("features", "frozen"):
         return seconds  # their features are there
     sample = own.pixels[own.splits.train[_spread(len(own.splits.train), most=TIMED)]]
-    columns = int(extract(sample[:1], "hog", jobs=1).shape[1])
+    columns = _columns(own)
     started = time.perf_counter()
     extract(sample, "hog", jobs=1)
     each = (time.perf_counter() - started) / len(sample)
-    return seconds + each * count + 22e-12 * min(count, 5000) * columns**2 + 90e-12 * columns**3
+    least, most = sorted((min(count, SAMPLE), columns))
+    return seconds + each * count + 22e-12 * least * most * least + 90e-12 * least**3
 
 
 def find_run_label_errors(
@@ -249,7 +264,7 @@ def _edges(own: OwnPictures, rows: NDArray[np.int64]) -> Iterator[NDArray[np.flo
         yield extract(pixels, "hog", jobs=usable_processors())
 
 
-def _spread(count: int, *, most: int = 5000) -> NDArray[np.int64]:
+def _spread(count: int, *, most: int = SAMPLE) -> NDArray[np.int64]:
     """Return some of so many positions, evenly."""
     return np.linspace(0, count - 1, min(most, count)).astype(np.int64)
 

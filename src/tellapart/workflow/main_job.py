@@ -102,7 +102,7 @@ def train(
     take_part(recipe.training.device)
     with Team(devices, device=recipe.training.device, progress=progress) as team:
         dataset = open_source(recipe.data)
-        check_nets(recipe, progress=progress)
+        check_nets(recipe, classes=len(dataset.class_names), progress=progress)
         run = Run.create(out, recipe) if out else Run.create_below("runs", dataset.name, recipe)
         with _status_kept(run, fresh=True, progress=progress):
             if recipe.data.labels is not None:
@@ -112,22 +112,32 @@ def train(
         return _main_job(run, dataset, team=team, fresh=True, started=started, explain=explain, progress=progress)
 
 
-def check_nets(recipe: Recipe, *, progress: Progress = TO_LOG) -> None:
-    """Find the recipe's device, networks and weights before anything is read.
+def check_nets(recipe: Recipe, *, classes: int | None = None, progress: Progress = TO_LOG) -> None:
+    """Find the recipe's device, networks and weights before anything is read, and what they do not allow.
+
+    Args:
+        recipe: as it was given.
+        classes: how many, where it is known.
+        progress: is told of a download.
 
     Raises:
-        RecipeError: there is no such device, or a network has no such option or stage.
+        RecipeError: there is no such device, a network has no such option or stage, or a setting is for other devices
+            or numbers of classes.
         UnknownNameError: there is no network of a name.
         ModelFileError: there are no such weights.
     """
     from ..defaults.pretrained import BACKBONE, check_auxiliary, check_moving
+    from ..defaults.training import check_classes, check_precision
     from ..nets import nets
     from ..nets.base import check_net
-    from ..nets.weights.load import check_published
+    from ..nets.weights.load import check_names, check_published
     from ..nets.weights.locate import find_weights
     from ..runtime import choose_device
 
     choose_device(recipe.training.device)
+    check_precision(recipe.training)
+    if classes is not None:
+        check_classes(recipe, classes)
     for name in recipe.baselines:
         nets.get(name)
     if recipe.net.name != "auto":
@@ -141,8 +151,11 @@ def check_nets(recipe: Recipe, *, progress: Progress = TO_LOG) -> None:
             check_published(recipe.net.name, variant=recipe.net.options.get("variant"))
         if wanted is not None:
             find_weights(recipe.net.name, where=wanted, progress=progress)
-    elif recipe.net.weights is not None:  # they are the pretrained network's, whatever the pictures are
-        find_weights(BACKBONE, where=recipe.net.weights, progress=progress)
+    else:
+        if not recipe.net.options.keys() <= nets.get(BACKBONE).options.keys():
+            check_net("compact", options=recipe.net.options, image_size=recipe.data.image_size)
+        if recipe.net.weights is not None:  # they are the pretrained network's, whatever the pictures are
+            check_names(BACKBONE, where=recipe.net.weights, progress=progress)
     check_moving(recipe)
 
 

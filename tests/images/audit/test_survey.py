@@ -16,6 +16,7 @@ from tellapart.images.audit.near import Repeats
 from tellapart.images.dataset import Dataset, Splits
 from tellapart.images.facts import FACTS, facts_of
 from tellapart.images.sources import open_dataset
+from tellapart.report.audit_view import read_audit
 
 
 @pytest.fixture(autouse=True)
@@ -127,6 +128,16 @@ def test_json_holds_ids_and_says_the_total_of_long_lists():
     assert document["findings"][0]["total"] == 150
     assert len(document["findings"][0]["ids"]) == 100
     assert sum(document["distributions"]["brightness"]["counts"]) == 300
+
+
+def test_json_says_how_many_belong_together_where_not_all_are_listed():
+    pixels = noise(130)
+    pixels[:120] = pixels[0]
+    document = json.loads(json.dumps(audit(dataset(pixels, [0, 1] * 65)).to_dict()))
+    finding = next(one for one in document["findings"] if len(one["ids"][0]) > 1)
+    assert (len(finding["ids"][0]), finding["sizes"]) == (100, [120])
+    shown = next(one for one in read_audit(document).findings if one.code == finding["code"]).groups[0]
+    assert len(shown.ids) + shown.more == 120
 
 
 def test_text_and_page():

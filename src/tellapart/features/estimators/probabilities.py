@@ -8,6 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 
+PAIRS = 1 << 22
+"""Pairs of classes, of all rows of a block, that are scored at once."""
+
 
 class TemperatureScaled(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """A classifier whose decision scores become probabilities: softmax(scores / temperature).
@@ -23,16 +26,17 @@ class TemperatureScaled(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         self.folds = folds
         self.seed = seed
 
-    def fit(self, values: NDArray[np.float32], labels: NDArray[Any]) -> TemperatureScaled:
-        """Train on all rows, and fit the temperature on scores of rows held out."""
+    def fit(
+        self, values: NDArray[np.float32], labels: NDArray[Any], groups: NDArray[np.int64] | None = None
+    ) -> TemperatureScaled:
+        """Train on all rows, and fit the temperature on scores of rows held out, whole groups where there are any."""
         self.classes_, positions = np.unique(labels, return_inverse=True)
-        held = fold_of_each(positions, folds=self.folds, seed=self.seed)
+        held = fold_of_each(positions, folds=self.folds, seed=self.seed, groups=groups)
         scores = np.full((len(positions), len(self.classes_)), np.nan)
         for fold in range(self.folds):
             inside, outside = held != fold, held == fold
             if outside.any():
-                model = clone(self.estimator).fit(values[inside], positions[inside])
-                scores[outside] = _scores(model, values[outside])
+                scores[outside] = _scores_without(self.estimator, values[inside], positions[inside], of=values[outside])
         known = held >= 0
         self.temperature_ = _best_temperature(scores[known], positions[known]) if known.any() else 1.0
         self.estimator_ = clone(self.estimator).fit(values, positions)
@@ -98,9 +102,20 @@ class SmoothedVotes(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sc
         return chosen
 
 
-def fold_of_each(positions: NDArray[np.int64], *, folds: int, seed: int) -> NDArray[np.int64]:
-    """Return the fold that holds each row out, spread evenly within each class; −1 for a class with one row."""
+def fold_of_each(
+    positions: NDArray[np.int64], *, folds: int, seed: int, groups: NDArray[np.int64] | None = None
+) -> NDArray[np.int64]:
+    """Return the fold that holds each row out, spread evenly within each class; −1 for a class in one fold alone.
+
+    Args:
+        positions: (N,) the rows' classes, 0 to K − 1.
+        folds: how many.
+        seed: of the shuffling.
+        groups: (N,) numbers; rows of one number are held out together. Each row by itself where None.
+    """
     generator = np.random.default_rng(seed)
+    if groups is not None:
+        return _fold_of_groups(positions, groups, folds=folds, generator=generator)
     held = np.full(len(positions), -1, dtype=np.int64)
     for position in np.unique(positions):
         rows = generator.permutation(np.flatnonzero(positions == position))
@@ -109,8 +124,36 @@ def fold_of_each(positions: NDArray[np.int64], *, folds: int, seed: int) -> NDAr
     return held
 
 
+def _fold_of_groups(
+    positions: NDArray[np.int64], groups: NDArray[np.int64], *, folds: int, generator: np.random.Generator
+) -> NDArray[np.int64]:
+    keys = np.unique(groups, return_inverse=True)[1]
+    sizes = np.bincount(keys)
+    rows_of = np.split(np.argsort(keys, kind="stable"), np.cumsum(sizes)[:-1])
+    shuffled = generator.permutation(len(sizes))
+    held, there = np.empty(len(positions), dtype=np.int64), np.zeros((folds, int(positions.max()) + 1), dtype=np.int64)
+    for group in shuffled[np.argsort(-sizes[shuffled], kind="stable")].tolist():  # the largest first, which fit worst
+        own, counts = np.unique(positions[rows_of[group]], return_counts=True)
+        fold = int(there[:, own].sum(axis=1).argmin())
+        there[fold, own] += counts
+        held[rows_of[group]] = fold
+    alone = (there > 0).sum(axis=0) < 2  # a model without a class could not score it
+    return np.where(alone[positions], -1, held)
+
+
+def _scores_without(
+    estimator: Any, values: NDArray[np.float32], positions: NDArray[np.int64], *, of: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """Return the scores of rows by a model that was trained on others, and is gone when the next one is made."""
+    return _scores(clone(estimator).fit(values, positions), of)
+
+
 def _scores(model: Any, values: NDArray[np.float32]) -> NDArray[np.float64]:
-    scores = np.asarray(model.decision_function(values), dtype=np.float64)
+    """Return scores (N, classes), of a block of rows at a time: a kernel machine takes 17 bytes a pair of classes."""
+    pairs = len(model.classes_) ** 2 // 2
+    step = max(1, PAIRS // max(1, pairs))
+    parts = [model.decision_function(values[start : start + step]) for start in range(0, len(values), step)]
+    scores = np.concatenate(parts, dtype=np.float64) if parts else np.zeros((0, len(model.classes_)))
     return scores if scores.ndim == 2 else np.stack([-scores / 2, scores / 2], axis=1)
 
 

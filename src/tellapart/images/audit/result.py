@@ -62,6 +62,7 @@ class Finding:
             "code": self.code,
             "sentence": self.sentence,
             "ids": shown,
+            "sizes": [len(group) for group in self.ids[:SHOWN]],
             "total": self.total,
         }
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ...errors import ModelFileError
 from ...progress import TO_LOG, Progress
-from ..base import Net, nets
+from ..base import Net, build_outline, nets
 from .files import read_weights
 from .keras_files import is_keras_file, keras_pixels, read_keras
 from .locate import find_weights
@@ -142,6 +142,22 @@ def check_published(name: str, *, variant: object) -> None:
             f"the published weights of {name!r} are of its variant {usual}, and would give other answers in variant "
             f"{variant}: drop the option variant, give a file with --weights, or --weights none"
         )
+
+
+def check_names(name: str, *, where: str, progress: Progress = TO_LOG) -> None:
+    """Raise ModelFileError where there are no such weights, or those of a file have not the names of a network's.
+
+    Args:
+        name: the network's.
+        where: as in ``load_weights``.
+        progress: is told of a download.
+    """
+    path = find_weights(name, where=where, progress=progress)
+    if path is None or where == "imagenet" or is_keras_file(path):
+        return
+    height, width, channels = nets.get(name).made_for
+    net, found = build_outline(name, outputs=2, channels=channels, image_size=(height, width)), read_weights(path)
+    _check_names(net.state_dict(), found, name=name, source=path, classes=_class_names(net, found))
 
 
 def _check_own(path: Path, name: str, *, variant: object) -> None:

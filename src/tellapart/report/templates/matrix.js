@@ -51,18 +51,25 @@ function orderOf(set, cells, totals, order) {
   if (order === "worst") return given.sort((a, b) => recall(a) - recall(b));
   if (order !== "confused") return given;
   // From the least recognised class, always on to the class that it is confused with most.
-  const weight = (a, b) => countOf(a * size + b) + countOf(b * size + a);
+  const beside = given.map(() => new Map());
+  const add = (map, key, count) => map.set(key, (map.get(key) ?? 0) + count);
+  for (const [key, { count }] of cells) {
+    const a = Math.floor(key / size), b = key % size;
+    if (a !== b) { add(beside[a], b, count); add(beside[b], a, count); }
+  }
   const left = new Set(given), out = [];
   let last = given.slice().sort((a, b) => recall(a) - recall(b))[0];
   while (left.size) {
     left.delete(last);
     out.push(last);
-    let best = -1, most = -1;
-    for (const other of left) {
-      const near = weight(last, other) * 4 + (out.length > 1 ? weight(out[out.length - 2], other) : 0);
-      if (near > most) { most = near; best = other; }
+    const near = new Map();
+    for (const [other, count] of beside[last]) add(near, other, 4 * count);
+    if (out.length > 1) for (const [other, count] of beside[out[out.length - 2]]) add(near, other, count);
+    let best = -1, most = 0;
+    for (const [other, count] of near) {
+      if (left.has(other) && (count > most || (count === most && other < best))) { most = count; best = other; }
     }
-    last = best;
+    last = best < 0 ? left.values().next().value : best;
   }
   return out;
 }
@@ -76,7 +83,7 @@ function neighbour(cell, key) {
     const ahead = (other.place[along] - cell.place[along]) * sign;
     if (ahead <= 0) continue;
     const aside = Math.abs(other.place[1 - along] - [y, x][1 - along]);
-    const distance = ahead + 1000 * aside;
+    const distance = ahead + cell.pictures.set.classes.length * aside;
     if (distance < least) { least = distance; best = other; }
   }
   return best;

@@ -57,6 +57,8 @@ def learn_classical(
     Raises:
         DataError: the pictures are too small for the feature.
     """
+    from ...features.estimators.probabilities import TemperatureScaled
+
     with threadpool_limits(threads), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         pipeline = build_pipeline(
@@ -71,7 +73,8 @@ def learn_classical(
         extractor, rest = pipeline[0], pipeline[1:]
         train, train_seconds = _features(extractor, material.train)
         started = time.perf_counter()
-        rest.fit(train, material.train_labels)
+        calibrated = isinstance(rest[-1], TemperatureScaled) and material.train_groups is not None
+        rest.fit(train, material.train_labels, **({"classify__groups": material.train_groups} if calibrated else {}))
         train_seconds += time.perf_counter() - started
         validation, validation_seconds = _features(extractor, material.validation)
         started = time.perf_counter()

@@ -11,7 +11,7 @@ from pathlib import Path
 from ...defaults.pretrained import asks_for_epochs
 from ...errors import RecipeError, RunBusyError, RunError, RunExistsError, RunUnwritableError, TellapartError
 from ...evaluation import ExperimentTable, Figure, Predictions, TableRow, compare, seconds_text
-from ...files import KEEPS_OPEN, is_file, new_folder
+from ...files import KEEPS_OPEN, expanded, is_file, new_folder
 from ...progress import TO_LOG, Mute, Progress, Quiet
 from ...report import write_table
 from ...run import Run, new_run_path
@@ -64,7 +64,7 @@ def make_table(
     if recipe.data.labels is not None:
         recipe = recipe.changed(data={"labels": absolute_source(recipe.data.labels)})
     plan = dataclasses.replace(plan, recipe=recipe, external=external)
-    folder = _folder_below("runs", f"{dataset.name}-table") if out is None else _new_folder(Path(out))
+    folder = _folder_below("runs", f"{dataset.name}-table") if out is None else _new_folder(expanded(out))
     plan.save(folder)
     try:
         return _fill(plan, folder, progress=progress), folder
@@ -98,7 +98,7 @@ def resume_table(path: str | Path, *, progress: Progress = TO_LOG) -> tuple[Expe
         RunNotFoundError: there is no table.
         RunCorruptError: its files are damaged, or its pictures have changed.
     """
-    folder = Path(path)
+    folder = expanded(path)
     return _fill(TablePlan.load(folder), folder, progress=progress), folder
 
 
