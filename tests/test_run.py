@@ -12,7 +12,7 @@ import pytest
 
 import tellapart.run
 from tellapart.errors import RunBusyError, RunCorruptError, RunExistsError, RunNotFoundError, RunUnwritableError
-from tellapart.files import UNFINISHED
+from tellapart.files import UNFINISHED, write_whole
 from tellapart.recipe import Recipe
 from tellapart.run import Run, new_run_path
 
@@ -331,3 +331,43 @@ def test_where_a_run_cannot_be_written_to_no_other_out_is_advised(run, monkeypat
     monkeypatch.setattr(Path, "write_text", refused)
     with pytest.raises(RunUnwritableError, match=r"Permission denied: make the run's folder writable, or go on with a"):
         run.save("choices", {})
+
+
+def test_a_file_is_on_the_disk_before_what_it_replaces_goes(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.fstat(handle).st_ino))
+    run = Run.create(tmp_path / "run", Recipe())
+    run.write_text("model.safetensors", "weights")
+    run.settle("model.safetensors")
+    assert synced == [(run.path / "model.safetensors").stat().st_ino]
+    run.settle("no such file")
+
+
+def test_a_home_is_meant_by_a_run_s_path_too(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    Run.create("~/runs/first", Recipe())
+    assert Run.open("~/runs/first").path == tmp_path / "runs" / "first"
+    assert not (tmp_path / "~").exists()
+
+
+def test_a_mark_that_an_editor_puts_before_a_file_is_none_of_it(tmp_path):
+    run = Run.create(tmp_path / "run", Recipe.make(training={"epochs": 3}))
+    file = run.path / "recipe.json"
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    assert run.recipe.training.epochs == 3
+
+
+def test_a_part_of_a_run_is_named_as_such(tmp_path):
+    run = Run.create(tmp_path / "run", Recipe())
+    run.sub("baselines/softmax").save_recipe(Recipe())
+    with pytest.raises(RunCorruptError, match=r"softmax' is a part of the run '.*run', where its figures stand"):
+        Run.open(run.path / "baselines" / "softmax").load("evaluation")
+    with pytest.raises(RunCorruptError, match="the run is incomplete, go on with it"):
+        run.load("evaluation")
+
+
+def test_a_name_as_long_as_the_system_allows_can_be_written(tmp_path):
+    write_whole(tmp_path / ("n" * 251 + ".csv"), b"1")
+    assert [len(path.name) for path in tmp_path.iterdir()] == [255]

@@ -177,7 +177,7 @@ def test_evaluate_shows_the_run_s_figures(call, trained, tmp_path):
     assert "accuracy" in call("evaluate", trained).out
     record = json.loads(call("evaluate", trained, "--json").out)
     stored = json.loads((trained / "evaluation.json").read_text(encoding="utf-8"))
-    assert record == stored["splits"]["test"]
+    assert record == {"split": "test", **stored["splits"]["test"]}
     called = call("evaluate", trained, "--mistakes", tmp_path / "wrong.csv")
     assert called.status == 0
     assert (tmp_path / "wrong.csv").exists()
@@ -314,6 +314,22 @@ def test_a_pipe_that_closes_and_a_terminal_without_our_letters(good, trained):
         process.stdout.close()
         errors = process.stderr.read()
     assert (errors, process.returncode) == (b"", 0)
+
+
+def test_options_without_a_verb_do_not_end_in_silence(call):
+    called = call("--offline")
+    assert called.status == 2
+    assert "say what to do, such as tellapart train photos/" in called.err
+
+
+def test_a_threshold_is_not_chosen_by_one_rule_and_used_by_another(call, trained):
+    called = call("evaluate", trained, "elsewhere", "--only-present", "--abstain-at", "1%")
+    assert called.status == 2
+    assert "--abstain-at contradicts --only-present" in called.err
+
+
+def test_a_file_s_own_name_stands_in_an_error(call, tmp_path):
+    assert "'my  cat.jpg'" in call("inspect", "my  cat.jpg").err
 
 
 @pytest.mark.parametrize("before", [True, False])

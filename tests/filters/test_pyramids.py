@@ -53,3 +53,8 @@ def test_sizes_and_levels():
         reconstruct([np.zeros((8, 8)), np.zeros((3, 4))])
     with pytest.raises(DataError, match="none"):
         reconstruct([])
+
+
+def test_small_numbers_are_not_rounded_away():
+    level = gaussian_pyramid(np.full((4, 4), 1e-9))[1]
+    np.testing.assert_allclose(level, 1e-9, rtol=1e-12)

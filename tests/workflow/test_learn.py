@@ -6,7 +6,6 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
 
 from tellapart.classifier import Classifier
 from tellapart.errors import ModelFileError, OutOfMemoryError, RecipeError
@@ -115,9 +114,9 @@ def test_options_of_either_network_that_may_be_chosen_are_taken():
 
 
 def test_weights_of_another_network_are_said_before_any_picture_is_read(tmp_path):
-    save_file(build_net("compact", outputs=3, image_size=(28, 28)).state_dict(), tmp_path / "own.safetensors")
+    torch.save(build_net("compact", outputs=3, image_size=(28, 28)).state_dict(), tmp_path / "own.pth")
     with pytest.raises(ModelFileError, match="are of another network than 'efficientnet_lite0'"):
-        check_nets(Recipe.make(net={"weights": str(tmp_path / "own.safetensors")}))
+        check_nets(Recipe.make(net={"weights": str(tmp_path / "own.pth")}))
 
 
 def test_a_baseline_computes_where_the_network_does(pictures, tmp_path):

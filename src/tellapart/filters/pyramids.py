@@ -110,9 +110,15 @@ def reconstruct(pyramid: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
 
 def reduced(pictures: NDArray[Any]) -> NDArray[np.float64]:
     """Return pictures blurred and halved: Burt and Adelson's REDUCE, borders reflected."""
-    down = correlate(np.asarray(pictures, dtype=np.float64), _COLUMN, border="reflect", stride=(2, 1))
+    given = np.asarray(pictures, dtype=np.float64)
+    down = correlate(given, _COLUMN, border="reflect", stride=(2, 1))
     small = correlate(down, _COLUMN.T, border="reflect", stride=(1, 2))
-    exact = np.rint(small * _QUANTUM)
+    return _rounded(small) if np.array_equal(given, _rounded(given)) else small
+
+
+def _rounded(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return values to 24 binary places, as exact as whole numbers: sums in any order are then the same."""
+    exact: NDArray[np.float64] = np.rint(values * _QUANTUM)
     exact /= _QUANTUM
     return exact
 

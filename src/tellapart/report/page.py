@@ -98,7 +98,7 @@ def render(contents: Contents) -> str:
     )
     # Where the pictures go is behind all that comes from outside. They get the room that the rest leaves.
     before, _, after = page.rpartition(PICTURES)
-    return before + json_block(embedded_pictures(contents, beside=len(page.encode()))) + after
+    return "".join((before, json_block(embedded_pictures(contents, beside=len(page.encode()))), after))
 
 
 def _views(contents: Contents) -> Mapping[str, Any]:

@@ -122,6 +122,7 @@ def learn(
         run.write(f"predictions/{name}.npz", part.save)
     run.save("training", outcome)
     if outcome["stopped"] != "interrupted":
+        run.settle("model.safetensors")
         finish(run)
     return Learned(classifier, predictions, interrupted=outcome["stopped"] == "interrupted", pressed=pressed)
 
