@@ -186,8 +186,8 @@ momentum = 0.9
         ("--optimizer sgd --epochs 3", set()),
         ("--find-learning-rate", {"learning_rate"}),
         ("--transfer frozen", {"unfreeze"}),
-        ("--net compact --transfer none", {"options", "weights", "unfreeze"}),
-        ("--net compact --weights none --transfer none", {"options", "unfreeze"}),
+        ("--net compact --transfer none", {"options", "weights", "unfreeze", "learning_rate"}),
+        ("--net compact --weights none --transfer none", {"options", "unfreeze", "learning_rate"}),
     ],
 )
 def test_what_is_typed_takes_the_place_of_what_was_chosen_to_go_with_a_recipe(typed, blank, recipe_of, call, tmp_path):

@@ -12,7 +12,7 @@ def made_room(base: Recipe, sections: Mapping[str, Any], *, timed: bool) -> tupl
     """Return a recipe file's choices without those that would contradict what is typed, and their names.
 
     Args:
-        base: of the file, in which nothing may be open.
+        base: of the file; a run's has nothing open.
         sections: the typed settings.
         timed: whether a time is typed, which decides about the epochs.
 
@@ -40,6 +40,7 @@ def _outdated(base: Recipe, sections: Mapping[str, Any], *, timed: bool) -> dict
     outdated: dict[str, dict[str, Any]] = {"net": {}, "training": {}, "training.optimizer": {}}
     if base.net.name != "auto" and _other(net.get("name"), base.net.name):
         outdated["net"] |= {"options": {}, "weights": None}
+        outdated["training.optimizer"] |= {"learning_rate": None}
     if timed:
         outdated["training"] |= {"epochs": None, "steps_per_epoch": None}
     if "epochs" in training and isinstance(base.training.steps_per_epoch, tuple):

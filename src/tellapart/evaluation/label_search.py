@@ -52,8 +52,8 @@ class Components:
         _, vectors = eigh(products, subset_by_index=[max(0, count - dimensions), count - 1], overwrite_a=True)
         axes = table.T @ vectors if wide else vectors
         lengths = np.linalg.norm(axes, axis=0)
-        axes = axes[:, lengths > 1e-9 * max(lengths.max(), 1e-300)]  # of constant features nothing is left
-        self.axes = np.ascontiguousarray((axes / np.linalg.norm(axes, axis=0))[:, ::-1])
+        kept = lengths > 1e-6 * max(lengths.max(), 1e-300)  # the others are rounding; of constant features all are
+        self.axes = np.ascontiguousarray((axes[:, kept] / lengths[kept])[:, ::-1])
 
     def project(self, features: ArrayLike) -> NDArray[np.float32]:
         """Return (N, dimensions) float32 of (N, D)."""
