@@ -87,3 +87,24 @@ def test_what_the_classes_of_one_side_make_of_the_change_is_said():
     assert found.from_mix + found.from_recognition + found.from_unshared == pytest.approx(found.change.value)
     assert "−31.0 points from classes that only one side has" in found.parts()
     assert "only one side" not in compare_evaluations(evaluate(own), evaluate(own)).parts()
+
+
+def test_the_confusions_that_grew_are_those_of_whole_tables():
+    rng = np.random.default_rng(4)
+    here, there = ("a", "b", "c", "d"), ("d", "x", "b", "a")
+    own, other = (
+        evaluate(Predictions(np.arange(300).astype(str), rng.normal(size=(300, 4)), rng.integers(0, 4, 300), names))
+        for names in (here, there)
+    )
+    expected = []
+    for true in ("a", "b", "d"):
+        row, elsewhere = own.confusion[here.index(true)], other.confusion[there.index(true)]
+        for said in set(there) - {true}:
+            before = row[here.index(said)] / row.sum() if said in here else 0.0
+            after = elsewhere[there.index(said)] / elsewhere.sum()
+            expected += [((after - before) * elsewhere.sum(), true, said, before, after)] if after > before else []
+    found = compare_evaluations(own, other).confusions
+    assert len(found) == len(expected) > 3
+    for one, (_, true, said, before, after) in zip(found, sorted(expected, reverse=True), strict=True):
+        assert (one.true, one.predicted) == (true, said)
+        assert (one.own, one.other) == pytest.approx((before, after))

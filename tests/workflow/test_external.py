@@ -243,3 +243,36 @@ def test_copies_of_validation_pictures_are_found(call, run, other, good, tmp_pat
     one = next(name for name in Run.open(run).load("splits")["validation"] if name.startswith("a/"))
     Image.open(good / one).save(folder / "a" / "seen.bmp")
     assert record_of(call("evaluate", run, folder, "--json"))["copies"] == ["a/seen.bmp"]
+
+
+def test_an_unknown_class_is_never_among_the_first_five(call, run, other, tmp_path):
+    folder = shutil.copytree(other, tmp_path / "many")
+    for name in ("c", "d", "e", "f"):
+        shutil.copytree(folder / "stranger", folder / name)
+    called = call("evaluate", run, folder, "--unknown", "wrong")
+    assert called.status == 0, called.err
+    assert "top 5" not in called.out
+    figures = Run.open(run).load("evaluation")["splits"]["many"]["figures"]
+    assert "top_5" not in figures
+
+
+def test_a_baseline_is_a_part_of_its_run_and_stays_as_it_is(call, run, other):
+    baseline = run / "baselines" / "softmax"
+    baseline.mkdir(parents=True)
+    for name in ("recipe.json", "model.safetensors"):
+        shutil.copy(run / name, baseline)
+    before = {path.name for path in baseline.iterdir()}
+    called = call("evaluate", baseline, other)
+    assert called.status == 2
+    assert "is a part of the run" in called.err
+    assert {path.name for path in baseline.iterdir()} == before
+
+
+def test_where_all_are_copies_that_is_said(call, run, good, tmp_path):
+    for one in Run.open(run).load("splits")["train"]:
+        (tmp_path / "same" / one).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(good / one, tmp_path / "same" / one)
+    called = call("evaluate", run, tmp_path / "same", "--drop-copies")
+    assert called.status == 2
+    assert "can be read and scored: " in called.err
+    assert "are copies of training or validation pictures" in called.err

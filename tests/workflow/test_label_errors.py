@@ -32,6 +32,7 @@ from tellapart.workflow.label_errors import (
     on_other_device,
     search_bytes,
 )
+from tellapart.workflow.learn import is_trained
 from tellapart.workflow.near_training import surest_mistakes
 from tellapart.workflow.own_pictures import OwnPictures, train_embeddings
 
@@ -264,3 +265,37 @@ def test_folds_of_a_run_in_float16_train_on_the_device_that_is_here(made, tmp_pa
     before = copy.read_text("recipe.json")
     assert find_run_label_errors(copy, folds=2).count == 240
     assert copy.read_text("recipe.json") == before
+
+
+def test_a_list_below_one_s_home_keeps_what_is_filled_in(made, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    shutil.copytree(made[0].path, tmp_path / "copy")
+    mend_list(tmp_path / "copy", "~/labels.csv")
+    one = next(iter(csv.DictReader((tmp_path / "labels.csv").read_text(encoding="utf-8-sig").splitlines())))
+    (tmp_path / "labels.csv").write_text(f"id,given,label\n{one['id']},{one['given']},(remove)\n", encoding="utf-8")
+    mend_list(tmp_path / "copy", "~/labels.csv")
+    assert read_label_list("~/labels.csv")[one["id"]].label is None
+    assert ",(remove)," in (tmp_path / "labels.csv").read_text(encoding="utf-8-sig")
+
+
+def test_folds_stay_until_what_they_say_is_kept(made, tmp_path, monkeypatch):
+    shutil.copytree(made[0].path, tmp_path / "copy")
+    copy = Run.open(tmp_path / "copy")
+    with monkeypatch.context() as patch:
+        patch.setattr(label_errors, "search_labels", lambda *_, **__: pytest.fail("killed"))
+        with pytest.raises(pytest.fail.Exception):
+            find_run_label_errors(copy, folds=2)
+    assert (copy.path / "label-folds" / "2-of-2" / "model.safetensors").exists()
+    trained = label_errors.learn
+    monkeypatch.setattr(label_errors, "learn", lambda run, *a, **k: trained(run, *a, **k) if is_trained(run) else None)
+    assert find_run_label_errors(copy, folds=2).count == 240
+    assert not (copy.path / "label-folds").exists()
+
+
+def test_a_part_of_a_run_is_no_run_to_search(made, tmp_path):
+    shutil.copytree(made[0].path, tmp_path / "run")
+    shutil.copytree(made[0].path, tmp_path / "run" / "baselines" / "softmax")
+    (tmp_path / "run" / "baselines" / "softmax" / "evaluation.json").unlink()
+    with pytest.raises(RunCorruptError, match="is a part of the run"):
+        mend_list(tmp_path / "run" / "baselines" / "softmax", tmp_path / "labels.csv")

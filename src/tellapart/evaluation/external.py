@@ -198,20 +198,24 @@ def _confusions(own: Evaluation, other: Evaluation, *, shared: list[str], limit:
     there = [other.class_names.index(name) for name in shared]
     # Columns of the other set that this one does not know count as never predicted here.
     order = [column.get(name, -1) for name in other.class_names]
-    padded = np.concatenate([own.confusion, np.zeros((len(own.class_names), 1), dtype=np.int64)], axis=1)
-    before = padded[rows][:, order] / own.confusion[rows].sum(axis=1, keepdims=True)
     counts = other.confusion[there]
-    sizes = counts.sum(axis=1, keepdims=True)
-    grown = (counts / sizes - before) * sizes
-    grown[np.arange(len(shared)), there] = 0.0
-    out = []
-    for cell in np.argsort(-grown, axis=None, kind="stable")[:limit]:
-        i, j = divmod(int(cell), len(other.class_names))
-        if grown[i, j] <= 0:
-            break
-        rate = float(counts[i, j] / sizes[i, 0])
-        out.append(ConfusionChange(shared[i], other.class_names[j], float(before[i, j]), rate, int(counts[i, j])))
-    return tuple(out)
+    # Only what is there can have grown: of K² cells at most as many as there are pictures.
+    true, said = np.nonzero(counts)
+    named = np.array(order)[said]
+    known, count, sizes = np.array(rows)[true], counts[true, said], counts.sum(axis=1)[true]
+    before = np.where(named >= 0, own.confusion[known, named], 0) / own.confusion.sum(axis=1)[known]
+    grown = np.where(np.array(there)[true] == said, 0.0, (count / sizes - before) * sizes)
+    return tuple(
+        ConfusionChange(
+            shared[true[at]],
+            other.class_names[said[at]],
+            float(before[at]),
+            float(count[at] / sizes[at]),
+            int(count[at]),
+        )
+        for at in np.argsort(-grown, kind="stable")[:limit].tolist()
+        if grown[at] > 0
+    )
 
 
 def points(value: float) -> str:

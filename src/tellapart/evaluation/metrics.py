@@ -84,7 +84,7 @@ def confusion_matrix(predictions: Predictions) -> NDArray[np.int64]:
     labelled = predictions.labelled()
     size = len(labelled.class_names)
     cells = np.bincount(labelled.labels * size + labelled.predicted(), minlength=size * size)
-    return cells.reshape(size, size).astype(np.int64)
+    return cells.reshape(size, size).astype(np.int64, copy=False)
 
 
 def top_k_correct(predictions: Predictions, k: int) -> NDArray[np.bool_]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DataError, RunCorruptError
-from ..files import ARRAY_DAMAGE, write_whole
+from ..files import ARRAY_DAMAGE, expanded, write_whole
 from ..images.dataset import strings
 from .intervals import Floats
 from .mistakes import Mistake
@@ -125,7 +125,7 @@ class NearTraining:
     def load(cls, path: Path | str) -> NearTraining:
         """Read what ``save`` wrote; raises RunCorruptError where it is missing or damaged."""
         try:
-            with np.load(io.BytesIO(Path(path).read_bytes()), allow_pickle=False) as file:
+            with np.load(io.BytesIO(expanded(path).read_bytes()), allow_pickle=False) as file:
                 usual, far = file["scale"].tolist()
                 return cls(file["ids"], file["near_ids"], file["near_labels"], file["distances"], usual, far)
         except ARRAY_DAMAGE as error:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ClassMismatchError, DataError, RunCorruptError
-from ..files import ARRAY_DAMAGE, writing_whole
+from ..files import ARRAY_DAMAGE, expanded, writing_whole
 from ..images.dataset import BLOCK, strings
 from ..wording import listed
 
@@ -261,7 +261,7 @@ class Predictions:
             RunCorruptError: the file is missing, damaged or not of this kind.
         """
         try:
-            with Path(path).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            with expanded(path).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
                 if int(file["format"]) != _FORMAT:
                     raise ValueError(f"its format is {int(file['format'])}, this tellapart reads {_FORMAT}")
                 groups = file.get("groups")

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..errors import SourceError, SourceNotFoundError
-from ..files import write_whole
+from ..files import expanded, write_whole
 from ..images.sources.text_encoding import separator_of, text_of
 
 _FORMULA = "=+-@\t\r\n＝＋－＠"
@@ -76,7 +76,7 @@ def read_csv(path: Path | str, *, what: str, absent: str) -> tuple[list[str], li
     """
     named = f"the {what} {str(path)!r}"
     try:
-        text = text_of(Path(path).read_bytes(), name=str(path))
+        text = text_of(expanded(path).read_bytes(), name=str(path))
     except FileNotFoundError:
         raise SourceNotFoundError(f"there is no {what} at {str(path)!r}: {absent}") from None
     except (OSError, UnicodeDecodeError) as error:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..errors import RecipeError
 from ..evaluation import Predictions, Threshold, threshold_for_error
-from ..files import is_file
+from ..files import expanded, is_file
 from ..run import Run
 from .page import write_reports
 
@@ -22,7 +22,7 @@ def find_threshold(run: str | Path, *, max_error: float, temperature: float) -> 
     Raises:
         RecipeError: it is no run folder, or has no validation pictures.
     """
-    file = Path(run) / "predictions" / "validation.npz"
+    file = expanded(run) / "predictions" / "validation.npz"
     if not is_file(file):
         raise RecipeError(
             f"the threshold for --abstain-at is chosen on the validation pictures, and {str(file)!r} is not there: "

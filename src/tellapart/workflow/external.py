@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ from ..wording import counted, listed, text_table
 from .copies import copies_of_training
 from .near_training import EmbeddingSpace, keep_near_training
 from .own_pictures import OwnPictures, device_here, threads_here
-from .scoring import Looked, Scored, Scoring, look, scored
+from .scoring import Looked, Scored, Scoring, check_several, look, scored
 from .statistics import STROKES, load_statistics, statistics_of
 from .thumbnails import keep_thumbnails
 
@@ -158,11 +159,14 @@ def evaluate_external(
         RunBusyError: another process is working on the run.
     """
     run = run if isinstance(run, Run) else Run.open(run)
+    run.load("evaluation")  # of what is no run of its own, or has not ended, before any picture is looked at
     scoring = scoring or Scoring()
     dataset = open_dataset(source, group_by=group_by, by_name=by_name, **(source_options or {}))
     with run.locked():
         classifier = Classifier.load(run.path)
         check_shared(dataset, classifier)
+        if scoring.only_present:
+            check_several([name for name, count in dataset.counts().items() if count], classifier)
         found = _measured(run, dataset, classifier=classifier, source=source, scoring=scoring, progress=progress)
         write_report(run)
         write_report(run, about=found.name)
@@ -187,7 +191,11 @@ def _measured(
         looked = look(classifier, dataset, scanned)
     kept = scored(looked, dataset, classifier, scoring=scoring, copied=copied)
     if not len(kept.at):
-        raise DataError(f"none of the {len(dataset):,} pictures in {str(source)!r} can be read and scored")
+        why = ""
+        if kept.copies is not None and len(kept.copies) and scoring.drop_copies:
+            copies = counted(len(kept.copies), "is a copy", plural="are copies")
+            why = f": {copies} of training or validation pictures"
+        raise DataError(f"none of the {len(dataset):,} pictures in {str(source)!r} can be read and scored{why}")
     found = _explained(run, dataset, scanned, kept, classifier=classifier, scoring=scoring)
     _keep(run, found, kept.predictions, dataset, source=source)
     if own is not None:
@@ -218,9 +226,11 @@ def _explained(
     majority = document.get("majority_class")
     if majority is None:
         raise RunCorruptError(f"{run.path / 'evaluation.json'} is of an earlier version: train again")
+    foreign = not set(kept.predictions.class_names) <= set(classifier.class_names)
     found = evaluate(
         kept.predictions,
         temperature=classifier.description.temperature,
+        top_k=1 if foreign else 5,  # classes that cannot be answered would be among the first of few
         majority_class=majority if majority in kept.predictions.class_names else None,
     )
     own = Evaluation.from_dict(document["splits"][own_name])
@@ -228,15 +238,17 @@ def _explained(
     if len(shared) < len(classifier.class_names):
         own = _own_among(run, own_name, shared, classifier=classifier, majority=majority)
     names = np.array([dataset.class_names[label] for label in dataset.labels[kept.looked.at]], dtype=object)
-    strangers = [name for name in dict.fromkeys(names.tolist()) if name not in classifier.class_names]
+    counts = Counter(names.tolist())
+    scored_names = {dataset.class_names[label] for label in np.unique(dataset.labels[kept.at]).tolist()}
+    strangers = [name for name in counts if name not in classifier.class_names]
     return ExternalEvaluation(
         name=_free_name(document, dataset),
         own_name=own_name,
         evaluation=found,
         own=own,
         explanation=_explain(run, dataset, scanned, kept, classifier=classifier, figures=(own, found)),
-        unknown={name: int((names == name).sum()) for name in sorted(strangers)},
-        missing=tuple(name for name in classifier.class_names if name not in set(names.tolist())),
+        unknown={name: counts[name] for name in sorted(strangers)},
+        missing=tuple(name for name in classifier.class_names if name not in scored_names),
         unknown_unlike=_unlike(kept.looked, np.isin(names, strangers), dataset=dataset),
         copies=None if kept.copies is None else tuple(dataset.ids[kept.copies].tolist()),
         scoring=scoring,

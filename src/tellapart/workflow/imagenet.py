@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..classifier import Classifier, Description
 from ..defaults.pretrained import BACKBONE
 from ..errors import RecipeError, SourceNotFoundError
+from ..files import expanded
 from ..images.decode import as_pixels
 from ..images.preprocessing import Preprocessing
 from ..images.stored import read_whole
@@ -95,7 +96,7 @@ def classify_pictures(
         >>> any("cat" in name for name, _ in found.answer.ranking)
         True
     """
-    asked = [str(name) for name in pictures]
+    asked = [str(expanded(name)) for name in pictures]
     for name in asked:
         if name not in SAMPLES and not os.path.exists(name):  # noqa: PTH110 (a name that no system takes is none)
             raise SourceNotFoundError(

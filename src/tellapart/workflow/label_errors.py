@@ -25,7 +25,7 @@ from ..evaluation import (
     with_known_ids,
 )
 from ..features import extract
-from ..files import check_writable
+from ..files import check_writable, expanded, is_file
 from ..images.blocks import by_block
 from ..images.dataset import Dataset, Splits, positions_of
 from ..images.split import belonging
@@ -51,6 +51,9 @@ UNASKED = 20_000
 LISTED = 5000
 """Labels that a run keeps for its report, the likeliest wrong, at most; the list to mend has all."""
 
+
+FOLDS = "label-folds"
+"""Where a run has the trainings that judge its training pictures, while they are needed."""
 
 ROWS = 16_384
 """Pictures whose features are in memory together."""
@@ -163,6 +166,8 @@ def find_run_label_errors(
     )
     found = search_labels(votes, near, held_out=held_out, splits=splits)
     run.save("label_errors", {"folds": folds, **found.likeliest(LISTED).to_dict()})
+    if folds is not None:
+        run.sub(FOLDS).discard()
     return found
 
 
@@ -183,8 +188,9 @@ def mend_list(
         DataError: what stands there is no such list, or one of other pictures.
         RunBusyError: another process is working on the run.
     """
-    run = run if isinstance(run, Run) else Run.open(run)
+    run, path = run if isinstance(run, Run) else Run.open(run), expanded(path)
     check_writable(path)
+    run.load("evaluation")  # of what is no run of its own, or has not ended, before anything is looked at
     with run.locked():
         own = OwnPictures.reopened(run, Classifier.load(run.path), progress=progress)
         mended = with_known_ids(own.dataset, read_label_list(run.path / LABELS) if run.has(LABELS) else {})
@@ -210,7 +216,8 @@ def filled_in(
     Raises:
         DataError: what stands there is no list of labels, or one of other pictures.
     """
-    if not Path(path).is_file() or not Path(path).stat().st_size:
+    path = expanded(path)
+    if not is_file(path) or not path.stat().st_size:
         return {}
     try:
         found = with_known_ids(dataset, read_label_list(path))
@@ -273,7 +280,7 @@ def out_of_fold(run: Run, own: OwnPictures, *, folds: int, progress: Progress = 
     """Return what networks that were trained without each training picture, and its copies, say of it, calibrated.
 
     Each fold is a training of the run's own recipe, with half of its epochs, below ``label-folds`` in the run; one
-    that was stopped goes on, and all are removed when the last is done.
+    that was stopped goes on. They stay until what they say is kept.
     """
     prepared = prepare(run, own.dataset, recipe=on_other_device(run.recipe, own.device), progress=Mute())
     recipe = half_as_long(prepared.recipe)
@@ -286,12 +293,11 @@ def out_of_fold(run: Run, own: OwnPictures, *, folds: int, progress: Progress = 
         progress.say(f"fold {number} of {folds}: {len(fold.train):,} pictures train, {len(fold.held_out):,} are judged")
         splits = Splits(train[fold.train], own.splits.validation, train[fold.held_out])
         part = dataclasses.replace(fold_of(prepared, splits), recipe=recipe)
-        folder = run.sub(f"label-folds/{number}-of-{folds}")
+        folder = run.sub(f"{FOLDS}/{number}-of-{folds}")
         learned = learn(folder, part, novelty=False, progress=Quiet(progress, name=f"fold {number}"))
         if learned.pressed:
             raise KeyboardInterrupt
         parts.append(learned.calibrated("test"))
-    run.sub("label-folds").discard()
     return Predictions.join(parts)
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..classifier import Answer, Classifier
 from ..errors import DataError, SourceNotFoundError
+from ..files import expanded
 from ..images.decode import as_pixels
 from ..images.folders import levels_below, suffix_of
 from ..images.sniff import PICTURE_SUFFIXES
@@ -57,7 +58,7 @@ def predict(
         SourceNotFoundError: a path leads nowhere.
         DataError: a folder has no pictures.
     """
-    inputs = list(inputs)
+    inputs = [given if str(given) == "-" else expanded(given) for given in inputs]
     for given in inputs:  # a mistyped name is said before anything is answered
         if str(given) != "-" and not os.path.exists(given):  # noqa: PTH110 (a name that no system takes is none)
             raise SourceNotFoundError(f"there is no file or folder {str(given)!r}: give pictures, folders, or -")

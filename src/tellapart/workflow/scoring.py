@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -94,25 +95,25 @@ def scored(
     Raises:
         RecipeError: only one class could be answered.
     """
-    present = set(np.unique(dataset.labels[looked.at]).tolist())
+    dropped = np.zeros(len(looked.at), dtype=bool)
+    if copied is not None and scoring.drop_copies:
+        dropped = copied[looked.at]
+    present = set(np.unique(dataset.labels[looked.at[~dropped]] if not dropped.all() else dataset.labels[looked.at]))
     there = [name for number, name in enumerate(dataset.class_names) if number in present]
     known = [name for name in classifier.class_names if not scoring.only_present or name in there]
     if not known:
         raise DataError("none of the readable pictures here is of a class of the model's: there is nothing to score")
-    if scoring.only_present and len(known) == 1:
-        raise RecipeError(
-            f"of the model's classes only {known[0]!r} has pictures here, so that with --only-present it would be "
-            "the only answer: leave that out"
-        )
+    if scoring.only_present:
+        check_several(known, classifier)
     unknown = [name for name in there if name not in classifier.class_names] if scoring.unknown == "wrong" else []
     matched = dataset.with_class_names([*known, *unknown])
     counts = matched.labels[looked.at] >= 0
     copies = None if copied is None else looked.at[counts & copied[looked.at]]
-    if copied is not None and scoring.drop_copies:
-        counts &= ~copied[looked.at]
+    counts &= ~dropped
     rows = np.flatnonzero(counts)
-    columns = [classifier.class_names.index(name) for name in known]
-    logits = looked.logits[rows][:, columns]
+    logits = looked.logits if len(rows) == len(looked.logits) else looked.logits[rows]
+    if known != list(classifier.class_names):
+        logits = logits[:, [classifier.class_names.index(name) for name in known]]
     padded = _padded(logits, len(unknown), temperature=classifier.description.temperature)
     at = looked.at[rows]
     predictions = Predictions(
@@ -125,9 +126,21 @@ def scored(
     return Scored(at, rows, predictions, looked, copies)
 
 
+def check_several(present: Sequence[str], classifier: Classifier) -> None:
+    """Raise RecipeError where only one of the model's classes is present, and could alone be answered."""
+    known = [name for name in present if name in classifier.class_names]
+    if len(known) == 1:
+        raise RecipeError(
+            f"of the model's classes only {known[0]!r} has pictures here, so that with --only-present it would be "
+            "the only answer: leave that out"
+        )
+
+
 def _padded(logits: NDArray[np.float32], more: int, *, temperature: float) -> NDArray[np.float32]:
     """Return logits with further columns, of classes that are all but impossible."""
-    if not more or not len(logits):
+    if not more:
+        return logits
+    if not len(logits):
         return np.pad(logits, ((0, 0), (0, more)))
     scaled = logits.astype(np.float64) / temperature
     top = scaled.max(axis=1, keepdims=True)

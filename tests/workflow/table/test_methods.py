@@ -97,6 +97,7 @@ def test_plans_that_cannot_be(settings, words):
     [
         ({"training": {"transfer": "features"}}, "a table names it in the row"),
         ({"net": {"weights": "imagenet"}}, "would be ignored"),
+        ({"baselines": ["lenet5"]}, "baselines = lenet5 would be ignored by a table: name them as rows"),
         ({"folds": 5}, "cross-validate with train"),
     ],
 )

@@ -190,10 +190,14 @@ def test_a_killed_table_goes_on_without_repeating_a_row(good, tmp_path, monkeypa
     finished = {path: path.read_bytes() for path in folder.glob("rows/*/row.json")}
     assert len(finished) == 2
     time.sleep(0.01)
+    left = folder / "data" / ".unfinished-1-2-3-copies.npz"
+    left.parent.mkdir(exist_ok=True)
+    left.write_bytes(b"half")
     asked, whole = [], filling.make_row
     monkeypatch.setattr(filling, "make_row", lambda job, *a, **o: asked.append(job.title) or whole(job, *a, **o))
     table, _ = resume_table(folder)
     assert asked == [HOG, "softmax"]
+    assert not left.exists()
     assert [row.name for row in table.rows] == list(ROWS)
     assert all(path.read_bytes() == before for path, before in finished.items())
     assert resume_table(folder)[0] == table

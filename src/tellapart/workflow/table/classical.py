@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from ...features import build_pipeline, extract_timed, predict_log_probabilities
+from ...features import build_pipeline, extract, extract_timed, predict_log_probabilities
 from .methods import Method
-from .variants import Material
+from .variants import Material, check_room
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +56,7 @@ def learn_classical(
 
     Raises:
         DataError: the pictures are too small for the feature.
+        OutOfMemoryError: their features are more than the memory that is free.
     """
     from ...features.estimators.probabilities import TemperatureScaled
 
@@ -71,6 +72,7 @@ def learn_classical(
             cache=cache,
         )
         extractor, rest = pipeline[0], pipeline[1:]
+        _check_memory(extractor, material)
         train, train_seconds = _features(extractor, material.train)
         started = time.perf_counter()
         calibrated = isinstance(rest[-1], TemperatureScaled) and material.train_groups is not None
@@ -113,6 +115,14 @@ class _Counter:
         size = memoryview(data).nbytes
         self.count += size
         return size
+
+
+def _check_memory(extractor: Any, material: Material) -> None:
+    """Raise OutOfMemoryError where the features, and their scaled copy, are more than the memory that is free."""
+    columns = extract(material.train[:1], extractor.feature, options=extractor.options, jobs=1).shape[1]
+    beside = [len(part) for part in (material.validation, material.external) if part is not None]
+    needed = 8 * columns * (len(material.train) + max(beside, default=0))
+    check_room(needed, what=f"{columns:,} features a picture", advice="ask for smaller pictures, or leave the row out")
 
 
 def _features(extractor: Any, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], float]:

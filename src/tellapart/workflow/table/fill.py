@@ -8,6 +8,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from ...defaults.pretrained import asks_for_epochs
 from ...errors import RecipeError, RunBusyError, RunError, RunExistsError, RunUnwritableError, TellapartError
 from ...evaluation import ExperimentTable, Figure, Predictions, TableRow, compare, seconds_text
@@ -116,6 +118,7 @@ def _new_folder(folder: Path, *, fresh: bool = False) -> Path:
 
 def _fill(plan: TablePlan, folder: Path, *, progress: Progress) -> ExperimentTable:
     with Run(folder).locked(), _said_how_to_go_on(folder, progress):
+        Run(folder).clear_unfinished()
         setting = read_setting(plan, folder, progress=progress)
         jobs = jobs_of(_methods(plan, setting, progress=progress), plan, setting)
         rows: dict[RowJob, TableRow] = {}
@@ -198,7 +201,10 @@ class _AgainstBest:
         self._differences: dict[RowJob, Figure] = {}
 
     def add(self, job: RowJob, said: Predictions) -> None:
-        self._said[job] = said
+        # Of each picture whether it is right alone: what rows say of thousands of classes would take gigabytes.
+        right = np.eye(2, dtype=np.float32)[said.correct().astype(np.int64)]
+        told = np.ones(len(said), dtype=np.int64)
+        self._said[job] = said = Predictions(said.ids, right, told, ("wrong", "right"), said.groups)
         if self._best is None or said.correct().mean() > self._said[self._best].correct().mean():
             self._best, self._differences = job, {}  # of all rows from the first, as they would be ranked anew
 
@@ -256,4 +262,5 @@ def _notes(plan: TablePlan, setting: Setting) -> tuple[str, ...]:
 
 def table_folder(path: Path | str) -> bool:
     """Return whether a table stands at a path."""
-    return is_file(Path(path) / PLAN) or is_file(Path(path) / PICTURES / "recipe.json")
+    folder = expanded(path)
+    return is_file(folder / PLAN) or is_file(folder / PICTURES / "recipe.json")

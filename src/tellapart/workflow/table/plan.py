@@ -80,6 +80,11 @@ class TablePlan:
                 f"transfer = {self.recipe.training.transfer!r} would be ignored: a table names it in the row, such as "
                 "efficientnet_lite0:features"
             )
+        if self.recipe.baselines not in ((), Recipe().baselines):
+            raise RecipeError(
+                f"baselines = {', '.join(self.recipe.baselines)} would be ignored by a table: name them as rows, such "
+                f"as --row {self.recipe.baselines[0]}"
+            )
         if self.recipe.folds is not None:
             raise RecipeError(f"folds = {self.recipe.folds} would be ignored by a table: cross-validate with train")
         if self.recipe.net.weights not in (None, "none"):

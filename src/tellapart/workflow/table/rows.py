@@ -199,8 +199,7 @@ def _varied_files(
 
     What stands in the table's folder is a source like any other: the row can be trained from it alone.
     """
-    height, width = preprocessing.image_size
-    stem = f"{job.variant.slug}-{height}x{width}x{preprocessing.channels}"
+    stem = f"{job.variant.slug}-{preprocessing.pixel_key()}"
     file, external = table / "data" / f"{stem}.npz", table / "data" / f"{stem}-external.npz"
     moved = job.variant.kind == "shuffled" and setting.external is not None
     if not file.exists() or (moved and not external.exists()):

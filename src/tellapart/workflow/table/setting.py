@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import ClassMismatchError, DataError, RunCorruptError, SplitError, TellapartError
+from ...errors import ClassMismatchError, DataError, RunCorruptError, TellapartError
 from ...images import open_dataset
 from ...images.block_average import block_averaged
 from ...images.cache import cache_folder, scan
@@ -23,7 +23,7 @@ from ...runtime import compute_threads, describe
 from ...wording import counted, listed
 from ..prepare import Prepared, content_fingerprint, open_source, prepare
 from .plan import ExternalSource, TablePlan
-from .variants import Material
+from .variants import Material, check_room
 
 PICTURES = "pictures"
 """The folder of the audit, the splits and the choices that all rows share."""
@@ -67,6 +67,10 @@ class Setting:
         factor = 1 if most_pixels is None else max(1, int(np.ceil(np.sqrt(height * width / most_pixels))))
         coarse = preprocessing.coarser(factor) if factor > 1 else preprocessing
         ours = scan(dataset, preprocessing)
+        numbers = int(np.prod(coarse.image_size)) * coarse.channels
+        others = 0 if self.external is None else len(self.external)
+        held = numbers * (len(splits.train) + len(splits.validation) + others)
+        check_room(held, what="its pictures", advice="ask for a smaller --image-size")
         own = block_averaged(ours.pixels, coarse, folder=ours.folder)
         external, labels = None, None
         if self.external is not None:
@@ -96,7 +100,6 @@ def read_setting(plan: TablePlan, folder: Path, *, progress: Progress = TO_LOG) 
 
     Raises:
         TellapartError: as ``prepare``; what the folder has of the pictures is removed then, if it was made here.
-        SplitError: there are no validation pictures to compare on.
     """
     fresh = not (folder / PICTURES / "recipe.json").exists()
     if fresh:
@@ -107,8 +110,6 @@ def read_setting(plan: TablePlan, folder: Path, *, progress: Progress = TO_LOG) 
         recipe = scratch_recipe(plan.recipe)
         run = Run.create(folder / PICTURES, recipe) if fresh else Run.open(folder / PICTURES)
         prepared = prepare(run, dataset, progress=progress)
-        if not len(prepared.splits.validation):
-            raise SplitError("there are no validation pictures to compare on: set validation_fraction above 0")
     except TellapartError:
         if fresh:
             shutil.rmtree(folder / PICTURES, ignore_errors=True)

@@ -132,12 +132,16 @@ def _check_memory(material: Material, variant: Variant) -> None:
         "shuffled": sum(part.nbytes for part in parts),
         "copies": 2 * variant.copies * material.train[:1].nbytes + material.train.nbytes,  # once more when they join
     }
-    needed, free = made.get(variant.kind, 0), available_memory()
+    fewer = "fewer copies, or for " if variant.kind == "copies" else ""
+    check_room(made.get(variant.kind, 0), what=variant.label, advice=f"ask for {fewer}smaller pictures")
+
+
+def check_room(needed: int, *, what: str, advice: str) -> None:
+    """Raise OutOfMemoryError where a row needs more bytes than are free."""
+    free = available_memory()
     if free is not None and needed > free:
-        fewer = "fewer copies, or for " if variant.kind == "copies" else ""
         raise OutOfMemoryError(
-            f"the row needs about {bytes_text(needed)} for {variant.label}, and {bytes_text(free)} are free: ask for "
-            f"{fewer}smaller pictures"
+            f"the row needs about {bytes_text(needed)} for {what}, and {bytes_text(free)} are free: {advice}"
         )
 
 
