@@ -26,6 +26,9 @@ def test_the_recipe_files_are_the_course_s(net):
     assert (training.optimizer.name, training.optimizer.learning_rate, training.batch_size) == ("adam", 0.001, 128)
     assert (training.schedule, training.epochs, training.early_stopping.patience) == ("constant", 100, 15)
     assert training.augment.parts() == {}
+    assert (training.precision, training.label_smoothing, training.averaging) == ("float32", 0, 0)
+    assert training.early_stopping.monitor == "accuracy"
+    assert (recipe.data.validation_fraction, recipe.data.split_seed) == (0.2, 123)
 
 
 def test_our_default_is_told_nothing(tmp_path):

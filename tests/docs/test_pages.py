@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted(
     (ROOT / "docs").glob("*.md")
 )
+LINKED = PAGES + [page for glob in ("README.md", "*/README.md") for page in sorted((ROOT / "benchmarks").glob(glob))]
 TESTED_ELSEWHERE = {"nets.md", "use-the-model.md"}
 TEXT = {".py", ".md", ".toml", ".txt", ".js", ".css", ".j2", ".json", ".cfg", ".yml", ""}
 NOT_OURS = {".git", ".venv", ".environments", "results", "runs", "dist", "__pycache__", ".hypothesis"}
@@ -34,7 +35,7 @@ def by_name(page):
     return str(page.relative_to(ROOT))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=by_name)
+@pytest.mark.parametrize("page", LINKED, ids=by_name)
 def test_fences_close_on_lines_of_their_own(page):
     assert "```" not in prose(page)
 
@@ -54,7 +55,14 @@ def headings(page):
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=by_name)
+@pytest.mark.parametrize("page", LINKED, ids=by_name)
+def test_named_benchmarks_exist(page):
+    for name in re.findall(r"python -m (benchmarks[.\w]*)", page.read_text(encoding="utf-8")):
+        place = ROOT.joinpath(*name.split("."))
+        assert (place / "__main__.py").exists() or place.with_suffix(".py").exists(), name
+
+
+@pytest.mark.parametrize("page", LINKED, ids=by_name)
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
         if target.startswith(("http://", "https://", "mailto:")):
