@@ -17,7 +17,7 @@ import pytest
 from safetensors.numpy import load_file
 
 KILLS = 20
-EPOCHS = 40
+EPOCHS = 60
 
 LOOP = """
 import json, os, random, signal, sys, time

@@ -55,7 +55,16 @@ OWN_LAYOUT = torch.backends.mkldnn.is_available() and torch.backends.cpu.get_cpu
 @pytest.mark.parametrize("blank", [False, True], ids=["random", "mostly blank"])
 @pytest.mark.parametrize(("name", "image_size"), [case for case in CASES if case[0] in CHAINS])
 def test_a_step_of_training_has_the_taught_gradients(name, image_size, blank):
-    torch.manual_seed(2)
+    worst = [worst_gradient(name, image_size, blank=blank, seed=seed) for seed in range(4)]
+    # Where two values of a window are equal but for their rounding, the gradient may go either way: always in blank
+    # pictures, and in one in several of random ones.
+    assert max(worst) < 0.05
+    assert blank or min(worst) < 1e-5
+
+
+def worst_gradient(name, image_size, *, blank, seed):
+    """Return how far a parameter's gradient is from the taught one at most, as a share of its length."""
+    torch.manual_seed(seed)
     options = {"dropout": 0.0} if "dropout" in nets.get(name).options else {}
     net = build_net(name, outputs=5, channels=3, image_size=image_size, options=options).train()
     pictures = torch.randn(3, 3, *image_size)
@@ -66,9 +75,7 @@ def test_a_step_of_training_has_the_taught_gradients(name, image_size, blank):
         net.zero_grad()
         way(pictures).square().sum().backward()
         gradients.append([one.grad.clone() for one in net.parameters()])
-    for ours, taught in zip(*gradients, strict=True):
-        # Where two values of a window are equal but for their rounding, the gradient may go either way.
-        assert (ours - taught).norm() < 0.05 * taught.norm()
+    return max(float((ours - taught).norm() / taught.norm()) for ours, taught in zip(*gradients, strict=True))
 
 
 @pytest.mark.parametrize("name", CHAINS)
