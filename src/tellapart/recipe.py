@@ -161,7 +161,7 @@ class TrainingRecipe(_Section):
     batch_size: int | None = Field(None, ge=1, description="pictures a step")
     optimizer: OptimizerRecipe = OptimizerRecipe()
     schedule: Literal["constant", "cosine", "one-cycle"] | None = Field(None, description="the learning rate's course")
-    label_smoothing: float | None = Field(None, ge=0.0, lt=1.0, description="share given to the other classes")
+    label_smoothing: float | None = Field(None, ge=0.0, lt=1.0, description="share spread evenly over all classes")
     class_weights: Literal["none", "balanced"] | None = Field(None, description="balanced: rare classes weigh more")
     augment: AugmentRecipe | None = Field(None, description="None: chosen from the pictures")
     early_stopping: EarlyStoppingRecipe | None = Field(None, description="None: in finetune patience 3, else never")

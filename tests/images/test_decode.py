@@ -370,3 +370,11 @@ def test_threads_agree_with_one_another():
     alone = [decode_image(data).pixels.tobytes() for data in files]
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         assert [p.pixels.tobytes() for p in pool.map(decode_image, files)] == alone
+
+
+@pytest.mark.parametrize("high", [65535.0, 40000.0])
+def test_many_pixels_of_16_bits_become_what_few_do(high):
+    values = np.random.default_rng(1).integers(0, int(high) + 1, (300, 301), dtype=np.uint16)
+    whole, _ = scaled_to_8(values, ends=(0.0, high))
+    rows = np.stack([scaled_to_8(row, ends=(0.0, high))[0] for row in values])
+    assert np.array_equal(whole, rows)

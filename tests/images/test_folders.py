@@ -72,7 +72,16 @@ def test_a_folder_that_is_closed_is_said_or_passed_over(folder, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"), [("desktop.ini", True), ("Thumbs.DB", True), (".git", True), ("a.png", False), ("@e", False)]
+    ("name", "expected"),
+    [
+        ("desktop.ini", True),
+        ("Thumbs.DB", True),
+        (".git", True),
+        ("a.png", False),
+        ("@e", False),
+        ("#recycle", True),
+        ("System Volume Information", True),
+    ],
 )
 def test_is_clutter(name, expected):
     assert is_clutter(name) is expected

@@ -18,10 +18,10 @@ def record(loss=1.0, train=0.5, validation=0.5, still=0.0) -> dict[str, float]:
     }  # fmt: skip
 
 
-def found(*records, majority=0.1, pictures=1000, optimizer=ADAM) -> dict[str, str]:
+def found(*records, majority=0.1, pictures=1000, optimizer=ADAM, weighted=False) -> dict[str, str]:
     usual = {"adam": 1e-3, "adamw": 1e-3, "sgd": 0.02, "rmsprop": 5e-4}[optimizer.name]
-    said = diagnose(records, majority=majority, validation_pictures=pictures, optimizer=optimizer, usual_rate=usual)
-    return dict(said)
+    told = {"majority": majority, "validation_pictures": pictures, "optimizer": optimizer, "usual_rate": usual}
+    return dict(diagnose(records, **told, weighted=weighted))
 
 
 @pytest.mark.parametrize("name", ["adam", "sgd"])
@@ -79,6 +79,12 @@ def test_few_steps_are_too_early():
 
     assert said(2, 4) == said(9, 4) == said(39, 1) == []
     assert said(10, 4) == said(40, 1) == said(2, 20) == ["chance"]
+
+
+def test_weights_of_the_classes_may_cost_accuracy():
+    records = [record(train=0.9, validation=0.9)] * 3
+    assert "chance" in found(*records, majority=0.9)
+    assert "chance" not in found(*records, majority=0.9, weighted=True)
 
 
 def test_dead_units_and_their_share():

@@ -44,6 +44,22 @@ def test_the_head_is_scikit_learns_logistic_regression(blobs, monkeypatch, penal
     assert head.penalty == penalty
 
 
+def test_weighted_classes_are_scikit_learns_balanced_ones(blobs, monkeypatch):
+    monkeypatch.setattr(room, "PENALTIES", (1e-2,))
+    features, labels = blobs
+    weights = torch.from_numpy((len(labels) / (3 * np.bincount(labels))).astype(np.float32))
+    head = fit_head(features, labels, classes=3, class_weights=weights)
+    scaler = StandardScaler().fit(features)
+    theirs = LogisticRegression(C=1 / (2 * 1e-2 * len(labels)), class_weight="balanced", max_iter=2000, tol=1e-8)
+    theirs.fit(scaler.transform(features), labels)
+    ours = features @ head.weight.numpy().T + head.bias.numpy()
+    expected = theirs.decision_function(scaler.transform(features))
+    centred = [said - said.mean(axis=1, keepdims=True) for said in (ours, expected)]
+    assert np.abs(centred[0] - centred[1]).max() < 0.02
+    plain = fit_head(features, labels, classes=3)
+    assert not torch.allclose(head.bias, plain.bias, atol=1e-2)
+
+
 def test_the_penalty_with_the_least_cross_validated_log_loss_is_taken(blobs):
     head = fit_head(*blobs, classes=3)
     assert set(head.accuracy) == set(head.log_loss) == set(PENALTIES)

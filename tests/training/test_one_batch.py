@@ -32,10 +32,9 @@ class Sum:
 def in_parts(make, pictures, target, *, count):
     """Return output, gradient of the input and of the weights, and the network, of each part."""
     sums, found = Sum(count), [None] * count
-    labels = np.zeros(len(pictures), dtype=np.int64)
 
     def work(rank):
-        net, portion = make(), portion_of(labels, rank=rank, count=count)
+        net, portion = make(), portion_of(len(pictures), rank=rank, count=count)
         mine = pictures[portion.part].clone().requires_grad_(True)
         with as_one_batch(net, Step(total=sums.of(rank), portion=portion)):
             out = net(mine)
@@ -96,7 +95,7 @@ def test_dropout_takes_its_part_of_the_whole_batchs_mask(shape):
     torch.manual_seed(5)
     whole = net(pictures)
     for rank in range(2):
-        portion = portion_of(np.zeros(9, dtype=np.int64), rank=rank, count=2)
+        portion = portion_of(9, rank=rank, count=2)
         with as_one_batch(net, Step(total=lambda tensor: tensor, portion=portion)):
             torch.manual_seed(5)
             assert torch.allclose(net(pictures[portion.part]), whole[portion.part])
@@ -107,19 +106,16 @@ def test_dropout_takes_its_part_of_the_whole_batchs_mask(shape):
 
 @pytest.mark.parametrize(("n", "count"), [(97, 2), (96, 5), (3, 4), (1, 2)])
 def test_parts_hold_each_picture_once_and_shares_add_up(n, count):
-    labels = np.arange(n) % 3
-    weights = torch.tensor([1.0, 2.5, 0.25])
-    for class_weights in (None, weights):
-        found = [portion_of(labels, rank=rank, count=count, class_weights=class_weights) for rank in range(count)]
-        held = [np.arange(n)[portion.part] for portion in found if portion.share]
-        assert np.concatenate(held).tolist() == list(range(n))
-        assert sum(portion.share for portion in found) == pytest.approx(1)
-        assert {portion.part.stop - portion.part.start for portion in found} <= {n // count, n // count + 1, 1}
-        assert all(portion.of == n and portion.part.stop > portion.part.start for portion in found)
+    found = [portion_of(n, rank=rank, count=count) for rank in range(count)]
+    held = [np.arange(n)[portion.part] for portion in found if portion.share]
+    assert np.concatenate(held).tolist() == list(range(n))
+    assert sum(portion.share for portion in found) == pytest.approx(1)
+    assert {portion.part.stop - portion.part.start for portion in found} <= {n // count, n // count + 1, 1}
+    assert all(portion.of == n and portion.part.stop > portion.part.start for portion in found)
 
 
 def test_one_device_has_all_of_it():
-    portion = Devices(torch.device("cpu")).portion(np.zeros(5, dtype=np.int64))
+    portion = Devices(torch.device("cpu")).portion(5)
     assert (portion.part, portion.of, portion.share, portion.processes) == (slice(0, 5), 5, 1.0, 1)
 
 
@@ -129,7 +125,7 @@ def test_whole_maps_are_dropped_alike_whoever_has_the_picture(kind):
     pictures, net = torch.ones(shape), kind(0.4)
     found = []
     for rank in range(2):
-        portion = portion_of(np.zeros(9, dtype=np.int64), rank=rank, count=2)
+        portion = portion_of(9, rank=rank, count=2)
         with as_one_batch(net, Step(total=lambda tensor: tensor, portion=portion)):
             torch.manual_seed(5)
             found.append(net(pictures[portion.part]))

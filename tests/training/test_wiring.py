@@ -1,11 +1,15 @@
 """What the parts do, the loop does: each step is looked at, and not only that a training repeats itself."""
 
+import dataclasses
+
+import numpy as np
 import pytest
 import torch
 
+from tellapart.nets import build_net
 from tellapart.nets.inputs import to_input
 from tellapart.training import fit, loop
-from tellapart.training.data import pass_order
+from tellapart.training.data import Pictures, pass_order
 from tellapart.training.devices import Devices
 from tellapart.training.validation import score
 
@@ -70,3 +74,11 @@ def test_the_share_of_still_units_is_counted(small, make_net, make_run, training
     recipe = training(epochs=1, optimizer={"name": "sgd", "learning_rate": 1e-12, "weight_decay": 0.0})
     fit(net, small, recipe, run=run)
     assert run.history[0]["still_units"] == 1.0
+
+
+def test_the_pixels_of_a_softmax_are_no_units(small, make_run, training):
+    blank = Pictures(np.zeros_like(small.train.pixels), small.train.rows, small.train.labels)
+    task = dataclasses.replace(small, train=blank, validation=blank)
+    net, run = build_net("softmax", outputs=small.classes, image_size=small.preprocessing.image_size), make_run()
+    fit(net, task, training(epochs=1), run=run)
+    assert run.history[0]["still_units"] == 0

@@ -5,17 +5,19 @@ import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tellapart.classifier import Classifier
 from tellapart.errors import ClassMismatchError, LeakError, RecipeError, RunCorruptError, SourceError
 from tellapart.evaluation import Predictions
+from tellapart.images import open_dataset, reading
 from tellapart.images.arrays import ArrayImages
 from tellapart.images.dataset import Dataset, Splits
 from tellapart.progress import Progress
 from tellapart.recipe import DataRecipe, Recipe
 from tellapart.run import Run
 from tellapart.workflow import resume, train
-from tellapart.workflow.prepare import check_all_train, open_run_source, open_source
+from tellapart.workflow.prepare import check_all_train, open_run_source, open_source, sample_facts
 
 QUICK = {"net": {"name": "softmax"}, "training": {"epochs": 1}, "baselines": ()}
 
@@ -201,3 +203,29 @@ def test_a_run_that_began_without_a_picture_goes_on_without_it(pictures, tmp_pat
     assert run.read_text("splits.json") == before
     fresh = train(photos, Recipe.make(**QUICK), out=tmp_path / "fresh")
     assert '"a/3.png"' in fresh.read_text("splits.json")
+
+
+def test_the_background_lies_under_every_picture_that_is_looked_at(tmp_path):
+    for name in "ab":
+        (tmp_path / "logos" / name).mkdir(parents=True)
+        Image.new("LA", (20, 20), (255, 0)).save(tmp_path / "logos" / name / "0.png")
+    for background in (255, 0):
+        dataset = open_source(DataRecipe(source=str(tmp_path / "logos"), background=background))
+        assert dataset.images.load(0).pixels.max() == background
+        assert sample_facts(dataset)["brightness"].max() == pytest.approx(background)
+
+
+def test_large_pictures_are_looked_at_by_several_processes_with_the_same_result(tmp_path, monkeypatch):
+    for name in "ab":
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for number in range(9):
+            shape = (30 + number, 20 + number)
+            Image.fromarray(np.full(shape, 10 * number, np.uint8)).save(tmp_path / "photos" / name / f"{number}.png")
+    (tmp_path / "photos" / "a" / "3.png").write_bytes(b"none")
+    dataset = open_dataset(tmp_path / "photos")
+    alone = sample_facts(dataset)
+    monkeypatch.setattr(reading, "LARGE", 1)
+    monkeypatch.setattr(reading, "usable_processors", lambda: 3)
+    together = sample_facts(dataset)
+    assert len(alone) == 17
+    assert (alone == together).all()

@@ -7,7 +7,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-CLUTTER = frozenset({"__macosx", "thumbs.db", "desktop.ini", "ehthumbs.db", "@eadir", "lost+found", "$recycle.bin"})
+CLUTTER = frozenset({
+    "__macosx", "thumbs.db", "desktop.ini", "ehthumbs.db", "@eadir", "lost+found", "$recycle.bin", "#recycle",
+    "@recycle", "system volume information",
+})  # fmt: skip
 """Files and folders that systems leave behind; hidden ones begin with a dot."""
 
 

@@ -85,7 +85,7 @@ def _in_turn(
 @contextmanager
 def _pool(workers: int) -> Iterator[Executor]:
     """Give worker processes: forked within 5 ms where that is safe, else started, at half a second of a processor."""
-    if _may_fork():
+    if may_fork():
         context = multiprocessing.get_context("fork")
         with ProcessPoolExecutor(workers, context, initializer=_begin) as forked, _ended_at_once():
             with warnings.catch_warnings():
@@ -133,7 +133,7 @@ def _ended_at_once() -> Iterator[None]:
         raise
 
 
-def _may_fork() -> bool:
+def may_fork() -> bool:
     """Return whether a fork copies nothing half-done: no other thread of Python's is at work."""
     return sys.platform == "linux" and threading.active_count() == 1
 

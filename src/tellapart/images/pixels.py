@@ -138,6 +138,10 @@ def _dark(high: float) -> str:
 
 
 def _rounded(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
+    if values.dtype.kind == "u" and values.dtype.itemsize == 2 and values.size > 2**16:
+        every = _rounded(np.clip(np.arange(2**16, dtype=np.uint16), low, high), low, high)
+        found: NDArray[np.uint8] = every[values]  # one byte a pixel, in place of sixteen
+        return found
     out: NDArray[np.uint8] = np.floor((values.astype(np.float64) - low) * (255 / ((high - low) or 1.0)) + 0.5).astype(
         np.uint8
     )

@@ -15,15 +15,21 @@ from ..machine import usable_processors
 from .arrays import ArrayImages
 from .blocks import block_length
 from .dataset import Images
-from .facts import FACTS, FactsTable
-from .parallel import shared_out
+from .facts import FACTS, FactsTable, facts_of
+from .parallel import may_fork, shared_out
 from .preprocessing import Preprocessing
 
 CHUNK = 256
 """Pictures a worker takes at a time, at most."""
 
 SERIAL_BELOW = 600
-"""Fewer pictures than this are read in this process: starting workers may take half a second."""
+"""Fewer pictures than this are read in this process where workers are started, which takes half a second."""
+
+FEW = 100
+"""Fewer than this where they are forked, which takes some 20 ms."""
+
+LARGE = 500_000
+"""Pixels of pictures that are worth it, few as they may be."""
 
 
 class Problem(NamedTuple):
@@ -57,9 +63,10 @@ def read_chunks(
         jobs: processes; all processors where None, and this one alone where the pictures are few.
     """
     n = len(images)
-    jobs = 1 if n < SERIAL_BELOW or isinstance(images, ArrayImages) else jobs or usable_processors()
+    few = n < (min(FEW, SERIAL_BELOW) if may_fork() else SERIAL_BELOW)
+    jobs = 1 if few or isinstance(images, ArrayImages) else jobs or usable_processors()
     height, width = preprocessing.image_size
-    step = min(CHUNK, block_length(height * width * preprocessing.channels))
+    step = min(CHUNK, block_length(height * width * preprocessing.channels), max(16, n // (4 * jobs)))
     spans = (np.arange(start, min(n, start + step), dtype=np.int64) for start in range(0, n, step))
     # Each task carries its own pictures' names alone.
     tasks = (
@@ -89,7 +96,7 @@ def read_range(*, work: Path, images: Images, preprocessing: Preprocessing, star
         try:
             picture = images.load(row)
         except UnreadableImageError as error:
-            problems.append(Problem(start + row, str(error), may_pass=_may_pass(error)))
+            problems.append(Problem(start + row, str(error), may_pass=may_pass(error)))
             continue
         readable.append(row)
         table.add(picture)
@@ -102,6 +109,36 @@ def read_range(*, work: Path, images: Images, preprocessing: Preprocessing, star
     return np.arange(start, start + len(images)), problems, notes
 
 
+def facts_of_some(images: Images, rows: NDArray[np.int64]) -> tuple[NDArray[np.void], Problem | None]:
+    """Return the facts of those of some pictures that can be read, in order, and the problem of another one.
+
+    Args:
+        images: N pictures.
+        rows: which of them, at least one.
+    """
+    first, problem = _facts_in(images=images.select(rows[:1]), rows=rows[:1])[1:]
+    found: NDArray[np.void] = np.array(first, dtype=FACTS)
+    large = bool(len(found)) and int(found["width"][0]) * int(found["height"][0]) >= LARGE
+    jobs = usable_processors() if large and may_fork() else 1
+    parts = [part for part in np.array_split(rows[1:], 4 * jobs if jobs > 1 else 1) if len(part)]
+    tasks = ({"images": images.select(part), "rows": part} for part in parts)
+    with shared_out(_facts_in, tasks, jobs=jobs) as results:
+        read = sorted(results, key=lambda one: one[0])
+    problem = next((one for _, _, one in read if one is not None), problem)
+    return np.array([*first, *(row for _, facts, _ in read for row in facts)], dtype=FACTS), problem
+
+
+def _facts_in(*, images: Images, rows: NDArray[np.int64]) -> tuple[int, list[Any], Problem | None]:
+    """Return the first row, the facts of those pictures that can be read, and the problem of another."""
+    facts, problem = [], None
+    for at, row in enumerate(rows.tolist()):
+        try:
+            facts.append(facts_of(images.load(at)))
+        except UnreadableImageError as error:
+            problem = Problem(row, str(error), may_pass=may_pass(error))
+    return int(rows[0]), facts, problem
+
+
 def _store(file: Path, rows: NDArray[Any], start: int) -> None:
     """Write some rows of an array's file in place; the kernel, not this process, brings them to the disk."""
     offset = np.load(file, mmap_mode="r").offset + start * rows[:1].nbytes
@@ -110,7 +147,7 @@ def _store(file: Path, rows: NDArray[Any], start: int) -> None:
         opened.write(np.ascontiguousarray(rows).data)
 
 
-def _may_pass(error: UnreadableImageError) -> bool:
+def may_pass(error: UnreadableImageError) -> bool:
     """Return whether the system is to blame, and not the file: Pillow's own errors of broken files have no number."""
     cause = error.__cause__
     return isinstance(cause, MemoryError) or (isinstance(cause, OSError) and cause.errno is not None)

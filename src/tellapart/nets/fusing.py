@@ -91,7 +91,7 @@ def _fused(net: Net, example: Tensor) -> Callable[[Tensor], Tensor]:
 def _take_padding(traced: fx.GraphModule, pad: fx.Node) -> None:
     """Let the convolution behind a padding pad evenly, with zeros in its kernel on the side of which there is less."""
     conv, given = _only_user(pad), pad.args
-    if conv is None or conv.target is not torch.ops.aten.convolution.default or any(given[2:]):
+    if conv is None or conv.target is not torch.ops.aten.convolution.default or any(given[2:]) or not _is_kept(conv):
         return
     arguments: Any = conv.args
     _, weight, bias, stride, own, dilation, transposed, output_padding, groups = arguments
@@ -119,6 +119,12 @@ def _lacking(before: int, behind: int) -> list[int]:
     return [max(0, behind - before), max(0, before - behind)]
 
 
+def _is_kept(conv: fx.Node) -> bool:
+    """Return whether a convolution's weight lies in the network, and is not computed, as a standardised one."""
+    weight = conv.args[1]
+    return isinstance(weight, fx.Node) and weight.op == "get_attr"
+
+
 def _tensor(traced: fx.GraphModule, node: fx.Node) -> Tensor:
     found: Tensor = operator.attrgetter(str(node.target))(traced)
     return found.detach()
@@ -140,6 +146,8 @@ class _Shapes(fx.Interpreter):
 
 def _fuse(traced: fx.GraphModule, conv: fx.Node, shapes: dict[fx.Node, torch.Size]) -> None:
     """Replace a convolution, and what follows it alone, by one operation of oneDNN."""
+    if not _is_kept(conv):
+        return
     arguments: Any = conv.args
     pictures, weight, bias, stride, padding, dilation, _, _, groups = arguments
     last, other, activation = conv, None, None

@@ -12,9 +12,7 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ..nets import Net
@@ -41,32 +39,26 @@ class Portion:
     processes: int = 1
 
 
-def portion_of(labels: NDArray[np.int64], *, rank: int, count: int, class_weights: Tensor | None = None) -> Portion:
+def portion_of(pictures: int, *, rank: int, count: int) -> Portion:
     """Return the part of a batch that one of several processes takes.
 
-    The parts follow each other, differ by one picture at most, and hold each picture once. Their shares add up to 1,
-    and follow the weights of the classes where there are any: the loss is a weighted mean.
+    The parts follow each other, differ by one picture at most, and hold each picture once. Their shares add up to 1.
 
     Args:
-        labels: (N,) of the whole batch.
+        pictures: of the whole batch.
         rank: of the process, from 0.
         count: how many processes there are.
-        class_weights: float32 (K,), on the CPU, or None.
 
     Example:
-        >>> import numpy as np
-        >>> found = portion_of(np.zeros(5, dtype=np.int64), rank=1, count=2)
+        >>> found = portion_of(5, rank=1, count=2)
         >>> found.part, found.share
         (slice(2, 5, None), 0.6)
     """
-    n = len(labels)
+    n = pictures
     part = slice(n * rank // count, n * (rank + 1) // count)
     if part.start == part.stop:
         return Portion(slice(0, 1), n, 0.0, count)
-    if class_weights is None:
-        return Portion(part, n, (part.stop - part.start) / n, count)
-    weights = class_weights.double().numpy()[labels]
-    return Portion(part, n, float(weights[part].sum() / weights.sum()), count)
+    return Portion(part, n, (part.stop - part.start) / n, count)
 
 
 class Devices:
@@ -88,9 +80,9 @@ class Devices:
     def __init__(self, device: torch.device) -> None:
         self.device = device
 
-    def portion(self, labels: NDArray[np.int64], class_weights: Tensor | None = None) -> Portion:
-        """Return this process's part of a batch with these labels, (N,), under weights of the classes, (K,)."""
-        return Portion(slice(0, len(labels)), len(labels))
+    def portion(self, pictures: int) -> Portion:
+        """Return this process's part of a batch of so many."""
+        return Portion(slice(0, pictures), pictures)
 
     def rows(self, n: int) -> slice:
         """Return which of ``n`` pictures are this process's to evaluate; there may be none."""

@@ -23,6 +23,7 @@ def diagnose(
     optimizer: OptimizerRecipe,
     usual_rate: float,
     steps_an_epoch: int = PATIENT_STEPS,
+    weighted: bool = False,
 ) -> list[tuple[str, str]]:
     """Return what is wrong with a training, as (code, sentence) pairs; none where it learns.
 
@@ -34,6 +35,7 @@ def diagnose(
         optimizer: with its learning rate, for the advice.
         usual_rate: the learning rate that suits the network and the optimiser.
         steps_an_epoch: how often the weights change in one.
+        weighted: whether rare classes weigh more, so that being right less often is what was asked for.
 
     Example:
         >>> record = {"train_loss": 2.303, "train_accuracy": 0.1, "validation_loss": 2.303,
@@ -57,7 +59,8 @@ def diagnose(
         "exploding": f"the training loss grew from {losses[0]:.3g} to {losses[-1]:.3g}",
     }
     holds = {
-        "chance": epochs >= patient and _at_chance(last, majority, validation_pictures),
+        # Weights of the classes are there to be right less often, for the sake of the rare ones.
+        "chance": not weighted and epochs >= patient and _at_chance(last, majority, validation_pictures),
         "dead": last["still_units"] >= 0.9 and validation_pictures > 1,
         "flat": epochs >= max(3, patient) and _is_flat(losses),
         "exploding": epochs >= 3 and losses[-1] > 3 * losses[0],

@@ -12,7 +12,6 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any, Self
 
-import numpy as np
 import torch
 import torch.distributed
 from lightning_fabric import Fabric
@@ -21,7 +20,6 @@ from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning_fabric.strategies.ddp import DDPStrategy
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..errors import ProcessLostError
@@ -120,9 +118,9 @@ class Processes(Devices):
         self._step = Step(total=_total)
         super().__init__(self._fabric.device)
 
-    def portion(self, labels: NDArray[np.int64], class_weights: Tensor | None = None) -> Portion:
-        """Return this process's part of a batch, for the step that comes next."""
-        found = portion_of(labels, rank=self.rank, count=self.count, class_weights=class_weights)
+    def portion(self, pictures: int) -> Portion:
+        """Return this process's part of a batch of so many, for the step that comes next."""
+        found = portion_of(pictures, rank=self.rank, count=self.count)
         self._step.portion = found
         return found
 

@@ -54,6 +54,7 @@ def fit_head(
     *,
     classes: int,
     groups: NDArray[Any] | None = None,
+    class_weights: Tensor | None = None,
     seed: int = 0,
     threads: int | None = None,
 ) -> Head:
@@ -64,6 +65,7 @@ def fit_head(
         labels: int64 (N,), 0 to classes − 1.
         classes: K.
         groups: (N,) who or what each picture is of; a group is on one side of each fold. None where there are none.
+        class_weights: float32 (K,), what the loss of each picture is multiplied by; none where None.
         seed: of the folds.
         threads: CPU threads; all usable processors where None.
 
@@ -86,17 +88,18 @@ def fit_head(
     del features  # where nobody else needs them: five gigabytes of a million pictures
     count = min(FOLDS, int(np.bincount(labels).max()), len(labels if groups is None else np.unique(groups)))
     folds = make_folds(labels, folds=count, groups=groups, seed=seed) if count > 1 else ()
+    weights = None if class_weights is None else class_weights[y]
     with tuned(threads):
-        accuracy, log_loss = _cross_validated(x, y, folds, classes=classes)
+        accuracy, log_loss = _cross_validated(x, y, folds, classes=classes, weights=weights)
         # Shares right differ by a picture or two, which is chance; the log loss weighs how sure each answer is.
         best = min(log_loss, key=lambda penalty: (log_loss[penalty], -penalty), default=PENALTIES[len(PENALTIES) // 2])
-        weight, bias = _logistic(x, y, classes=classes, penalty=best)
+        weight, bias = _logistic(x, y, classes=classes, penalty=best, weights=weights)
     weight = weight / std
     return Head(weight, bias - weight @ mean, best, accuracy, log_loss)
 
 
 def _cross_validated(
-    x: Tensor, y: Tensor, folds: Sequence[Fold], *, classes: int
+    x: Tensor, y: Tensor, folds: Sequence[Fold], *, classes: int, weights: Tensor | None = None
 ) -> tuple[dict[float, float], dict[float, float]]:
     """Return the share right and the cross-entropy by penalty; nothing where no held-out picture can be judged.
 
@@ -109,12 +112,14 @@ def _cross_validated(
         x_train, y_train, start = x[train], y[train], None
         held = held[torch.isin(y[held], y_train)]
         x_held, y_held = x[held], y[held]
+        w_train, w_held = (None, 1.0) if weights is None else (weights[train], weights[held])
         judged += len(held)
         for penalty in sorted(PENALTIES, reverse=True):  # each from the last one's solution: it is near
-            weight, bias = start = _logistic(x_train, y_train, classes=classes, penalty=penalty, start=start)
+            start = _logistic(x_train, y_train, classes=classes, penalty=penalty, start=start, weights=w_train)
+            weight, bias = start
             said = x_held @ weight.T + bias
             hits[penalty] += float((said.argmax(dim=1) == y_held).sum())
-            loss[penalty] += float(F.cross_entropy(said, y_held, reduction="none").double().sum())
+            loss[penalty] += float((F.cross_entropy(said, y_held, reduction="none") * w_held).double().sum())
     if not judged:
         return {}, {}
     return {p: hits[p] / judged for p in PENALTIES}, {p: loss[p] / judged for p in PENALTIES}
@@ -141,7 +146,13 @@ def set_head(net: Net, head: Head) -> None:
 
 
 def _logistic(
-    x: Tensor, y: Tensor, *, classes: int, penalty: float, start: tuple[Tensor, Tensor] | None = None
+    x: Tensor,
+    y: Tensor,
+    *,
+    classes: int,
+    penalty: float,
+    start: tuple[Tensor, Tensor] | None = None,
+    weights: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     zeros = torch.zeros(classes, x.shape[1]), torch.zeros(classes)
     weight, bias = (tensor.clone().requires_grad_(True) for tensor in start or zeros)
@@ -151,7 +162,9 @@ def _logistic(
 
     def closure() -> float:
         optimizer.zero_grad()
-        loss = F.cross_entropy(x @ weight.T + bias, y) + penalty * weight.square().sum()
+        logits = x @ weight.T + bias
+        each = F.cross_entropy(logits, y, reduction="mean" if weights is None else "none")
+        loss = (each if weights is None else (each * weights).mean()) + penalty * weight.square().sum()
         loss.backward()  # type: ignore[no-untyped-call]
         return float(loss.detach())
 

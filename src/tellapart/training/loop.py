@@ -227,6 +227,7 @@ def _diagnosis(
         optimizer=recipe.optimizer,
         usual_rate=usual_rate,
         steps_an_epoch=task.steps(recipe),
+        weighted=recipe.class_weights == "balanced",
     )
 
 
@@ -272,7 +273,7 @@ def _one_epoch(state: State, task: Task, recipe: TrainingRecipe, *, devices: Dev
     with seeded(derived_seed(recipe.seed, epoch=epoch, purpose="dropout"), device):
         for step, positions in enumerate(batches):
             seen += len(positions)
-            portion = devices.portion(task.train.labels[positions], weights)
+            portion = devices.portion(len(positions))
             pixels, labels = task.train.batch(positions[portion.part])
             done = share_done(epoch=epoch, epochs=epochs, step=step, steps=steps)
             factor = learning_rate_factor(schedule, share=done)

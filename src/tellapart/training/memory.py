@@ -10,7 +10,7 @@ from ..nets.base import Net, build_outline
 from ..nets.summary import summarize
 from ..recipe import OptimizerRecipe, Recipe, decided
 from ..runtime import choose_device
-from ..wording import bytes_text
+from ..wording import bytes_text, counted
 from .devices import Devices
 from .optimizers import momentum_of
 from .task import Task
@@ -74,10 +74,11 @@ def check_memory(recipe: Recipe, task: Task, *, devices: Devices | None = None) 
         batch_size=pictures,
     ).training_bytes * (NARROW if recipe.training.precision in ("bfloat16", "float16") else 1.0)
     if needed > left:
+        fits = int(0.7 * batch * left / needed)
+        smaller = f"--batch-size {fits}, " if fits >= count else ""
         raise OutOfMemoryError(
-            f"one step of {pictures} pictures needs about {bytes_text(round(here * held.step + needed))}, and "
-            f"{bytes_text(free)} are free: try --batch-size {max(1, int(0.7 * batch * left / needed))}, "
-            "a smaller --image-size or a smaller --net"
+            f"one step of {counted(pictures, 'picture')} needs about {bytes_text(round(here * held.step + needed))}, "
+            f"and {bytes_text(free)} are free: try {smaller}a smaller --image-size or a smaller --net"
         )
 
 

@@ -121,7 +121,8 @@ def _muon(
 def hidden_matrices(net: Net) -> set[int]:
     """Return the ``id`` of each weight that muon's own steps suit: of hidden layers in which all inputs meet.
 
-    So neither the first convolution, nor those of single channels or groups, nor what stands in the head.
+    So neither the first convolution, nor those of single channels or groups, nor what stands in the head or in
+    auxiliary ones.
     """
     stages = stage_of(net)
     layers = [
@@ -130,7 +131,7 @@ def hidden_matrices(net: Net) -> set[int]:
         if isinstance(module, nn.Linear)
         or (isinstance(module, nn.Conv2d) and module.groups == 1 and module.in_channels > COLOURS)
     ]
-    return {id(layer.weight) for layer in layers if stages.get(id(layer.weight)) != "head"}
+    return {id(layer.weight) for layer in layers if stages.get(id(layer.weight)) not in ("head", "auxiliary")}
 
 
 def _groups(

@@ -61,9 +61,9 @@ def train_step(
     if recipe.transfer not in (None, "none"):
         heads = heads[:1]  # the random auxiliary ones would unlearn a pretrained body
     logits, *auxiliary = (two_sided(head).float() for head in heads)
+    weights = None if class_weights is None else class_weights[labels]
     loss, *others = (
-        F.cross_entropy(head, labels, weight=class_weights, label_smoothing=recipe.label_smoothing or 0.0)
-        for head in (logits, *auxiliary)
+        _loss(head, labels, smoothing=recipe.label_smoothing or 0.0, weights=weights) for head in (logits, *auxiliary)
     )
     whole = loss + state.net.auxiliary_weight * torch.stack(others).sum() if others else loss
     state.optimizer.zero_grad()
@@ -75,6 +75,18 @@ def train_step(
         hits = (logits.argmax(dim=1) == labels).sum() * (portion.share > 0)
         kind = exact(pictures.device)
         return torch.stack([loss.detach().to(kind) * (portion.share * portion.of), hits.to(kind)])
+
+
+def _loss(logits: Tensor, labels: Tensor, *, smoothing: float, weights: Tensor | None) -> Tensor:
+    """Return the mean cross-entropy of a batch, that of each picture times its weight where there are any.
+
+    PyTorch's own weights are those of the answers, not of the pictures: with label smoothing they would pull each
+    picture of a frequent class to the rare ones; and it divides by their sum in the batch, so that a rare class would
+    count less in the batches that have it.
+    """
+    if weights is None:
+        return F.cross_entropy(logits, labels, label_smoothing=smoothing)
+    return (F.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="none") * weights).mean()
 
 
 def exact(device: torch.device) -> torch.dtype:

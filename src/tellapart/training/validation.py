@@ -87,12 +87,16 @@ def _counted(logits: Tensor, labels: Tensor) -> tuple[float, int, int]:
 def _tally(net: Net, pictures: Pictures, preprocessing: Preprocessing, *, device: torch.device) -> _Tally:
     loss = hits = hits5 = 0.0
     low = high = None
+    head = {id(value) for value in net.stages()["head"].parameters()}
+    hidden = any(id(value) not in head for value in net.parameters())  # else its inputs are the pixels
     with torch.inference_mode():
         for pixels, labels in pictures.batches(batch_length(preprocessing.image_size)) if len(pictures) else ():
             labels = moved(labels, device)
             embedding = net.embed(to_input(moved(pixels, device), preprocessing))
             more = _counted(two_sided(net.classify(embedding)).float(), labels)
             loss, hits, hits5 = loss + more[0], hits + more[1], hits5 + more[2]
+            if not hidden:
+                continue
             least, most = embedding.float().amin(dim=0), embedding.float().amax(dim=0)
             low = least if low is None else torch.minimum(low, least)
             high = most if high is None else torch.maximum(high, most)
@@ -100,7 +104,9 @@ def _tally(net: Net, pictures: Pictures, preprocessing: Preprocessing, *, device
 
 
 def _still(ranges: list[tuple[Tensor, Tensor]]) -> float:
-    """Return the share of units that have the same value for every picture."""
+    """Return the share of units that have the same value for every picture; 0 where there are no units."""
+    if not ranges:
+        return 0.0
     lows, highs = zip(*ranges, strict=True)
     low, high = torch.stack(lows).amin(dim=0), torch.stack(highs).amax(dim=0)
     return float((low == high).float().mean())

@@ -37,6 +37,7 @@ from ..wording import counted, listed, text_table
 from .copies import copies_of_training
 from .near_training import EmbeddingSpace, keep_near_training
 from .own_pictures import OwnPictures, device_here, threads_here
+from .prepare import on_background
 from .scoring import Looked, Scored, Scoring, check_several, look, scored
 from .statistics import STROKES, load_statistics, statistics_of
 from .thumbnails import keep_thumbnails
@@ -177,6 +178,7 @@ def _measured(
     run: Run, dataset: Dataset, *, classifier: Classifier, source: str | Path, scoring: Scoring, progress: Progress
 ) -> ExternalEvaluation:
     """Look at the pictures and keep what is found in the run."""
+    dataset = on_background(dataset, classifier.preprocessing.background)
     scanned = scan(dataset, classifier.preprocessing, progress=progress)
     if scanned.problems:
         progress.warn(f"{counted(len(scanned.problems), 'picture')} left out: unreadable")

@@ -305,6 +305,7 @@ def _set_learnt_head(net: Net, prepared: Prepared, *, progress: Progress) -> tup
         prepared.dataset.labels[train],
         classes=len(prepared.dataset.class_names),
         groups=None if together is None else together[train],
+        class_weights=task_of(prepared).class_weights(prepared.recipe.training),
         threads=prepared.recipe.training.threads,
         seed=prepared.recipe.training.seed,
     )

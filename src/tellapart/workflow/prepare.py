@@ -18,8 +18,8 @@ from ..images import open_dataset
 from ..images.audit import Audit, audit, drop_leaks, repeats_of
 from ..images.cache import Scan
 from ..images.dataset import BLOCK, Dataset, Splits
-from ..images.facts import FACTS, facts_of
 from ..images.preprocessing import Preprocessing
+from ..images.reading import facts_of_some
 from ..images.sources.base import is_bundled
 from ..images.split import split
 from ..images.split_ids import from_ids, read_ids, write_ids
@@ -76,11 +76,19 @@ def open_source(data: DataRecipe) -> Dataset:
     # Of paths that exist a run keeps absolute ones: a bundled name means no folder that is called so.
     named = is_bundled(data.source)
     dataset = open_dataset(data.source, group_by=data.group_by, by_name=named, **data.source_options)
+    dataset = on_background(dataset, data.background)
     if data.labels is None:
         return dataset
     from ..evaluation import read_label_list, relabelled
 
     return relabelled(dataset, read_label_list(data.labels), name=repr(Path(data.labels).name))
+
+
+def on_background(dataset: Dataset, background: int | tuple[int, int, int]) -> Dataset:
+    """Return the same pictures with another background under transparency; as they are where it is the usual one."""
+    if background == DataRecipe().background:
+        return dataset
+    return dataclasses.replace(dataset, images=dataset.images.with_background(background))
 
 
 def open_run_source(run: Run) -> Dataset:
@@ -203,15 +211,13 @@ def content_fingerprint(dataset: Dataset, scanned: Scan) -> str:
 
 def sample_facts(dataset: Dataset) -> NDArray[np.void]:
     """Return the facts of some readable pictures, evenly spaced; raises DataError where none is readable."""
-    rows, reason = [], "there are none"
-    for index in np.unique(np.linspace(0, len(dataset) - 1, SAMPLE).astype(np.int64)) if len(dataset) else []:
-        try:
-            rows.append(facts_of(dataset.images.load(int(index))))
-        except DataError as error:
-            reason = f"{dataset.ids[index]}: {error}"
-    if not rows:
+    if not len(dataset):
+        raise DataError(f"none of the pictures looked at in {dataset.name!r} can be read; there are none")
+    at = np.unique(np.linspace(0, len(dataset) - 1, SAMPLE).astype(np.int64))
+    facts, problem = facts_of_some(dataset.images, at)
+    if problem is not None and not len(facts):
+        reason = f"{dataset.ids[problem.position]}: {problem.reason}"
         raise DataError(f"none of the pictures looked at in {dataset.name!r} can be read; {reason}")
-    facts: NDArray[np.void] = np.array(rows, dtype=FACTS)
     return facts
 
 

@@ -1,6 +1,7 @@
 """Repeats: planted copies are found, look-alikes are not."""
 
 import dataclasses
+import errno
 import io
 import itertools
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from tellapart.errors import DataError, UnreadableImageError
 from tellapart.images.arrays import ArrayImages
 from tellapart.images.audit import remember
 from tellapart.images.audit.alignment import Match, align, small_residual
@@ -247,3 +249,17 @@ def test_candidates_are_those_of_brute_force():
 def test_a_crowd_of_equal_descriptors_gives_few_candidates():
     vectors = np.zeros((6000, 4), dtype=np.float32)
     assert len(propose(Descriptors(vectors, np.ones(6000, dtype=np.float32)))) <= 6000 * 24
+
+
+def test_what_the_system_cannot_read_now_is_no_verdict(tmp_path):
+    pictures = [glyph(0)] * 2 + [glyph(1)]
+    facts = np.array([facts_of(Listed(pictures).load(i)) for i in range(3)], dtype=FACTS)
+
+    class Gone(Listed):
+        def load(self, index):
+            raise UnreadableImageError("it cannot be read") from OSError(errno.EIO, "Input/output error")
+
+    data = SimpleNamespace(images=Gone(pictures))
+    with pytest.raises(DataError, match="copies cannot be looked for, as a picture that was read before"):
+        remember.repeats_of(data, SimpleNamespace(folder=tmp_path, facts=facts))
+    assert not list(tmp_path.iterdir())

@@ -3,6 +3,7 @@ import pytest
 
 from tellapart.errors import RecipeError, SourceError
 from tellapart.images import open_dataset
+from tellapart.images.decode import as_pixels
 
 from .reading import loaded
 
@@ -296,3 +297,21 @@ def test_whole_numbers_of_any_precision_are_labels(tmp_path):
     for kind in (np.float16, np.float32, np.float64):
         np.savez(tmp_path / "a.npz", x=np.zeros((3, 8, 8), dtype=np.uint8), y=np.array([0, 1, 0], dtype=kind))
         assert open_dataset(tmp_path / "a.npz").labels.tolist() == [0, 1, 0]
+
+
+def test_transparent_bytes_lie_over_white_as_a_classifier_lays_them(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 6, 5, 4), dtype=np.uint8)
+    pixels[..., 3] *= pixels[..., 3] > 127
+    np.savez(tmp_path / "a.npz", X=pixels, y=[0, 1, 0, 1])
+    data = open_dataset(tmp_path / "a.npz")
+    np.testing.assert_array_equal(loaded(data), np.stack([as_pixels(one) for one in pixels]))
+    assert "transparency laid over 255" in data.notes
+    pixels[..., 3] = 255
+    np.savez(tmp_path / "b.npz", X=pixels, y=[0, 1, 0, 1])
+    np.testing.assert_array_equal(loaded(open_dataset(tmp_path / "b.npz")), pixels[..., :3])
+
+
+def test_boolean_labels_have_the_names_that_are_given(tmp_path, pixels):
+    np.savez(tmp_path / "a.npz", X=pixels, y=np.array([True, False] * 3), class_names=["dog", "cat"])
+    data = open_dataset(tmp_path / "a.npz")
+    assert [data.class_names[label] for label in data.labels] == ["cat", "dog"] * 3

@@ -1,5 +1,6 @@
 import codecs
 import unicodedata
+import zipfile
 
 import pytest
 
@@ -206,3 +207,15 @@ def test_a_picture_without_a_group_stands_alone(write):
     assert open_dataset(write("path,label,group\nimg/1.png,a,\nimg/2.png,b,g\n")).groups.tolist() == ["", "g"]
     nothing = write("path,label,group\nimg/1.png,a,\nimg/2.png,b,\n")
     assert open_dataset(nothing, group_by=r"(\d)").groups.tolist() == ["1", "2"], "there is nothing to replace"
+
+
+def test_excels_own_line_says_the_delimiter(write):
+    data = open_dataset(write("sep=;\npath;label\nimg/1.png;cat\nimg/2.png;dog\n"))
+    assert data.class_names == ("cat", "dog")
+
+
+def test_a_workbook_is_named_as_what_it_is(tmp_path):
+    with zipfile.ZipFile(tmp_path / "labels.xlsx", "w") as book:
+        book.writestr("[Content_Types].xml", "<Types/>")
+    with pytest.raises(SourceError, match="is a workbook: save its sheet as CSV, with the columns path and label"):
+        open_dataset(tmp_path / "labels.xlsx")

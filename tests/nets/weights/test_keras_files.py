@@ -1,3 +1,4 @@
+import re
 import zipfile
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from tellapart.errors import ModelFileError
 from tellapart.nets import build_net
 from tellapart.nets.weights import expected_pixels, load_weights
 from tellapart.nets.weights.keras_files import converted, keras_pixels, read_keras
-from tellapart.nets.weights.keras_names import VARIANTS, keras_layers, numbered
+from tellapart.nets.weights.keras_names import VARIANTS, as_of_today, keras_layers, numbered
 
 
 def build(name, *, outputs=3, size=(32, 32), **options):
@@ -232,3 +233,35 @@ def test_damaged_files(tmp_path, kind):
 def test_pixels_of_published_files_alone(tmp_path):
     assert keras_pixels("resnet50", tmp_path / "mine.h5") is None
     assert keras_pixels("mobilenet", tmp_path / "mobilenet_1_0_224_tf.h5") == ((0.5,) * 3, (0.5,) * 3)
+
+
+EARLIER = {  # as in the files that Keras downloads for these networks
+    "Conv1": "Conv1", "bn_Conv1": "bn_Conv1", "Conv_1_bn": "Conv_1_bn", "predictions": "Logits",
+    "expanded_conv_depthwise": "mobl0_conv_0_depthwise", "expanded_conv_depthwise_BN": "bn0_conv_0_bn_depthwise",
+    "expanded_conv_project": "mobl0_conv_0_project", "expanded_conv_project_BN": "bn0_conv_0_bn_project",
+    "block_16_expand": "mobl16_conv_16_expand", "block_16_expand_BN": "bn16_conv_16_bn_expand",
+}  # fmt: skip
+
+
+def test_earlier_names_of_mobilenet_v2_and_of_resnets_head():
+    assert {as_of_today("mobilenet_v2", earlier): name for name, earlier in EARLIER.items()} == {n: n for n in EARLIER}
+    assert as_of_today("resnet152", "probs") == "predictions"
+    assert as_of_today("xception", "probs") == "probs"
+
+
+def test_a_file_with_the_earlier_names_is_read_whole(tmp_path):
+    net = shaken(build("mobilenet_v2"))
+    layers = keras_arrays(net, "mobilenet_v2")
+    blocks = re.compile(r"(?:expanded_conv|block_(\d+))_(expand|depthwise|project)(_BN)?")
+
+    def earlier(name):
+        if (found := blocks.fullmatch(name)) is None:
+            return EARLIER.get(name, name)
+        number = found[1] or "0"
+        return f"bn{number}_conv_{number}_bn_{found[2]}" if found[3] else f"mobl{number}_conv_{number}_{found[2]}"
+
+    write_keras2(tmp_path / "old.h5", {earlier(name): arrays for name, arrays in layers.items()})
+    read = read_keras(tmp_path / "old.h5", "mobilenet_v2", net=net)
+    own = {key: tensor for key, tensor in net.state_dict().items() if tensor.ndim}
+    assert read.keys() == own.keys()
+    assert all(torch.equal(read[key], own[key]) for key in own)

@@ -16,11 +16,12 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import UnreadableImageError
+from ...errors import DataError, UnreadableImageError
 from ...machine import return_free_memory, usable_processors
 from ...progress import TO_LOG, Progress
 from ..blocks import HELD
 from ..dataset import Images
+from ..reading import may_pass
 from .alignment import Match, align
 from .candidates import NEAREST, propose
 from .descriptors import Descriptors, Smalls, describe
@@ -260,10 +261,19 @@ def _all_but_equal(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> bool:
 
 
 def _load(images: Images, position: int) -> NDArray[np.uint8] | None:
-    """Return the pixels, or None where they have become unreadable since the scan, which lists what is unreadable."""
+    """Return the pixels, or None where they have become unreadable since the scan, which lists what is unreadable.
+
+    Raises:
+        DataError: the system cannot read them now; what is not found for that must not be kept.
+    """
     try:
         return images.load(position).pixels
-    except UnreadableImageError:
+    except UnreadableImageError as error:
+        if may_pass(error):
+            raise DataError(
+                f"copies cannot be looked for, as a picture that was read before can be read no more: {error}: bring "
+                "its drive back, or end other programs, and try again"
+            ) from error
         return None
 
 

@@ -119,7 +119,7 @@ def _parts(archive: Mapping[str, NDArray[Any]], found: list[_Keys], path: Path) 
         for i, one in enumerate(found)
     ]
     names = next((archive[keys[key]].astype(str).ravel().tolist() for key in CLASS_NAMES if key in keys), None)
-    if names is not None and any(part.labels.dtype.kind not in "iuf" for part in parts):
+    if names is not None and any(part.labels.dtype.kind not in "biuf" for part in parts):
         names = None
     return parts, None if names is None else [normalize("NFC", name) for name in names]
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ...errors import SourceError
 from ..arrays import ArrayImages
 from ..dataset import Dataset, strings
+from ..decode import as_pixels
 from ..pixels import scaled_to_8
 from ..stored import stat_fingerprint
 from .classes import labels_of, sort_classes
@@ -267,14 +268,25 @@ def _channels_last(values: NDArray[Any], where: str, notes: list[str]) -> NDArra
         notes.append(f"channels lie first in {values.shape}")
         values = np.moveaxis(values, 1, 3)
     if values.ndim == 4 and values.shape[3] == 4:
-        notes.append("the fourth channel (alpha) is left out")
-        values = values[..., :3]
+        values = _over_white(values, notes)
     if values.ndim not in (3, 4) or (values.ndim == 4 and values.shape[3] not in (1, 3)) or 0 in values.shape:
         raise SourceError(
             f"pictures in {where!r} must be (N, height, width) or (N, height, width, 1 or 3 channels), "
             f"got {values.shape}"
         )
     return values
+
+
+def _over_white(values: NDArray[Any], notes: list[str]) -> NDArray[Any]:
+    """Return pictures of four channels in three: bytes over white, as a classifier lays one of them, others without."""
+    if values.dtype != np.uint8 or bool((values[..., 3] == 255).all()):
+        notes.append("the fourth channel (alpha) is left out")
+        return values[..., :3]
+    notes.append("transparency laid over 255")
+    out = np.empty((*values.shape[:3], 3), dtype=np.uint8)
+    for at, picture in enumerate(values):
+        out[at] = as_pixels(np.ascontiguousarray(picture))
+    return out
 
 
 def _as_uint8(values: NDArray[Any], ends: tuple[float, float], notes: list[str]) -> NDArray[np.uint8]:

@@ -84,13 +84,17 @@ def _rows(path: Path, delimiter: str | None, *, encoding: str) -> Iterator[tuple
     with path.open(encoding=encoding, newline="") as file:
         try:
             first = file.readline()
-            file.seek(0)
+            told = re.fullmatch(r"sep=(.)\s*", first)  # Excel's own line, which says the delimiter
+            if told is None:
+                file.seek(0)
+            else:
+                delimiter = delimiter or told[1]
             if delimiter is None:
                 delimiter = separator_of(first, among=",;\t|")
             reader = csv.reader(file, delimiter=delimiter, strict=True)
             for row in reader:
                 if any(cell.strip() for cell in row):
-                    yield reader.line_num, row
+                    yield reader.line_num + (told is not None), row
         except (csv.Error, UnicodeDecodeError) as error:
             raise SourceError(f"{str(path)!r} is a damaged table: {error}") from error
 

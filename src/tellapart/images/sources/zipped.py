@@ -16,6 +16,10 @@ from .text_encoding import SOME_WORDS, guess_encoding
 _METHODS = {1: "Shrink", 6: "Implode", 9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "xz", 99: "AES"}
 
 
+WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".ods")
+"""Suffixes of tables that are zips inside."""
+
+
 def _claims(place: Place) -> bool:
     return place.head[:4] in (b"PK\3\4", b"PK\5\6", b"PK\7\x08") and place.suffix != ".npz"
 
@@ -24,6 +28,8 @@ def _claims(place: Place) -> bool:
 def zipped(place: Place) -> Dataset:
     """Open a zip of class folders without unpacking it."""
     where = str(place.path)
+    if place.suffix in WORKBOOKS:
+        raise SourceError(f"{where!r} is a workbook: save its sheet as CSV, with the columns path and label")
     files = FileRanges([place.path])
     directory = read_directory(files, place.path.stat().st_size, where)
     shift, encoding = directory.shift, _encoding(directory, where)

@@ -26,7 +26,7 @@ from torch import Tensor
 from ...errors import ModelFileError
 from ..base import Net
 from .files import advice
-from .keras_names import NETS, VARIANTS, keras_layers, numbered
+from .keras_names import NETS, VARIANTS, as_of_today, keras_layers, numbered
 
 Array = NDArray[np.float32]
 
@@ -196,6 +196,7 @@ def converted(
 
 def _found(own: Mapping[str, Tensor], stored: Mapping[str, list[Array]], *, name: str, path: Path) -> dict[str, Array]:
     modules = list(dict.fromkeys(key.rsplit(".", 1)[0] for key in own))
+    stored = {as_of_today(name, layer): arrays for layer, arrays in stored.items()}
     real = numbered(list(stored))
     found: dict[str, Array] = {}
     layers = keras_layers(name, modules)

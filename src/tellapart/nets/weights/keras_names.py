@@ -120,6 +120,23 @@ def _xception(module: str) -> str:
     return f"{block}{conv}{'_bn' if module.startswith('bn') else ''}"
 
 
+def as_of_today(net: str, layer: str) -> str:
+    """Return a Keras layer's name as Keras has it today: the published files of some networks have an earlier one.
+
+    Example:
+        >>> from tellapart.nets.weights.keras_names import as_of_today
+        >>> as_of_today("mobilenet_v2", "bn3_conv_3_bn_expand"), as_of_today("resnet50", "probs")
+        ('block_3_expand_BN', 'predictions')
+    """
+    if (net.startswith("resnet") and layer == "probs") or (net == "mobilenet_v2" and layer == "Logits"):
+        return "predictions"
+    found = re.fullmatch(r"(?:mobl|(bn))(\d+)_conv_\2_(?:bn_)?(expand|depthwise|project)", layer)
+    if net != "mobilenet_v2" or found is None:
+        return layer
+    prefix = "expanded_conv" if found[2] == "0" else f"block_{found[2]}"
+    return f"{prefix}_{found[3]}{'_BN' if found[1] else ''}"
+
+
 def keras_layers(net: str, modules: list[str]) -> dict[str, str]:
     """Return the Keras layer of each of our modules.
 
