@@ -79,6 +79,7 @@ def test_the_share_of_still_units_is_counted(small, make_net, make_run, training
 def test_the_pixels_of_a_softmax_are_no_units(small, make_run, training):
     blank = Pictures(np.zeros_like(small.train.pixels), small.train.rows, small.train.labels)
     task = dataclasses.replace(small, train=blank, validation=blank)
-    net, run = build_net("softmax", outputs=small.classes, image_size=small.preprocessing.image_size), make_run()
+    size = small.preprocessing.image_size
+    net, run = build_net("softmax", outputs=small.classes, channels=1, image_size=size), make_run()
     fit(net, task, training(epochs=1), run=run)
     assert run.history[0]["still_units"] == 0
