@@ -22,7 +22,7 @@ def kind(request, monkeypatch):
     """Both kinds of workers, whatever this process has done before."""
     if request.param == "forked" and sys.platform != "linux":
         pytest.skip("workers are forked on Linux alone")
-    monkeypatch.setattr(parallel, "_may_fork", lambda: request.param == "forked")
+    monkeypatch.setattr(parallel, "may_fork", lambda: request.param == "forked")
 
 
 def done(number: int, here: int) -> tuple[int, bool]:
@@ -75,7 +75,7 @@ def test_a_task_that_fails_fails_the_whole():
 
 
 def test_started_workers_leave_ctrl_c_to_this_process_and_end_with_the_work(monkeypatch):
-    monkeypatch.setattr(parallel, "_may_fork", lambda: False)
+    monkeypatch.setattr(parallel, "may_fork", lambda: False)
     found = {}
 
     def read_until_pressed():
@@ -97,7 +97,7 @@ def test_started_workers_leave_ctrl_c_to_this_process_and_end_with_the_work(monk
 def test_a_worker_that_has_hardly_begun_is_stopped_and_not_killed(monkeypatch):
     broken = []
     monkeypatch.setattr(threading, "excepthook", lambda told: broken.append(told.exc_value))
-    monkeypatch.setattr(parallel, "_may_fork", lambda: True)
+    monkeypatch.setattr(parallel, "may_fork", lambda: True)
     for _ in range(50):  # one in twenty broke its pool, of which the pool's thread complained
         with pytest.raises(ValueError, match="task"):
             all_of(fail, jobs=2)
@@ -109,7 +109,7 @@ def test_nothing_is_forked_beside_another_thread():
     thread = threading.Thread(target=stop.wait)
     thread.start()
     try:
-        assert not parallel._may_fork()
+        assert not parallel.may_fork()
     finally:
         stop.set()
         thread.join()
@@ -144,7 +144,7 @@ def leave_a_trace(folder: str, number: int) -> int:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux alone")
 def test_forked_workers_end_at_once_where_the_work_is_stopped(tmp_path, monkeypatch):
-    monkeypatch.setattr(parallel, "_may_fork", lambda: True)
+    monkeypatch.setattr(parallel, "may_fork", lambda: True)
     others = set(multiprocessing.active_children())
     tasks = ({"folder": str(tmp_path), "number": n} for n in range(40))
 
@@ -165,8 +165,8 @@ def test_forked_workers_end_at_once_where_the_work_is_stopped(tmp_path, monkeypa
 BESIDE_A_THREAD = """
 import threading
 from tellapart.images import parallel
-asked, may_fork = [], parallel._may_fork
-parallel._may_fork = lambda: asked.append(may_fork()) or asked[-1]
+asked, may_fork = [], parallel.may_fork
+parallel.may_fork = lambda: asked.append(may_fork()) or asked[-1]
 stop = threading.Event()
 with parallel.shared_out(dict, ({'a': n} for n in range(40)), jobs=2) as results:
     threading.Thread(target=stop.wait).start()  # such as a terminal's bar
