@@ -119,7 +119,7 @@ def facts_of_some(images: Images, rows: NDArray[np.int64]) -> tuple[NDArray[np.v
     first, problem = _facts_in(images=images.select(rows[:1]), rows=rows[:1])[1:]
     found: NDArray[np.void] = np.array(first, dtype=FACTS)
     large = bool(len(found)) and int(found["width"][0]) * int(found["height"][0]) >= LARGE
-    jobs = usable_processors() if large and may_fork() else 1
+    jobs = usable_processors() if large and may_fork() and not isinstance(images, ArrayImages) else 1
     parts = [part for part in np.array_split(rows[1:], 4 * jobs if jobs > 1 else 1) if len(part)]
     tasks = ({"images": images.select(part), "rows": part} for part in parts)
     with shared_out(_facts_in, tasks, jobs=jobs) as results:
