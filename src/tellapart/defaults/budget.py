@@ -201,7 +201,8 @@ def _fewest(seconds: float, recipe: Recipe, pace: Pace) -> Plan:
 def _with_plan(recipe: Recipe, pace: Pace, plan: Plan, *, seconds: float, widths: bool) -> tuple[Recipe, list[Choice]]:
     each = counted(pace.steps, "step")
     what = f"an epoch of {each}" if recipe.training.steps_per_epoch else "one pass over the pictures"
-    reason = f"{in_words(seconds)} are left, and {what} takes about {in_words(pace.epoch)}"
+    about = "about " if pace.epoch >= 1 else ""
+    reason = f"{in_words(seconds)} are left, and {what} takes {about}{in_words(pace.epoch)}"
     choices = [Choice("training.epochs", plan.epochs, reason)]
     if widths:
         reason = f"the widest with {counted(plan.epochs, 'epoch')} in time"
