@@ -192,6 +192,7 @@ def test_a_network_that_is_computed_and_one_without_numbers_have_the_same_layers
     height, width, channels = nets.get(name).made_for
     outline = build_outline(name, outputs=10, channels=channels, image_size=(height, width))
     monkeypatch.setattr(tracing, "MOST_PARAMETERS", 10**9)
+    monkeypatch.setattr(tracing, "MOST_PIXELS", 10**9)
     computed = tracing.trace(outline, image_size=(height, width), channels=channels)
     monkeypatch.setattr(tracing, "MOST_PARAMETERS", 0)
     assert tracing.trace(outline, image_size=(height, width), channels=channels) == computed

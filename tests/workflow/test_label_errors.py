@@ -105,9 +105,9 @@ def test_what_the_memory_does_not_hold_is_not_looked_for(made, monkeypatch):
     own = OwnPictures.reopened(run, Classifier.load(run.path))
     needed = search_bytes(own)
     columns = extract(own.pixels[:1], "hog").shape[1]
-    assert needed == 48 * 240 * 3 + 28 * 240 * columns + 24 * min(240, columns) ** 2
+    assert needed == 48 * 240 * 3 + 16 * 240 * columns + 24 * min(240, columns) ** 2
     large = dataclasses.replace(own, pixels=np.zeros((1, 512, 512, 1), dtype=np.uint8))
-    assert search_bytes(large) > 28 * 240 * 34_000
+    assert search_bytes(large) > 16 * 240 * 34_000
     assert looks_for_labels(own)
     monkeypatch.setattr(label_errors, "available_memory", lambda: 2 * needed)
     assert has_memory_to_search(own)

@@ -45,7 +45,7 @@ class Components:
         self.mean = table.mean(axis=0)
         table -= self.mean
         count = min(table.shape)
-        # Of the shorter side's products, which have the same components: hundreds of pictures, or features, of many.
+        # Products of the shorter side, of pictures or of features, have the same components.
         # The largest alone, which come last: all of them would take twice as long.
         wide = table.shape[1] > count
         products = table @ table.T if wide else table.T @ table

@@ -26,7 +26,7 @@ SERIAL_BELOW = 600
 """Fewer pictures than this are read in this process where workers are started, which takes half a second."""
 
 FEW = 100
-"""Fewer than this where they are forked, which takes some 20 ms."""
+"""Fewer than this where they are forked, which takes 5 ms."""
 
 LARGE = 500_000
 """Pixels of pictures that are worth it, few as they may be."""

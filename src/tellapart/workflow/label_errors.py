@@ -64,8 +64,8 @@ CELL_BYTES = 48
 SAMPLE = 5000
 """Pictures on which principal components are found."""
 
-SAMPLE_BYTES = 28
-"""Of each number of their features while that is done: the features, their parts, and both in 64 bits."""
+SAMPLE_BYTES = 16
+"""Of each number of their features while that is done: the features, their parts, and once more in 64 bits."""
 
 TIMED = 32
 """Pictures whose features are taken to see how long that takes."""

@@ -58,7 +58,7 @@ def learn_classical(
         DataError: the pictures are too small for the feature.
         OutOfMemoryError: their features are more than the memory that is free.
     """
-    from ...features.estimators.probabilities import TemperatureScaled
+    from sklearn.utils.validation import has_fit_parameter
 
     with threadpool_limits(threads), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -75,8 +75,8 @@ def learn_classical(
         _check_memory(extractor, material)
         train, train_seconds = _features(extractor, material.train)
         started = time.perf_counter()
-        calibrated = isinstance(rest[-1], TemperatureScaled) and material.train_groups is not None
-        rest.fit(train, material.train_labels, **({"classify__groups": material.train_groups} if calibrated else {}))
+        groups = {"classify__groups": material.train_groups} if has_fit_parameter(rest[-1], "groups") else {}
+        rest.fit(train, material.train_labels, **groups)
         train_seconds += time.perf_counter() - started
         validation, validation_seconds = _features(extractor, material.validation)
         started = time.perf_counter()
