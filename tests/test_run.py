@@ -172,8 +172,30 @@ def test_a_full_disk_is_said_and_leaves_the_old_file(run, code, sentence):
     assert [path.name for path in (run.path / "predictions").iterdir()] == ["test.npz"]
 
 
-def test_a_full_disk_while_the_history_grows_is_said(run):
-    (run.path / "history.jsonl").symlink_to("/dev/full")
+def test_nothing_is_written_through_a_link_that_leads_out_of_the_run(run, tmp_path):
+    precious, elsewhere = tmp_path / "precious", tmp_path / "elsewhere"
+    precious.write_text("mine")
+    elsewhere.mkdir()
+    for name in ("report.html", "history.jsonl", ".lock"):
+        (run.path / name).symlink_to(precious)
+    (run.path / "predictions").symlink_to(elsewhere)
+    attempts = (
+        lambda: run.write_text("report.html", "theirs"), lambda: run.append_history({"epoch": 1}),
+        lambda: run.write_text("predictions/test.npz", "theirs"), lambda: run.write_text("../report.html", "theirs"),
+        lambda: run.locked().__enter__(),
+    )  # fmt: skip
+    for attempt in attempts:
+        with pytest.raises(RunUnwritableError, match="leads out of the run's folder: remove that link"):
+            attempt()
+    assert precious.read_text() == "mine"
+    assert not list(elsewhere.iterdir())
+    (tmp_path / "link").symlink_to(run.path)  # the folder itself may be a link
+    Run(tmp_path / "link").write_text("notes.txt", "mine")
+    assert (run.path / "notes.txt").read_text() == "mine"
+
+
+def test_a_full_disk_while_the_history_grows_is_said(run, monkeypatch):
+    monkeypatch.setattr(Run, "_own", lambda self, file: Path("/dev/full"))
     with pytest.raises(RunUnwritableError, match="the disk is full"):
         run.append_history({"epoch": 1})
 

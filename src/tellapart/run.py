@@ -25,6 +25,7 @@ from .errors import (
     RunError,
     RunExistsError,
     RunNotFoundError,
+    RunUnwritableError,
 )
 from .files import KEEPS_OPEN, UNFINISHED, expanded, is_file, is_folder, new_folder, write_errors, writing_whole
 from .recipe import Recipe
@@ -176,7 +177,7 @@ class Run:
 
     def append_history(self, record: Mapping[str, Any]) -> None:
         """Add one epoch's record."""
-        with _write_errors(self.path), (self.path / "history.jsonl").open("a", encoding="utf-8") as file:
+        with _write_errors(self.path), self._own("history.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(record, allow_nan=False) + "\n")
 
     def cut_history(self, epochs: int) -> None:
@@ -225,8 +226,23 @@ class Run:
 
     def write(self, file: str, writer: Callable[[Path], Any]) -> None:
         """Let ``writer(path)`` write a file beside its place, then move it there."""
-        with writing_whole(self.path / file, advice=ADVICE) as beside:
+        with writing_whole(self._own(file), advice=ADVICE) as beside:
             writer(beside)
+
+    def _own(self, file: str) -> Path:
+        """Return where a file of the run is; a folder that someone sent may hold links that lead out of it.
+
+        Raises:
+            RunUnwritableError: it lies elsewhere.
+        """
+        path = self.path / file
+        try:
+            inside = path.resolve().is_relative_to(self.path.resolve())
+        except (RuntimeError, OSError):  # a link that leads to itself
+            inside = False
+        if not inside:
+            raise RunUnwritableError(f"cannot write {str(path)!r}: it leads out of the run's folder: remove that link")
+        return path
 
     def settle(self, file: str) -> None:
         """Wait until a file is on the disk: then what it was made from may go, even if the power fails next."""
@@ -246,7 +262,7 @@ class Run:
 
     def sub(self, folder: str) -> Run:
         """Return the run in a folder of this one, made if need be: a baseline's."""
-        inner = Run(self.path / folder)
+        inner = Run(self._own(folder))
         with _write_errors(inner.path):
             inner.path.mkdir(parents=True, exist_ok=True)
         return inner
@@ -258,7 +274,7 @@ class Run:
         Raises:
             RunBusyError: another process is working on it.
         """
-        path = self.path / ".lock"
+        path = self._own(".lock")
         for again in range(LOCKINGS, -1, -1):
             with _write_errors(self.path):
                 file = path.open("w")

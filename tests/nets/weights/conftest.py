@@ -20,6 +20,8 @@ class Shelf:
     status: int = 200
     location: str = ""
     linked: str = ""
+    retry_after: str = ""
+    shift: int = 0
     wait: threading.Event | None = None
     paths: list[str] = dataclasses.field(default_factory=list)
 
@@ -42,7 +44,11 @@ def _handler(shelf: Shelf) -> type[BaseHTTPRequestHandler]:
                 self.end_headers()
                 return
             if shelf.status != 200:
-                self.send_error(shelf.status)
+                self.send_response(shelf.status)
+                self.send_header("Content-Length", "0")
+                if shelf.retry_after:
+                    self.send_header("Retry-After", shelf.retry_after)
+                self.end_headers()
                 return
             start = 0
             if asked and shelf.resumes and self.headers.get("If-Range") == shelf.etag:
@@ -50,6 +56,7 @@ def _handler(shelf: Shelf) -> type[BaseHTTPRequestHandler]:
                 if start >= len(shelf.content):
                     self.send_error(416)
                     return
+            start += shelf.shift if start else 0
             body = shelf.content[start:]
             self.send_response(206 if start else 200)
             self.send_header("Content-Length", str(len(body)))

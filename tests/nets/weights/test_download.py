@@ -5,13 +5,15 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from email.message import Message
 
 import pytest
 from filelock import FileLock, Timeout
 
 from tellapart.errors import ModelFileError
-from tellapart.nets.weights.download import ATTEMPTS, _read, download
+from tellapart.nets.weights.download import ATTEMPTS, _read, _Redirects, download
 from tellapart.progress import Progress
 
 CONTENT = bytes(range(256)) * 4000
@@ -171,11 +173,29 @@ def test_a_refusal_is_said_at_once(shelf, tmp_path, status, words):
     assert len(shelf.ranges) == 1
 
 
-def test_a_failing_server_is_asked_again(shelf, tmp_path):
-    shelf.status = 503
-    with pytest.raises(ModelFileError, match="HTTP 503"):
+@pytest.mark.parametrize("status", [503, 429, 408])
+def test_a_failing_or_busy_server_is_asked_again(shelf, tmp_path, status):
+    shelf.status = status
+    with pytest.raises(ModelFileError, match=f"HTTP {status}"):
         fetch(shelf, tmp_path / "weights.pth")
     assert len(shelf.ranges) == ATTEMPTS
+
+
+@pytest.mark.parametrize(("asked", "waited"), [("7", 7.0), ("86400", 60.0), ("Wed, 21 Oct 2026 07:28:00 GMT", 0.0)])
+def test_a_busy_server_says_how_long_to_wait(shelf, tmp_path, monkeypatch, asked, waited):
+    pauses = []
+    monkeypatch.setattr("tellapart.nets.weights.download.time.sleep", pauses.append)
+    shelf.status, shelf.retry_after = 429, asked
+    with pytest.raises(ModelFileError, match="HTTP 429"):
+        fetch(shelf, tmp_path / "weights.pth")
+    assert set(pauses) == {waited}
+
+
+def test_another_part_than_was_asked_for_is_not_taken_for_the_file(shelf, tmp_path):
+    shelf.content, shelf.cuts, shelf.shift = CONTENT, [100_000], 50_000
+    fetch(shelf, tmp_path / "weights.pth")
+    assert (tmp_path / "weights.pth").read_bytes() == CONTENT
+    assert shelf.ranges == ["", "bytes=100000-", ""]
 
 
 def test_nobody_there(tmp_path):
@@ -196,6 +216,14 @@ def test_no_redirection_away_from_https(shelf, tmp_path):
     shelf.location = "http://example.org/weights.pth"
     with pytest.raises(ModelFileError, match=r"leads to 'http://example.org/weights.pth', which is not https"):
         fetch(shelf, tmp_path / "weights.pth")
+
+
+def test_no_redirection_from_elsewhere_to_this_machine():
+    redirects = _Redirects()
+    asked = urllib.request.Request("https://example.org/weights.pth")
+    with pytest.raises(ModelFileError, match=r"leads to 'http://127.0.0.1:8000/secret', which is"):
+        redirects.redirect_request(asked, None, 302, "Found", Message(), "http://127.0.0.1:8000/secret")
+    assert redirects.redirect_request(asked, None, 302, "Found", Message(), "https://other.org/weights.pth")
 
 
 def test_a_folder_that_cannot_be_written_is_named(shelf, tmp_path):

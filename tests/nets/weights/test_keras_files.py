@@ -10,7 +10,7 @@ from torch import nn
 
 from tellapart.errors import ModelFileError
 from tellapart.nets import build_net
-from tellapart.nets.weights import expected_pixels, load_weights
+from tellapart.nets.weights import expected_pixels, keras_files, load_weights
 from tellapart.nets.weights.keras_files import converted, keras_pixels, read_keras
 from tellapart.nets.weights.keras_names import VARIANTS, as_of_today, keras_layers, numbered
 
@@ -228,6 +228,48 @@ def test_damaged_files(tmp_path, kind):
     words = "damaged or cut off" if kind == "cut" else "holds no layers with weights"
     with pytest.raises(ModelFileError, match=words):
         load_weights(build("mobilenet"), "mobilenet", where=str(path))
+
+
+def test_arrays_of_another_file_are_not_taken(tmp_path):
+    """HDF5 can name bytes of any file of this machine as an array: they would become weights, and be shared."""
+    secret = tmp_path / "secret"
+    secret.write_bytes(bytes(range(16)))
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file.create_dataset("variable0:0", data=np.zeros(4, np.float32))
+
+    def outside(group):
+        group.create_dataset("variable0:0", shape=(4,), dtype="f4", external=[(str(secret), 0, 16)])
+
+    def linked(group):
+        group["variable0:0"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "variable0:0")
+
+    def virtual(group):
+        layout = h5py.VirtualLayout(shape=(4,), dtype="f4")
+        layout[:] = h5py.VirtualSource(str(tmp_path / "other.h5"), "variable0:0", shape=(4,))
+        group.create_virtual_dataset("variable0:0", layout)
+
+    for kind in (outside, linked, virtual):
+        path = tmp_path / f"{kind.__name__}.h5"
+        with h5py.File(path, "w") as file:
+            file.attrs["layer_names"] = ["conv1"]
+            kind(file.create_group("conv1"))
+            file["conv1"].attrs["weight_names"] = ["variable0:0"]
+        with pytest.raises(ModelFileError, match="is kept in another file"):
+            keras_files.keras_arrays(path)
+
+
+def test_a_small_file_of_huge_arrays_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "weights.h5"
+    with h5py.File(path, "w") as file:
+        variables = file.create_group("layers/dense/vars")
+        variables.create_dataset("0", shape=(10**6, 10**6), dtype="f4", chunks=(1000, 1000))  # none of it is stored
+    with pytest.raises(ModelFileError, match=r"1,000,000,000,000 numbers, more than 1,073,741,824"):
+        keras_files.keras_arrays(path)
+    with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
+        archive.write(path, "model.weights.h5")
+    monkeypatch.setattr(keras_files, "MOST_NUMBERS", 100)
+    with pytest.raises(ModelFileError, match=r"model.weights.h5 in it would take [\d,]+ bytes"):
+        keras_files.keras_arrays(tmp_path / "model.keras")
 
 
 def test_pixels_of_published_files_alone(tmp_path):

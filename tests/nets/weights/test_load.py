@@ -10,7 +10,7 @@ from torch import nn
 from tellapart.errors import ModelFileError, UnknownNameError
 from tellapart.nets import build_net, nets
 from tellapart.nets.weights import LoadedWeights, find_weights, imagenet_classes, load_weights
-from tellapart.nets.weights.load import fit_weights
+from tellapart.nets.weights.load import match_weights
 from tellapart.nets.weights.locate import weights_folder
 
 
@@ -155,7 +155,7 @@ def test_a_deeper_sibling_is_not_taken_in_part(deeper, shallower):
     with pytest.raises(
         ModelFileError, match=rf"are of a deeper or another network than '{shallower}', which has no layer\d\.\d"
     ):
-        fit_weights(net, shallower, found=found, source=Path("deeper.pth"))
+        match_weights(net, shallower, found=found, source=Path("deeper.pth"))
 
 
 def test_auxiliary_heads_and_what_tellapart_keeps_beside_are_no_depth():
@@ -163,7 +163,7 @@ def test_auxiliary_heads_and_what_tellapart_keeps_beside_are_no_depth():
         found = build_net("googlenet", outputs=1000, image_size=(64, 64), options={"auxiliary": True}).state_dict()
         net = build_net("googlenet", outputs=1000, image_size=(64, 64))
     found["novelty.mean"] = torch.zeros(3)
-    result = fit_weights(net, "googlenet", found=found, source=Path("googlenet.pth"))
+    result = match_weights(net, "googlenet", found=found, source=Path("googlenet.pth"))
     assert {key.split(".")[0] for key in result.unused} == {"aux1", "aux2", "novelty"}
 
 
@@ -174,14 +174,14 @@ def test_another_head_below_the_neck_s_name_and_counts_beside_a_layer_are_no_dep
         found["classifier.6.0.weight"] = found.pop("classifier.6.weight")
         found["classifier.6.0.bias"] = found.pop("classifier.6.bias")
         found["features.0.total_ops"] = torch.zeros(1)
-    result = fit_weights(net, "vgg16", found=found, source=Path("own.pth"))
+    result = match_weights(net, "vgg16", found=found, source=Path("own.pth"))
     assert result.fresh == ("classifier.6.weight", "classifier.6.bias")
 
 
 def test_a_file_without_auxiliary_heads_leaves_them_fresh():
     found = build_net("googlenet", outputs=5, image_size=(64, 64)).state_dict()
     net = build_net("googlenet", outputs=5, image_size=(64, 64), options={"auxiliary": True})
-    result = fit_weights(net, "googlenet", found=found, source=Path("googlenet.pth"))
+    result = match_weights(net, "googlenet", found=found, source=Path("googlenet.pth"))
     assert {key.split(".")[0] for key in result.fresh} == {"aux1", "aux2"}
     assert not any("running" in key for key in result.fresh)
 
@@ -358,7 +358,7 @@ def test_a_compact_of_more_stages_is_not_taken_in_part():
         found = build_net("compact", outputs=2, image_size=(160, 160), options={"width": 8}).state_dict()
         net = build_net("compact", outputs=2, image_size=(64, 64), options={"width": 8})
     with pytest.raises(ModelFileError, match="a deeper or another network than 'compact', which has no stage4"):
-        fit_weights(net, "compact", found=found, source=Path("big.safetensors"))
+        match_weights(net, "compact", found=found, source=Path("big.safetensors"))
 
 
 def test_auxiliary_heads_that_a_file_lacks_are_no_last_layers():
@@ -367,7 +367,7 @@ def test_auxiliary_heads_that_a_file_lacks_are_no_last_layers():
         net = build_net("googlenet", outputs=5, image_size=(64, 64), options={"auxiliary": True})
     found = {key: torch.zeros(tensor.shape, dtype=tensor.dtype) for key, tensor in found.items()}
     net = net.to_empty(device="cpu")
-    result = fit_weights(net, "googlenet", found=found, source=Path("googlenet.pth"), exact=True)
+    result = match_weights(net, "googlenet", found=found, source=Path("googlenet.pth"), exact=True)
     assert not result.cut
     assert str(result).endswith("; the auxiliary heads are fresh")
     assert {key.split(".")[0] for key in result.fresh} == {"aux1", "aux2"}

@@ -205,7 +205,7 @@ def test_the_command_writes_a_model_file(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit) as caught:
         main(["import", str(path)])
     assert caught.value.code == 2
-    assert "is there already" in capsys.readouterr().err
+    assert "exists: choose another --out, or give --overwrite" in capsys.readouterr().err
     main(["import", str(write_export(tmp_path / "pets.v2"))])
     assert "pets.v2.safetensors: 3 classes" in capsys.readouterr().out
     main(["import", str(path), "--out", "models/pets.safetensors"])

@@ -22,7 +22,11 @@ from ...progress import TO_LOG, Progress
 ATTEMPTS = 5
 """How often a broken connection is taken up again before giving up; what has arrived is kept."""
 
+LONGEST_WAIT = 60.0
+"""Seconds that a server may ask to wait for; one that asks for more is asked again after these."""
+
 _CHUNK = 1 << 18
+_LATER = (408, 429)  # what a server says that is asked too much; it answers later
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP)  # some network file systems have none
 _BROKEN = (http.client.HTTPException, ConnectionError, TimeoutError, urllib.error.URLError)
 
@@ -103,6 +107,7 @@ def _alone(target: Path, *, progress: Progress) -> Iterator[None]:
 def _fetch_all(url: str, part: Path, *, progress: Progress, timeout: float, pause: float) -> str:
     """Fill ``part``, taking it up again where it breaks off; return the checksum that the server named, or ""."""
     for attempt in range(ATTEMPTS):
+        wait = pause * 2**attempt
         before = part.stat().st_size if part.exists() else 0
         try:
             return _fetch(url, part, progress=progress, timeout=timeout)
@@ -110,12 +115,14 @@ def _fetch_all(url: str, part: Path, *, progress: Progress, timeout: float, paus
             if error.code == 416 and before:
                 # The part is longer than the file, or belongs to another one: begin anew.
                 _discard(part)
-            elif error.code < 500 or attempt == ATTEMPTS - 1:
+            elif (error.code < 500 and error.code not in _LATER) or attempt == ATTEMPTS - 1:
                 raise ModelFileError(_refusal(url, error.code)) from error
+            asked = error.headers.get("Retry-After") or ""
+            wait = max(wait, min(float(asked), LONGEST_WAIT)) if asked.isdecimal() else wait
         except _BROKEN as error:
             if attempt == ATTEMPTS - 1:
                 raise ModelFileError(_breakage(url, part, error)) from error
-        time.sleep(pause * 2**attempt)
+        time.sleep(wait)
     raise ModelFileError(_breakage(url, part, None))
 
 
@@ -128,7 +135,10 @@ def _fetch(url: str, part: Path, *, progress: Progress, timeout: float) -> str:
         # Without a match the server sends the whole new file, not the rest of another one.
         request.add_header("If-Range", tag.read_text(encoding="utf-8"))
     with _open(request, timeout=timeout) as (reply, checksum):
-        have = have if reply.status == 206 and _starts_at(reply.headers, have) else 0
+        if reply.status == 206 and not _starts_at(reply.headers, have):
+            _discard(part)
+            raise ConnectionError("the server sent another part than it was asked for")
+        have = have if reply.status == 206 else 0
         name = reply.headers.get("ETag") or reply.headers.get("Last-Modified") or ""
         tag.write_text(name, encoding="utf-8") if name and not name.startswith("W/") else tag.unlink(missing_ok=True)
         length = reply.headers.get("Content-Length")
@@ -162,8 +172,10 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
     ) -> urllib.request.Request | None:
         """Return the request to follow with, its headers kept."""
-        if not _is_safe(newurl):
-            raise ModelFileError(f"{req.full_url} leads to {newurl!r}, which is not https: nothing was fetched")
+        if not _is_safe(newurl) or (_is_local(newurl) and not _is_local(req.full_url)):
+            raise ModelFileError(
+                f"{req.full_url} leads to {newurl!r}, which is not https, or on this machine: nothing was fetched"
+            )
         named = str(headers.get("X-Linked-ETag", "")).strip('"')
         self.checksum = named if len(named) == 64 else self.checksum
         return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
@@ -210,8 +222,12 @@ def _starts_at(headers: Message, offset: int) -> bool:
 
 
 def _is_safe(url: str) -> bool:
-    parts = urllib.parse.urlsplit(url)
-    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1"))
+    scheme = urllib.parse.urlsplit(url).scheme
+    return scheme == "https" or (scheme == "http" and _is_local(url))
+
+
+def _is_local(url: str) -> bool:
+    return urllib.parse.urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
 
 
 def _tag(part: Path) -> Path:

@@ -30,6 +30,9 @@ from .keras_names import NETS, VARIANTS, as_of_today, keras_layers, numbered
 
 Array = NDArray[np.float32]
 
+MOST_NUMBERS = 2**30
+"""Of all arrays of a file: Keras' largest published network, VGG-19, has 144 million."""
+
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _INSIDE = "model.weights.h5"
 # Batch normalisation's epsilon in Keras' ResNets less ours: the variance takes the difference up.
@@ -121,10 +124,13 @@ def keras_arrays(path: Path) -> dict[str, list[Array]]:
         source: Any = path
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
+                if archive.getinfo(_INSIDE).file_size > 4 * MOST_NUMBERS:
+                    raise ValueError(f"{_INSIDE} in it would take {archive.getinfo(_INSIDE).file_size:,} bytes")
                 source = io.BytesIO(archive.read(_INSIDE))
         with h5py.File(source, "r") as file:
             layers = layer_arrays(file)
-    except (OSError, KeyError, RuntimeError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, KeyError, RuntimeError, ValueError, TypeError, EOFError, AttributeError, MemoryError,
+            zipfile.BadZipFile, zlib.error) as error:  # fmt: skip
         raise ModelFileError(
             f"the Keras file {str(path)!r} is damaged or cut off, or of another kind: {error}: {advice(path)}"
         ) from error
@@ -134,19 +140,31 @@ def keras_arrays(path: Path) -> dict[str, list[Array]]:
 
 
 def layer_arrays(file: Any) -> dict[str, list[Array]]:
-    """Return the arrays of each layer of an open HDF5 file."""
-    return _walk(file) if "layers" in file else _by_layer(file.get("model_weights", file))
+    """Return the arrays of each layer of an open HDF5 file.
+
+    Raises:
+        ValueError: they lie in another file, which HDF5 allows, or are too large for weights.
+    """
+    layers = _walk(file) if "layers" in file else _by_layer(file.get("model_weights", file))
+    stored = [dataset for datasets in layers.values() for dataset in datasets]
+    for dataset in stored:
+        if dataset.external or dataset.is_virtual or dataset.file != file.file:
+            raise ValueError(f"{dataset.name} is kept in another file")
+    numbers = sum(dataset.size for dataset in stored)
+    if numbers > MOST_NUMBERS:
+        raise ValueError(f"its arrays have {numbers:,} numbers, more than {MOST_NUMBERS:,}")
+    return {name: [np.asarray(one, dtype=np.float32) for one in datasets] for name, datasets in layers.items()}
 
 
-def _by_layer(file: Any) -> dict[str, list[Array]]:
+def _by_layer(file: Any) -> dict[str, list[Any]]:
     """Read a group a layer, as Keras 1 and 2 write; a network inside a network is one group with all its layers."""
-    layers: dict[str, list[Array]] = {}
+    layers: dict[str, list[Any]] = {}
     for group_name in _texts(file, "layer_names"):
         group = file[group_name]
         for weight in _texts(group, "weight_names"):
             parts = weight.split("/")
             name = parts[-2] if len(parts) > 1 else group_name
-            layers.setdefault(name, []).append(np.asarray(group[weight], dtype=np.float32))
+            layers.setdefault(name, []).append(group[weight])
     return layers
 
 
@@ -158,9 +176,9 @@ def _texts(group: Any, attribute: str) -> list[str]:
     return [text.decode() if isinstance(text, bytes) else str(text) for text in texts]
 
 
-def _walk(group: Any) -> dict[str, list[Array]]:
+def _walk(group: Any) -> dict[str, list[Any]]:
     """Read numbered variables, as Keras 3 writes, through all networks inside networks."""
-    layers: dict[str, list[Array]] = {}
+    layers: dict[str, list[Any]] = {}
     for name, inner in group.items():
         if not hasattr(inner, "items"):
             continue
@@ -168,7 +186,7 @@ def _walk(group: Any) -> dict[str, list[Array]]:
         if variables is not None and len(variables):
             called = variables.attrs.get("name", inner.attrs.get("name", name))
             numbers = sorted(variables, key=int)
-            layers[str(called)] = [np.asarray(variables[number], dtype=np.float32) for number in numbers]
+            layers[str(called)] = [variables[number] for number in numbers]
         layers |= _walk(inner)
     return layers
 

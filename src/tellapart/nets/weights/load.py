@@ -109,7 +109,7 @@ def load_weights(
         return LoadedWeights(None)
     _check_own(path, name, variant=variant)
     found = read_keras(path, name, net=net) if is_keras_file(path) else read_weights(path)
-    result = fit_weights(net, name, found=found, source=path, exact=exact)
+    result = match_weights(net, name, found=found, source=path, exact=exact)
     pixels = _pixels_of(name, path, channels=_channels(net))
     if pixels is not None:
         net.expects = pixels
@@ -235,7 +235,7 @@ def _description_in(path: Path) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-def fit_weights(
+def match_weights(
     net: Net, name: str, *, found: Mapping[str, Tensor], source: Path, exact: bool = False
 ) -> LoadedWeights:
     """Put tensors by name into a network, in place, as ``load_weights`` does.

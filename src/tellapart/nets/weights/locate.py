@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ...errors import ModelFileError
 from ...files import expanded
-from ...images.cache import cache_folder
+from ...images.cache_folder import cache_folder
 from ...offline import is_offline
 from ...progress import TO_LOG, Progress
 from ..base import Published, nets

@@ -106,6 +106,7 @@ def _files(path: Path) -> dict[str, bytes]:
         if path.name == MODEL or path.suffix in (".h5", ".hdf5"):
             labels = path.with_name(LABELS)
             _check_there([MODEL, *([LABELS] if labels.is_file() else [])], [path.name], path.parent)
+            _check_size(path.stat().st_size, path)
             return {MODEL: path.read_bytes(), LABELS: labels.read_bytes()}
         with zipfile.ZipFile(path) as archive:
             members = {PurePosixPath(member.filename): member for member in archive.infolist()}
