@@ -10,12 +10,16 @@ from tellapart.errors import OutOfMemoryError, RecipeError
 from tellapart.recipe import Recipe
 from tellapart.training.pace import Pace
 
+DATA = {"channels": 1, "image_size": (16, 16)}
+
 
 @pytest.fixture
 def fitted(digits, task_of, monkeypatch):
     """Fit a recipe to a time where an epoch at width w takes w / 8 seconds; return it, its choices, what was timed."""
 
-    def fit(seconds, *, widths=True, net="compact", looks=0, spare_looks=0, timing_takes=0.0, **training):
+    def fit(
+        seconds, *, widths=True, net="compact", looks=0, spare_looks=0, spare_seconds=0.0, timing_takes=0.0, **training
+    ):
         timed = []
 
         def measure_pace(made, task, recipe, *, devices=None):
@@ -27,6 +31,7 @@ def fitted(digits, task_of, monkeypatch):
         monkeypatch.setattr(budget, "measure_pace", measure_pace)
         monkeypatch.setattr(budget, "time", types.SimpleNamespace(monotonic=lambda: timing_takes * len(timed)))
         recipe = Recipe.make(
+            data=DATA,
             net={"name": net, "options": {"width": 16} if net == "compact" else {}},
             training={
                 "transfer": "none",
@@ -37,7 +42,8 @@ def fitted(digits, task_of, monkeypatch):
             },
         )
         task = task_of(*digits, train=1000, validation=50)
-        fit = fit_to_time(recipe, task, seconds=seconds, looks=looks, spare_looks=spare_looks, widths=widths)
+        spare = {"spare_looks": spare_looks, "spare_seconds": spare_seconds}
+        fit = fit_to_time(recipe, task, seconds=seconds, looks=looks, **spare, widths=widths)
         return fit.recipe, {choice.field: choice.value for choice in fit.choices}, timed
 
     return fit
@@ -160,8 +166,9 @@ def test_what_the_network_looks_at_afterwards_takes_its_part(fitted):
 
 
 def test_what_would_be_good_to_have_is_planned_for_where_it_takes_a_small_share(fitted):
-    assert fitted(25, widths=False, spare_looks=1000)[0].training.epochs == 11, "2 s of 25 are a small share"
-    assert fitted(25, widths=False, spare_looks=1500)[0].training.epochs == 12, "3 s are not: they are left out"
+    assert fitted(25, widths=False, spare_looks=600)[0].training.epochs == 11, "1.2 s of 25 are a small share"
+    assert fitted(25, widths=False, spare_looks=700)[0].training.epochs == 12, "1.4 s are not: they are left out"
+    assert fitted(25, widths=False, spare_looks=600, spare_seconds=0.2)[0].training.epochs == 12, "nor are these"
 
 
 def test_the_timed_steps_take_their_part(fitted):
@@ -193,7 +200,7 @@ def test_a_short_training_that_fits_without_a_margin_is_trained(fitted):
 def test_a_training_is_shortened_where_it_takes_too_long(digits, task_of, monkeypatch, seconds, epochs, steps):
     pace = Pace(step=0.01, steps=100, a_pass=100, validation=0.0, look=0.0)
     monkeypatch.setattr(budget, "measure_pace", lambda *what, **more: pace)
-    recipe = Recipe.make(net={"name": "softmax"}, training={"epochs": 30})
+    recipe = Recipe.make(data=DATA, net={"name": "softmax"}, training={"epochs": 30})
     found = shorten_to_time(recipe, task_of(*digits, train=1000, validation=50), seconds=seconds)
     assert (found.training.epochs, found.training.steps_per_epoch) == (epochs, steps)
 

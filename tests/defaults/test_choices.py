@@ -262,6 +262,14 @@ def test_what_the_recipe_says_of_the_training_stays():
     assert choices == []
 
 
+def test_what_the_recipe_says_of_a_fine_tuning_stays():
+    said = {"transfer": "finetune", "unfreeze": "block6", "early_stopping": {"monitor": "loss", "patience": 7}}
+    recipe, choices = training("photographs", net={"name": BACKBONE, "weights": "imagenet"}, training=said)
+    assert recipe.training.unfreeze == "block6"
+    assert (recipe.training.early_stopping.monitor, recipe.training.early_stopping.patience) == ("loss", 7)
+    assert "training.early_stopping.patience" not in decided(choices)
+
+
 def test_smoothing_is_for_more_than_two_classes():
     assert training(classes=2)[0].training.label_smoothing == 0
     assert training(classes=3)[0].training.label_smoothing == 0.1
@@ -324,6 +332,14 @@ def test_weights_are_averaged_where_the_learning_rate_does_not_fall(schedule, av
     recipe, choices = choose_training(given, kind="writing", pictures=100, classes=3)
     assert recipe.training.averaging == averaging
     assert ("training.averaging" in decided(choices)) == bool(averaging)
+
+
+@pytest.mark.parametrize("transfer", ["frozen", "finetune"])
+def test_a_pretrained_network_is_not_averaged_whatever_its_schedule(transfer):
+    net = {"name": BACKBONE, "weights": "imagenet"}
+    recipe, choices = training("photographs", net=net, training={"transfer": transfer, "schedule": "constant"})
+    assert recipe.training.averaging == 0.0
+    assert "training.averaging" not in decided(choices)
 
 
 def test_a_rate_that_is_to_be_found_is_not_decided():

@@ -31,7 +31,7 @@ from tellapart.nets import build_net
 from tellapart.recipe import Recipe
 from tellapart.run import Run
 from tellapart.training import Pictures, Task, fit
-from tellapart.training.loop import seeded
+from tellapart.training.initial import seeded
 from tellapart.training.optimizers import build_optimizer
 
 here, seed, kills, epochs = Path(sys.argv[1]), *map(int, sys.argv[2:])

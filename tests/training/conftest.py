@@ -14,7 +14,7 @@ from tellapart.progress import Progress
 from tellapart.recipe import Recipe, TrainingRecipe
 from tellapart.run import Run
 from tellapart.training import Pictures, Task
-from tellapart.training.loop import seeded
+from tellapart.training.initial import seeded
 
 
 class Heard(Progress):

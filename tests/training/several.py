@@ -35,7 +35,7 @@ def prepare(name):
     from tellapart.nets import build_net
     from tellapart.recipe import Recipe
     from tellapart.training import Pictures, Task
-    from tellapart.training.loop import seeded
+    from tellapart.training.initial import seeded
 
     net, options, changes, train, validation = cases()[name]
     found = load_digits()

@@ -56,6 +56,14 @@ def test_at_a_constant_rate_or_with_early_stopping_the_best_figure_counts(kept):
     assert kept([0.5, 0.9, 0.89], losses=[1.0, 0.4, 0.3], early_stopping={"monitor": "loss"}) == 3
 
 
+def test_a_patience_that_never_ends_a_training_is_none(kept):
+    """As where the epochs are fitted to a time, and the learning rate comes to its low end."""
+    assert kept([0.5, 0.9, 0.89], epochs=3, early_stopping={"patience": 3}) == 3
+    assert kept([0.5, 0.9, 0.89], epochs=4, early_stopping={"patience": 3}) == 2
+    loss = {"monitor": "loss", "patience": 3}
+    assert kept([0.5, 0.9, 0.89], losses=[1.0, 0.3, 0.4], epochs=3, early_stopping=loss) == 2
+
+
 def test_what_a_training_begins_with_may_be_the_best(kept):
     stopping = {"patience": 9}
     assert kept([0.80, 0.89], start=0.9, early_stopping=stopping) == 0

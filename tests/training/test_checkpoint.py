@@ -1,6 +1,7 @@
 """Checkpoints: back to the same state, and damaged ones named."""
 
 import copy
+import dataclasses
 import subprocess
 import sys
 
@@ -34,6 +35,7 @@ def test_a_state_comes_back_bit_for_bit(state, make_run, same_weights, name, net
     first = state(name, net=net)
     first.epoch, first.best_epoch, first.best_figure, first.best_loss, first.seconds = 7, 4, 0.1 + 0.2, 0.7, 12.5
     first.improved_epoch, first.improved_figure = 3, 0.2
+    first.start_figure, first.start_loss = 0.25, 1.25
     first.best_weights = {"a": torch.rand(3)}
     save_checkpoint(make_run(), first)
     second = state(name, seed=9, net=net)
@@ -47,9 +49,21 @@ def test_a_state_comes_back_bit_for_bit(state, make_run, same_weights, name, net
             {k: torch.as_tensor(v) for k, v in mine.items() if v is not None},
             {k: torch.as_tensor(v) for k, v in its.items() if v is not None},
         )
-    for field in ("epoch", "best_epoch", "best_figure", "best_loss", "improved_epoch", "improved_figure", "seconds"):
+    numbers = [field.name for field in dataclasses.fields(State) if field.type in ("int", "float")]
+    assert len(numbers) == 9
+    for field in numbers:
         assert getattr(first, field) == getattr(second, field)
     assert torch.equal(first.best_weights["a"], second.best_weights["a"])
+
+
+def test_the_scale_of_float16_gradients_comes_back(state, make_run):
+    first, second = state(), state(seed=9)
+    first.scaler, second.scaler = torch.amp.GradScaler("cpu"), torch.amp.GradScaler("cpu")
+    first.scaler.load_state_dict({**first.scaler.state_dict(), "scale": 8.0, "_growth_tracker": 5})
+    save_checkpoint(make_run(), first)
+    load_checkpoint(make_run(), second)
+    assert second.scaler.get_scale() == 8.0
+    assert second.scaler.state_dict() == first.scaler.state_dict()
 
 
 def test_the_history_is_cut_to_the_checkpoint(state, make_run):

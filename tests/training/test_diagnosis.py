@@ -5,7 +5,7 @@ import math
 import pytest
 
 from tellapart.recipe import OptimizerRecipe
-from tellapart.training import fit
+from tellapart.training import fit, loop
 from tellapart.training.diagnosis import diagnose
 
 ADAM = OptimizerRecipe(name="adam", learning_rate=0.01)
@@ -135,10 +135,23 @@ def test_the_advice_looks_at_the_rate(name, rate, advice):
 
 
 def test_what_a_later_epoch_has_mended_is_not_held_against_it(small, make_net, make_run, training, heard, monkeypatch):
-    from tellapart.training import loop
-
     answers = iter([[], [("chance", "it does not learn")], []] + [[]] * 9)
     monkeypatch.setattr(loop, "diagnose", lambda *args, **options: next(answers))
     done = fit(make_net(), small, training(), run=make_run(), progress=heard)
     assert heard.warned == ["it does not learn"]
     assert done.findings == []
+
+
+def test_the_loop_s_own_steps_pictures_largest_class_and_weights_say_what_chance_is(small, training):
+    def said(epochs, share, **changes):
+        history = [record(train=share, validation=share)] * epochs
+        found = loop._diagnosis(history, small, training(**changes), usual_rate=1e-3)
+        return [code for code, _ in found if code != "flat"]
+
+    largest = small.majority()
+    reach = largest + 2 * math.sqrt(largest * (1 - largest) / 40)  # of 40 validation pictures
+    assert said(14, reach - 1e-6) == ["chance"]
+    assert said(14, reach + 1e-6) == []
+    assert said(13, largest) == [], "39 steps, three an epoch"
+    assert said(2, largest, steps_per_epoch=20) == ["chance"]
+    assert said(14, largest, class_weights="balanced") == []

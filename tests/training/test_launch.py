@@ -1,5 +1,7 @@
 """Where a process stands, from what torchrun and SLURM say; and what is done about a started process that fails."""
 
+import json
+import os
 import subprocess
 import sys
 import threading
@@ -57,3 +59,14 @@ def test_a_started_process_that_fails_is_noticed_and_all_are_ended(monkeypatch):
         assert (place.rank, place.count, place.local_count, place.started_by) == (0, 3, 3, "tellapart")
         assert lost.wait(timeout=30)
     assert [process.returncode for process in started] == [3, -9]
+
+
+def test_a_started_process_has_the_plugins_and_a_session_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(launch, "FOLLOWER", "this")  # a module of Python's that ends at once
+    monkeypatch.setattr(launch, "loaded_plugins", [tmp_path / "own.py", tmp_path / "other.py"])
+    place = ProcessRank(1, 2, 1, 2, "tellapart")
+    with launch._start(place, device="cpu") as process:
+        assert os.getsid(process.pid) == process.pid != os.getsid(0)
+    orders = json.loads(process.args[-1])
+    assert orders["plugins"] == [str(tmp_path / "own.py"), str(tmp_path / "other.py")]
+    assert (ProcessRank(**orders["place"]), orders["device"]) == (place, "cpu")

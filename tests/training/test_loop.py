@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from tellapart.training import fit, loop
+from tellapart.training.validation import Scores
 
 AUGMENT = {"rotation": 10, "shift": 0.05, "noise": 0.02, "flip_horizontal": True, "elastic": 0.01, "erase": 0.3}
 
@@ -157,3 +158,17 @@ def test_what_was_drawn_before_does_not_matter(small, make_net, make_run, traini
     torch.rand(17)
     second = fit(twin, small, training(epochs=1), run=make_run("b"))
     assert same_weights(first.net.state_dict(), second.net.state_dict())
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_resumed_training_still_knows_the_weights_that_it_began_with_and_their_figures(
+    small, make_net, make_run, training, killed_after, same_weights, weights_of, monkeypatch, told
+):
+    start = Scores(loss=0.0, accuracy=1.0, top5=1.0, still_units=0.0)  # no epoch is better
+    killed_after(2)
+    with pytest.raises(KilledError):
+        fit(make_net("softmax"), small, training(), run=make_run(), start=start)
+    monkeypatch.undo()
+    resumed = fit(make_net("softmax", seed=99), small, training(), run=make_run(), start=start if told else None)
+    assert (resumed.best_epoch, resumed.epochs) == (0, 3)
+    assert same_weights(resumed.net.state_dict(), weights_of(make_net("softmax")))

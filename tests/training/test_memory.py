@@ -12,15 +12,17 @@ from tellapart.nets import build_net
 from tellapart.nets.base import build_outline, check_net
 from tellapart.nets.summary import summarize
 from tellapart.recipe import Recipe
-from tellapart.training import memory
+from tellapart.training import Task, memory
 from tellapart.training.checkpoint import to_document
-from tellapart.training.loop import new_state, seeded_net
+from tellapart.training.initial import seeded_net
+from tellapart.training.loop import new_state
 
 
-def recipe_of(name: str, **training) -> Recipe:
+def recipe_of(name: str, task: Task, **training) -> Recipe:
     optimizer = {"name": "adamw", "learning_rate": 0.001}
     plain = {"transfer": "none", "batch_size": 32, "optimizer": optimizer}
-    return Recipe.make(net={"name": name}, training={**plain, **training})
+    data = {"channels": task.preprocessing.channels, "image_size": task.preprocessing.image_size}
+    return Recipe.make(net={"name": name}, training={**plain, **training}, data=data)
 
 
 def bytes_of(document) -> int:
@@ -32,8 +34,9 @@ def bytes_of(document) -> int:
 
 @pytest.mark.parametrize("averaging", [None, 0.99])
 def test_all_that_is_as_large_as_the_weights_is_counted(digits, task_of, averaging):
-    task, recipe = task_of(*digits, train=64, validation=10), recipe_of("dense", averaging=averaging)
-    net = seeded_net(recipe, task)
+    task = task_of(*digits, train=64, validation=10)
+    recipe = recipe_of("dense", task, averaging=averaging)
+    net = seeded_net(recipe, classes=task.classes)
     state = new_state(net, recipe.training, device=torch.device("cpu"))
     net(torch.rand(2, 1, *task.preprocessing.image_size)).sum().backward()
     state.optimizer.step()
@@ -45,7 +48,8 @@ def test_all_that_is_as_large_as_the_weights_is_counted(digits, task_of, averagi
 
 
 def test_weights_that_do_not_fit_are_said_before_they_are_made(digits, task_of, monkeypatch):
-    task, recipe = task_of(*digits, train=64, validation=10), recipe_of("dense")
+    task = task_of(*digits, train=64, validation=10)
+    recipe = recipe_of("dense", task)
     held = memory.held_bytes(recipe, task)
     needed = held.step + held.checkpoint
     monkeypatch.setattr(memory, "available_memory", lambda: needed - 1)
@@ -56,7 +60,8 @@ def test_weights_that_do_not_fit_are_said_before_they_are_made(digits, task_of, 
 
 
 def test_processes_on_one_machine_hold_the_weights_each(digits, task_of, monkeypatch):
-    task, recipe = task_of(*digits, train=64, validation=10), recipe_of("dense")
+    task = task_of(*digits, train=64, validation=10)
+    recipe = recipe_of("dense", task)
     held, four = memory.held_bytes(recipe, task), SimpleNamespace(here=4, count=4)
     monkeypatch.setattr(memory, "available_memory", lambda: 4 * held.step + held.checkpoint - 1)
     memory.check_memory(recipe, task)
@@ -64,9 +69,23 @@ def test_processes_on_one_machine_hold_the_weights_each(digits, task_of, monkeyp
         memory.check_memory(recipe, task, devices=four)
 
 
+@pytest.mark.parametrize(("here", "pictures"), [(1, 8), (2, 15), (4, 30)])
+def test_a_machine_holds_the_activations_of_its_own_share_of_a_batch(digits, task_of, monkeypatch, here, pictures):
+    task = task_of(*digits, train=64, validation=10)
+    recipe = recipe_of("compact", task, batch_size=30).changed(net={"options": {"width": 2}})
+    held, four = memory.held_bytes(recipe, task), SimpleNamespace(here=here, count=4)
+    net, size = memory._outline(recipe, task), task.preprocessing.image_size
+    needed = here * held.step + summarize(net, image_size=size, channels=1, batch_size=pictures).training_bytes
+    monkeypatch.setattr(memory, "available_memory", lambda: needed)
+    memory.check_memory(recipe, task, devices=four)
+    monkeypatch.setattr(memory, "available_memory", lambda: needed - 1)
+    with pytest.raises(OutOfMemoryError, match=f"one step of {pictures} pictures"):
+        memory.check_memory(recipe, task, devices=four)
+
+
 def test_activations_that_do_not_fit_give_a_batch_that_does(digits, task_of, monkeypatch):
     task = task_of(*digits, train=64, validation=10)
-    recipe = recipe_of("compact").changed(net={"options": {"width": 2}})  # few weights for its maps
+    recipe = recipe_of("compact", task).changed(net={"options": {"width": 2}})  # few weights for its maps
     held = memory.held_bytes(recipe, task)
     monkeypatch.setattr(memory, "available_memory", lambda: held.step + held.checkpoint)
     with pytest.raises(OutOfMemoryError, match=r"one step of 32 pictures .* try --batch-size (\d+),") as raised:
@@ -97,7 +116,7 @@ def test_a_network_that_wants_its_numbers_while_it_is_built_is_said(monkeypatch)
 
 def test_frozen_stages_keep_no_activations(photographs_task, monkeypatch):
     """What autograd itself keeps of a step: with everything frozen but the head, next to nothing."""
-    recipe = recipe_of("efficientnet_lite0")
+    recipe = recipe_of("efficientnet_lite0", photographs_task)
     needed = {}
     for transfer in ("none", "finetune", "frozen"):
         net = memory._outline(recipe.changed(training={"transfer": transfer}), photographs_task)
@@ -115,7 +134,7 @@ def test_frozen_stages_keep_no_activations(photographs_task, monkeypatch):
 
 
 def test_sixteen_bits_keep_little_more_than_half(photographs_task, monkeypatch):
-    recipe = recipe_of("efficientnet_lite0")
+    recipe = recipe_of("efficientnet_lite0", photographs_task)
     held = memory.held_bytes(recipe, photographs_task)
     net, size = memory._outline(recipe, photographs_task), photographs_task.preprocessing.image_size
     whole = summarize(net, image_size=size, channels=3, batch_size=32).training_bytes
@@ -133,8 +152,9 @@ def test_sixteen_bits_keep_little_more_than_half(photographs_task, monkeypatch):
     ],
 )  # fmt: skip
 def test_what_an_optimiser_keeps_is_what_torch_s_keeps(optimizer, moments, digits, task_of):
-    task, recipe = task_of(*digits, train=64, validation=10), recipe_of("softmax", optimizer=optimizer)
-    state = new_state(seeded_net(recipe, task), recipe.training, device=torch.device("cpu"))
+    task = task_of(*digits, train=64, validation=10)
+    recipe = recipe_of("softmax", task, optimizer=optimizer)
+    state = new_state(seeded_net(recipe, classes=task.classes), recipe.training, device=torch.device("cpu"))
     state.net(torch.rand(2, 1, *task.preprocessing.image_size)).sum().backward()
     state.optimizer.step()
     kept = [one for of in state.optimizer.state.values() for one in of.values() if getattr(one, "ndim", 0)]

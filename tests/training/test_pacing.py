@@ -25,8 +25,7 @@ def clock():
 
 def run_through(pacer, clock, *, steps, pace, beside=0.0):
     """Go through a training whose step takes `pace(epoch)` seconds; return the steps that each epoch had."""
-    plan = tuple(steps)
-    pacer.start()
+    plan = pacer.started(tuple(steps))
     for epoch in range(1, len(plan) + 1):
         if not plan[epoch - 1]:
             continue  # left out
@@ -39,7 +38,7 @@ def run_through(pacer, clock, *, steps, pace, beside=0.0):
 @pytest.mark.parametrize("factor", [0.5, 0.9, 1.0, 1.1, 2.0, 5.0])
 @pytest.mark.parametrize("beside", [0.0, 0.5])
 def test_a_machine_that_is_faster_or_slower_than_it_seemed_still_ends_in_time(clock, factor, beside):
-    pacer = Pacer(end=61.0, most_steps=10**6, clock=clock)
+    pacer = Pacer(end=61.0, most_steps=10**6, step=0.1, beside=0.0, clock=clock)
     plan = run_through(pacer, clock, steps=(100,) * 6, pace=lambda epoch: 0.1 * factor, beside=beside)
     assert len(plan) == 6
     last = plan[-1] * 0.1 * factor + beside
@@ -49,30 +48,50 @@ def test_a_machine_that_is_faster_or_slower_than_it_seemed_still_ends_in_time(cl
 
 
 def test_a_machine_that_is_busy_for_a_while_makes_up_for_it(clock):
-    pacer = Pacer(end=61.0, most_steps=10**6, clock=clock)
+    pacer = Pacer(end=61.0, most_steps=10**6, step=0.1, beside=0.0, clock=clock)
     plan = run_through(pacer, clock, steps=(100,) * 6, pace=lambda epoch: 0.3 if epoch == 2 else 0.1)
     assert plan[:2] == (100, 100)
     assert plan[2] < 100 < plan[-1], "shorter while it seems slow, longer when it is not"
     assert clock.now <= 61.0
 
 
-def test_a_plan_that_holds_is_left_as_it_is(clock):
-    pacer = Pacer(end=61.2, most_steps=10**6, clock=clock)
-    assert run_through(pacer, clock, steps=(100,) * 6, pace=lambda epoch: 0.1) == (100,) * 6
+def test_a_plan_that_holds_is_left_as_it_is_but_for_the_last_epoch_which_takes_what_is_left(clock):
+    pacer = Pacer(end=61.2, most_steps=10**6, step=0.1, beside=0.0, clock=clock)
+    assert run_through(pacer, clock, steps=(100,) * 6, pace=lambda epoch: 0.1) == (*(100,) * 5, 108)
+
+
+def test_a_lone_epoch_is_fitted_before_it_begins(clock):
+    pacer = Pacer(end=31.0, most_steps=10**6, step=0.1, beside=2.0, clock=clock)
+    clock.now = 11.0  # what came before took longer than was planned for
+    assert pacer.started((150,)) == (150,), "20 s, of which validation takes 2"
+    assert pacer.started((300,)) == (180,)
+    assert pacer.started((300, 300)) == (300, 300), "the second can make up for it"
+    clock.now = 40.0
+    assert pacer.started((300,)) == (75,), "a network that has seen a little, late"
+
+
+def test_where_epochs_are_as_long_as_the_ones_before_less_is_kept_back(clock):
+    plan = run_through(Pacer(61.0, 10**6, 0.1, 0.0, clock), clock, steps=(100,) * 6, pace=lambda epoch: 0.1)
+    assert plan[-1] > 100
+    assert 61.0 - clock.now == pytest.approx(0.03 * 10, abs=0.2)
+    clock.now = 0.0
+    uneven = Pacer(61.0, 10**6, 0.1, 0.0, clock)
+    run_through(uneven, clock, steps=(100,) * 6, pace=lambda epoch: 0.1 if epoch % 2 else 0.11)
+    assert 0.0 <= 61.0 - clock.now < 0.2, "the last was a tenth slower than the one before, as others had been"
 
 
 def test_more_steps_than_are_of_use_are_not_made(clock):
-    pacer = Pacer(end=1000.0, most_steps=330, clock=clock)
+    pacer = Pacer(end=1000.0, most_steps=330, step=0.1, beside=0.0, clock=clock)
     assert run_through(pacer, clock, steps=(100,) * 3, pace=lambda epoch: 0.1) == (100, 115, 115)
 
 
 def test_where_the_time_is_over_no_epoch_follows(clock):
-    pacer = Pacer(end=5.0, most_steps=10**6, clock=clock)
+    pacer = Pacer(end=5.0, most_steps=10**6, step=0.1, beside=0.0, clock=clock)
     assert run_through(pacer, clock, steps=(100,) * 3, pace=lambda epoch: 0.1, beside=2.0) == (100, 0, 0)
 
 
 def test_epochs_that_would_be_too_short_are_left_out_and_the_last_ones_stay(clock):
-    pacer = Pacer(end=30.0, most_steps=10**6, clock=clock)  # 12 s an epoch: 18 s are left
+    pacer = Pacer(end=30.0, most_steps=10**6, step=0.1, beside=0.0, clock=clock)  # 12 s an epoch: 18 s are left
     plan = run_through(pacer, clock, steps=(100,) * 6, pace=lambda epoch: 0.1, beside=2.0)
     assert plan[:4] == (100, 0, 0, 38), "three epochs of at least 25 steps and 2 s, 4.5 s, and a tenth, but not four"
     assert 28.0 <= clock.now <= 30.0
@@ -80,7 +99,7 @@ def test_epochs_that_would_be_too_short_are_left_out_and_the_last_ones_stay(cloc
 
 @pytest.mark.parametrize("seconds", [20.0, 40.0])
 def test_epochs_of_one_step_are_left_out_where_validation_takes_the_time(clock, seconds):
-    pacer = Pacer(end=seconds, most_steps=10**6, clock=clock)
+    pacer = Pacer(end=seconds, most_steps=10**6, step=0.1, beside=0.0, clock=clock)
     plan = run_through(pacer, clock, steps=(1,) * 30, pace=lambda epoch: 0.5, beside=1.5)
     assert 0.8 * seconds <= clock.now <= seconds
     assert plan[-1] >= 1, "the learning rate comes to its end"
@@ -97,7 +116,7 @@ def test_a_paced_training_is_repeated_by_the_recipe_that_its_run_keeps(
     recipe = training(epochs=4, augment={"rotation": 10.0})
     run = make_run()
     run.save_recipe(Recipe(training=recipe))
-    paced = fit(make_net(), small, recipe, run=run, pacer=Steps(0.0, 0))
+    paced = fit(make_net(), small, recipe, run=run, pacer=Steps(0.0, 0, step=0.1, beside=0.0))
     assert run.recipe.training.steps_per_epoch == (3, 0, 2, 1)
     again = fit(make_net(), small, run.recipe.training, run=make_run("again"))
     assert same_weights(weights_of(paced.net), weights_of(again.net))

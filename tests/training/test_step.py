@@ -214,13 +214,45 @@ def test_class_weights_are_those_of_scikit_learn(digits, task_of, training):
     assert (weights.numpy()[labels[order][:300]]).mean() == pytest.approx(1, rel=1e-5)
 
 
-def test_a_hand_worked_weighted_loss(task_of, training):
-    """Three of class 0 and one of class 1 weigh 2/3 and 2; equal logits lose log 2 whatever the weights."""
-    pixels = np.zeros((5, 4, 4, 1), dtype=np.uint8)
+@pytest.mark.parametrize(
+    ("pictures", "loss"), [(4, 3 * 2 / 3 * math.log(4 / 3) + 2 * math.log(4)), (2, 2 * 2 / 3 * math.log(4 / 3))]
+)
+def test_a_hand_worked_weighted_loss(task_of, training, make_net, pictures, loss):
+    """Three of class 0 and one of class 1 weigh 2/3 and 2; with odds of 3 to 1 they lose log 4/3 and log 4."""
+    pixels = np.zeros((5, 16, 16, 1), dtype=np.uint8)
     task = task_of(pixels, np.array([0, 0, 0, 1, 0]), train=4, validation=1, classes=2)
-    weights = task.class_weights(training(class_weights="balanced"))
+    recipe, net = training(class_weights="balanced"), make_net("softmax", outputs=2)
+    weights = task.class_weights(recipe)
     assert weights.tolist() == pytest.approx([2 / 3, 2])
-    logits = torch.tensor([[math.log(3), 0.0]]).repeat(4, 1)
-    loss = F.cross_entropy(logits, torch.tensor([0, 0, 0, 1]), weight=weights)
-    # −log 3/4 three times at 2/3, −log 1/4 once at 2, over a total weight of 4
-    assert float(loss) == pytest.approx((2 * math.log(4 / 3) + 2 * math.log(4)) / 4, rel=1e-6)
+    with torch.no_grad():
+        net.head.weight.zero_()
+        net.head.bias.copy_(torch.tensor([math.log(3), 0.0]))
+    batch, labels = task.train.batch(np.arange(pictures))
+    given = loop.to_batch(batch, task, recipe, generator=torch.Generator(), device=torch.device("cpu"))
+    state = State(net, None, build_optimizer(net, recipe.optimizer))
+    sums = loop.train_step(state, given, labels, recipe=recipe, factor=1.0, class_weights=weights)
+    assert sums.tolist() == pytest.approx([loss, min(pictures, 3)], rel=1e-6)
+
+
+def test_a_step_in_float16_that_overflows_is_left_out_and_the_next_is_scaled_less(
+    small, make_net, training, weights_of, same_weights
+):
+    recipe = training(optimizer={"name": "sgd", "learning_rate": 0.1, "momentum": 0.0, "weight_decay": 0.0})
+    half, device = recipe.model_copy(update={"precision": "float16"}), torch.device("cpu")
+    plain, scaled = (loop.new_state(make_net("softmax"), one, device=device) for one in (recipe, half))
+    assert plain.scaler is None
+    batch, labels = small.train.batch(np.arange(32))
+    pictures = 100 * loop.to_batch(batch, small, recipe, generator=torch.Generator(), device=device)
+
+    def step(state):
+        loop.train_step(state, pictures, labels, recipe=recipe, factor=1.0, class_weights=None)
+        return weights_of(state.net)
+
+    before, after = weights_of(plain.net), step(plain)
+    steepest = max(float((after[name] - before[name]).abs().max()) for name in before) / 0.1
+    scale = 1.2 * 2.0**128 / steepest  # of which 2¹²⁸ is infinite in 32 bits
+    scaled.scaler.load_state_dict({**scaled.scaler.state_dict(), "scale": scale})
+    assert same_weights(step(scaled), before)
+    assert scaled.scaler.get_scale() == pytest.approx(scale / 2, rel=1e-6)
+    for name, weight in step(scaled).items():
+        assert torch.allclose(weight, after[name], rtol=1e-5, atol=1e-5)

@@ -54,6 +54,38 @@ def test_the_average_is_judged_and_kept(small, make_net, make_run, training, wei
     assert run.history[0]["validation_loss"] == pytest.approx(scores.loss, rel=1e-5)
 
 
+def test_the_average_goes_on_from_one_epoch_to_the_next(small, make_net, make_run, training, weights_of, steps):
+    net, run = make_net("softmax"), make_run()
+    expected = weights_of(net)
+    fit(net, small, training(epochs=2, averaging=0.9), run=run)
+    assert len(steps) == 6
+    for number, (*_, now) in enumerate(steps):
+        decay = (1 + number) / (10 + number)
+        expected = {name: decay * expected[name] + (1 - decay) * now[name] for name in now}
+    average = make_net("softmax")
+    average.load_state_dict(expected)
+    scores = score(average, small.validation, small.preprocessing, devices=Devices(torch.device("cpu")))
+    assert run.history[1]["validation_loss"] == pytest.approx(scores.loss, rel=1e-6)
+
+
+def test_each_epoch_and_each_seed_drops_out_other_units(small, make_net, make_run, training):
+    def masks(seed, *, name):
+        net, drawn = make_net("softmax"), []
+
+        def draw(module, _):
+            if module.training:
+                drawn.append(tuple(torch.nn.functional.dropout(torch.ones(64)).tolist()))
+
+        net.register_forward_pre_hook(draw)
+        fit(net, small, training(epochs=2, batch_size=97, seed=seed), run=make_run(name))
+        return drawn
+
+    first, other = masks(0, name="first"), masks(1, name="other")
+    assert len(first) == len(other) == 2
+    assert len({*first, *other}) == 4
+    assert masks(0, name="again") == first
+
+
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_steps_have_the_recipe_s_class_weights_and_precision(small, make_net, make_run, training, steps, precision):
     net, cast = make_net(), []

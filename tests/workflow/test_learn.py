@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,17 +12,21 @@ from tellapart.classifier import Classifier
 from tellapart.errors import ModelFileError, OutOfMemoryError, RecipeError
 from tellapart.evaluation import Predictions, evaluate, fit_temperature
 from tellapart.images import open_dataset
+from tellapart.images.arrays import ArrayImages
+from tellapart.images.dataset import Dataset, Splits
+from tellapart.images.preprocessing import Preprocessing
 from tellapart.nets import build_net
 from tellapart.nets.weights import find_weights, load_weights
-from tellapart.progress import Progress
+from tellapart.progress import Mute, Progress
 from tellapart.recipe import Recipe
 from tellapart.run import Run
 from tellapart.training import memory
+from tellapart.training.last_layer import fit_head
 from tellapart.workflow import learn, train
 from tellapart.workflow.held_out import predict_held_out
 from tellapart.workflow.main_job import check_nets
 from tellapart.workflow.novelty import looked_at
-from tellapart.workflow.prepare import prepare
+from tellapart.workflow.prepare import Prepared, prepare
 
 MIB = 2**20
 
@@ -215,3 +220,26 @@ def test_the_penalty_is_chosen_with_copies_on_one_side(unlike, tmp_path, monkeyp
     monkeypatch.setattr(learn, "fit_head", lambda *a, **k: asked.append(k["groups"]) or made(*a, **k))
     train(photos, recipe, out=tmp_path / "run", explain=False)
     assert len(np.unique(asked[0])) < len(asked[0])
+
+
+def test_rare_classes_weigh_more_in_a_learnt_last_layer_too(tmp_path):
+    labels = np.array([0, 0, 0, 1] * 12)
+    pixels = np.random.default_rng(0).integers(0, 200, (48, 4, 4, 1), dtype=np.uint8)
+    pixels += (30 * labels).astype(np.uint8)[:, None, None, None]
+    dataset = Dataset(np.arange(48).astype(str), ArrayImages(pixels), labels, class_names=("often", "rare"))
+    splits = Splits(train=range(36), validation=range(36, 42), test=range(42, 48))
+    recipe = Recipe.make(
+        data={"image_size": (4, 4), "channels": 1}, net={"name": "softmax"},
+        training={"transfer": "frozen", "class_weights": "balanced", "threads": 1},
+    )  # fmt: skip
+    spec = Preprocessing(image_size=(4, 4), channels=1, mean=(0.5,), std=(0.3,))
+    audit = SimpleNamespace(repeats=SimpleNamespace(family=np.arange(48)))
+    prepared = Prepared(dataset, splits, audit, pixels, recipe, spec, tmp_path / "pixels.npy", {}, None)
+    net = learn.start_net(recipe, learn.task_of(prepared))
+    features, _ = learn._set_learnt_head(net, prepared, progress=Mute())
+    weighted, plain = (
+        fit_head(features[:36], labels[:36], classes=2, class_weights=weights, threads=1)
+        for weights in (torch.tensor([2 / 3, 2.0]), None)
+    )
+    assert torch.allclose(net.head.bias, weighted.bias, atol=1e-4)
+    assert not torch.allclose(net.head.bias, plain.bias, atol=0.1)

@@ -4,10 +4,11 @@ import dataclasses
 import math
 import types
 
+import numpy as np
 import pytest
 import torch
 
-from tellapart import Run, train
+from tellapart import Predictions, Run, train
 from tellapart.defaults import budget
 from tellapart.defaults.budget import Fit
 from tellapart.defaults.choice import Choice
@@ -18,6 +19,7 @@ from tellapart.images.dataset import Splits
 from tellapart.progress import Progress
 from tellapart.recipe import AUGMENTATIONS, Recipe
 from tellapart.training.devices import Devices
+from tellapart.training.pace import Pace
 from tellapart.workflow import main_job, near_training, time_plan
 from tellapart.workflow.label_errors import label_search_seconds
 from tellapart.workflow.near_training import looks_to_explain, pairing_seconds
@@ -28,6 +30,9 @@ from tellapart.workflow.time_plan import AFTERWARDS, HELD_OUT_PICTURE, Deadline,
 RECIPE = Recipe.make(
     data={"source": "digits"}, net={"name": "compact", "options": {"width": 2}}, baselines=("softmax",)
 )
+
+
+PACE = Pace(step=0.01, steps=39, a_pass=39, validation=0.1, look=0.001)
 
 
 class Heard(Progress):
@@ -51,6 +56,7 @@ def told(monkeypatch):
     """A picture takes 10 ms to be decoded, the neighbours of mistakes 2 s and the search for wrong labels 5 s."""
     monkeypatch.setattr(time_plan, "decoding_seconds", lambda dataset, positions: 0.01)
     monkeypatch.setattr(time_plan, "pairing_seconds", lambda own: 2.0)
+    monkeypatch.setattr(time_plan, "expected_count", lambda *a, **k: 300)
     monkeypatch.setattr(time_plan, "label_search_seconds", lambda own, recipe: 5.0)
 
 
@@ -62,15 +68,14 @@ def test_the_network_looks_at_every_picture_again_to_explain_its_mistakes(prepar
 
 
 def test_what_follows_a_training_is_added_up(prepared, told):
-    plain = AFTERWARDS + HELD_OUT_PICTURE * 575 * 2 + 1797 * 0.01
+    plain = AFTERWARDS + HELD_OUT_PICTURE * 575 * 2 + (300 + 400) * 0.01
     assert time_plan.seconds_afterwards(prepared, left=1e6, explain=False) == pytest.approx(plain)
-    assert time_plan.seconds_afterwards(prepared, left=51, explain=True) == pytest.approx(plain + 2 + 5)
+    assert time_plan.seconds_afterwards(prepared, left=101, explain=True) == pytest.approx(plain + 5)
 
 
 def test_explaining_that_would_take_too_large_a_share_is_not_planned_for(prepared, told):
-    whole = time_plan.seconds_afterwards(prepared, left=51, explain=True)
-    assert time_plan.seconds_afterwards(prepared, left=49, explain=True) == pytest.approx(whole - 5)
-    assert time_plan.seconds_afterwards(prepared, left=19, explain=True) == pytest.approx(whole - 5 - 2)
+    whole = time_plan.seconds_afterwards(prepared, left=101, explain=True)
+    assert time_plan.seconds_afterwards(prepared, left=99, explain=True) == pytest.approx(whole - 5)
 
 
 def test_the_training_has_what_is_left_then(prepared, told, tmp_path, monkeypatch):
@@ -78,7 +83,7 @@ def test_the_training_has_what_is_left_then(prepared, told, tmp_path, monkeypatc
 
     def fit_to_time(recipe, task, **given):
         asked.update(given)
-        return Fit(recipe.changed(training={"epochs": 3}), [], afterwards=2.5, passes=3, most_steps=77)
+        return Fit(recipe.changed(training={"epochs": 3}), [], afterwards=2.5, passes=3, most_steps=77, pace=PACE)
 
     monkeypatch.setattr(time_plan, "fit_to_time", fit_to_time)
     run = Run.create(tmp_path / "run", RECIPE)
@@ -92,7 +97,8 @@ def test_the_training_has_what_is_left_then(prepared, told, tmp_path, monkeypatc
     assert made.recipe.training.epochs == run.recipe.training.epochs == 3
     assert asked["seconds"] == pytest.approx(70 - time_plan.seconds_afterwards(prepared, left=70, explain=True))
     assert (asked["looks_before"], asked["looks"]) == (0, time_plan.looks_afterwards(prepared))
-    assert asked["spare_looks"] == looks_to_explain(prepared.splits)
+    assert (asked["spare_looks"], asked["spare_seconds"]) == (looks_to_explain(prepared.splits), 2.0)
+    assert (pacer.step, pacer.beside) == (PACE.step, PACE.validation)
     assert not asked["widths"], "the person chose it"
     assert in_time(run, made, deadline=Deadline(0.0)) == (made, None), "a resumed run is not fitted again"
 
@@ -120,7 +126,7 @@ def timed(prepared, tmp_path):
 @pytest.fixture
 def no_network(monkeypatch):
     monkeypatch.setattr(time_plan, "looks_before", lambda prepared: 7)
-    monkeypatch.setattr(time_plan, "page_seconds", lambda prepared: 3.0)
+    monkeypatch.setattr(time_plan, "page_seconds", lambda prepared, labels: 3.0)
 
 
 def test_a_pretrained_network_is_fine_tuned_where_a_time_was_given(timed, told, no_network, monkeypatch):
@@ -129,7 +135,7 @@ def test_a_pretrained_network_is_fine_tuned_where_a_time_was_given(timed, told, 
     def fit_to_time(recipe, task, **given):
         asked.update(given, transfer=recipe.training.transfer)
         fitted = recipe.changed(training={"epochs": 3})
-        return Fit(fitted, [Choice("training.epochs", 3, "fits")], afterwards=0.0, passes=3, most_steps=77)
+        return Fit(fitted, [Choice("training.epochs", 3, "fits")], afterwards=0.0, passes=3, most_steps=77, pace=PACE)
 
     monkeypatch.setattr(time_plan, "fit_to_time", fit_to_time)
     run, features = timed(ours=True)
@@ -143,6 +149,40 @@ def test_a_pretrained_network_is_fine_tuned_where_a_time_was_given(timed, told, 
     assert made.recipe.training.early_stopping.patience == choices[time_plan.PATIENCE] == 3, "it never stops early"
     again, _ = choose_training(made.recipe, kind="writing", pictures=1222, classes=10)
     assert again == made.recipe, "one that is resumed goes on with it"
+
+
+def test_a_fine_tuning_has_what_its_last_layer_leaves_of_the_time_on_all_devices(timed, told, no_network, monkeypatch):
+    asked, two = {}, Devices(torch.device("cpu"))
+    two.count = 2
+
+    def fit_to_time(recipe, task, **given):
+        asked.update(given)
+        return Fit(recipe, [], afterwards=0.0, passes=3, most_steps=77, pace=PACE)
+
+    monkeypatch.setattr(time_plan, "fit_to_time", fit_to_time)
+    monkeypatch.setattr(time_plan.time, "monotonic", lambda: 1030.0)
+    run, features = timed(ours=True)
+    made, _ = in_time(run, features, deadline=Deadline.of(run, started=1000.0), explain=False, devices=two)
+    afterwards = time_plan.seconds_afterwards(made, left=70, explain=False)
+    assert asked["seconds"] == pytest.approx(
+        70 - 1222 * (time_plan.HEAD_PICTURE + 10 * time_plan.HEAD_CLASS) - afterwards
+    )
+    assert asked["devices"] is two
+
+
+def test_steps_that_a_person_gave_are_not_fitted_on_the_way(prepared, told, tmp_path, monkeypatch):
+    def fit_to_time(recipe, task, **given):
+        return Fit(recipe, [], afterwards=0.0, passes=3, most_steps=77, pace=PACE)
+
+    monkeypatch.setattr(time_plan, "fit_to_time", fit_to_time)
+    run = Run.create(tmp_path / "run", RECIPE)
+    run.save("choices", [])
+    run.save("time", {"seconds": 100.0, "fitted": False})
+    asked = prepared.recipe.changed(training={"steps_per_epoch": 7})
+    made, pacer = in_time(
+        run, dataclasses.replace(prepared, recipe=asked), deadline=Deadline.of(run, started=0.0), explain=False
+    )
+    assert (made.recipe.training.steps_per_epoch, pacer) == (7, None)
 
 
 def test_a_fine_tuning_that_was_asked_for_and_has_no_time_is_an_error(timed, told, no_network, monkeypatch):
@@ -199,7 +239,7 @@ def test_photographs_with_a_time_are_fine_tuned_from_a_learnt_last_layer(picture
 def test_random_changes_suit_the_passes_that_the_time_allows(prepared, told, tmp_path, monkeypatch, passes, name, ours):
 
     def fit_to_time(recipe, task, **given):
-        return Fit(recipe, [], afterwards=0.0, passes=passes, most_steps=77)
+        return Fit(recipe, [], afterwards=0.0, passes=passes, most_steps=77, pace=PACE)
 
     monkeypatch.setattr(time_plan, "fit_to_time", fit_to_time)
     mixed = dataclasses.replace(prepared.audit, kind=Kind("mixed", "told"))
@@ -212,6 +252,29 @@ def test_random_changes_suit_the_passes_that_the_time_allows(prepared, told, tmp
     assert len(run.load("choices")) == ours
 
 
+def test_where_the_random_changes_are_others_their_steps_are_timed(prepared, told, tmp_path, monkeypatch):
+    """Writing in less than one pass is not changed at random, and its steps are quicker: more of them fit."""
+    planned = []
+
+    def fit_to_time(recipe, task, **given):
+        planned.append((recipe.training.augment, recipe.net.options["width"], given["widths"]))
+        recipe = recipe.changed(net={"options": {"width": 8}})
+        return (
+            Fit(recipe, [Choice("net.options.width", 8, "")], 0.0, passes=0.9, most_steps=77, pace=PACE)
+            if len(planned) == 1
+            else Fit(recipe, [], 0.0, passes=1.2, most_steps=77, pace=PACE)
+        )
+
+    monkeypatch.setattr(time_plan, "fit_to_time", fit_to_time)
+    run = Run.create(tmp_path / "run", RECIPE)
+    run.save("choices", [Choice(name, "", "").to_dict() for name in ("training.augment", "net.options.width")])
+    run.save("time", {"seconds": 100.0, "fitted": False})
+    made, _ = in_time(run, prepared, deadline=Deadline.of(run, started=0.0))
+    assert planned == [(AUGMENTATIONS["writing"], 2, True), (AUGMENTATIONS["none"], 8, False)]
+    assert made.recipe.training.augment == AUGMENTATIONS["none"], "what was timed, whatever passes that leaves"
+    assert {choice["field"]: choice["value"] for choice in run.load("choices")}["net.options.width"] == 8
+
+
 @pytest.mark.parametrize(("passes", "name", "rate"), [(LONG - 0.1, "muon", 0.05), (LONG, "adamw", 0.01)])
 @pytest.mark.parametrize("ours", [True, False])
 def test_the_optimiser_suits_the_passes_that_the_time_allows(
@@ -221,7 +284,7 @@ def test_the_optimiser_suits_the_passes_that_the_time_allows(
 
     def fit_to_time(recipe, task, **given):
         planned.append(recipe.training.optimizer.name)
-        return Fit(recipe, [], afterwards=0.0, passes=passes, most_steps=77)
+        return Fit(recipe, [], afterwards=0.0, passes=passes, most_steps=77, pace=PACE)
 
     monkeypatch.setattr(time_plan, "fit_to_time", fit_to_time)
     run = Run.create(tmp_path / "run", RECIPE)
@@ -246,7 +309,7 @@ def test_epochs_that_were_fitted_on_the_way_are_a_choice(tmp_path):
     assert heard.said == run.load("choices") == [], "it was asked for"
     run.save("time", {"seconds": 30.0, "fitted": True})
     time_plan.keep_pacing(run, progress=heard)
-    said = "training.steps_per_epoch = 7, 5: fitted to the time that was left after each epoch"
+    said = "training.steps_per_epoch = 7, 5: fitted to the time that was left"
     assert heard.said == [said]
     assert run.load("choices")[0]["value"] == "7, 5"
 
@@ -283,7 +346,7 @@ def test_a_baseline_takes_a_small_share_of_the_time_and_keeps_what_was_decided(p
 def test_mistakes_and_labels_are_explained_where_there_is_time_and_else_it_is_said(tmp_path, monkeypatch, seconds):
     heard = Heard()
     monkeypatch.setattr(budget, "MOST_PASSES", 1)
-    monkeypatch.setattr(main_job, "near_training_seconds", lambda own, classifier: seconds)
+    monkeypatch.setattr(main_job, "near_training_seconds", lambda own, classifier, predictions, within: seconds)
     monkeypatch.setattr(main_job, "label_search_seconds", lambda own, recipe: seconds)
     run = train("digits", RECIPE.changed(baselines=()), out=tmp_path / "run", seconds=600, progress=heard)
     assert run.has("near/test.npz") == run.has("label_errors.json") == (seconds == 0)
@@ -314,9 +377,16 @@ def test_the_neighbours_of_mistakes_take_time_by_the_pair(prepared):
 
 
 def test_what_takes_long_at_first_alone_is_not_taken_for_the_time_of_all(monkeypatch):
-    clock = iter([0.0, 10.0, 10.0, 11.0])  # the first look takes ten seconds, the second one
-    monkeypatch.setattr(near_training.time, "perf_counter", lambda: next(clock))
+    ends = iter([0.0, 10.0, 10.0, 11.0, 11.0, 15.0])  # 128 at first 10 s, then 1 s, and 512 of them 4 s
+    monkeypatch.setattr(near_training.time, "perf_counter", lambda: next(ends))
     monkeypatch.setattr(near_training, "own_embeddings", lambda own, classifier, positions: None)
-    own = types.SimpleNamespace(splits=Splits(train=range(100), validation=range(100, 110), test=[]))
+    own = types.SimpleNamespace(splits=Splits(train=range(1000), validation=range(1000, 1010), test=[]))
     looks = near_training.looks_to_explain(own.splits)
-    assert near_training.near_training_seconds(own, None) == pytest.approx(looks / 100, rel=0.01)
+    expected = pytest.approx(1 + looks * 3 / 384, rel=0.01)
+    assert near_training.near_training_seconds(own, None, {}) == expected
+
+
+def test_known_mistakes_are_counted_and_not_guessed(prepared):
+    own = OwnPictures.of(prepared)
+    said = Predictions(["a", "b", "c"], np.eye(2)[[0, 1, 0]], [0, 0, -1], ("x", "y"))
+    assert pairing_seconds(own, {"test": said}) == pytest.approx(11e-9 * (305 + 1) * 1222)

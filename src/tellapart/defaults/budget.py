@@ -8,7 +8,7 @@ import time
 from ..errors import OutOfMemoryError, RecipeError
 from ..recipe import Recipe, decided
 from ..training.devices import Devices
-from ..training.loop import seeded_net
+from ..training.initial import seeded_net
 from ..training.memory import check_memory
 from ..training.pace import Pace, in_words, measure_pace
 from ..training.pacing import MARGIN
@@ -27,7 +27,7 @@ FEWEST_STEPS = 50
 MOST_PASSES = 150
 """Passes beyond which more time brings nothing."""
 
-SPARE = 0.1
+SPARE = 0.05
 """The share of the time that what is good to have may take, for it to be planned for."""
 
 
@@ -41,6 +41,7 @@ class Fit:
         afterwards: seconds that the network will look at pictures after the training.
         passes: over the training pictures.
         most_steps: of the training; more bring nothing.
+        pace: of that network.
     """
 
     recipe: Recipe
@@ -48,6 +49,7 @@ class Fit:
     afterwards: float
     passes: float
     most_steps: int
+    pace: Pace
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,6 +77,7 @@ def fit_to_time(
     looks_before: int = 0,
     looks: int = 0,
     spare_looks: int = 0,
+    spare_seconds: float = 0.0,
     widths: bool,
     devices: Devices | None = None,
 ) -> Fit:
@@ -89,6 +92,7 @@ def fit_to_time(
         looks_before: pictures that it looks at before its epochs.
         looks: pictures that it looks at after them.
         spare_looks: further ones, which are left out where they would take more than a small share of the time.
+        spare_seconds: what belongs to those and is no look.
         widths: whether the width may be chosen, too.
         devices: that share the work; the recipe's one where None.
 
@@ -103,7 +107,7 @@ def fit_to_time(
         wider = recipe.changed(net={"options": options})
         try:
             check_memory(wider, task, devices=devices)
-            pace = measure_pace(seeded_net(wider, task), task, wider.training, devices=devices)
+            pace = measure_pace(seeded_net(wider, classes=task.classes), task, wider.training, devices=devices)
         except OutOfMemoryError:
             if not fitting:
                 raise
@@ -112,12 +116,12 @@ def fit_to_time(
         rate_test = whole_batches * pace.step if wider.training.optimizer.find_learning_rate else 0.0
         here = seconds - (time.monotonic() - started)
         least = here - looks_before * pace.look - rate_test - looks * pace.look
-        spare = spare_looks * pace.look
+        spare = spare_looks * pace.look + spare_seconds
         left = least - (spare if spare <= SPARE * seconds else 0.0)
         plan = _with_margin(left, pace, whole=recipe.training.steps_per_epoch is not None)
         few = plan is None or plan.epochs * plan.steps < _enough_passes(recipe, pace, width=width) * pace.a_pass
         if not fitting:
-            fitting.append((wider, pace, plan or _fewest(least, wider, pace), least - left))
+            fitting.append((wider, pace, plan or _fewest(least, wider, pace), least - left if plan else 0.0))
         elif plan is not None and not few:
             fitting.append((wider, pace, plan, least - left))
         if few:
@@ -125,7 +129,7 @@ def fit_to_time(
     chosen, pace, plan, spare = fitting[-1]
     made, choices = _with_plan(chosen, pace, plan, seconds=seconds, widths=candidates != [None])
     passes = plan.epochs * plan.steps / pace.a_pass
-    return Fit(made, choices, looks * pace.look + spare, passes, MOST_PASSES * pace.a_pass)
+    return Fit(made, choices, looks * pace.look + spare, passes, MOST_PASSES * pace.a_pass, pace)
 
 
 def _enough_passes(recipe: Recipe, pace: Pace, *, width: int | None) -> float:
@@ -179,7 +183,7 @@ def shorten_to_time(recipe: Recipe, task: Task, *, seconds: float) -> Recipe:
         task: the pictures.
         seconds: for the training; too few leave the fewest steps that make sense.
     """
-    pace = measure_pace(seeded_net(recipe, task), task, recipe.training)
+    pace = measure_pace(seeded_net(recipe, classes=task.classes), task, recipe.training)
     if decided(recipe.training.epochs, "training.epochs") * pace.epoch <= seconds:
         return recipe
     plan = plan_epochs(seconds, pace) or Plan(1, min(FEWEST_STEPS, pace.steps))

@@ -7,10 +7,11 @@ from typing import Any
 from ..errors import RecipeError
 from ..recipe import AUGMENTATIONS, Recipe, TrainingRecipe, decided
 from ..runtime import choose_device, compute_threads, fast_precision
+from ..training.initial import outline
 from ..training.optimizers import DEFAULT_MOMENTUM, DEFAULT_WEIGHT_DECAY, TRANSFER_RATE, usual_learning_rate
 from ..training.transfer import LAST_BLOCK
 from .choice import Choice
-from .width import choose_width, outline, pictures_an_epoch, usual_batch_size, usual_epochs
+from .width import choose_width, pictures_an_epoch, usual_batch_size, usual_epochs
 
 TINY = 400
 """Pixels below which a picture is too little work to share between threads, or to gain by bfloat16."""
@@ -111,7 +112,7 @@ def _choose_optimizer(recipe: Recipe, *, passes: float, classes: int) -> tuple[d
     if optimizer.learning_rate is None and not optimizer.find_learning_rate:
         low = training.transfer in TRANSFER_RATE
         reason = "low, so that nothing is unlearnt" if low else "suits the network and optimiser"
-        changes["learning_rate"] = usual_learning_rate(training, outline(recipe, classes))
+        changes["learning_rate"] = usual_learning_rate(training, outline(recipe, classes=classes))
         choices.append(Choice("training.optimizer.learning_rate", changes["learning_rate"], reason))
     if optimizer.weight_decay is None:
         changes["weight_decay"] = DEFAULT_WEIGHT_DECAY[decided(optimizer.name, "training.optimizer.name")]

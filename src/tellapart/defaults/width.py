@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..nets import Net
-from ..nets.base import build_outline
 from ..recipe import PRETRAINED, Recipe, decided
+from ..training.initial import outline
 from .choice import Choice
 
 WIDTHS = (8, 16, 24, 32)
@@ -47,7 +46,7 @@ def _narrowest(recipe: Recipe, classes: int) -> int:
     Bottleneck", 2018).
     """
     for width in WIDTHS:
-        twin = outline(recipe.changed(net={"options": {**recipe.net.options, "width": width}}), classes)
+        twin = outline(recipe.changed(net={"options": {**recipe.net.options, "width": width}}), classes=classes)
         if int(twin.get_parameter("head.weight").shape[1]) >= classes:
             return width
     return WIDTHS[-1]
@@ -71,14 +70,3 @@ def pictures_an_epoch(recipe: Recipe, pictures: int) -> int:
 def usual_epochs(pictures: int) -> int:
     """Return epochs for about 400,000 pictures seen in all, between 8 and 60."""
     return int(np.clip(round(400_000 / max(1, pictures)), 8, 60))
-
-
-def outline(recipe: Recipe, classes: int) -> Net:
-    """Build a recipe's network without memory, to see what it is made of."""
-    return build_outline(
-        recipe.net.name,
-        outputs=1 if recipe.net.sigmoid else classes,
-        channels=decided(recipe.data.channels, "data.channels"),
-        image_size=decided(recipe.data.image_size, "data.image_size"),
-        options=recipe.net.options,
-    )

@@ -20,7 +20,7 @@ from ..registry import Registry, check_options
 class Net(nn.Module):
     """A network for pictures: a body that embeds a picture, and a head that classifies the embedding.
 
-    A subclass defines ``feature_map``, ``embed``, ``classify`` and ``stages``; ``forward`` is the two in a row.
+    A subclass defines ``feature_map``, ``embed``, ``classify`` and ``stages``; ``forward`` embeds, then classifies.
     """
 
     expects: tuple[tuple[float, ...], tuple[float, ...]] | None = None
@@ -264,6 +264,6 @@ def _check_size(spec: NetSpec, image_size: tuple[int, int]) -> None:
         )
 
 
-def two_sided(logits: Tensor) -> Tensor:
+def two_logits(logits: Tensor) -> Tensor:
     """Return logits (N, K); where there is one output z for two classes, (N, 2) as (0, z): softmax is its sigmoid."""
     return logits if logits.shape[1] > 1 else torch.cat([torch.zeros_like(logits), logits], dim=1)

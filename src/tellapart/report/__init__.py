@@ -3,7 +3,7 @@
 from .figures import confusion_figure, curves_figure, reliability_figure
 from .fonts import FontChoice, choose_fonts
 from .page import write_report, write_reports
-from .selection import wanted_pictures
+from .selection import expected_count, wanted_pictures
 from .table_page import write_table
 from .thumbnails import save_thumbnails
 
@@ -12,6 +12,7 @@ __all__ = [
     "choose_fonts",
     "confusion_figure",
     "curves_figure",
+    "expected_count",
     "reliability_figure",
     "save_thumbnails",
     "wanted_pictures",

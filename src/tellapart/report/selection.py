@@ -12,7 +12,7 @@ from ..evaluation import Predictions, find_mistakes, surest_by_cell
 from ..run import Run
 from .audit_view import read_audit
 from .contents import OWN_SPLITS, Contents, read_contents
-from .evidence import label_error_ids, near_ids
+from .evidence import LABELS_SHOWN, NEAR_SHOWN, label_error_ids, near_ids
 
 MOST = 2400
 """Pictures of the run's own, and of each external set, at most."""
@@ -48,6 +48,25 @@ def pictures_shown(contents: Contents, *, external: str | None = None) -> list[s
     else:
         raise DataError(f"external must be one of {list(contents.external)}, got {external!r}")
     return list(dict.fromkeys(id for source in sources for id in source))[:MOST]
+
+
+def expected_count(classes: int, *, main: int, other: int, labels: bool) -> int:
+    """Return about how many pictures a report will show, before it is known which: a tenth is taken to be mistaken.
+
+    Args:
+        classes: that there are.
+        main: pictures of the split that it is about.
+        other: of the other one.
+        labels: whether doubtful labels are shown, too.
+
+    Example:
+        >>> expected_count(2, main=300, other=1000, labels=False)
+        358
+    """
+    wrong, elsewhere = min(main // 10, WORST), min(other // 10, OTHER_SPLITS)
+    near = NEAR_SHOWN * (min(wrong, NEAR_MAIN) + min(elsewhere, NEAR_OTHERS))
+    doubtful = LABELS_SHOWN * (1 + NEAR_SHOWN) if labels else 0
+    return min(MOST, PER_CLASS * classes + wrong + elsewhere + near + doubtful)
 
 
 def class_examples(predictions: Predictions, *, temperature: float, each: int) -> dict[str, list[str]]:

@@ -38,9 +38,9 @@ def keep_best(state: State, record: dict[str, Any], recipe: TrainingRecipe, *, p
     Where the learning rate ends low, the last epochs are better than those before them, whose accuracy on a few
     hundred validation pictures may yet be higher by chance. So of all epochs whose accuracy is within two standard
     errors of the highest the latest is the best (like the rule of one standard error, L. Breiman et al.,
-    "Classification and Regression Trees", 1984, for the highest of many). With early stopping, or at a
-    constant learning rate, it is the epoch with the best figure, and of several the one with the lowest loss. An epoch
-    that is not better than the weights that ``keep_start`` has kept is none of them.
+    "Classification and Regression Trees", 1984, for the highest of many). Where it may stop early, by the loss, or at
+    a constant learning rate, it is the epoch with the best figure, and of several the one with the lowest loss. An
+    epoch that is not better than the weights that ``keep_start`` has kept is none of them.
 
     Early stopping counts from the last epoch whose figure was better by more than its least difference.
 
@@ -55,7 +55,8 @@ def keep_best(state: State, record: dict[str, Any], recipe: TrainingRecipe, *, p
     figure, loss = BETTER[monitor] * record[f"validation_{monitor}"], record["validation_loss"]
     if figure > state.improved_figure + (stopping.min_delta if stopping else 0.0):
         state.improved_figure, state.improved_epoch = figure, state.epoch
-    if stopping is None and recipe.schedule != "constant":
+    whole = stopping is None or (recipe.epochs is not None and stopping.patience >= recipe.epochs)
+    if whole and monitor != "loss" and recipe.schedule != "constant":
         highest = max(figure, state.best_figure)
         best = figure >= highest - ERRORS * standard_error(highest, of=pictures)
     else:

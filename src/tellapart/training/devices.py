@@ -111,7 +111,7 @@ def one_device(wished: str) -> Devices:
     return Devices(choose_device(wished))
 
 
-def arithmetic(device: torch.device, precision: str | None) -> torch.autocast:
+def autocast(device: torch.device, precision: str | None) -> torch.autocast:
     """Return a context in which networks multiply in a recipe's precision, float32 where None."""
     lower = {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(precision or "")
     return torch.autocast(device.type, lower or torch.bfloat16, enabled=lower is not None)

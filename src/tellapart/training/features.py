@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import inspect
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from ..files import whole
 from ..images.preprocessing import Preprocessing
 from ..nets import Net
 from ..progress import TO_LOG, Progress
+from ..version import __version__
 from .lanes import Lanes
 
 
@@ -120,8 +123,12 @@ def keep_more(file: Path, parts: Iterable[tuple[NDArray[np.int64], NDArray[np.fl
 
 
 def weights_digest(net: Net, preprocessing: Preprocessing) -> str:
-    """Return a hex string that changes with the body's kind, its weights and the preprocessing, not with the heads."""
-    digest = hashlib.blake2b(f"{net.made_as} {preprocessing.model_dump_json()}".encode(), digest_size=12)
+    """Return a hex string that changes with the body's code and weights and with the preprocessing, not with the heads.
+
+    Of our own networks the version of tellapart stands for the code, of another one its file.
+    """
+    made = f"{net.made_as} {preprocessing.model_dump_json()} torch {torch.__version__} {_code(net)}"
+    digest = hashlib.blake2b(made.encode(), digest_size=12)
     stages = net.stages()
     heads = [stages[name] for name in ("auxiliary", "head") if name in stages]
     head = {id(tensor) for stage in heads for tensor in stage.state_dict(keep_vars=True).values()}
@@ -129,6 +136,14 @@ def weights_digest(net: Net, preprocessing: Preprocessing) -> str:
         if id(tensor) not in head:
             digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
+
+
+def _code(net: Net) -> str:
+    if type(net).__module__.startswith("tellapart."):
+        return __version__
+    with contextlib.suppress(OSError, TypeError):  # typed at a prompt
+        return hashlib.blake2b(Path(inspect.getfile(type(net))).read_bytes(), digest_size=16).hexdigest()
+    return ""
 
 
 def features_file(folder: Path, digest: str) -> Path:

@@ -14,9 +14,9 @@ import torch
 
 from ..errors import DivergedError, OutOfMemoryError, RecipeError
 from ..machine import lacks_memory
-from ..nets import Net, build_net
+from ..nets import Net
 from ..progress import TO_LOG, Progress
-from ..recipe import Recipe, TrainingRecipe, decided
+from ..recipe import TrainingRecipe, decided
 from ..run import Run
 from ..runtime import tuned
 from .best_epoch import keep_best, keep_start
@@ -25,11 +25,12 @@ from .checkpoint import State, fill, load_checkpoint, on_cpu, save_checkpoint, t
 from .data import derived_seed, epoch_positions
 from .devices import Devices, moved, one_device, placed
 from .diagnosis import diagnose, diverged
+from .initial import seeded
 from .interrupt import graceful_interrupt
 from .optimizers import build_optimizer, usual_learning_rate
 from .pacing import Pacer
 from .schedules import learning_rate_factor, share_done
-from .step import exact, to_batch, train_step
+from .step import accumulation_dtype, to_batch, train_step
 from .task import Task
 from .transfer import freeze, moving_stages, training_mode
 from .validation import Scores, score
@@ -129,18 +130,6 @@ def fit(
     )
 
 
-def seeded_net(recipe: Recipe, task: Task) -> Net:
-    """Return the recipe's network with the random weights of its seed."""
-    with seeded(recipe.training.seed, torch.device("cpu")):
-        return build_net(
-            recipe.net.name,
-            outputs=1 if recipe.net.sigmoid else task.classes,
-            channels=task.preprocessing.channels,
-            image_size=task.preprocessing.image_size,
-            options=recipe.net.options,
-        )
-
-
 def new_state(net: Net, recipe: TrainingRecipe, *, device: torch.device) -> State:
     """Return a training that has not begun: the network on its device, frozen where the recipe says so."""
     placed(net, device)
@@ -173,8 +162,7 @@ def _epochs(
     usual_rate = usual_learning_rate(recipe, state.net)
     history = [] if run is None else list(run.history)
     found = _diagnosis(history, task, recipe, usual_rate=usual_rate)
-    if pacer is not None:
-        pacer.start()
+    recipe = devices.share(_paced(recipe, task, run=run, pacer=pacer))
     while True:
         if reason := _reason_to_stop(state, recipe, any(devices.gather(interrupted()))):
             return recipe, reason, found
@@ -197,18 +185,29 @@ def _epochs(
             if code not in said:
                 progress.warn(sentence)
             said.add(code)
-        recipe = devices.share(_paced(recipe, task, record, run=run, pacer=pacer))
+        recipe = devices.share(_paced(recipe, task, run=run, pacer=pacer, record=record))
 
 
 def _paced(
-    recipe: TrainingRecipe, task: Task, record: dict[str, Any], *, run: Run | None, pacer: Pacer | None
+    recipe: TrainingRecipe, task: Task, *, run: Run | None, pacer: Pacer | None, record: dict[str, Any] | None = None
 ) -> TrainingRecipe:
-    """Return the recipe with the epochs still to come fitted to the time; the run keeps it, to be repeated by."""
+    """Return the recipe with the epochs still to come fitted to the time; the run keeps it, to be repeated by.
+
+    Args:
+        recipe: as planned until now.
+        task: the pictures.
+        run: which keeps it.
+        pacer: that fits them.
+        record: of the epoch that was just done; None before the first.
+    """
     if pacer is None:
         return recipe
     epochs = decided(recipe.epochs, "training.epochs")
     planned = tuple(task.steps(recipe, epoch=epoch) for epoch in range(1, epochs + 1))
-    steps = pacer.replanned(planned, epoch=record["epoch"], training=record["train_seconds"])
+    if record is None:
+        steps = pacer.started(planned)
+    else:
+        steps = pacer.replanned(planned, epoch=record["epoch"], training=record["train_seconds"])
     if steps == planned:
         return recipe
     if run is not None:
@@ -268,7 +267,7 @@ def _one_epoch(state: State, task: Task, recipe: TrainingRecipe, *, devices: Dev
     weights = task.class_weights(recipe)
     class_weights = None if weights is None else weights.to(device)
     generator = torch.Generator().manual_seed(derived_seed(recipe.seed, epoch=epoch, purpose="augment"))
-    sums, seen = torch.zeros(2, dtype=exact(device), device=device), 0
+    sums, seen = torch.zeros(2, dtype=accumulation_dtype(device), device=device), 0
     training_mode(state.net, transfer=recipe.transfer)
     with seeded(derived_seed(recipe.seed, epoch=epoch, purpose="dropout"), device):
         for step, positions in enumerate(batches):
@@ -315,31 +314,6 @@ def _live(record: dict[str, Any], state: State) -> str:
         f"epoch {record['epoch']}: loss {record['train_loss']:.3f}, validation {record['validation_loss']:.3f}, "
         f"accuracy {record['validation_accuracy']:.1%}{best}"
     )
-
-
-@contextmanager
-def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Span code whose torch randomness, dropout's, comes from a seed; the world's random state is restored.
-
-    Of the GPUs that of the device alone is seeded: ``torch.manual_seed`` would seed them all.
-    """
-    kind = device.type
-    with torch.random.fork_rng(devices=[device] if kind == "cuda" else []):
-        torch.default_generator.manual_seed(seed)
-        if kind == "cpu":
-            yield
-            return
-        if kind == "cuda":
-            with torch.cuda.device(device):
-                torch.cuda.manual_seed(seed)
-            yield
-            return
-        before = torch.mps.get_rng_state()
-        torch.mps.manual_seed(seed)
-        try:
-            yield
-        finally:
-            torch.mps.set_rng_state(before)
 
 
 @contextmanager

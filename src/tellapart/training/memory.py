@@ -6,12 +6,13 @@ import dataclasses
 
 from ..errors import OutOfMemoryError
 from ..machine import available_memory, return_free_memory
-from ..nets.base import Net, build_outline
+from ..nets import Net
 from ..nets.summary import summarize
 from ..recipe import OptimizerRecipe, Recipe, decided
 from ..runtime import choose_device
 from ..wording import bytes_text, counted
 from .devices import Devices
+from .initial import outline
 from .optimizers import momentum_of
 from .task import Task
 from .transfer import freeze, moving_stages
@@ -103,13 +104,7 @@ def _moments(optimizer: OptimizerRecipe) -> int:
 
 def _outline(recipe: Recipe, task: Task) -> Net:
     """Return the network without memory, frozen where the recipe says so."""
-    net = build_outline(
-        recipe.net.name,
-        outputs=1 if recipe.net.sigmoid else task.classes,
-        channels=task.preprocessing.channels,
-        image_size=task.preprocessing.image_size,
-        options=recipe.net.options,
-    )
+    net = outline(recipe, classes=task.classes)
     transfer = decided(recipe.training.transfer, "training.transfer")
     freeze(net, moving_stages(net, transfer=transfer, unfreeze=recipe.training.unfreeze))
     return net

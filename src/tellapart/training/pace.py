@@ -14,7 +14,8 @@ from ..nets import Net
 from ..recipe import TrainingRecipe, decided
 from ..runtime import tuned
 from .devices import Devices, moved, one_device
-from .loop import batch_advice, new_state, seeded
+from .initial import seeded
+from .loop import batch_advice, new_state
 from .step import to_batch, train_step
 from .task import Task
 from .transfer import training_mode
@@ -76,10 +77,10 @@ def measure_pace(net: Net, task: Task, recipe: TrainingRecipe, *, devices: Devic
             done = train_step(state, pictures, moved(labels, device), recipe=recipe, factor=0.0, class_weights=None)
             done.cpu()  # waits for a GPU to be done
             times.append(time.perf_counter() - started)
-        look = _look(state.net, task, devices=alone, precision=None)
-        quick = (
-            look if recipe.precision == "float32" else _look(state.net, task, devices=alone, precision=recipe.precision)
-        )
+        quick = _look(state.net, task, devices=alone, precision=recipe.precision)
+    with tuned(recipe.threads), batch_advice(recipe, task):  # after the training it has all processors
+        same = recipe.precision == "float32" and devices.count == 1
+        look = quick if same else _look(state.net, task, devices=alone, precision=None)
     step = min(times[1:])  # what else the machine does can only make it longer
     a_pass = task.train.steps(batch_size)
     return Pace(step, task.steps(recipe), a_pass, quick * len(task.validation) / devices.count, look)

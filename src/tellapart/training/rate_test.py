@@ -22,7 +22,8 @@ from ..recipe import TrainingRecipe, decided
 from ..runtime import tuned
 from .data import derived_seed
 from .devices import moved, one_device
-from .loop import batch_advice, new_state, seeded
+from .initial import seeded
+from .loop import batch_advice, new_state
 from .step import to_batch, train_step
 from .task import Task
 from .transfer import training_mode

@@ -6,12 +6,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..nets.base import two_sided
+from ..nets.base import two_logits
 from ..nets.inputs import to_input
 from ..recipe import TrainingRecipe
 from .augment import augment
 from .checkpoint import State
-from .devices import Portion, arithmetic, moved
+from .devices import Portion, autocast, moved
 from .ema import update_ema
 from .task import Task
 
@@ -50,17 +50,17 @@ def train_step(
     That has label smoothing and class weights in it, which the loss on validation has not.
 
     Returns:
-        the summed loss and the hits of the batch, or of a portion of it, (2,) of the dtype ``exact``.
+        the summed loss and the hits of the batch, or of a portion of it, (2,) of the dtype ``accumulation_dtype``.
     """
     portion = portion or Portion(slice(0, len(labels)), len(labels))
     for group in state.optimizer.param_groups:
         group.setdefault("initial_lr", group["lr"])
         group["lr"] = group["initial_lr"] * factor
-    with arithmetic(pictures.device, recipe.precision):
+    with autocast(pictures.device, recipe.precision):
         heads = (state.model or state.net.all_logits)(pictures)
     if recipe.transfer not in (None, "none"):
         heads = heads[:1]  # the random auxiliary ones would unlearn a pretrained body
-    logits, *auxiliary = (two_sided(head).float() for head in heads)
+    logits, *auxiliary = (two_logits(head).float() for head in heads)
     weights = None if class_weights is None else class_weights[labels]
     loss, *others = (
         _loss(head, labels, smoothing=recipe.label_smoothing or 0.0, weights=weights) for head in (logits, *auxiliary)
@@ -73,7 +73,7 @@ def train_step(
         update_ema(state.averaged, state.net, decay=min(recipe.averaging, (1 + number) / (10 + number)))
     with torch.no_grad():
         hits = (logits.argmax(dim=1) == labels).sum() * (portion.share > 0)
-        kind = exact(pictures.device)
+        kind = accumulation_dtype(pictures.device)
         return torch.stack([loss.detach().to(kind) * (portion.share * portion.of), hits.to(kind)])
 
 
@@ -89,7 +89,7 @@ def _loss(logits: Tensor, labels: Tensor, *, smoothing: float, weights: Tensor |
     return (F.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="none") * weights).mean()
 
 
-def exact(device: torch.device) -> torch.dtype:
+def accumulation_dtype(device: torch.device) -> torch.dtype:
     """Return the dtype that sums are kept in: float64, which Apple's GPUs do not have."""
     return torch.float32 if device.type == "mps" else torch.float64
 

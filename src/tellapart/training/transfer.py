@@ -75,7 +75,7 @@ def training_mode(net: Net, *, transfer: str | None) -> None:
             stage.eval()
     if transfer in ("frozen", "finetune"):
         for module in net.modules():
-            if isinstance(module, nn.BatchNorm2d):
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
                 module.eval()
 
 

@@ -11,10 +11,10 @@ from torch import Tensor
 from ..images.blocks import batch_length
 from ..images.preprocessing import Preprocessing
 from ..nets import Net
-from ..nets.base import two_sided
+from ..nets.base import two_logits
 from ..nets.inputs import to_input
 from .data import Pictures
-from .devices import Devices, arithmetic, moved
+from .devices import Devices, autocast, moved
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +49,7 @@ def score(
     was_training = net.training
     net.eval()
     mine = pictures.some(devices.rows(len(pictures)))
-    with arithmetic(devices.device, precision):
+    with autocast(devices.device, precision):
         tally = _tally(net, mine, preprocessing, device=devices.device)
     tallies = devices.gather(tally)
     net.train(was_training)
@@ -93,7 +93,7 @@ def _tally(net: Net, pictures: Pictures, preprocessing: Preprocessing, *, device
         for pixels, labels in pictures.batches(batch_length(preprocessing.image_size)) if len(pictures) else ():
             labels = moved(labels, device)
             embedding = net.embed(to_input(moved(pixels, device), preprocessing))
-            more = _counted(two_sided(net.classify(embedding)).float(), labels)
+            more = _counted(two_logits(net.classify(embedding)).float(), labels)
             loss, hits, hits5 = loss + more[0], hits + more[1], hits5 + more[2]
             if not hidden:
                 continue

@@ -20,7 +20,7 @@ from ..files import refused
 from ..images.block_average import block_averaged
 from ..images.split import belonging
 from ..nets import Net
-from ..nets.base import two_sided
+from ..nets.base import two_logits
 from ..nets.weights import load_weights
 from ..progress import TO_LOG, Mute, Progress
 from ..recipe import Recipe
@@ -29,8 +29,9 @@ from ..runtime import bearable_precision, choose_device, tuned
 from ..training import Pictures, Task, fit
 from ..training.devices import on_device
 from ..training.features import embed_pixels, features_file, kept_features, weights_digest
+from ..training.initial import seeded_net
 from ..training.last_layer import fit_head, set_head
-from ..training.loop import finish, seeded_net
+from ..training.loop import finish
 from ..training.memory import check_memory
 from ..training.pace import in_words, measure_pace
 from ..training.pacing import Pacer
@@ -142,7 +143,7 @@ def describe(prepared: Prepared) -> Description:
 
 def start_net(recipe: Recipe, task: Task, *, progress: Progress = TO_LOG) -> Net:
     """Build the network with its initial weights: random ones of the recipe's seed, or published ones."""
-    net = seeded_net(recipe, task)
+    net = seeded_net(recipe, classes=task.classes)
     if recipe.net.weights not in (None, "none"):
         loaded = load_weights(net, recipe.net.name, where=str(recipe.net.weights), progress=progress)
         stage = stage_of(net)
@@ -257,7 +258,7 @@ def _learn_head(
     features, looked = _set_learnt_head(net, prepared, progress=progress)
     with torch.inference_mode():
         predictions = predict_splits(
-            prepared, PREDICTED, lambda at: two_sided(net.classify(torch.from_numpy(features[at]))).numpy()
+            prepared, PREDICTED, lambda at: two_logits(net.classify(torch.from_numpy(features[at]))).numpy()
         )
     seconds = round(time.perf_counter() - started, 3)
     outcome = {"best_epoch": 0, "epochs": 0, "stopped": "last layer learnt", "seconds": seconds, "findings": []}
@@ -267,7 +268,7 @@ def _learn_head(
 def _scores(net: Net, features: NDArray[np.float32], task: Task) -> Scores:
     """Return what a learnt last layer has on the validation pictures, by their features."""
     with torch.inference_mode():
-        logits = two_sided(net.classify(torch.from_numpy(features[task.validation.rows])))
+        logits = two_logits(net.classify(torch.from_numpy(features[task.validation.rows])))
     return score_logits(logits, torch.from_numpy(task.validation.labels))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import math
 import shutil
 import time
@@ -18,6 +19,7 @@ from ..images.dataset import Dataset
 from ..images.sources.base import is_bundled
 from ..progress import TO_LOG, Progress, Quiet
 from ..recipe import Recipe
+from ..registry import loaded_plugins
 from ..run import Run
 from ..wording import quoted
 from .external import with_external
@@ -58,9 +60,10 @@ def train(
         out: the run folder; a new one below ``runs/`` where None.
         seconds: how long all of it may take: the network's width and epochs are fitted to it, and a pretrained network
             is fine-tuned in it.
-        started: when those seconds began, of ``time.monotonic``, such as the program's start; now where None.
-        devices: how many of this machine train together, each by a process of its own. What torchrun or SLURM started
-            where None, else one. Their processes but the first end in here.
+        started: the value of ``time.monotonic()`` from which those seconds count, such as the program's start; that of
+            this call where None.
+        devices: how many devices of this machine to train on, one process each. Where None, the processes that
+            torchrun or SLURM started, else one. All processes but the first end inside this call.
         explain: whether the training pictures nearest to each mistake, and wrong labels, are looked for at the end.
         progress: is told of everything.
 
@@ -243,7 +246,6 @@ def evaluate_all(prepared: Prepared, learned: Learned, baselines: Mapping[str, L
 
     return {
         "temperature": learned.classifier.description.temperature,
-        "majority_class": majority,
         "splits": figures(learned),
         "baselines": {name: figures(baseline) for name, baseline in baselines.items()},
         "leaks": prepared.leaks,
@@ -273,8 +275,9 @@ def _explain_mistakes(
 ) -> None:
     """Find what is most like each mistake and, where the pictures are few, the labels that are likely wrong."""
     own, timed = OwnPictures.of(prepared), math.isfinite(deadline.end)
-    page = page_seconds(prepared) if timed else 0.0
-    if timed and (deadline.left <= page or deadline.left - page < near_training_seconds(own, learned.classifier)):
+    page = page_seconds(prepared, labels=looks_for_labels(own)) if timed else 0.0
+    left = deadline.left - page
+    if timed and left < near_training_seconds(own, learned.classifier, learned.predictions, within=left):
         progress.say("what is most like each mistake: not looked for, for want of time")
     else:
         keep_own_near_training(run, own, learned.classifier, learned.predictions, progress=progress)
@@ -305,9 +308,24 @@ def _save_environment(run: Run, prepared: Prepared, *, processes: int) -> None:
                 "threads": training.threads,
                 "processes": processes,
                 "seed": training.seed,
+                "weights": _weights_digest(prepared),
+                "plugins": {str(path): _sha256(path) for path in loaded_plugins},
                 "data": run.load("data"),
             },
         )
+
+
+def _weights_digest(prepared: Prepared) -> str | None:
+    """Return the SHA-256 of the weights that the training begins with; None where these are random."""
+    from ..nets.weights import find_weights
+
+    file = find_weights(prepared.recipe.net.name, where=prepared.recipe.net.weights or "none")
+    return None if file is None else _sha256(file)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextlib.contextmanager

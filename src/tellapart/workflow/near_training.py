@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections.abc import Mapping
 
@@ -19,8 +20,9 @@ from .own_pictures import OwnPictures, embedded, own_embeddings, train_embedding
 SCALE = 1000
 """Held-out pictures whose distance to their nearest training picture says what is usual."""
 
-SAMPLE = 256
-"""Pictures by which the time is estimated."""
+SAMPLES = (128, 512)
+"""Pictures by which the time is estimated: what the second take longer than the first is without what each look costs
+once."""
 
 NEAR_MISTAKES = 2000
 """Mistakes of a set whose nearest training pictures are looked for, the surest ones: more than a report shows."""
@@ -83,14 +85,27 @@ def keep_near_training(
     run.write(f"near/{name}.npz", found.save)
 
 
-def near_training_seconds(own: OwnPictures, classifier: Classifier) -> float:
-    """Return about how long it takes for the run's own held-out splits, by some training pictures."""
-    some, taken = own.splits.train[:SAMPLE], []
-    for _ in range(2):  # the first warms up, and takes twice as long
+def near_training_seconds(
+    own: OwnPictures, classifier: Classifier, predictions: Mapping[str, Predictions], *, within: float = math.inf
+) -> float:
+    """Return about how long it takes for what was said of the run's own held-out splits, by some training pictures.
+
+    Args:
+        own: the run's own pictures.
+        classifier: its network.
+        predictions: by split.
+        within: the seconds that there are: infinity is returned as soon as these clearly do not suffice.
+    """
+    few, more = (own.splits.train[:sample] for sample in SAMPLES)
+    taken, looks = list[float](), looks_to_explain(own.splits)
+    for some in (few, few, more):  # the first warms up, and takes twice as long
+        if within <= 0 or (taken and min(taken) * looks / len(few) > 4 * within):
+            return math.inf
         started = time.perf_counter()
         own_embeddings(own, classifier, some)
         taken.append(time.perf_counter() - started)
-    return looks_to_explain(own.splits) * min(taken) / len(some) + pairing_seconds(own)
+    each = max(0.0, taken[2] - taken[1]) / (len(more) - len(few)) if len(more) > len(few) else taken[1] / len(few)
+    return taken[1] + looks * each + pairing_seconds(own, predictions)
 
 
 def looks_to_explain(splits: Splits) -> int:
@@ -98,10 +113,18 @@ def looks_to_explain(splits: Splits) -> int:
     return len(splits.train) + SCALE
 
 
-def pairing_seconds(own: OwnPictures) -> float:
-    """Return about how long the distances take: 11 ns a pair, where a tenth of the held-out pictures is mistaken."""
+def pairing_seconds(own: OwnPictures, predictions: Mapping[str, Predictions] | None = None) -> float:
+    """Return about how long the distances take: 11 ns a pair.
+
+    Args:
+        own: the run's own pictures.
+        predictions: by held-out split; where they are not there yet, a tenth of the pictures is taken to be mistaken.
+    """
     held_out = [len(positions) for name, positions in own.splits.items() if name != "train"]
-    asked = min(SCALE, max(held_out)) + sum(min(NEAR_MISTAKES, count // 10) for count in held_out)
+    wrong = [count // 10 for count in held_out]
+    if predictions is not None:
+        wrong = [int(np.count_nonzero(~said.correct() & (said.labels >= 0))) for said in predictions.values()]
+    asked = min(SCALE, max(held_out)) + sum(min(NEAR_MISTAKES, count) for count in wrong)
     return 11e-9 * asked * len(own.splits.train)
 
 

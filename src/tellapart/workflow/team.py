@@ -27,8 +27,8 @@ from ..run import Run
 from ..runtime import choose_device
 from ..training import Pictures, Task, fit
 from ..training.devices import Devices
+from ..training.initial import seeded_net
 from ..training.launch import ProcessRank, find_rank, launched
-from ..training.loop import seeded_net
 from ..version import __version__
 from ..wording import quoted
 from .prepare import Prepared, open_source
@@ -262,7 +262,7 @@ def _train_along(given: Assignment, pixels: NDArray[np.uint8], devices: Devices)
     recipe = Recipe.from_json(given.recipe)
     task = Task(Pictures(pixels, *given.train), Pictures(pixels, *given.validation), given.preprocessing, given.classes)
     try:
-        fit(seeded_net(recipe, task), task, recipe.training, run=None, progress=Mute(), devices=devices)
+        fit(seeded_net(recipe, classes=task.classes), task, recipe.training, run=None, progress=Mute(), devices=devices)
     except DivergedError:
         return 2  # the first process says so
     except ProcessLostError as error:

@@ -10,14 +10,15 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from ..defaults.budget import SPARE, fit_to_time, shorten_to_time
+from ..defaults.budget import SPARE, Fit, fit_to_time, shorten_to_time
 from ..defaults.choice import Choice
 from ..defaults.training import choose_augmentation, choose_training, optimizer_for
-from ..errors import OutOfMemoryError, RecipeError, UnreadableImageError
+from ..errors import OutOfMemoryError, RecipeError, SourceError, UnreadableImageError
 from ..images.dataset import Dataset
 from ..novelty import REFERENCES
 from ..progress import TO_LOG, Progress
-from ..recipe import PRETRAINED, Recipe
+from ..recipe import PRETRAINED, Recipe, decided
+from ..report import expected_count
 from ..run import Run
 from ..training.devices import Devices
 from ..training.pacing import Pacer
@@ -28,6 +29,7 @@ from .near_training import looks_to_explain, pairing_seconds
 from .novelty import HELD_OUT
 from .own_pictures import OwnPictures
 from .prepare import Prepared
+from .statistics import MEASURED
 
 PATIENCE = "training.early_stopping.patience"
 """Where a fine-tuning that is not timed stops early by default."""
@@ -41,11 +43,9 @@ AFTERWARDS = 3.0
 HELD_OUT_PICTURE = 30e-6
 """Seconds that figures, intervals and files take a validation or test picture and network."""
 
-HEAD_PICTURE = 1e-3
-"""Seconds a training picture that a logistic regression on a pretrained network's features takes, before its epochs."""
-
-SHOWN = 2500
-"""Pictures that are decoded once more, at most: for the report's thumbnails, and for the strokes of some."""
+HEAD_PICTURE, HEAD_CLASS = 1e-3, 1e-5
+"""Seconds a training picture that a logistic regression on a pretrained network's features takes, before its epochs,
+and for each class."""
 
 Positions = NDArray[np.int64]
 
@@ -107,6 +107,8 @@ def in_time(
     if not run.has("time.json") or run.load("time")["fitted"]:
         return prepared, None
     ours = {choice["field"] for choice in run.load("choices")}  # what we chose, not the person
+    if "training.steps_per_epoch" in ours:  # of a plan during which it was killed
+        prepared = dataclasses.replace(prepared, recipe=prepared.recipe.changed(training={"steps_per_epoch": None}))
     wanted, choices = prepared, list[Choice]()
     if prepared.recipe.training.transfer == "features":
         if "training.transfer" not in ours:
@@ -114,19 +116,8 @@ def in_time(
         wanted, choices = _finetuned(prepared)
         ours |= {choice.field for choice in choices}
     afterwards = seconds_afterwards(wanted, left=deadline.left, explain=explain)
-    planned, _ = _suited(wanted, wanted.recipe, passes=1, ours=ours)  # few passes have the slower optimiser
-    before = looks_before(wanted)
     try:
-        fit = fit_to_time(
-            planned,
-            task_of(wanted),
-            seconds=deadline.left - _seconds_before(wanted) - afterwards,
-            looks_before=before,
-            looks=looks_afterwards(wanted),
-            spare_looks=looks_to_explain(wanted.splits) if explain else 0,
-            widths="net.options.width" in ours,
-            devices=devices,
-        )
+        fit = _fitted(wanted, ours=ours, deadline=deadline, afterwards=afterwards, explain=explain, devices=devices)
     except (RecipeError, OutOfMemoryError) as error:
         if wanted is prepared:
             raise
@@ -142,9 +133,44 @@ def in_time(
     keep_choices(run, choices)
     run.save_recipe(recipe)
     run.save("time", {**run.load("time"), "fitted": True})
-    asked = wanted.recipe.training.steps_per_epoch is not None
-    pacer = None if asked else Pacer(deadline.end - afterwards - fit.afterwards, fit.most_steps)
+    pacer = None
+    if wanted.recipe.training.steps_per_epoch is None:  # the person did not say it
+        end = deadline.end - afterwards - fit.afterwards
+        pacer = Pacer(end, fit.most_steps, step=fit.pace.step, beside=fit.pace.validation)
     return dataclasses.replace(wanted, recipe=recipe), pacer
+
+
+def _fitted(
+    prepared: Prepared, *, ours: set[str], deadline: Deadline, afterwards: float, explain: bool, devices: Devices | None
+) -> Fit:
+    """Return what fits into the time that is left, with the optimiser and the random changes that suit its passes.
+
+    It is planned with those of one pass, and where the random changes then turn out to be others, once more with these,
+    whose steps take another time: they stay, whatever passes that leaves.
+    """
+    planned, _ = _suited(prepared, prepared.recipe, passes=1, ours=ours)
+
+    def fitted(recipe: Recipe, *, widths: bool) -> Fit:
+        return fit_to_time(
+            recipe,
+            task_of(prepared),
+            seconds=deadline.left - _seconds_before(prepared) - afterwards,
+            looks_before=looks_before(prepared),
+            looks=looks_afterwards(prepared),
+            spare_looks=looks_to_explain(prepared.splits) if explain else 0,
+            spare_seconds=pairing_seconds(OwnPictures.of(prepared)) if explain else 0.0,
+            widths=widths,
+            devices=devices,
+        )
+
+    fit = fitted(planned, widths="net.options.width" in ours)
+    suited, _ = _suited(prepared, planned, passes=fit.passes, ours=ours)
+    augment = decided(suited.training.augment, "training.augment")
+    if augment == planned.training.augment:
+        return fit
+    changes = {"augment": augment.model_dump()}
+    again = fitted(planned.changed(net={"options": fit.recipe.net.options}, training=changes), widths=False)
+    return dataclasses.replace(again, choices=[*fit.choices, *again.choices], passes=fit.passes)
 
 
 def _as_features(
@@ -186,7 +212,7 @@ def keep_pacing(run: Run, *, progress: Progress = TO_LOG) -> None:
     """Say, and keep among the run's choices, where its epochs were made shorter or longer on the way."""
     steps = run.recipe.training.steps_per_epoch
     if run.has("time.json") and isinstance(steps, tuple):
-        choice = Choice("training.steps_per_epoch", steps, "fitted to the time that was left after each epoch")
+        choice = Choice("training.steps_per_epoch", steps, "fitted to the time that was left")
         progress.say(str(choice))
         keep_choices(run, [choice])
 
@@ -194,7 +220,8 @@ def keep_pacing(run: Run, *, progress: Progress = TO_LOG) -> None:
 def _seconds_before(prepared: Prepared) -> float:
     """Return about how long all takes before the epochs in which the network looks at nothing."""
     head = prepared.recipe.training.transfer in ("frozen", "finetune")
-    return HEAD_PICTURE * len(prepared.splits.train) if head else 0.0
+    each = HEAD_PICTURE + HEAD_CLASS * len(prepared.dataset.class_names)
+    return each * len(prepared.splits.train) if head else 0.0
 
 
 def looks_afterwards(prepared: Prepared) -> int:
@@ -211,23 +238,30 @@ def seconds_afterwards(prepared: Prepared, *, left: float, explain: bool) -> flo
 
     Args:
         prepared: a few of its pictures are decoded, and their features taken, to see how long that takes.
-        left: seconds until the end: what explains mistakes and labels is counted where it takes a small share of them.
-        explain: whether mistakes are explained and labels searched.
+        left: seconds until the end: the search for wrong labels is counted where it takes a small share of them.
+        explain: whether labels are searched.
     """
-    networks = 1 + len(prepared.recipe.baselines)
-    seconds = HELD_OUT_PICTURE * _held_out(prepared) * networks + page_seconds(prepared)
-    if explain:
-        own = OwnPictures.of(prepared)
-        searched = looks_for_labels(own) and has_memory_to_search(own)
-        labels = label_search_seconds(own, prepared.recipe) if searched else 0.0
-        seconds += sum(part for part in (pairing_seconds(own), labels) if part <= SPARE * left)
-    return seconds
+    networks, own = 1 + len(prepared.recipe.baselines), OwnPictures.of(prepared)
+    searched = explain and looks_for_labels(own) and has_memory_to_search(own)
+    labels = label_search_seconds(own, prepared.recipe) if searched else 0.0
+    searched = searched and labels <= SPARE * left
+    page = page_seconds(prepared, labels=searched)
+    return HELD_OUT_PICTURE * _held_out(prepared) * networks + page + (labels if searched else 0.0)
 
 
-def page_seconds(prepared: Prepared) -> float:
-    """Return about how long the report and the end of the program take, the decoding of what is shown included."""
-    shown = min(SHOWN, len(prepared.dataset))
-    return AFTERWARDS + shown * decoding_seconds(prepared.dataset, prepared.splits.train)
+def page_seconds(prepared: Prepared, *, labels: bool) -> float:
+    """Return about how long the report and the end of the program take, the decoding of what is shown included.
+
+    Args:
+        prepared: a few of its pictures are decoded, to see how long that takes.
+        labels: whether doubtful labels are shown.
+    """
+    test, validation = len(prepared.splits.test), len(prepared.splits.validation)
+    main, other = (test, validation) if test else (validation, 0)
+    shown = expected_count(len(prepared.dataset.class_names), main=main, other=other, labels=labels)
+    each = decoding_seconds(prepared.dataset, prepared.splits.train)
+    measured = MEASURED if prepared.audit.kind.name == "writing" else 0
+    return AFTERWARDS + min(shown + measured, len(prepared.dataset)) * each
 
 
 def decoding_seconds(dataset: Dataset, positions: Positions, *, sample: int = 8) -> float:
@@ -235,7 +269,7 @@ def decoding_seconds(dataset: Dataset, positions: Positions, *, sample: int = 8)
     some = positions[np.linspace(0, len(positions) - 1, min(sample, len(positions))).astype(np.int64)]
     started = time.perf_counter()
     for index in some.tolist():
-        with contextlib.suppress(UnreadableImageError):  # since the scan, which lists what is unreadable
+        with contextlib.suppress(UnreadableImageError, SourceError):  # since the scan, which lists what is unreadable
             dataset.images.load(index)
     return (time.perf_counter() - started) / max(1, len(some))
 
