@@ -12,7 +12,7 @@ from PIL import Image, TiffImagePlugin
 from tellapart.classifier import Answer, Classifier
 from tellapart.errors import DataError, UnreadableImageError
 from tellapart.images.decode import as_pixels
-from tellapart.nets.base import two_sided
+from tellapart.nets.base import two_logits
 
 from .models import NETS, make
 
@@ -274,8 +274,8 @@ def test_a_sigmoid_model_is_the_two_class_softmax_of_nought_and_z(tmp_path, pixe
 
 def test_two_sided_leaves_several_outputs_alone():
     logits = torch.tensor([[1.0, 2.0]])
-    assert two_sided(logits) is logits
-    assert two_sided(torch.tensor([[3.0]])).tolist() == [[0.0, 3.0]]
+    assert two_logits(logits) is logits
+    assert two_logits(torch.tensor([[3.0]])).tolist() == [[0.0, 3.0]]
 
 
 @pytest.mark.parametrize("net", NETS)

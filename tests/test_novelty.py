@@ -9,7 +9,8 @@ from tellapart.classifier import Classifier, Description
 from tellapart.errors import DataError, ModelFileError
 from tellapart.evaluation import auroc
 from tellapart.images.preprocessing import Preprocessing
-from tellapart.novelty import LEAST_BYTES, REFERENCES, SHARE, Novelty, chosen_evenly, unit
+from tellapart.images.stratify import balanced_sample
+from tellapart.novelty import LEAST_BYTES, REFERENCES, SHARE, Novelty, unit
 
 
 def test_the_score_is_the_distance_to_the_nearest_direction():
@@ -32,6 +33,16 @@ def test_with_few_held_out_pictures_it_is_slow_to_call_one_strange():
     assert (novelty.relative(rng.normal(size=(500, 8))) > 1).mean() < 0.05
 
 
+def test_few_held_out_pictures_are_each_kept():
+    rng = np.random.default_rng(3)
+    train, held_out = rng.normal(size=(50, 4)), rng.normal(size=(10, 4))
+    novelty = Novelty.fit(train, np.zeros(50), held_out=held_out)
+    np.testing.assert_allclose(novelty.held_out, np.sort(novelty.scores(held_out)), rtol=1e-6)
+    assert auroc(novelty.held_out, np.sort(novelty.scores(held_out)).astype(np.float32)) == 0.5
+    many = Novelty.fit(train, np.zeros(50), held_out=rng.normal(size=(300, 4)))
+    assert (len(many.held_out), many.count) == (201, 300)
+
+
 def test_it_stays_small_and_fair_to_rare_classes():
     labels = np.repeat(np.arange(1000), 3)
     rows = np.random.default_rng(1).normal(size=(3000, 64)).astype(np.float32)
@@ -41,9 +52,9 @@ def test_it_stays_small_and_fair_to_rare_classes():
     assert large.references.shape == (REFERENCES, 64)
     wide = Novelty.fit(np.tile(rows, (1, 64)), labels, held_out=np.tile(rows[:50], (1, 64)), network_bytes=8_000_000)
     assert wide.references.nbytes <= 8_000_000 / SHARE
-    assert len(set(labels[chosen_evenly(labels, REFERENCES, seed=0)].tolist())) == 1000
-    assert chosen_evenly(labels, 9999, seed=0).tolist() == list(range(3000))
-    few = labels[chosen_evenly(labels, 40, seed=0)]
+    assert len(set(labels[balanced_sample(labels, REFERENCES, seed=0)].tolist())) == 1000
+    assert balanced_sample(labels, 9999, seed=0).tolist() == list(range(3000))
+    few = labels[balanced_sample(labels, 40, seed=0)]
     assert len(set(few.tolist())) == 40
     assert few.max() > 800, "chance chooses the classes, not their place in the list"
 

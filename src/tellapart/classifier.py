@@ -25,7 +25,7 @@ from .images.blocks import batch_length
 from .images.decode import MAX_PIXELS, as_pixels
 from .images.preprocessing import Preprocessing
 from .nets import Net, build_net
-from .nets.base import two_sided
+from .nets.base import two_logits
 from .nets.inputs import to_input
 from .novelty import Novelty
 from .wording import listed
@@ -109,10 +109,11 @@ class Classifier:
     Args:
         net: the network; set to evaluation.
         description: what it is.
-        novelty: what tells pictures that are unlike anything in training; None where that is not known.
+        novelty: what recognises pictures that are unlike anything in training; None where that is not known.
 
     Example:
         >>> import numpy as np
+        >>> from tellapart.classifier import Description
         >>> from tellapart.images.preprocessing import Preprocessing
         >>> description = Description(net="softmax", class_names=("cat", "dog"),
         ...     preprocessing=Preprocessing(image_size=(8, 8), channels=1))
@@ -197,7 +198,7 @@ class Classifier:
 
     def logits(self, pixels: NDArray[np.uint8], *, batch_size: int | None = None) -> NDArray[np.float32]:
         """Return uncalibrated logits, float32 (N, classes), of resized pixels, uint8 (N, *image_size, channels)."""
-        return _in_batches(lambda batch: (two_sided(self.net(batch)),), self, pixels, batch_size)[0]
+        return _in_batches(lambda batch: (two_logits(self.net(batch)),), self, pixels, batch_size)[0]
 
     def embeddings(self, pixels: NDArray[np.uint8], *, batch_size: int | None = None) -> NDArray[np.float32]:
         """Return what the last layer sees, float32 (N, D), of resized pixels, uint8 (N, *image_size, channels)."""
@@ -210,7 +211,7 @@ class Classifier:
 
         def both(batch: Tensor) -> tuple[Tensor, ...]:
             embedding = self.net.embed(batch)
-            return two_sided(self.net.classify(embedding)), embedding
+            return two_logits(self.net.classify(embedding)), embedding
 
         logits, embeddings = _in_batches(both, self, pixels, batch_size)
         return logits, embeddings

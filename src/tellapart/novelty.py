@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import DataError
+from .images.stratify import balanced_sample
 
 REFERENCES = 1024
 """Training pictures that are kept at most."""
@@ -21,7 +22,7 @@ FALSE_ALARMS = 0.01
 """The share of pictures of the known kind that may be called unlike anything in training."""
 
 QUANTILES = 201
-"""Numbers that the scores of held-out pictures are kept in."""
+"""Numbers that the scores of held-out pictures are kept in, where there are more."""
 
 Floats = NDArray[np.float64]
 
@@ -35,7 +36,7 @@ class Novelty:
 
     Attributes:
         references: (R, D) int8, directions of training pictures.
-        held_out: (Q,) float32, rising: quantiles of the scores of validation pictures.
+        held_out: (Q,) float32, rising: the scores of validation pictures, or 201 quantiles of more.
         count: how many validation pictures those are.
 
     Source: Y. Sun et al., "Out-of-distribution detection with deep nearest neighbors", ICML 2022.
@@ -80,19 +81,21 @@ class Novelty:
         if not len(train):
             raise DataError("a novelty score needs training pictures, got none")
         room = max(LEAST_BYTES, network_bytes // SHARE) // max(1, train.shape[1])
-        chosen = chosen_evenly(np.asarray(labels), min(REFERENCES, max(1, room)), seed=seed)
+        chosen = balanced_sample(np.asarray(labels), min(REFERENCES, max(1, room)), seed=seed)
         directions = unit(train[chosen])
         largest = np.maximum(np.abs(directions).max(axis=1, keepdims=True), 1e-30)
         references = np.rint(directions * (127 / largest)).astype(np.int8)
         scores = _nearest(references, held_out)
         if not len(scores):
             raise DataError("a novelty score needs held-out pictures, got none: give validation pictures")
-        quantiles = np.quantile(scores, np.linspace(0, 1, QUANTILES), method="higher")
-        return cls(references, quantiles.astype(np.float32), len(scores))
+        kept = np.sort(scores)
+        if len(kept) > QUANTILES:
+            kept = np.quantile(kept, np.linspace(0, 1, QUANTILES), method="higher")
+        return cls(references, kept.astype(np.float32), len(scores))
 
     @property
     def limit(self) -> float:
-        """The score that one in a hundred pictures of the known kind exceeds.
+        """The score that about one in a hundred pictures of the known kind exceeds.
 
         Fewer than a hundred held-out pictures cannot show that: it is then their largest score and the distance
         between their quartiles above it.
@@ -133,24 +136,6 @@ class Novelty:
         if set(arrays) != {"references", "held_out", "count"} or arrays["count"].shape != (1,):
             raise DataError(f"a novelty score needs references, held_out and count, got {', '.join(sorted(arrays))}")
         return cls(arrays["references"], arrays["held_out"], int(arrays["count"][0]))
-
-
-def chosen_evenly(labels: NDArray[Any], count: int, *, seed: int) -> NDArray[np.int64]:
-    """Return positions of at most ``count`` pictures, rising, as alike in number a class as can be.
-
-    Where there are more classes than that, chance decides which of them have one.
-
-    Example:
-        >>> labels = np.array([0] * 90 + [1] * 5)
-        >>> np.bincount(labels[chosen_evenly(labels, 20, seed=0)]).tolist()
-        [15, 5]
-    """
-    order = np.random.default_rng(seed).permutation(len(labels))
-    by_class = np.argsort(labels[order], kind="stable")
-    ordered = labels[order][by_class]
-    turn = np.empty(len(labels), dtype=np.int64)
-    turn[by_class] = np.arange(len(labels)) - np.searchsorted(ordered, ordered)  # the so-many-th of its class
-    return np.sort(order[np.argsort(turn, kind="stable")[:count]]).astype(np.int64)
 
 
 def unit(table: Any) -> NDArray[np.float32]:

@@ -139,7 +139,6 @@ def test_a_hand_worked_diagram():
     np.testing.assert_allclose(diagram.accuracy[[2, 4]], [0.5, 0.75])
     np.testing.assert_allclose(diagram.confidence[[2, 4]], [0.55, 0.9], rtol=1e-6)
     assert diagram.error == pytest.approx(2 / 6 * 0.05 + 4 / 6 * 0.15, rel=1e-5)
-    assert diagram.largest_error == pytest.approx(0.15, rel=1e-5)
     bins = json.loads(json.dumps(diagram.to_dict(), allow_nan=False))["bins"]
     assert bins[0]["accuracy"] is None
     assert len(bins) == 5
@@ -153,6 +152,14 @@ def test_a_perfect_classifier_is_told_from_a_wrong_one():
     good, bad = drawn(1500, seed=3), drawn(1500, seed=3, sharp=3)
     assert calibration_error(good).value <= calibration_error_by_chance(good).high
     assert calibration_error(bad).low > calibration_error_by_chance(bad).high
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_resampling_adds_to_a_calibration_error_is_taken_from_its_interval(seed):
+    """Of a perfect classifier all of the error is noise, and a resample has as much of it again."""
+    found = calibration_error(drawn(300, seed=seed))
+    assert found.low <= found.value <= found.high
+    assert found.value - found.low > 3 * (found.high - found.value)
 
 
 def test_loss_leaves_out_unknown_labels():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -113,6 +114,17 @@ def test_other_pictures_labels_or_classes_are_refused(predictions):
     none = Predictions(["a"], [[1, 0]], [-1], ("x", "y"))
     with pytest.raises(DataError, match="no labelled picture"):
         compare(none, none)
+
+
+def test_groups_of_either_side_count():
+    ids, labels = np.arange(40).astype(str), np.zeros(40, dtype=int)
+    right = np.eye(2)[np.zeros(40, dtype=int)]
+    better = Predictions(ids, right, labels, ("a", "b"), groups=[f"writer {i // 10}" for i in range(40)])
+    worse = Predictions(
+        ids, np.where(np.arange(40)[:, None] < 10, right[:, ::-1], right), labels, ("a", "b"), groups=ids
+    )
+    assert compare(worse, better).p_value == compare(better, worse).p_value == 1, "one writer of four"
+    assert compare(worse, dataclasses.replace(better, groups=None)).p_value < 0.01
 
 
 def test_the_sign_flip_test_does_not_depend_on_how_many_signs_are_held(monkeypatch):

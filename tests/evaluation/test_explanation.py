@@ -119,6 +119,23 @@ def test_the_tests_are_scipy_s():
     assert holm([]) == []
 
 
+def test_among_many_classes_one_whose_interval_hardly_clears_0_is_not_named():
+    """Five of the ten writers of a class go wrong: beyond 0 by itself, and not where there are twenty classes."""
+    labels = np.repeat(np.arange(20), 100)
+    names = tuple(f"class {n:02}" for n in range(20))
+    groups = [f"writer {i // 10}" for i in range(2000)]
+
+    def one(wrong: int) -> Predictions:
+        said = np.where(np.arange(2000) < wrong, 1, labels)
+        return Predictions(np.arange(2000).astype(str), 5.0 * np.eye(20)[said], labels, names, groups=groups)
+
+    own, fallen = one(0), one(50)
+    found = explain(evaluate(own), evaluate(fallen), fallen)
+    (change,) = (each.change for each in found.comparison.classes if each.name == "class 00")
+    assert change.high < 0 < change.among(20).high
+    assert found.worse == ()
+
+
 def test_one_group_that_goes_wrong_is_no_class_that_is_recognised_worse():
     labels = np.repeat([0, 1], 40)
     groups = [f"patient {i // 4}" for i in range(80)]

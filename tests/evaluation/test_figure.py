@@ -28,6 +28,16 @@ def test_json_round_trip():
     assert Figure.from_dict(json.loads(json.dumps(figure.to_dict(), allow_nan=False))) == figure
 
 
+def test_intervals_that_hold_together_are_wider():
+    """1.9600 standard errors for one of 95%, and 3.0233 for each of twenty: 1.5425 times as far out."""
+    change = Figure(-0.3, -0.55, -0.05)
+    assert change.among(1).high == pytest.approx(-0.05)
+    wider = change.among(20)
+    assert (wider.low, wider.high) == pytest.approx((-0.6856, 0.0856), abs=1e-4)
+    assert wider.level == pytest.approx(0.9975)
+    assert Figure(None).among(20) == Figure(None)
+
+
 def test_nothing_is_minus_nothing():
     assert Figure(-0.0004, -0.0104, 0.02, 9, "difference", "points").short() == "0.0 points"
     assert Figure(-0.0104, -0.02, 0.0, 9, "difference", "points").short() == "−1.0 points"

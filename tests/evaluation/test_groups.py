@@ -37,6 +37,14 @@ def test_groups_of_one_change_nothing_and_one_group_knows_nothing():
     assert effective_count(np.ones(100, dtype=bool), np.repeat(np.arange(10), 10)) < 10
 
 
+def test_a_mistake_in_one_group_alone_makes_nothing_more_certain():
+    groups = np.repeat(np.arange(100), 10)
+    none, one = np.ones(1000, dtype=bool), np.arange(1000) > 0
+    assert proportion_of(none, groups=groups).low == pytest.approx(0.962, abs=0.001)
+    assert proportion_of(one, groups=groups).low < proportion_of(none, groups=groups).low
+    assert effective_count(np.arange(1000) % 400 > 0, groups) > 500, "three groups have one each: that is chance"
+
+
 def test_groups_that_are_more_even_than_chance_tell_no_more_than_their_pictures():
     groups = np.repeat(np.arange(50), 4)
     hits = np.tile([True, True, True, False], 50)  # three of four in each

@@ -42,7 +42,7 @@ def test_every_figure_is_scikit_learns(said):
 
 def test_every_interval_holds_its_figure(said):
     found = evaluate(said)
-    figures = [*found.figures.values(), *(f for c in found.classes for f in (c.recall, c.precision, c.f1, c.accuracy))]
+    figures = [*found.figures.values(), *(f for c in found.classes for f in (c.recall, c.precision, c.f1))]
     assert all(figure.low <= figure.value <= figure.high for figure in figures)
     assert all(figure.low >= 0 and figure.high <= 1 for figure in figures if figure.unit == "%")
     wide = evaluate(said, confidence_level=0.99)
@@ -55,8 +55,9 @@ def test_the_order_of_pictures_and_classes_does_not_matter(predictions):
     shuffled = evaluate(predictions.select(rng.permutation(len(predictions))))
     turned = evaluate(predictions.with_class_names(rng.permutation(list(predictions.class_names)).tolist()))
     for key, figure in base.figures.items():
-        assert shuffled[key].value == pytest.approx(figure.value, abs=1e-12) or key.endswith("by_chance")
-        assert turned[key].value == pytest.approx(figure.value, abs=1e-12) or key.endswith("by_chance")
+        near = 3e-3 if key.endswith("by_chance") else 1e-12  # a simulation whose coins are thrown in another order
+        assert shuffled[key].value == pytest.approx(figure.value, abs=near)
+        assert turned[key].value == pytest.approx(figure.value, abs=near)
     by_name = {one.name: (one.recall, one.precision) for one in turned.classes}
     assert by_name == {one.name: (one.recall, one.precision) for one in base.classes}
 

@@ -12,10 +12,11 @@ from tellapart.evaluation import (
     confusion_matrix,
     evaluate,
     find_mistakes,
-    least_legible,
+    lowest_recall_classes,
     surest_by_cell,
     write_mistakes,
 )
+from tellapart.evaluation.mistakes import _most_confused
 
 
 def test_each_wrong_picture_once_the_surest_first(predictions):
@@ -86,11 +87,23 @@ def test_pairs_count_both_directions(predictions):
         assert len(pair.first_examples) == min(3, matrix[a, b])
 
 
+def test_confused_pairs_are_those_of_the_whole_table(predictions):
+    matrix = confusion_matrix(predictions)
+    both = np.triu(matrix + matrix.T, k=1)
+    rows, columns = np.nonzero(both)
+    order = np.argsort(-both[rows, columns], kind="stable")
+    expected = list(zip(rows[order].tolist(), columns[order].tolist(), strict=True))
+    assert len(expected) > 5
+    assert _most_confused(matrix, limit=len(expected)) == expected
+    assert _most_confused(matrix, limit=3) == expected[:3]
+    assert _most_confused(np.diag([3, 4]), limit=3) == []
+
+
 def test_least_legible_is_below_the_threshold():
     labels = [0] * 4 + [1] * 4 + [2] * 4
     logits = np.eye(4)[[0, 0, 1, 1, 1, 0, 0, 0, 2, 2, 2, 2]]
     found = evaluate(Predictions(np.arange(12).astype(str), logits, labels, ("half", "quarter", "all", "none")))
-    assert [one.name for one in least_legible(found)] == ["quarter"]
-    assert [one.name for one in least_legible(found, below=0.6)] == ["quarter", "half"]
+    assert [one.name for one in lowest_recall_classes(found)] == ["quarter"]
+    assert [one.name for one in lowest_recall_classes(found, below=0.6)] == ["quarter", "half"]
     with pytest.raises(DataError):
-        least_legible(found, below=50)
+        lowest_recall_classes(found, below=50)

@@ -16,7 +16,7 @@ from tellapart.evaluation import (
     knn_novelty,
     max_logit_novelty,
     nearest,
-    novelty,
+    neighbours,
     novelty_threshold,
 )
 
@@ -25,7 +25,7 @@ def test_training_pictures_that_are_read_part_by_part_give_the_same(monkeypatch)
     rng = np.random.default_rng(1)
     train, asked = rng.integers(0, 4, (100, 3)).astype(float), rng.normal(size=(20, 3))  # with many equal distances
     whole = nearest(train, asked, k=7)
-    monkeypatch.setattr(novelty, "_ROWS", 6)
+    monkeypatch.setattr(neighbours, "_ROWS", 6)
     parts = nearest(train, asked, k=7)
     np.testing.assert_array_equal(parts.indices, whole.indices)
     np.testing.assert_array_equal(parts.distances, whole.distances)
@@ -63,7 +63,7 @@ def test_some_rows_of_a_table_are_as_good_as_a_copy_of_them(monkeypatch):
     rng = np.random.default_rng(0)
     table, queries = rng.normal(size=(60, 4)).astype(np.float32), rng.normal(size=(5, 4))
     some = np.sort(rng.permutation(60)[:37])
-    monkeypatch.setattr(novelty, "_ROWS", 10)
+    monkeypatch.setattr(neighbours, "_ROWS", 10)
     table[np.setdiff1d(np.arange(60), some)] = np.nan  # nothing else is looked at
     found, copied = nearest(Rows(table, some), queries), nearest(table[some], queries)
     assert (found.indices == copied.indices).all()
@@ -104,6 +104,15 @@ def test_the_threshold_keeps_the_false_alarms():
     scores = np.random.default_rng(0).normal(size=1000)
     assert (scores > novelty_threshold(scores, false_alarms=0.05)).mean() <= 0.05
     assert (scores > novelty_threshold(scores, false_alarms=0.05)).mean() > 0.04
+
+
+def test_a_new_picture_is_no_more_often_strange_than_was_asked_for():
+    """Of n + 1 scores that are drawn alike, the new one is at each place equally often: 1 of 22 lies above the 21st."""
+    assert novelty_threshold(np.arange(21), false_alarms=0.05) == 20
+    assert novelty_threshold(np.arange(19), false_alarms=0.05) == 18, "nineteen show one in twenty, and no more"
+    assert novelty_threshold(np.arange(39), false_alarms=0.05) == 37
+    assert novelty_threshold(np.arange(5), false_alarms=0.05) == 4
+    assert novelty_threshold(np.arange(5), false_alarms=1) == 0
 
 
 def test_faces_and_turned_digits_are_strange_to_a_model_of_digits():

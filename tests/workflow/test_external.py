@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 
 from tellapart.errors import RunBusyError
-from tellapart.evaluation import Predictions
+from tellapart.evaluation import NearTraining, Predictions
 from tellapart.progress import Progress
 from tellapart.recipe import Recipe
 from tellapart.run import Run
-from tellapart.workflow import Scoring, train
+from tellapart.workflow import Scoring, external, train
 from tellapart.workflow.external import evaluate_external, with_external
 
 
@@ -121,13 +121,13 @@ def test_its_own_pictures_beside_it(call, run, other):
     assert "no pictures here of 'b'" in called.out
 
 
-def test_options_of_a_source_reach_other_pictures(call, run, other):
-    rows = ["bild,art", *(f"{path.relative_to(other)},{path.parent.name}" for path in sorted(other.rglob("*.png")))]
-    (other / "theirs.csv").write_text("\n".join(rows), encoding="utf-8")
-    assert "path_column" in call("evaluate", run, other / "theirs.csv").err
+def test_options_of_a_source_reach_other_pictures(call, run, other, tmp_path):
+    folder = shutil.copytree(other, tmp_path / "scanner")
+    rows = ["bild,art", *(f"{path.relative_to(folder)},{path.parent.name}" for path in sorted(folder.rglob("*.png")))]
+    (folder / "theirs.csv").write_text("\n".join(rows), encoding="utf-8")
+    assert "path_column" in call("evaluate", run, folder / "theirs.csv").err
     named = ("--source-option", "path_column=bild", "--source-option", "label_column=art")
-    assert record_of(call("evaluate", run, other / "theirs.csv", *named, "--json"))["unknown"] == {"stranger": 9}
-    (other / "theirs.csv").unlink()
+    assert record_of(call("evaluate", run, folder / "theirs.csv", *named, "--json"))["unknown"] == {"stranger": 9}
 
 
 def test_options_for_other_pictures_need_some(call, run):
@@ -136,13 +136,32 @@ def test_options_for_other_pictures_need_some(call, run):
     assert "need other pictures" in called.err
 
 
-def test_a_threshold_stays_in_the_run_and_its_report(call, run):
+NONE = "No threshold keeps the share of wrong answers at 10%"
+NEVER = "With <code>--abstain-at 10%</code> it is never “not sure”"
+BELOW = "With <code>--abstain-at 10%</code> it says “not sure” below a confidence of"
+
+
+def validated_with(run, *, wrong):
+    """Let the run have been wrong on the least sure of 20 validation pictures."""
+    logits = np.stack([np.linspace(9, 1, 20), np.zeros(20)], axis=1)
+    labels = (np.arange(20) >= 20 - wrong).astype(np.int64)
+    said = Predictions(np.arange(20).astype(str), logits, labels, ("a", "b"))
+    said.save(run / "predictions" / "validation.npz")
+
+
+def sentences_of(page):
+    text = page.read_text(encoding="utf-8")
+    return [sentence for sentence in (NONE, NEVER, BELOW) if sentence in text]
+
+
+@pytest.mark.parametrize(("wrong", "sentence"), [(20, NONE), (1, NEVER), (10, BELOW)])
+def test_a_threshold_stays_in_the_run_and_its_report(call, run, wrong, sentence):
+    validated_with(run, wrong=wrong)
     called = call("evaluate", run, "--abstain-at", "10%", "--json")
     assert "accuracy" in json.loads(called.out)["figures"]
     assert "validation: " in called.err
     assert Run.open(run).load("evaluation")["abstain"]["max_error"] == 0.1
-    page = (run / "report.html").read_text(encoding="utf-8")
-    assert "“not sure”" in page or "No threshold keeps the share of wrong answers at 10%" in page
+    assert sentences_of(run / "report.html") == [sentence]
 
 
 def test_a_share_that_is_none_is_refused_before_anything_is_evaluated(call, run, other):
@@ -153,9 +172,9 @@ def test_a_share_that_is_none_is_refused_before_anything_is_evaluated(call, run,
 
 
 def test_a_threshold_stands_on_the_page_of_the_other_pictures_too(call, run, other):
+    validated_with(run, wrong=10)
     assert call("evaluate", run, other, "--abstain-at", "10%").status == 0
-    page = (run / "report-scanner.html").read_text(encoding="utf-8")
-    assert "“not sure”" in page or "No threshold keeps the share of wrong answers at 10%" in page
+    assert sentences_of(run / "report-scanner.html") == [BELOW]
 
 
 def test_other_pictures_have_a_page_of_their_own(call, run, other):
@@ -276,3 +295,29 @@ def test_where_all_are_copies_that_is_said(call, run, good, tmp_path):
     assert called.status == 2
     assert "can be read and scored: " in called.err
     assert "are copies of training or validation pictures" in called.err
+
+
+def test_a_class_that_is_left_out_and_comes_first_changes_nothing_else(trained, pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr(external, "write_report", lambda *_, **__: None)
+    alone = pictures(tmp_path / "alone" / "there", count=8, seed=5)
+    for number in range(4):
+        (alone / "a" / f"{number}.png").rename(alone / "b" / f"wrong{number}.png")
+    stripes = np.zeros((12, 10, 3), dtype=np.uint8)
+    for number in range(1, 4):  # the last ones are unlike anything in training
+        stripes[::2] = 255 - number
+        Image.fromarray(stripes).save(alone / "b" / f"z{number}.png")
+    mixed = shutil.copytree(alone, tmp_path / "mixed" / "there")
+    (pictures(tmp_path / "more", count=5, seed=9) / "b").rename(mixed / "0 stranger")
+    (mixed / "0 stranger" / "0.png").write_bytes(b"no picture")
+    found, near = [], []
+    for folder in (alone, mixed):
+        run = shutil.copytree(trained, folder.parent / "run")
+        found.append(evaluate_external(run, folder))
+        near.append(NearTraining.load(run / "near" / "there.npz"))
+    assert [one.unknown for one in found] == [{}, {"0 stranger": 4}]
+    assert found[0].explanation.unlike.value not in (0, 1)
+    assert len(near[0]) > 3
+    assert found[1].explanation.sentences() == found[0].explanation.sentences()
+    for field in ("ids", "near_ids"):
+        assert getattr(near[1], field).tolist() == getattr(near[0], field).tolist()
+    np.testing.assert_allclose(near[1].distances, near[0].distances, atol=1e-5)

@@ -5,11 +5,14 @@ import json
 import numpy as np
 import pytest
 
+from tellapart.classifier import Classifier
 from tellapart.errors import RecipeError, SplitError
 from tellapart.evaluation import Predictions
+from tellapart.images.dataset import Splits
 from tellapart.recipe import Recipe
 from tellapart.run import Run
 from tellapart.workflow import evaluate_external, folds, resume, train
+from tellapart.workflow.prepare import Prepared, prepare
 
 BASE = {"net": {"name": "softmax"}, "training": {"epochs": 2, "threads": 1}, "baselines": (), "folds": 3}
 
@@ -103,9 +106,7 @@ def test_a_stopped_cross_validation_goes_on_at_its_fold(validated, good, picture
 
 def test_a_fold_is_the_same_as_its_training_alone(validated, good, tmp_path):
     from tellapart.images import open_dataset
-    from tellapart.images.dataset import Splits
     from tellapart.workflow.learn import learn
-    from tellapart.workflow.prepare import prepare
 
     prepared = prepare(Run.open(validated.path), open_dataset(good))
     ids = prepared.dataset.ids.tolist()
@@ -118,6 +119,31 @@ def test_a_fold_is_the_same_as_its_training_alone(validated, good, tmp_path):
     alone = learn(Run.create(tmp_path / "alone", prepared.recipe), folds.fold_of(prepared, splits), novelty=False)
     kept = Predictions.load(validated.path / "folds/2/predictions/test.npz")
     assert (alone.predictions["test"].logits == kept.logits).all()
+
+
+def test_what_is_held_out_is_calibrated_by_its_own_fold_s_temperature(validated):
+    said = Predictions.load(validated.path / "predictions" / "out-of-fold.npz")
+    logits = dict(zip(said.ids.tolist(), said.logits, strict=True))
+    for number, one in enumerate(validated.load("folds")["each"], start=1):
+        folder = validated.path / "folds" / str(number)
+        temperature = Classifier.load(folder).description.temperature
+        assert one["temperature"] == temperature != 1
+        own = Predictions.load(folder / "predictions" / "test.npz")
+        found = np.stack([logits[name] for name in own.ids.tolist()])
+        np.testing.assert_allclose(found, own.logits / temperature, rtol=1e-5)
+
+
+def test_a_fold_is_normalised_by_its_own_training_pictures_alone():
+    pixels = np.repeat(np.array([10, 110, 210], dtype=np.uint8), 4 * 64).reshape(12, 8, 8, 1)
+    data = {"image_size": (8, 8), "channels": 1, "resize": "stretch", "resample": "bilinear"}
+    prepared = Prepared(
+        None, None, None, pixels, Recipe.make(data=data, net={"name": "softmax"}), None, None, {}, None
+    )  # fmt: skip
+    splits = Splits(train=[0, 1, 4, 5], validation=[2, 6], test=range(8, 12))
+    found = folds.fold_of(prepared, splits)
+    assert found.splits is splits
+    assert found.preprocessing.mean == pytest.approx([60 / 255], abs=1e-4)
+    assert found.preprocessing.std == pytest.approx([50 / 255], abs=1e-4)
 
 
 @pytest.mark.parametrize("wrong", [1, 0, 101])

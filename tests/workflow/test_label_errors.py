@@ -23,9 +23,10 @@ from tellapart.images import Dataset
 from tellapart.images.arrays import ArrayImages
 from tellapart.recipe import Recipe
 from tellapart.run import Run
-from tellapart.workflow import find_run_label_errors, label_errors, mend_list, own_pictures, resume, train
+from tellapart.workflow import label_errors, mend_list, own_pictures, resume, train
 from tellapart.workflow.label_errors import (
     filled_in,
+    find_run_label_errors,
     half_as_long,
     has_memory_to_search,
     looks_for_labels,

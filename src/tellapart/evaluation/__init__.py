@@ -41,21 +41,12 @@ from .mistakes import (
     Mistake,
     confused_pairs,
     find_mistakes,
-    least_legible,
+    lowest_recall_classes,
     surest_by_cell,
 )
 from .near_training import NearTraining, find_near_training, write_mistakes
-from .novelty import (
-    Neighbour,
-    Neighbours,
-    Rows,
-    auroc,
-    energy_novelty,
-    knn_novelty,
-    max_logit_novelty,
-    nearest,
-    novelty_threshold,
-)
+from .neighbours import Neighbour, Neighbours, Rows, nearest
+from .novelty import auroc, energy_novelty, knn_novelty, max_logit_novelty, novelty_threshold
 from .prediction_table import read_predictions
 from .predictions import Predictions
 from .spreadsheet import csv_bytes, spreadsheet_plain, spreadsheet_safe, write_csv
@@ -115,8 +106,8 @@ __all__ = [
     "find_near_training",
     "fit_temperature",
     "knn_novelty",
-    "least_legible",
     "loss",
+    "lowest_recall_classes",
     "macro_f1_gap",
     "make_folds",
     "max_logit_novelty",

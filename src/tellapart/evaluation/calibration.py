@@ -192,11 +192,6 @@ class Reliability:
         gaps = np.abs(np.nan_to_num(self.confidence) - np.nan_to_num(self.accuracy))
         return float((gaps * self.counts).sum() / max(int(self.counts.sum()), 1))
 
-    @property
-    def largest_error(self) -> float:
-        """The largest gap of a bin."""
-        return float(np.nan_to_num(np.abs(self.confidence - self.accuracy)).max())
-
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can hold: one record a bin, null where a bin is empty."""
         return {

@@ -110,7 +110,8 @@ def compare(
     cells = np.array([(right & also).sum(), (right & ~also).sum(), (~right & also).sum(), (~right & ~also).sum()])
     count = len(first)
     value = float(cells[2] - cells[1]) / count
-    groups = first.group_numbers() if first.groups is not None else second.group_numbers()
+    groups = first.group_numbers()
+    groups = second.group_numbers() if groups is None else groups
     gains = also.astype(np.float64) - right
     if groups is not None:
         samples = bootstrap_means(gains[:, None], groups=groups, resamples=resamples, seed=seed)[:, 0]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DataError
-from .figure import known
+from .figure import finite_or_none
 from .intervals import Floats
 
 STATISTICS = ("width", "height", "brightness", "contrast", "entropy", "colour")
@@ -130,7 +130,7 @@ def _shift(name: str, own: Floats, other: Floats) -> Shift:
     # A spread of rounding alone is no spread.
     if deviation <= 1e-9 * max(abs(float(own.mean())), abs(float(other.mean()))):
         deviation = 0.0
-    difference = known(gap / deviation) if deviation else (0.0 if gap == 0 else None)
+    difference = finite_or_none(gap / deviation) if deviation else (0.0 if gap == 0 else None)
     test = ks_2samp(own, other, method="asymp" if min(len(own), len(other)) > 100 else "auto")
     return Shift(
         name, float(own.mean()), float(other.mean()), difference, float(test.statistic), float(test.pvalue),

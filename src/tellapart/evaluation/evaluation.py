@@ -17,9 +17,6 @@ from .figure import Figure
 
 _SHOWN = 60
 
-ALWAYS = ("always “", "”")
-"""What stands around the class's name in the name of ``majority_accuracy``."""
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ClassFigures:
@@ -43,11 +40,6 @@ class ClassFigures:
     precision: Figure
     f1: Figure
 
-    @property
-    def accuracy(self) -> Figure:
-        """The share of the class's pictures that is recognised: another name of its recall."""
-        return dataclasses.replace(self.recall, name="accuracy")
-
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can hold."""
         return dataclasses.asdict(self)
@@ -69,6 +61,7 @@ class Evaluation:
         unlabelled: pictures that were left out because their label is unknown.
         temperature: what the logits were divided by.
         confidence_level: of every interval.
+        majority_class: whose constant answer ``majority_accuracy`` measures.
         figures: by key: accuracy, top_5, majority_accuracy, macro_precision, macro_recall, macro_f1,
             balanced_accuracy, loss, brier, calibration_error, calibration_error_by_chance.
         classes: one entry per class, in the order of ``class_names``.
@@ -81,6 +74,7 @@ class Evaluation:
     unlabelled: int
     temperature: float
     confidence_level: float
+    majority_class: str
     figures: Mapping[str, Figure]
     classes: tuple[ClassFigures, ...]
     confusion: NDArray[np.int64]
@@ -94,12 +88,6 @@ class Evaluation:
 
     __hash__ = None  # type: ignore[assignment]
 
-    @property
-    def majority_class(self) -> str | None:
-        """The class whose constant answer ``majority_accuracy`` measures."""
-        figure = self.figures.get("majority_accuracy")
-        return None if figure is None else figure.name.removeprefix(ALWAYS[0]).removesuffix(ALWAYS[1])
-
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can hold, without NaN; ``from_dict`` gives an equal evaluation back."""
         return {
@@ -107,6 +95,7 @@ class Evaluation:
             "unlabelled": self.unlabelled,
             "temperature": self.temperature,
             "confidence_level": self.confidence_level,
+            "majority_class": self.majority_class,
             "figures": {key: figure.to_dict() for key, figure in self.figures.items()},
             "classes": [one.to_dict() for one in self.classes],
             "confusion": cells_of(self.confusion),
@@ -128,6 +117,7 @@ class Evaluation:
                 unlabelled=int(data["unlabelled"]),
                 temperature=float(data["temperature"]),
                 confidence_level=float(data["confidence_level"]),
+                majority_class=str(data["majority_class"]),
                 figures={key: Figure.from_dict(figure) for key, figure in data["figures"].items()},
                 classes=classes,
                 confusion=table_of(data["confusion"], size=len(classes)),

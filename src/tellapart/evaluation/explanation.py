@@ -153,7 +153,7 @@ def explain(
     Classes and confusions are tested by Fisher's exact test, statistics by Kolmogorov–Smirnov's, each family corrected
     by Holm's method, so that of all that is said of one family nothing is made by chance with 95%. The tests take each
     picture by itself: where there are groups, a class must have an interval that respects them on one side of 0, too,
-    and confusions are not tested.
+    as wide as so many classes ask for (Bonferroni's correction), and confusions are not tested.
 
     Args:
         own: the evaluation of its own test pictures.
@@ -174,13 +174,13 @@ def explain(
     shown = [one for one, p in zip(comparison.classes, adjusted, strict=True) if p < LEVEL]
     groups = predictions.group_numbers()
     grouped = groups is not None or own["accuracy"].method == BY_GROUP
-    unlike = None
+    tests, unlike = len(comparison.classes) if grouped else 1, None
     if novelty is not None:
         unlike = proportion_of(novelty > 1, groups=groups, name="unlike anything in training")
     return Explanation(
         comparison=comparison,
-        worse=tuple(one for one in shown if (one.change.high or 0.0) < 0),
-        better=tuple(one for one in reversed(shown) if (one.change.low or 0.0) > 0),
+        worse=tuple(one for one in shown if (one.change.among(tests).high or 0.0) < 0),
+        better=tuple(one for one in reversed(shown) if (one.change.among(tests).low or 0.0) > 0),
         confusions=None if grouped else _grown(comparison, own, other),
         suspects=_suspects(own_statistics or {}, statistics or {}, predictions),
         unlike=unlike,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
+from statistics import NormalDist
 from typing import Any
 
 
@@ -65,6 +66,24 @@ class Figure:
         value, low, high = (None if one is None else 1 - one for one in (self.value, self.high, self.low))
         return dataclasses.replace(self, value=value, low=low, high=high, name=name)
 
+    def among(self, intervals: int) -> Figure:
+        """Return it with an interval as wide as it takes for so many to hold together (Bonferroni's correction).
+
+        Args:
+            intervals: how many are looked at, 1 or more.
+
+        Example:
+            >>> one = Figure(-0.3, -0.55, -0.05, name="change", unit="points")  # 1.96 standard errors each way
+            >>> one.among(20).interval()  # 3.02
+            '−68.6 to 8.6'
+        """
+        if self.value is None or self.low is None or self.high is None:
+            return self
+        level, normal = 1 - (1 - self.level) / intervals, NormalDist()
+        factor = normal.inv_cdf(0.5 + level / 2) / normal.inv_cdf(0.5 + self.level / 2)
+        low, high = (self.value + factor * (end - self.value) for end in (self.low, self.high))
+        return dataclasses.replace(self, low=low, high=high, level=level)
+
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can hold; ``from_dict`` gives the same figure back."""
         return dataclasses.asdict(self)
@@ -92,6 +111,6 @@ def _looks_whole(percent: float, digits: int) -> bool:
     )
 
 
-def known(value: float) -> float | None:
+def finite_or_none(value: float) -> float | None:
     """Return the value, None where it is not a finite number, which JSON cannot hold."""
     return float(value) if math.isfinite(value) else None

@@ -31,8 +31,9 @@ def effective_count(hits: NDArray[np.bool_], groups: Positions, *, confidence_le
     """Return how many independent pictures would make a proportion as certain as these grouped ones do.
 
     Where the groups differ in their shares by no more than chance, that is about the number of pictures; where each
-    is all right or all wrong, that of the groups. Where none or all are hits nothing tells the two apart, and the
-    groups are counted. Few groups count for less still, by the quantiles of Student's t.
+    is all right or all wrong, that of the groups. Where none or all are hits, or all but those of a single group,
+    nothing tells the two apart, and the groups are counted at most. Few groups count for less still, by the quantiles
+    of Student's t.
 
     Args:
         hits: (N,) bool.
@@ -54,12 +55,11 @@ def effective_count(hits: NDArray[np.bool_], groups: Positions, *, confidence_le
     count, total = len(sizes), float(len(hits))
     if count < 2:
         return 0.0
-    share = float(hits.mean())
-    if share in (0.0, 1.0):
-        effective = float(count)
-    else:
-        residual = np.bincount(groups, weights=hits.astype(np.float64)) - share * sizes
-        variance = count / (count - 1) * float((residual * residual).sum()) / total**2
-        effective = min(total, share * (1 - share) / variance) if variance > 0 else total
+    share, within = float(hits.mean()), np.bincount(groups, weights=hits.astype(np.float64))
+    residual = within - share * sizes
+    variance = count / (count - 1) * float((residual * residual).sum()) / total**2
+    effective = min(total, share * (1 - share) / variance) if variance > 0 else total
+    if min(np.count_nonzero(within), np.count_nonzero(within < sizes)) < 2:
+        effective = min(effective, count) if 0 < share < 1 else count
     tail = 0.5 + confidence_level / 2
     return effective * float(NormalDist().inv_cdf(tail) / t.ppf(tail, count - 1)) ** 2

@@ -15,7 +15,7 @@ from ..wording import counted
 from .cells import cells_of, table_of
 from .intervals import Floats
 from .label_list import REMOVE, Mended
-from .novelty import Neighbour
+from .neighbours import Neighbour
 from .predictions import Predictions
 from .spreadsheet import write_csv
 

@@ -13,7 +13,7 @@ from ..errors import DataError
 from ..images.dataset import strings
 from .intervals import Floats
 from .label_errors import LabelErrors, find_label_errors
-from .novelty import Neighbour, Neighbours, nearest
+from .neighbours import Neighbour, Neighbours, nearest
 from .predictions import Predictions
 
 VOTERS = 25

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from .calibration import calibration_error, calibration_error_by_chance
-from .evaluation import ALWAYS, ClassFigures, Evaluation
-from .figure import Figure, known
+from .evaluation import ClassFigures, Evaluation
+from .figure import Figure, finite_or_none
 from .intervals import (
     Floats,
     bootstrap_confusions,
@@ -63,7 +63,8 @@ def evaluate(
     by_group = None if groups is None else np.column_stack([groups, labelled.labels, labelled.predicted()])
     samples = bootstrap_confusions(confusion, by_group=by_group, resamples=RESAMPLES, seed=seed)
     classes = _classes(labelled, confusion, samples=samples, level=confidence_level)
-    figures = _proportions(labelled, confusion, top_k=top_k, majority_class=majority_class, level=confidence_level)
+    majority = _majority(labelled, majority_class)
+    figures = _proportions(labelled, top_k=top_k, majority_class=majority, level=confidence_level)
     figures |= _macro(classes, samples, count=len(labelled), groups=labelled.group_count, level=confidence_level)
     figures |= _probabilistic(labelled, temperature=temperature, level=confidence_level, seed=seed)
     return Evaluation(
@@ -72,6 +73,7 @@ def evaluate(
         unlabelled=len(predictions) - len(labelled),
         temperature=float(temperature),
         confidence_level=confidence_level,
+        majority_class=majority,
         figures=figures,
         classes=classes,
         confusion=confusion,
@@ -97,17 +99,21 @@ def top_k_correct(predictions: Predictions, k: int) -> NDArray[np.bool_]:
     return out
 
 
-def _proportions(
-    labelled: Predictions, confusion: NDArray[np.int64], *, top_k: int, majority_class: str | None, level: float
-) -> dict[str, Figure]:
-    if majority_class is not None and majority_class not in labelled.class_names:
-        raise DataError(f"majority_class must be one of the classes, got {majority_class!r}")
-    sizes = confusion.sum(axis=1)
-    largest = int(sizes.argmax()) if majority_class is None else labelled.class_names.index(majority_class)
+def _majority(labelled: Predictions, asked: str | None) -> str:
+    """Return the class that was asked for, else the most frequent one of these pictures."""
+    if asked is None:
+        return labelled.class_names[int(np.bincount(labelled.labels).argmax())]
+    if asked not in labelled.class_names:
+        raise DataError(f"majority_class must be one of the classes, got {asked!r}")
+    return asked
+
+
+def _proportions(labelled: Predictions, *, top_k: int, majority_class: str, level: float) -> dict[str, Figure]:
+    largest = labelled.class_names.index(majority_class)
     hits = {"accuracy": (labelled.correct(), "accuracy")}
     if len(labelled.class_names) > top_k > 1:
         hits[f"top_{top_k}"] = (top_k_correct(labelled, top_k), f"top-{top_k} accuracy")
-    hits["majority_accuracy"] = (labelled.labels == largest, labelled.class_names[largest].join(ALWAYS))
+    hits["majority_accuracy"] = (labelled.labels == largest, f"always “{majority_class}”")
     groups = labelled.group_numbers()
     return {
         key: proportion_of(each, groups=groups, name=name, confidence_level=level) for key, (each, name) in hits.items()
@@ -199,7 +205,7 @@ def _macro(
 
 def _ends(low: float, high: float) -> tuple[float | None, float | None]:
     """Return an interval's ends; none where all samples are alike: no mistake was drawn, which is not certainty."""
-    return (known(low), known(high)) if is_interval(low, high) else (None, None)
+    return (finite_or_none(low), finite_or_none(high)) if is_interval(low, high) else (None, None)
 
 
 def _probabilistic(labelled: Predictions, *, temperature: float, level: float, seed: int) -> dict[str, Figure]:

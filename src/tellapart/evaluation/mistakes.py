@@ -170,13 +170,18 @@ def confused_pairs(
 
 def _most_confused(confusion: NDArray[np.int64], *, limit: int) -> list[tuple[int, int]]:
     """Return positions i < j, by how often the two are confused, those without confusion left out."""
-    both = np.triu(confusion + confusion.T, k=1)
-    rows, columns = np.nonzero(both)
-    order = np.argsort(-both[rows, columns], kind="stable")[:limit]
-    return [(int(rows[k]), int(columns[k])) for k in order]
+    rows, columns = np.nonzero(confusion)
+    wrong = rows != columns
+    rows, columns = rows[wrong], columns[wrong]
+    pairs = np.minimum(rows, columns) * len(confusion) + np.maximum(rows, columns)
+    pairs, numbers = np.unique(pairs, return_inverse=True)
+    both = np.zeros(len(pairs), dtype=np.int64)
+    np.add.at(both, numbers, confusion[rows, columns])
+    order = np.argsort(-both, kind="stable")[:limit]
+    return [divmod(pair, len(confusion)) for pair in pairs[order].tolist()]
 
 
-def least_legible(evaluation: Evaluation, *, below: float = 0.5) -> tuple[ClassFigures, ...]:
+def lowest_recall_classes(evaluation: Evaluation, *, below: float = 0.5) -> tuple[ClassFigures, ...]:
     """Return the classes of which less than a share is recognised, the worst first; classes without pictures are not.
 
     Args:

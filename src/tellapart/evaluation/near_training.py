@@ -16,7 +16,7 @@ from ..files import ARRAY_DAMAGE, expanded, write_whole
 from ..images.dataset import strings
 from .intervals import Floats
 from .mistakes import Mistake
-from .novelty import Neighbour, Rows, nearest
+from .neighbours import Neighbour, Rows, nearest
 from .spreadsheet import write_csv
 
 NEAREST = 5

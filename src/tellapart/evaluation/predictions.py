@@ -32,8 +32,8 @@ class Predictions:
             sigmoid) becomes two: 0 and the logit of the second class.
         labels: (N,) int64, positions in ``class_names``; −1 where the label is unknown.
         class_names: the K classes' names.
-        groups: (N,) strings: pictures of one group (a writer, a claim, a video) belong together, and intervals respect
-            it; one with "" stands alone, and None is that for all.
+        groups: (N,) strings: pictures of one group (a writer, a claim, a video) belong together, and intervals take
+            account of it. A picture whose group is "" stands alone; None where all do.
 
     Raises:
         DataError: the parts do not fit together, or a logit is not finite.

@@ -11,11 +11,12 @@ import numpy as np
 from ..errors import DataError
 from ..wording import percent
 from .figure import Figure
-from .intervals import normal_quantile, proportion, proportion_of, wilson_interval
+from .intervals import normal_quantile, proportion, proportion_of
 from .predictions import Predictions
 
-TRIED = 100
-"""Thresholds that are tried at most, where groups make the error's interval wider than it would be without."""
+TRIED = (1.0, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2)
+"""Shares of the pictures that are answered by the thresholds of which one has to be certain: the more are tried, the
+less each of them shows."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -78,8 +79,9 @@ def threshold_for_error(
         predictions: of the validation split; pictures without a label do not count.
         max_error: the wished share of wrong answers, 0 to 1.
         temperature: what the logits are divided by.
-        certain: demand that the error interval's upper end, not the error itself, is at most ``max_error``. Where
-            groups make the interval wider, at most 100 thresholds are tried, spread evenly.
+        certain: demand that the error is shown to be at most ``max_error``, with ``confidence_level``: the upper end
+            of its interval, at a level at which none of the ten thresholds that are tried would be below by chance
+            (Bonferroni's correction).
         confidence_level: of the intervals.
 
     Raises:
@@ -99,20 +101,21 @@ def threshold_for_error(
     order = np.argsort(-known.confidence(temperature), kind="stable")
     confidence = known.confidence(temperature)[order]
     wrong = np.cumsum(~known.correct()[order], dtype=np.int64)
-    answered = np.arange(1, len(order) + 1)
-    rate = wilson_interval(wrong, answered, confidence_level=confidence_level)[1] if certain else wrong / answered
-    # Pictures of the same confidence are answered together or not at all.
-    last = np.append(confidence[1:] < confidence[:-1], True)
-    allowed = np.flatnonzero(last & (rate <= max_error))
     total = len(order)
-    for last_answered in allowed[np.linspace(len(allowed) - 1, 0, min(TRIED, len(allowed))).astype(np.int64)]:
-        keep = int(last_answered) + 1
+    # Pictures of the same confidence are answered together or not at all.
+    ends = np.flatnonzero(np.append(confidence[1:] < confidence[:-1], True)) + 1
+    if certain:
+        at = np.searchsorted(ends, np.round(np.multiply(TRIED, total)), side="right") - 1
+        ends = np.unique(ends[at[at >= 0]])
+    strict = 1 - (1 - confidence_level) / len(TRIED) if certain else confidence_level
+    for keep in ends[wrong[ends - 1] / ends <= max_error][::-1].tolist():
         threshold = 0.0 if keep == total else _between(float(confidence[keep]), float(confidence[keep - 1]))
-        coverage, error = error_at(known, threshold, temperature=temperature, confidence_level=confidence_level)
-        if not certain or (error.high or 0.0) <= max_error:  # with groups, the interval is wider than Wilson's own
+        high = error_at(known, threshold, temperature=temperature, confidence_level=strict)[1].high or 0.0
+        if not certain or high <= max_error:
+            coverage, error = error_at(known, threshold, temperature=temperature, confidence_level=confidence_level)
             return Threshold(threshold, coverage, error, max_error, _note(error, max_error=max_error))
     surest = error_at(known, float(confidence[0]), temperature=temperature, confidence_level=confidence_level)[1]
-    note = _why_none(known, surest, max_error=max_error, certain=certain, level=confidence_level)
+    note = _why_none(known, surest, max_error=max_error, certain=certain, level=strict)
     none = proportion(0, total, name="coverage", confidence_level=confidence_level)
     return Threshold(None, none, surest, max_error, note)
 

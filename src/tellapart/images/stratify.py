@@ -6,6 +6,8 @@ and a million groups 12 µs each.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -178,3 +180,21 @@ class _GroupChoice:
         self.lacking[self.classes[where]] -= change
         self.left[self.classes[where]] -= change
         self.held[group] = not self.held[group]
+
+
+def balanced_sample(labels: NDArray[Any], count: int, *, seed: int) -> NDArray[np.int64]:
+    """Return positions of at most ``count`` pictures, rising, as alike in number a class as can be.
+
+    Where there are more classes than that, chance decides which of them have one.
+
+    Example:
+        >>> labels = np.array([0] * 90 + [1] * 5)
+        >>> np.bincount(labels[balanced_sample(labels, 20, seed=0)]).tolist()
+        [15, 5]
+    """
+    order = np.random.default_rng(seed).permutation(len(labels))
+    by_class = np.argsort(labels[order], kind="stable")
+    ordered = labels[order][by_class]
+    turn = np.empty(len(labels), dtype=np.int64)
+    turn[by_class] = np.arange(len(labels)) - np.searchsorted(ordered, ordered)  # the so-many-th of its class
+    return np.sort(order[np.argsort(turn, kind="stable")[:count]]).astype(np.int64)

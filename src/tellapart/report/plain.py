@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from ..evaluation import BY_GROUP, Evaluation, Predictions, confused_pairs, error_at, least_legible
+from ..evaluation import BY_GROUP, Evaluation, Predictions, confused_pairs, error_at, lowest_recall_classes
 from ..wording import counted, percent
 from .audit_view import read_audit
 from .contents import OWN_SPLITS, Contents
@@ -188,7 +188,7 @@ def _worst(evaluation: Evaluation, *, below: float) -> Iterator[Markup]:
     worst = [one for one in evaluation.sorted_classes() if one.count and (one.recall.value or 0.0) < 1][:3]
     said = [Markup("{} {}").format(name(one.name), measured(one.recall)) for one in worst]
     yield Markup("Least recognised: {}.").format(joined(said))
-    hard = [one.name for one in least_legible(evaluation, below=below)]
+    hard = [one.name for one in lowest_recall_classes(evaluation, below=below)]
     if hard:
         share = "half" if below == 0.5 else f"{100 * below:g}%"
         yield Markup("Less than {} of the pictures of {} {} recognised.").format(
@@ -200,10 +200,9 @@ def _baselines(contents: Contents) -> Iterator[Markup]:
     if contents.main is None:
         return
     evaluation = contents.evaluations[contents.main]
-    if evaluation.majority_class is not None:
-        yield Markup("Always naming the largest class, {}, would be right for {}.").format(
-            name(evaluation.majority_class), evaluation["majority_accuracy"].short()
-        )
+    yield Markup("Always naming the largest class, {}, would be right for {}.").format(
+        name(evaluation.majority_class), evaluation["majority_accuracy"].short()
+    )
     for net, splits in contents.baselines.items():
         if contents.main not in splits:
             continue

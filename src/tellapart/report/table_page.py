@@ -89,7 +89,8 @@ def sentences(table: ExperimentTable) -> Iterator[Markup]:
     plain = [row for row in rows if not row.variant]
     if not plain:
         return
-    level = [row for row in plain if row.versus_best is not None and _holds_zero(row)]
+    compared = sum(row.versus_best is not None for row in rows)
+    level = [row for row in plain if _holds_zero(row, among=compared)]
     top = next((row for row in rows if row.versus_best is None and row.kind != "majority class"), None)
     if top is not None and level:
         names: list[Markup | str] = [_title(row) for row in level[:MOST_NAMED]]
@@ -139,9 +140,10 @@ def _fallen(rows: list[TableRow]) -> Iterator[Markup]:
         yield Markup(said).format(shown[0], _points(most), shown[1], _points(least))
 
 
-def _holds_zero(row: TableRow) -> bool:
-    figure = row.versus_best
-    return figure is not None and figure.high is not None and figure.high >= 0
+def _holds_zero(row: TableRow, *, among: int) -> bool:
+    """Return whether a row may be as accurate as the best of so many others, which is the best by chance, too."""
+    high = None if row.versus_best is None else row.versus_best.among(among).high
+    return high is not None and high >= 0
 
 
 def _title(row: TableRow) -> Markup:

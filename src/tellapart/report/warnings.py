@@ -88,10 +88,10 @@ def _never(evaluation: Evaluation) -> Iterator[Markup]:
 
 def _beats(contents: Contents, evaluation: Evaluation, majority: Figure) -> bool:
     """Return whether the network is shown to be better than always naming the largest class, picture by picture."""
-    said, largest = contents.main_predictions, evaluation.majority_class
-    if said is None or largest is None:  # they were not kept
+    said = contents.main_predictions
+    if said is None:  # they were not kept
         return (evaluation["accuracy"].low or 0.0) > (majority.value or 0.0)
-    return compare(said.always(largest), said, names=("always", "network")).better == "network"
+    return compare(said.always(evaluation.majority_class), said, names=("always", "network")).better == "network"
 
 
 def _no_better(contents: Contents) -> Iterator[Markup]:

@@ -1,13 +1,26 @@
-"""The main job, from pictures to a classifier and its report; and what is done with a finished run."""
+"""The main job, from pictures to a classifier and its report; and what is done with a finished run.
 
-from .external import ExternalEvaluation, evaluate_external
-from .imagenet import classify_pictures, imagenet_classifier
-from .importing import import_model
-from .inspection import inspect_pictures
-from .label_errors import find_run_label_errors, mend_list
-from .main_job import resume, train
-from .prediction import Prediction, predict
-from .scoring import Scoring
+Everything is loaded when it is first used: what reads results alone needs no torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+_WHERE = {
+    "ExternalEvaluation": "external",
+    "Prediction": "prediction",
+    "Scoring": "scoring",
+    "classify_pictures": "imagenet",
+    "evaluate_external": "external",
+    "import_model": "importing",
+    "inspect_pictures": "inspection",
+    "mend_list": "label_errors",
+    "predict": "prediction",
+    "resume": "main_job",
+    "train": "main_job",
+}
 
 __all__ = [
     "ExternalEvaluation",
@@ -15,8 +28,6 @@ __all__ = [
     "Scoring",
     "classify_pictures",
     "evaluate_external",
-    "find_run_label_errors",
-    "imagenet_classifier",
     "import_model",
     "inspect_pictures",
     "mend_list",
@@ -24,3 +35,22 @@ __all__ = [
     "resume",
     "train",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{_WHERE[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+if TYPE_CHECKING:
+    from .external import ExternalEvaluation, evaluate_external
+    from .imagenet import classify_pictures
+    from .importing import import_model
+    from .inspection import inspect_pictures
+    from .label_errors import mend_list
+    from .main_job import resume, train
+    from .prediction import Prediction, predict
+    from .scoring import Scoring

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..classifier import Classifier
-from ..errors import ClassMismatchError, DataError, RunCorruptError, TellapartError
+from ..errors import ClassMismatchError, DataError, TellapartError
 from ..evaluation import (
     Evaluation,
     Explanation,
@@ -51,11 +51,11 @@ class ExternalEvaluation:
     """A run's figures on an external set, beside those of its own test pictures, and why they differ.
 
     Attributes:
-        name: under which figures and predictions stand in the run.
+        name: that of the set in the run's files.
         own_name: the run's own split beside it: test, or validation where there is no test.
-        evaluation: there.
-        own: at home.
-        explanation: of the difference.
+        evaluation: of the external pictures.
+        own: of the run's own split.
+        explanation: of the difference between them.
         unknown: pictures there of each class that the model does not know.
         missing: classes of the model that have no pictures there.
         unknown_unlike: the share of the unknown classes' pictures that are unlike anything in training.
@@ -156,7 +156,8 @@ def evaluate_external(
 
     Raises:
         ClassMismatchError: no class name is the same.
-        DataError: no picture is left to be scored, or copies cannot be looked for that are to be left out.
+        DataError: no picture is left to be scored, or copies are to be left out and cannot be searched for.
+        RecipeError: with ``only_present``, only one of the model's classes has pictures: no other answer is possible.
         RunBusyError: another process is working on the run.
     """
     run = run if isinstance(run, Run) else Run.open(run)
@@ -225,9 +226,8 @@ def _explained(
 ) -> ExternalEvaluation:
     document = run.load("evaluation")
     own_name = "test" if "test" in document["splits"] else "validation"
-    majority = document.get("majority_class")
-    if majority is None:
-        raise RunCorruptError(f"{run.path / 'evaluation.json'} is of an earlier version: train again")
+    own = Evaluation.from_dict(document["splits"][own_name])
+    majority = own.majority_class
     foreign = not set(kept.predictions.class_names) <= set(classifier.class_names)
     found = evaluate(
         kept.predictions,
@@ -235,7 +235,6 @@ def _explained(
         top_k=1 if foreign else 5,  # classes that cannot be answered would be among the first of few
         majority_class=majority if majority in kept.predictions.class_names else None,
     )
-    own = Evaluation.from_dict(document["splits"][own_name])
     shared = [name for name in kept.predictions.class_names if name in classifier.class_names]
     if len(shared) < len(classifier.class_names):
         own = _own_among(run, own_name, shared, classifier=classifier, majority=majority)

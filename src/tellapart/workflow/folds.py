@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import RecipeError
 from ..evaluation import Evaluation, Predictions, evaluate, make_folds, summarize_folds, thin_classes
 from ..images.dataset import Splits
-from ..images.split import belonging, split
+from ..images.split import VALIDATION_FRACTION, belonging, split
 from ..progress import TO_LOG, Progress, Quiet
 from ..run import OUT_OF_FOLD, Run
 from .learn import learn
@@ -54,7 +54,7 @@ def fold_splits(prepared: Prepared, *, progress: Progress = TO_LOG) -> list[Spli
         rest = pool[part.train]
         inner = split(
             dataclasses.replace(dataset.select(rest), given_split=None),
-            validation_fraction=0.2 if recipe.data.validation_fraction is None else recipe.data.validation_fraction,
+            validation_fraction=recipe.data.validation_fraction or VALIDATION_FRACTION,
             test_fraction=0,
             seed=recipe.data.split_seed,
             together=None if together is None else together[rest],

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from ..classifier import Classifier
 from ..evaluation import Predictions
 from ..images.blocks import by_block
+from ..images.split import belonging
 from ..nets import Net
-from ..nets.base import two_sided
+from ..nets.base import two_logits
 from ..progress import TO_LOG, Progress
 from ..recipe import PRETRAINED
 from ..training.lanes import Lanes
@@ -21,24 +22,39 @@ from .prepare import Prepared
 
 PREDICTED = ("validation", "test")
 
+COPIED = 0.05
+"""Of a split's pictures: where more than that are copies of others in it, the copies of one picture are a group."""
+
 LogitsOf = Callable[[NDArray[np.int64]], NDArray[np.float32]]
 """Gives the logits, (n, classes), of the pictures at some positions."""
 
 
 def predict_splits(prepared: Prepared, wanted: Sequence[str], logits_of: LogitsOf) -> dict[str, Predictions]:
     """Return what is said of the pictures of some splits, by a function from positions to logits."""
-    groups = prepared.dataset.groups
     return {
         name: Predictions(
             ids=prepared.dataset.ids[positions],
             logits=logits_of(positions),
             labels=prepared.dataset.labels[positions],
             class_names=prepared.dataset.class_names,
-            groups=None if groups is None else groups[positions],
+            groups=groups_at(prepared, positions),
         )
         for name, positions in prepared.splits.items()
         if name in wanted and len(positions)
     }
+
+
+def groups_at(prepared: Prepared, positions: NDArray[np.int64]) -> NDArray[np.str_] | None:
+    """Return the names of the groups of some pictures, None where each stands for itself.
+
+    Copies say less than as many different pictures, so that intervals and tests had better know them. A few of them
+    change nothing, and are not worth methods that can show less.
+    """
+    dataset, family = prepared.dataset, prepared.audit.repeats.family
+    if len(positions) - len(np.unique(family[positions])) > COPIED * len(positions):
+        together = belonging(dataset, together=family)
+        return None if together is None else np.char.add("copies ", together[positions].astype(np.str_))
+    return None if dataset.groups is None else dataset.groups[positions]
 
 
 def predict_held_out(
@@ -98,7 +114,7 @@ def _looked_at_once(
     ):
         done = 0
         for part in lanes.over(prepared.pixels, rows):
-            logits.append(two_sided(net.classify(torch.from_numpy(part).to(place))).float().cpu().numpy())
+            logits.append(two_logits(net.classify(torch.from_numpy(part).to(place))).float().cpu().numpy())
             embeddings.append(part[np.isin(rows[done : done + len(part)], kept)])
             done += len(part)
             progress.advance(len(part))

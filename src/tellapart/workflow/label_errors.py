@@ -178,8 +178,8 @@ def mend_list(
 
     Args:
         run: finished, or its folder.
-        path: of the list, a CSV: filled in, it is what ``train`` takes as ``data.labels``. What is filled in in a list
-            that stands there already is kept, where it is of these pictures.
+        path: where to write the list, a CSV; once it is filled in, ``train`` takes it as ``data.labels``. Corrections
+            that a list there already has for these pictures are kept.
         folds: how many trainings, each without a part of the training pictures, judge these, too; none where None.
         progress: is told of everything.
 

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from ..classifier import Classifier
 from ..images.blocks import by_block
-from ..novelty import REFERENCES, Novelty, chosen_evenly
+from ..images.stratify import balanced_sample
+from ..novelty import REFERENCES, Novelty
 from .prepare import Prepared
 
 HELD_OUT = 2048
@@ -21,13 +22,14 @@ Embedded = Callable[[Positions], NDArray[np.float32]]
 
 
 def looked_at(prepared: Prepared) -> tuple[Positions, Positions]:
-    """Return the training and validation pictures that novelty is learnt from, a few of each class."""
-    labels, seed = prepared.dataset.labels, prepared.recipe.training.seed
-    train, validation = (
-        positions[chosen_evenly(labels[positions], most, seed=seed)]
-        for positions, most in ((prepared.splits.train, REFERENCES), (prepared.splits.validation, HELD_OUT))
-    )
-    return train, validation
+    """Return the pictures that novelty is learnt from: training pictures, a few of each class, and validation pictures.
+
+    The latter say how often pictures of the known kind exceed a limit: they are drawn at random, as the classes are.
+    """
+    seed, splits = prepared.recipe.training.seed, prepared.splits
+    train = splits.train[balanced_sample(prepared.dataset.labels[splits.train], REFERENCES, seed=seed)]
+    some = np.random.default_rng(seed).permutation(len(splits.validation))[:HELD_OUT]
+    return train, splits.validation[np.sort(some)]
 
 
 def learn_novelty(classifier: Classifier, prepared: Prepared, *, embedded: Embedded | None = None) -> Novelty:

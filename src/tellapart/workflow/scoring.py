@@ -93,6 +93,7 @@ def scored(
     """Return the predictions that count, as the scoring has it.
 
     Raises:
+        DataError: no picture is of a class of the model's.
         RecipeError: only one class could be answered.
     """
     dropped = np.zeros(len(looked.at), dtype=bool)

@@ -7,8 +7,8 @@ from pathlib import Path
 from ..errors import RecipeError
 from ..evaluation import Predictions, Threshold, threshold_for_error
 from ..files import expanded, is_file
+from ..report import write_reports
 from ..run import Run
-from .page import write_reports
 
 
 def find_threshold(run: str | Path, *, max_error: float, temperature: float) -> Threshold:
@@ -25,7 +25,7 @@ def find_threshold(run: str | Path, *, max_error: float, temperature: float) -> 
     file = expanded(run) / "predictions" / "validation.npz"
     if not is_file(file):
         raise RecipeError(
-            f"the threshold for --abstain-at is chosen on the validation pictures, and {str(file)!r} is not there: "
+            f"the threshold is chosen on the validation pictures, and what was said of them is not at {str(file)!r}: "
             "give the run folder of a training with validation pictures"
         )
     return threshold_for_error(Predictions.load(file), max_error=max_error, temperature=temperature)
