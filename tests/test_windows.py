@@ -17,7 +17,7 @@ from tellapart import Run, wording
 from tellapart.classifier import Classifier
 from tellapart.errors import RunBusyError, RunUnwritableError, UnreadableImageError
 from tellapart.files import check_writable, write_whole
-from tellapart.images import cache, stored
+from tellapart.images import cache_folder, stored
 from tellapart.images.kept import kept_array
 from tellapart.recipe import Recipe
 
@@ -53,7 +53,7 @@ def windows(monkeypatch):
     for name in ("unlink", "remove", "rename", "replace", "rmdir"):
         monkeypatch.setattr(os, name, refusing(name))
     monkeypatch.setattr(shutil, "_use_fd_functions", False)
-    for room in (tellapart.files, tellapart.run, tellapart.classifier, cache, stored):
+    for room in (tellapart.files, tellapart.run, tellapart.classifier, cache_folder, stored):
         monkeypatch.setattr(room, "KEEPS_OPEN", True)
 
 
@@ -154,7 +154,7 @@ def test_a_cache_in_use_stays_whole(tmp_path):
         np.save(tmp_path / name / "pixels.npy", np.zeros(1000, dtype=np.uint8))
         (tmp_path / name / "notes.json").write_text("{}")
     in_use = np.load(tmp_path / old / "pixels.npy", mmap_mode="r")
-    cache.prune(tmp_path, keep=tmp_path / new, limit_bytes=0)
+    cache_folder.prune(tmp_path, keep=tmp_path / new, limit_bytes=0)
     assert sorted(path.name for path in tmp_path.iterdir()) == [old, new]
     assert (tmp_path / old / "notes.json").exists()
     assert len(in_use) == 1000

@@ -131,6 +131,8 @@ def test_control_c_and_going_on_give_what_an_undisturbed_run_gives(times, where,
     assert f"tellapart train --resume {run}" in called.err
     assert Run(run).status["state"] == "interrupted"
     assert (run / "report.html").exists() == graceful
+    assert not (run / "predictions" / "test.npz").exists(), "a choice may still be made"
+    assert not graceful or set(Run(run).load("evaluation")["splits"]) == {"validation"}
     monkeypatch.undo()
     assert call("train", "--resume", run).status == 0
     for file in ("model.safetensors", "evaluation.json", "splits.json"):

@@ -87,7 +87,7 @@ SOURCES = {
     missing: ["there is no file, folder or data set", "digits"],
     class_in_test_only: ["classes that no training picture has", "'c'"],
     table_with_missing_files: ["'no.png'", "do not exist"],
-    lists_of_objects: ["cannot be read as NumPy arrays"],
+    lists_of_objects: ["the array 'X' holds pickled Python objects", "np.stack(X)"],
 }
 SUFFIX = {a_text: ".txt", a_picture: ".png", an_empty_file: ".zip", table_with_missing_files: ".csv",
           lists_of_objects: ".npz"}  # fmt: skip

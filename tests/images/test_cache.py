@@ -16,7 +16,8 @@ from PIL import Image
 from tellapart.errors import DataError, UnreadableImageError
 from tellapart.images import cache, open_dataset, reading
 from tellapart.images.arrays import ArrayImages
-from tellapart.images.cache import _locked, is_cached, prune, scan
+from tellapart.images.cache import is_cached, scan
+from tellapart.images.cache_folder import locked, prune
 from tellapart.images.dataset import Dataset
 from tellapart.images.notes import Notes
 from tellapart.images.picture import Picture
@@ -331,7 +332,7 @@ def test_a_file_system_without_locks_is_no_fault(tmp_path, monkeypatch):
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", none)
-    with _locked(tmp_path) as mine:
+    with locked(tmp_path) as mine:
         assert mine is None
     assert not scan(five(), SPEC, folder=tmp_path).cached
 
@@ -378,7 +379,7 @@ def test_a_cache_that_cannot_be_replaced_stays_as_it_is(pictures, tmp_path, monk
     def refuse(*_):
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(cache, "_moved", refuse)  # another person's, or in use on Windows
+    monkeypatch.setattr(cache, "moved_away", refuse)  # another person's, or in use on Windows
     found = read(pictures, tmp_path / "cache")
     assert (found.cached, len(found.may_pass)) == (True, 1)
     assert [path.name for path in (tmp_path / "cache").iterdir()] == [found.folder.name]

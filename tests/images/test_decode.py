@@ -9,6 +9,7 @@ import pytest
 from PIL import Image, ImageFile
 
 from tellapart.errors import UnreadableImageError
+from tellapart.images import decode
 from tellapart.images.decode import decode_image, exif_orientation
 from tellapart.images.pixels import scaled_to_8
 
@@ -99,6 +100,24 @@ def test_several_frames_are_said(kind, note):
     picture = decode_image(stored(first, kind, save_all=True, append_images=[second]))
     assert picture.notes == (note,)
     assert picture.pixels[0, 0, 0] > 200
+
+
+def test_a_tiff_of_very_many_pages_is_not_counted_to_its_end(monkeypatch):
+    monkeypatch.setattr(decode, "COUNTED_PAGES", 3)
+    pages = [Image.new("RGB", (8, 8), (10 * n, 0, 0)) for n in range(20, 26)]
+    for number, note in ((3, "first of 3 pages"), (4, "first of more than 3 pages"), (6, "first of more than 3 pages")):
+        picture = decode_image(stored(pages[0], "TIFF", save_all=True, append_images=pages[1:number]))
+        assert picture.notes == (note,)
+        assert picture.pixels[0, 0].tolist() == [200, 0, 0]
+
+
+def test_frames_of_a_large_gif_are_not_counted(monkeypatch):
+    data = stored(Image.new("L", (8, 8), 50), "GIF", save_all=True, append_images=[Image.new("L", (8, 8), 90)])
+    assert decode_image(data).notes == ("first of 2 frames",)
+    monkeypatch.setattr(decode, "COUNTED_BYTES", 10)
+    assert decode_image(data).notes == ("first of several frames",)
+    assert decode_image(data).pixels[0, 0].tolist() == [50]
+    assert decode_image(stored(Image.new("L", (8, 8), 50), "GIF")).notes == ()
 
 
 def test_palettes_grey_and_coloured():

@@ -1,5 +1,6 @@
 """What a resumed run takes up, and what stops a run before it trains."""
 
+import dataclasses
 import os
 import shutil
 
@@ -17,7 +18,13 @@ from tellapart.progress import Progress
 from tellapart.recipe import DataRecipe, Recipe
 from tellapart.run import Run
 from tellapart.workflow import resume, train
-from tellapart.workflow.prepare import check_all_train, open_run_source, open_source, sample_facts
+from tellapart.workflow.prepare import (
+    check_all_train,
+    load_or_make_splits,
+    open_run_source,
+    open_source,
+    sample_facts,
+)
 
 QUICK = {"net": {"name": "softmax"}, "training": {"epochs": 1}, "baselines": ()}
 
@@ -50,6 +57,45 @@ def test_a_class_that_no_picture_trains():
     lacking = Splits(train=np.array([0, 2]), validation=np.array([1, 3]), test=np.array([4, 5]))
     with pytest.raises(ClassMismatchError, match=r"test pictures have classes .* 'c'"):
         check_all_train(dataset, lacking)
+    twins = dataclasses.replace(dataset, class_names=("cat", "dog", "Cat "))
+    with pytest.raises(ClassMismatchError, match=r"named right: 'Cat ' \(train has 'cat'\): add training pictures"):
+        check_all_train(twins, lacking)
+
+
+@pytest.fixture
+def sizes(tmp_path):
+    """Return a function that gives how many of 200 pictures each split has, by the source and the recipe."""
+    images = ArrayImages(np.zeros((200, 2, 2), dtype=np.uint8))
+    plain = Dataset(np.arange(200).astype(str), images, [0, 1] * 100, class_names=("a", "b"), name="photos")
+
+    def split(given=None, **data):
+        everything, dataset = np.arange(200), dataclasses.replace(plain, given_split=given)
+        run, recipe = Run(tmp_path), DataRecipe(**data)
+        splits = load_or_make_splits(run, dataset, recipe, readable=everything, together=everything)
+        return tuple(map(len, splits.values()))
+
+    return split
+
+
+def test_the_shares_of_the_splits_are_the_recipe_s_or_the_usual_ones(sizes):
+    assert sizes() == (136, 34, 30), "15% test, and 20% of the others validate"
+    assert sizes(validation_fraction=0.5, test_fraction=0.3) == (70, 70, 60)
+    assert sizes(test_fraction=0.0) == (160, 40, 0)
+
+
+@pytest.mark.parametrize(("brought", "made"), [("validation", "test"), ("test", "validation")])
+def test_a_share_of_what_the_source_brings_is_an_error_and_one_of_what_it_does_not_bring_is_taken(sizes, brought, made):
+    given = ["train"] * 160 + [brought] * 40
+    assert sorted(sizes(given, **{f"{made}_fraction": 0.5})) == [40, 80, 80]
+    with pytest.raises(RecipeError, match=f"{brought}_fraction = 0.5 would be ignored: 'photos' brings its own"):
+        sizes(given, **{f"{brought}_fraction": 0.5})
+
+
+def test_a_seed_of_splits_that_the_source_brings_is_an_error(sizes):
+    given = ["train"] * 100 + ["validation"] * 50 + ["test"] * 50
+    assert sizes(given) == (100, 50, 50)
+    with pytest.raises(RecipeError, match=r"split_seed = 3 would be ignored: 'photos' brings its validation and test"):
+        sizes(given, split_seed=3)
 
 
 def test_dropped_leaks_are_remembered_by_a_resumed_run(pictures, tmp_path):
@@ -141,7 +187,11 @@ def test_copies_stand_on_one_side_of_made_splits_and_of_folds(pictures, tmp_path
         shutil.copy(photos / "a" / f"{number}.png", photos / "a" / f"copy{number}.png")
     run = train(photos, Recipe.make(**QUICK, folds=3), out=tmp_path / "run")
     sides = [set(run.load("splits")[name]) for name in ("train", "validation", "test")]
-    sides += [set(Predictions.load(run.path / f"folds/{n}/predictions/test.npz").ids.tolist()) for n in (1, 2, 3)]
+    sides += [
+        set(Predictions.load(run.path / f"folds/{n}/predictions/{name}.npz").ids.tolist())
+        for n in (1, 2, 3)
+        for name in ("validation", "test")
+    ]
     for side in sides:
         assert all((f"a/{number}.png" in side) == (f"a/copy{number}.png" in side) for number in range(10))
 

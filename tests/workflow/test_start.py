@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from tellapart.defaults.pretrained import BACKBONE
+from tellapart.errors import DataError
 from tellapart.images.arrays import ArrayImages
 from tellapart.images.dataset import Dataset
+from tellapart.images.preprocessing import Preprocessing
+from tellapart.nets import build_net
 from tellapart.progress import Progress
 from tellapart.recipe import Recipe
 from tellapart.training.lanes import Lanes
@@ -129,6 +132,22 @@ def wanted(dataset):
     return start.begin(recipe, dataset, sample_facts(dataset)).recipe.data
 
 
+def test_a_probe_keeps_copies_on_one_side_of_its_folds(tmp_path, monkeypatch):
+    spec = Preprocessing(image_size=(8, 8), channels=1)
+    net = build_net("softmax", outputs=2, image_size=(8, 8), channels=1)
+    monkeypatch.setattr(probe, "pretrained", lambda recipe: (net, spec))
+    pixels = np.repeat(np.random.default_rng(0).integers(0, 256, (12, 8, 8, 1), dtype=np.uint8), 2, axis=0)
+    labels = np.repeat([0, 1] * 6, 2)  # each picture stands twice, and nothing but its copy shows its label
+    dataset = Dataset(np.arange(24).astype(str), ArrayImages(pixels), labels, class_names=("x", "y"))
+    asked = {"pixels": pixels, "recipe": PLAIN.changed(training={"threads": 1}), "folder": tmp_path}
+    known, parted = (
+        probe.probe(dataset, np.arange(24), together=together, **asked).figures
+        for together in (np.repeat(np.arange(12), 2), np.arange(24))
+    )
+    assert parted.accuracy > 0.8 > known.accuracy
+    assert parted.plain_accuracy > 0.8 > known.plain_accuracy
+
+
 def test_too_few_of_each_class_for_a_probe():
     labels = np.array([0] * 30 + [1] * 4 + [2] * 4)
     assert len(probe.probed_rows(labels, np.arange(38))) == 0
@@ -142,3 +161,14 @@ def test_a_probe_takes_the_largest_classes_evenly():
     assert np.bincount(labels[rows]).tolist() == [0] * 10 + [16] * 20
     assert (np.diff(rows) > 0).all()
     assert (rows == probe.probed_rows(labels, np.sort(train))).all()
+
+
+def test_a_picture_that_changes_while_it_is_worked_on_is_named(small, monkeypatch):
+    dataset, decided = begun(small)
+    seen = scanned(dataset, decided)
+    (small / "a" / "0.png").write_bytes(b"no picture")
+    with pytest.raises(DataError, match=r"1 picture in 'photos' changed .* 'a/0\.png' \(not a picture"):
+        start.settle(decided, dataset, np.arange(1, 64), seen)
+    monkeypatch.setattr(probe, "PICTURES", 64)
+    with pytest.raises(DataError, match=r"the picture 'a/0\.png', which was read before, can be read no more: not a p"):
+        start.settle(decided, dataset, np.arange(64), seen)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ..wording import printable
 from .options import given, json_text, pairs
 
 NAME = "inspect"
@@ -26,4 +27,5 @@ def command(
 
     data = given(group_by=group_by, source_options=pairs(source_option, "--source-option", typed=False) or None)
     found = inspect_pictures(source, Recipe.make(data=data), progress=TerminalProgress())
-    typer.echo(json_text(found.to_dict(), indent=1) if as_json else str(found))
+    shown = "\n".join(map(printable, str(found).split("\n")))
+    typer.echo(json_text(found.to_dict(), indent=1) if as_json else shown)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError, RecipeError
 from ..files import ARRAY_DAMAGE, whole
+from ..images.cache_folder import mark_used
 from ..machine import usable_processors
 from .base import FeatureSpec, checked_options, features
 
@@ -170,6 +171,7 @@ def _load(path: Path, count: int) -> Extracted | None:
             values, seconds = kept["values"], float(kept["seconds"])
     except ARRAY_DAMAGE:
         return None
+    mark_used(path)
     fits = values.ndim == 2 and len(values) == count and values.dtype == np.float32
     return Extracted(values, seconds) if fits else None
 

@@ -64,6 +64,7 @@ def build_pipeline(
     name, with_pca = split_name(feature)
     if components is not None and not with_pca:
         raise RecipeError(f"components={components} would be ignored: use the feature '{name}+pca' or leave it out")
+    seed %= 2**32  # what scikit-learn takes; a recipe's may be larger
     jobs = usable_processors() if jobs is None else whole_number(jobs, name="jobs", low=1, high=1024)
     spec, model = features.get(name), classifiers.get(classifier)
     options = checked_options(spec, feature_options)

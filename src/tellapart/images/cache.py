@@ -14,32 +14,27 @@ import json
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import PIL
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from ..errors import DataError, UnreadableImageError
-from ..files import KEEPS_OPEN, expanded, replace_patiently, reserve
+from ..files import replace_patiently, reserve
 from ..progress import TO_LOG, Progress
+from .cache_folder import KEY_DIGITS, cache_folder, locked, mark_used, moved_away, prune
 from .dataset import Dataset, Images
 from .facts import FACTS
 from .notes import Notes
 from .preprocessing import Preprocessing
 from .reading import Chunk, Problem, read_chunks, read_range
 
-VERSION = 8
+VERSION = 9
 """Part of every key: raised when decoding, facts or resizing change."""
-
-KEY_DIGITS = 24
-"""Hexadecimal digits of a cache's name, after which only what is being made or removed has more."""
-
-JUST_MADE = 5.0
-"""Seconds in which a half-made folder is left alone, locked or not."""
 
 
 class Watch(Protocol):
@@ -123,8 +118,7 @@ def scan(
         found = _unmapped(found)
         found = _read_again(found, images, preprocessing)
     if found is not None:
-        with contextlib.suppress(OSError):  # another's cache may be read, though not touched
-            os.utime(target)
+        mark_used(target)
         return found
     prune(parent, keep=target)  # what a killed process left half-made goes before room is needed
     with (
@@ -142,90 +136,10 @@ def scan(
     return made
 
 
-def cache_folder() -> Path:
-    """Return where caches lie: ``$TELLAPART_CACHE``, else ``tellapart`` below the user's cache folder."""
-    if own := os.environ.get("TELLAPART_CACHE"):
-        return expanded(own)
-    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ".cache"
-    return Path(base) / "tellapart"
-
-
-def free_bytes(folder: Path | None = None) -> int:
-    """Return the free bytes of the disk where caches lie, or will lie."""
-    place = (folder or cache_folder()).absolute()
-    while not place.exists():
-        place = place.parent
-    return shutil.disk_usage(place).free
-
-
 def is_cached(dataset: Dataset, preprocessing: Preprocessing, *, folder: Path | None = None) -> bool:
     """Return whether ``scan`` would find its pixels."""
     images = dataset.images.with_background(preprocessing.background)
     return _is_there((folder or cache_folder()) / _key(images, preprocessing))
-
-
-def prune(parent: Path, *, keep: Path, limit_bytes: int = 20 * 2**30) -> None:
-    """Remove the pixel caches that were used longest ago until the rest fits in ``limit_bytes``."""
-    used = {}
-    for path in parent.glob(f"pixels-{'[0-9a-f]' * KEY_DIGITS}*"):  # the folder may hold a person's own beside them
-        with contextlib.suppress(OSError):  # another process may be removing it
-            if path.is_dir() and path != keep:
-                used[path] = (path.stat().st_mtime, sum(file.stat().st_size for file in path.iterdir()))
-    total = sum(size for _, size in used.values())
-    for path, (when, size) in sorted(used.items(), key=lambda item: item[1][0]):
-        gone = _is_abandoned(path, when) if path.suffix == ".partial" else total > limit_bytes
-        moved = _out_of_the_way(path) if gone else None
-        if moved is not None:
-            shutil.rmtree(moved, ignore_errors=True)
-            total -= size
-
-
-def _moved(path: Path) -> Path:
-    """Return where a folder lies now that another takes its place; OSError where it may not be moved."""
-    return path.rename(path.with_name(f"{path.name}-gone.partial"))
-
-
-def _out_of_the_way(path: Path) -> Path | None:
-    """Return a folder's path to remove it by; None where a file of it is in use, so that on Windows half would stay."""
-    if not KEEPS_OPEN or path.suffix == ".partial":
-        return path
-    with contextlib.suppress(OSError):
-        return _moved(path)
-    return None
-
-
-def _is_abandoned(path: Path, when: float) -> bool:
-    """Return whether nobody works in a half-made folder any more: its lock ended with its process."""
-    age = time.time() - when
-    if age < JUST_MADE:  # it may not be locked yet
-        return False
-    try:
-        with _locked(path) as mine:
-            return age > 86_400 if mine is None else mine
-    except OSError:  # its maker has just finished it, or it is another person's
-        return False
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[bool | None]:
-    """Lock a folder for this process; gives whether it could be had, None where the system has no such locks."""
-    try:
-        import fcntl
-    except ImportError:
-        yield None
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        except OSError:  # some network file systems have none
-            yield None
-        else:
-            yield True
-    finally:
-        os.close(handle)
 
 
 def _is_there(target: Path) -> bool:
@@ -234,11 +148,11 @@ def _is_there(target: Path) -> bool:
 
 
 def _key(images: Images, preprocessing: Preprocessing) -> str:
-    text = f"{VERSION} {images.fingerprint()} {preprocessing.pixel_key()}"
+    text = f"{VERSION} pillow {PIL.__version__} {images.fingerprint()} {preprocessing.pixel_key()}"
     return f"pixels-{hashlib.blake2b(text.encode(), digest_size=KEY_DIGITS // 2).hexdigest()}"
 
 
-def _load(target: Path, *, cached: bool) -> Scan | None:
+def _load(target: Path, *, cached: bool, again: bool = True) -> Scan | None:
     """Return what a cache folder holds, None where a file of it cannot be read; a damaged one is removed."""
     try:
         document = json.loads((target / "notes.json").read_text(encoding="utf-8"))
@@ -251,7 +165,9 @@ def _load(target: Path, *, cached: bool) -> Scan | None:
             folder=target,
             cached=cached,
         )
-    except (FileNotFoundError, EOFError, ValueError, KeyError, TypeError, AttributeError):
+    except (FileNotFoundError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
+        if again and isinstance(error, FileNotFoundError):  # another process may just be replacing it
+            return _load(target, cached=cached, again=False)
         shutil.rmtree(target, ignore_errors=True)
         return None
     except OSError:  # another person's, or nothing that damage explains
@@ -309,9 +225,9 @@ def _partial(target: Path, *, instead: bool = False) -> Iterator[Path]:
     except OSError as error:
         raise DataError(f"the cache {str(target.parent)!r} cannot be written: {error}: set TELLAPART_CACHE") from error
     try:
-        with _locked(work):  # until it has its name: what nobody locks is taken for abandoned
+        with locked(work):  # until it has its name: what nobody locks is taken for abandoned
             yield work
-            gone = _moved(target) if instead else None
+            gone = moved_away(target) if instead else None
             try:
                 _finish(work, target)
             except BaseException:

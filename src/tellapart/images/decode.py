@@ -28,6 +28,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from ..errors import DataError, UnreadableImageError
+from ..files import expanded
 from . import png
 from .picture import Picture
 from .pixels import Colour, to_pixels
@@ -125,6 +126,8 @@ def _decode_other(data: bytes, format_: str, background: Colour, max_pixels: int
         check_size(*image.size, max_pixels)
         if format_ == "TIFF":
             notes, orientation = _tiff_notes(image), 1  # Pillow turns a TIFF itself while it loads it
+        elif format_ == "GIF" and len(data) > COUNTED_BYTES:
+            notes, orientation = _some_frames(image), 1
         else:
             notes, orientation = _frames(image, "frames"), exif_orientation(image.info.get("exif", b""))
         image.load()
@@ -197,6 +200,12 @@ OPENERS: dict[str, Callable[[BytesIO], ImageFile]] = {
 }
 """Pillow's reader by format. Called directly: neither its table of plugins nor its limits, both global, are touched."""
 
+COUNTED_PAGES = 1000
+"""Of a TIFF; a file can be made to have half a million of one pixel each."""
+
+COUNTED_BYTES = 2**22
+"""Of a GIF whose frames are counted, which reads all of it."""
+
 _warnings_lock = threading.RLock()
 
 
@@ -237,11 +246,36 @@ def _tiff_notes(image: ImageFile) -> tuple[str, ...]:
 
 def _frames(image: ImageFile, word: str) -> tuple[str, ...]:
     try:
-        count = int(getattr(image, "n_frames", 1))
+        count = _pages(image) if isinstance(image, TiffImageFile) else int(getattr(image, "n_frames", 1))
     except Exception:  # a later frame is broken: the first one is what counts, and is judged by itself
         image.seek(0)
         return (f"first of several {word}",)
+    if count > COUNTED_PAGES and isinstance(image, TiffImageFile):
+        return (f"first of more than {COUNTED_PAGES:,} {word}",)
     return (f"first of {count} {word}",) if count > 1 else ()
+
+
+def _some_frames(image: ImageFile) -> tuple[str, ...]:
+    """Say that there are several frames, without counting them."""
+    try:
+        several = bool(getattr(image, "is_animated", False))
+    except Exception:  # the second one is broken
+        image.seek(0)
+        several = True
+    return ("first of several frames",) if several else ()
+
+
+def _pages(image: ImageFile) -> int:
+    """Return how many pages a TIFF has, or that there are more than are counted: for all, Pillow takes the square."""
+    page = 1
+    try:
+        while page <= COUNTED_PAGES:
+            image.seek(page)
+            page += 1
+    except EOFError:
+        pass
+    image.seek(0)
+    return page
 
 
 def _webp_size(data: bytes) -> tuple[int, int]:
@@ -265,6 +299,10 @@ def _reason(format_: str, error: Exception) -> str:
     if isinstance(error, (struct.error, EOFError)) or any(word in str(error).lower() for word in TRUNCATED):
         return f"truncated {format_}: the file ends before the picture does"
     text = " ".join(str(error).split()) or type(error).__name__
+    if text == "unknown pixel mode":  # Pillow's word for samples that it does not know
+        return (
+            f"this kind of {format_} is not read, for the number or type of its samples: save it as PNG of 8 or 16 bits"
+        )
     return f"broken {format_}: {text[:200]}"
 
 
@@ -282,10 +320,11 @@ def as_pixels(picture: Any, background: Colour = 255, *, max_pixels: int = MAX_P
     if isinstance(picture, Image.Image):
         return _of_image(picture, background, max_pixels=max_pixels)
     if isinstance(picture, str | Path):
-        if not os.path.exists(picture):  # noqa: PTH110 (a name that no system takes is none)
+        path = str(expanded(picture))
+        if not str(picture) or not os.path.exists(path):  # noqa: PTH110 (a name that no system takes is none)
             raise DataError(f"there is no picture at {str(picture)!r}")
         try:
-            data = read_whole(str(picture))
+            data = read_whole(path)
             return decode_image(data, background=background, max_pixels=max_pixels).pixels
         except UnreadableImageError as error:
             raise UnreadableImageError(f"the picture {str(picture)!r}: {error}") from error

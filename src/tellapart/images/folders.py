@@ -36,12 +36,14 @@ class Level(NamedTuple):
         inside: the same from the folder that the walk began with, parted by ``/``; "" for that one itself.
         files: names, as the system lists them; a link that leads nowhere is among them.
         folders: names, sorted.
+        hidden: names of folders, links left out, that begin with a dot: they are passed over.
     """
 
     path: str
     inside: str
     files: list[str]
     folders: list[str]
+    hidden: list[str]
 
 
 def levels_below(folder: Path | str, *, on_error: Callable[[OSError], object] | None = None) -> Iterator[Level]:
@@ -68,6 +70,7 @@ def _levels(
 ) -> Iterator[Level]:
     files: list[str] = []
     folders: list[str] = []
+    hidden: list[str] = []
     try:
         found = os.stat(path)  # noqa: PTH116
         here: object = (found.st_dev, found.st_ino)
@@ -79,13 +82,15 @@ def _levels(
             for entry in entries:
                 if not is_clutter(entry.name):
                     (folders if _is_folder(entry) else files).append(entry.name)
+                elif entry.name.startswith(".") and not entry.is_symlink() and _is_folder(entry):
+                    hidden.append(entry.name)
     except OSError as error:
         if on_error is None:
             raise
         on_error(error)
         return
     folders.sort()
-    yield Level(path, inside, files, folders)
+    yield Level(path, inside, files, folders, hidden)
     for name in folders:
         inner = f"{inside}/{name}" if inside else name
         yield from _levels(os.path.join(path, name), inner, above | {here}, on_error=on_error)  # noqa: PTH118

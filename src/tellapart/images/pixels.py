@@ -74,9 +74,11 @@ def _narrowed(image: Image.Image, background: Colour) -> tuple[NDArray[np.uint8]
     # A 16-bit file says its range: pictures of one folder must not be scaled each by what occurs in it. Pillow opens
     # those of PGM as wider integers, scaled to that range.
     wide = image.mode.startswith("I;16") or (image.format == "PPM" and image.mode == "I")
-    pixels, note = scaled_to_8(stored, ends=(0.0, 65535.0) if wide else None)
-    if wide:
-        note += _dark(float(stored.max()))
+    if getattr(image, "tag_v2", {}).get(258) == (12,):  # a TIFF of 12 bits, whose values Pillow leaves
+        pixels, note = _rounded(stored, 0.0, 4095.0), "12-bit scaled to 8"
+    else:
+        pixels, note = scaled_to_8(stored, ends=(0.0, 65535.0) if wide else None)
+        note += _dark(float(stored.max())) if wide else ""
     pixels = pixels[..., None]
     notes: tuple[str, ...] = (note,) if note else ()
     key = image.info.get("transparency")

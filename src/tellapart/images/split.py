@@ -20,6 +20,9 @@ TRAIN, VALIDATION, TEST = range(3)
 NONE = -1
 UNSAID = -2
 
+VALIDATION_FRACTION, TEST_FRACTION = 0.2, 0.15
+"""Of the pictures that are left for training, and of all of them, where nobody says otherwise."""
+
 LARGE_FAMILY = 3
 """With more copies of one picture than these, and than a hundredth of all pictures, a family is weighed by its size."""
 
@@ -27,8 +30,8 @@ LARGE_FAMILY = 3
 def split(
     dataset: Dataset,
     *,
-    validation_fraction: float = 0.2,
-    test_fraction: float = 0.15,
+    validation_fraction: float = VALIDATION_FRACTION,
+    test_fraction: float = TEST_FRACTION,
     seed: int = 0,
     together: NDArray[np.int64] | None = None,
 ) -> Splits:

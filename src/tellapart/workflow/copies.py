@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..images.audit import find_repeats
-from ..images.cache import Scan, cache_folder
+from ..images.cache import Scan
+from ..images.cache_folder import cache_folder
 from ..images.dataset import Dataset
 from ..images.joined import JoinedImages, joined_facts
 from ..progress import TO_LOG, Progress
@@ -28,7 +29,8 @@ def copies_of_training(
     both = JoinedImages(own.dataset.images.select(seen), dataset.images)
     sides = np.repeat([0, 1], [len(seen), len(dataset)])
     facts = joined_facts(own.facts, scanned.facts, rows=seen, folder=cache_folder())
-    found = find_repeats(both, facts, sides=sides, progress=progress)
+    ids = np.concatenate([own.dataset.ids[seen], dataset.ids])
+    found = find_repeats(both, facts, sides=sides, ids=ids, progress=progress)
     known = np.zeros(len(both), dtype=bool)
     known[np.unique(found.family[: len(seen)])] = True
     return known[found.family[len(seen) :]]

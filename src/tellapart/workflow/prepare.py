@@ -21,7 +21,8 @@ from ..images.dataset import BLOCK, Dataset, Splits
 from ..images.preprocessing import Preprocessing
 from ..images.reading import facts_of_some
 from ..images.sources.base import is_bundled
-from ..images.split import split
+from ..images.sources.classes import twins_of
+from ..images.split import TEST_FRACTION, VALIDATION_FRACTION, split
 from ..images.split_ids import from_ids, read_ids, write_ids
 from ..progress import TO_LOG, Progress
 from ..recipe import DataRecipe, Recipe
@@ -166,7 +167,9 @@ def check_all_train(dataset: Dataset, splits: Splits) -> None:
         counts = dataset.counts(positions)
         strangers = [name for name in counts if counts[name] and not trained[name]]
         if strangers:
-            shown = ", ".join(map(repr, strangers[:5])) + (" and more" if len(strangers) > 5 else "")
+            twins = {name: one for several in twins_of(trained) for one in several if trained[one] for name in several}
+            named = [repr(name) + (f" (train has {twins[name]!r})" if name in twins else "") for name in strangers[:5]]
+            shown = ", ".join(named) + (" and more" if len(strangers) > 5 else "")
             raise ClassMismatchError(
                 f"the {split_name} pictures have classes that no training picture has, so that they could never be "
                 f"named right: {shown}: add training pictures of them, or take them out of {split_name}"
@@ -195,6 +198,24 @@ def check_same_pictures(run: Run, dataset: Dataset, scanned: Scan) -> None:
             f"the pictures in {run.recipe.data.source!r}, or their labels, have changed since {run.name!r} began (or "
             "some could not be read then), so that going on would give neither the old result nor the new one: train "
             "again"
+        )
+
+
+def check_same_again(dataset: Dataset, scanned: Scan, *, digests: NDArray[np.void]) -> None:
+    """Raise DataError where a further pass, such as at another size, did not find what an earlier one had.
+
+    Args:
+        dataset: N pictures.
+        scanned: the further pass.
+        digests: (N,) of the earlier one's facts; pictures without one could not be read then, and do not count.
+    """
+    changed = np.flatnonzero((scanned.facts["digest"] != digests) & (digests != np.zeros((), digests.dtype)))
+    if len(changed):
+        first = int(changed[0])
+        raise DataError(
+            f"{counted(len(changed), 'picture')} in {dataset.name!r} changed while they were worked on, the first is "
+            f"{str(dataset.ids[first])!r} ({scanned.problems.get(first, 'it has other bytes now')}): leave them as "
+            "they are, and try again"
         )
 
 
@@ -274,7 +295,7 @@ def load_or_make_splits(
 def _fractions(dataset: Dataset, data: DataRecipe) -> dict[str, float]:
     """Return the share of each split that is made; raises RecipeError where the source brings one that was set."""
     brought = set() if dataset.given_split is None else set(np.unique(dataset.given_split).tolist())
-    usual = {"validation": 0.2, "test": 0.15}
+    usual = {"validation": VALIDATION_FRACTION, "test": TEST_FRACTION}
     set_ = {"validation": data.validation_fraction, "test": data.test_fraction}
     for name, fraction in set_.items():
         if fraction is not None and name in brought:

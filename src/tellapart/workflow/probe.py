@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 
 from ..defaults.preprocessing import preprocessing_of
 from ..defaults.pretrained import Probed
+from ..errors import DataError, UnreadableImageError
 from ..features import extract
-from ..images.dataset import Dataset
+from ..images.dataset import Dataset, Images
 from ..images.preprocessing import Preprocessing
 from ..images.split import belonging
+from ..images.stratify import balanced_sample
 from ..machine import usable_processors
 from ..nets import Net, build_net
 from ..nets.weights import load_weights
-from ..novelty import chosen_evenly
 from ..progress import TO_LOG, Progress, Quiet
 from ..recipe import Recipe, TrainingRecipe
 from ..runtime import choose_device
@@ -142,7 +143,7 @@ def probed_rows(labels: NDArray[np.int64], train: NDArray[np.int64]) -> NDArray[
     among = np.sort(train[np.isin(labels[train], largest)])
     if len(largest) < 2:
         return among[:0]
-    return among[chosen_evenly(labels[among], PICTURES, seed=0)]
+    return among[balanced_sample(labels[among], PICTURES, seed=0)]
 
 
 def pretrained(recipe: Recipe, *, progress: Progress = TO_LOG) -> tuple[Net, Preprocessing]:
@@ -164,6 +165,16 @@ def _features(
     progress: Progress,
 ) -> NDArray[np.float32]:
     images = dataset.images.with_background(spec.background)
-    resized = np.stack([spec.resized(images.load(int(row)).image) for row in rows])
+    resized = np.stack([_resized(images, row, spec=spec, id_=str(dataset.ids[row])) for row in rows.tolist()])
     with on_device(net, choose_device(training.device)):
         return embed_pixels(net, resized, spec, threads=training.threads, progress=progress)
+
+
+def _resized(images: Images, row: int, *, spec: Preprocessing, id_: str) -> NDArray[np.uint8]:
+    """Return one picture at the network's size; raises DataError where it can be read no more."""
+    try:
+        return spec.resized(images.load(row).image)
+    except UnreadableImageError as error:
+        raise DataError(
+            f"the picture {id_!r}, which was read before, can be read no more: {error}: mend it, and try again"
+        ) from error

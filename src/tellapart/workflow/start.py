@@ -12,11 +12,13 @@ from ..defaults.data import choose_data
 from ..defaults.preprocessing import preprocessing_of
 from ..defaults.pretrained import Leaning, choose_start, decide, is_open, lean
 from ..images.audit import guess_kind
-from ..images.cache import Scan, free_bytes, is_cached, scan
+from ..images.cache import Scan, is_cached, scan
+from ..images.cache_folder import free_bytes
 from ..images.dataset import Dataset
 from ..progress import TO_LOG, Progress
 from ..recipe import Recipe
 from .ahead import Ahead
+from .prepare import check_same_again
 from .probe import probe
 
 
@@ -108,6 +110,9 @@ def settle(
 
     Returns:
         the start, and the pictures at its size.
+
+    Raises:
+        DataError: pictures changed, or could be read no more, before they were read at that size.
     """
     if not start.doubtful:
         return start, scanned
@@ -124,8 +129,10 @@ def settle(
     leaning = decide(start.leaning, found.figures, kind=guess_kind(start.facts).name)
     settled = _decided(start.given, start.facts, leaning)
     if leaning.start == "pretrained":
-        scanned = settled.scan(dataset, known=found.rows, progress=progress)
-        found.keep(scanned.folder, pictures=len(dataset))
+        again = settled.scan(dataset, known=found.rows, progress=progress)
+        check_same_again(dataset, again, digests=scanned.facts["digest"])
+        found.keep(again.folder, pictures=len(dataset))
+        return settled, again
     return settled, scanned
 
 

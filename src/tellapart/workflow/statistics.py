@@ -7,7 +7,7 @@ import io
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import RunCorruptError, UnreadableImageError
+from ..errors import RunCorruptError, SourceError, UnreadableImageError
 from ..evaluation.drift import picture_statistics
 from ..files import ARRAY_DAMAGE
 from ..images.dataset import Dataset
@@ -73,7 +73,7 @@ def statistics_of(dataset: Dataset, facts: NDArray[np.void], positions: NDArray[
         for at in sampled(np.arange(len(positions)), most=MEASURED).tolist():
             try:
                 pixels = dataset.images.load(int(positions[at])).pixels
-            except UnreadableImageError:  # since the scan, which lists what is unreadable
+            except (UnreadableImageError, SourceError):  # since the scan, which lists what is unreadable
                 continue
             widths[at] = 100 * stroke_width(pixels) / max(pixels.shape[:2])
         numbers[STROKES] = widths

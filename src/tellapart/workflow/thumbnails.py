@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import UnreadableImageError
+from ..errors import SourceError, UnreadableImageError
 from ..images.dataset import Dataset, positions_of
 from ..report import save_thumbnails, wanted_pictures
 from ..run import Run
@@ -29,6 +29,6 @@ def _loaded(dataset: Dataset, wanted: Sequence[str]) -> Iterator[tuple[str, NDAr
         if index >= 0:
             try:
                 pixels = dataset.images.load(index).pixels
-            except UnreadableImageError:
-                continue  # the audit lists it with its reason
+            except (UnreadableImageError, SourceError):  # listed by the audit, or changed since it was read
+                continue
             yield name, pixels

@@ -199,3 +199,10 @@ def test_leaks_of_many_families_are_those_of_a_loop():
     assert {(leak.drop, leak.keep) for leak in leaks} == expected
     assert sum(leaks.between().values()) == len(leaks) == len(expected)
     assert all(leak.kind == "exact" for leak in leaks[:5])
+
+
+def test_classes_that_differ_in_case_or_spaces_alone_are_said_but_letters_are_classes():
+    found = audit(dataset(noise(80), [0, 1, 2, 3] * 20, classes=("Red Cat", "redcat", "A", "a")))
+    assert [(one.code, one.severity, one.sentence) for one in found.findings] == [
+        ("twin-classes", "warning", "classes whose names differ in case or spaces alone: 'Red Cat', 'redcat'")
+    ]

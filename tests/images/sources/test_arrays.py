@@ -315,3 +315,23 @@ def test_boolean_labels_have_the_names_that_are_given(tmp_path, pixels):
     np.savez(tmp_path / "a.npz", X=pixels, y=np.array([True, False] * 3), class_names=["dog", "cat"])
     data = open_dataset(tmp_path / "a.npz")
     assert [data.class_names[label] for label in data.labels] == ["cat", "dog"] * 3
+
+
+def test_an_array_of_python_objects_is_named(tmp_path, pixels):
+    names = np.array(["cat", "dog"] * 3, dtype=object)
+    np.savez(tmp_path / "a.npz", X=pixels, y=names)
+    with pytest.raises(SourceError, match=r"array 'y' holds pickled Python objects, .*: save it as y\.astype\(str\)$"):
+        open_dataset(tmp_path / "a.npz")
+    np.save(tmp_path / "X.npy", pixels)
+    np.save(tmp_path / "y.npy", names)
+    with pytest.raises(SourceError, match=r"y\.npy' holds pickled Python objects, .*: save it as y\.astype\(str\)$"):
+        open_dataset(tmp_path / "X.npy")
+    np.savez(tmp_path / "b.npz", X=np.array([{}, {}]), y=[0, 1])
+    with pytest.raises(SourceError, match=r"the array 'X' holds .*: save it as np\.stack\(X\)$"):
+        open_dataset(tmp_path / "b.npz")
+
+
+def test_one_label_for_a_picture_with_alpha_is_said(tmp_path):
+    np.savez(tmp_path / "a.npz", X=np.zeros((1, 6, 6, 4), dtype=np.uint8), y=3)
+    with pytest.raises(SourceError, match=r"labels in .* must have one entry per picture, got shape \(\)"):
+        open_dataset(tmp_path / "a.npz")

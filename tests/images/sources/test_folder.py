@@ -107,7 +107,10 @@ def test_what_is_no_picture_is_counted_and_clutter_is_not(make_tree):
         )
     )
     assert len(data) == 2
-    assert data.notes == ("3 files left out, being no picture (2 .txt, 1 .json)",)
+    assert data.notes == (
+        "3 files left out, being no picture (2 .txt, 1 .json)",
+        "1 picture left out, in folders whose names begin with a dot: '.hidden'; rename those that are classes",
+    )
 
 
 def test_empty_classes_and_loose_pictures_are_noted(make_tree):
@@ -191,6 +194,10 @@ def test_names_that_are_not_utf8(make_tree):
     (folder / os.fsdecode(b"\xb0\xa1")).mkdir()
     with pytest.raises(SourceError, match="not UTF-8: rename it"):
         open_dataset(folder)
+    (folder / os.fsdecode(b"\xb0\xa1")).rmdir()
+    latin = folder.rename(folder.with_name(os.fsdecode("photos-é".encode("latin-1"))))
+    with pytest.raises(SourceError, match=r"photos-\\xe9' has a name that is not UTF-8: rename it"):
+        open_dataset(latin)
 
 
 def test_groups_by_a_rule(make_tree):
@@ -243,3 +250,13 @@ def test_a_pipe_is_said_and_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(SourceError, match="is a pipe or a device: save what comes from it to a file first"):
         open_dataset(tmp_path / "pipe")
+
+
+def test_pictures_in_a_folder_that_begins_with_a_dot_are_counted(make_tree, make_zip):
+    names = ("java/1.png", "c/1.png", ".net/1.png", ".net/old/2.png", ".git/config", "__MACOSX/.net/1.png")
+    folder = make_tree(*names)
+    (folder / ".all").symlink_to(folder)
+    note = "1 picture left out, in folders whose names begin with a dot: '.net'; rename those that are classes"
+    assert open_dataset(folder).notes == open_dataset(make_zip(*names)).notes == (note,)
+    with pytest.raises(SourceError, match=r"one class only, 'java': .* \(1 picture left out, .* '\.net'; rename"):
+        open_dataset(make_tree("java/1.png", ".net/1.png", root="two"))

@@ -219,3 +219,14 @@ def test_a_workbook_is_named_as_what_it_is(tmp_path):
         book.writestr("[Content_Types].xml", "<Types/>")
     with pytest.raises(SourceError, match="is a workbook: save its sheet as CSV, with the columns path and label"):
         open_dataset(tmp_path / "labels.xlsx")
+
+
+def test_two_files_whose_names_are_composed_differently_are_two_pictures(make_tree):
+    folder = make_tree("\u00e9.png", "e\u0301.png")
+    (folder / "labels.csv").write_text("path,label\ne\u0301.png,a\n\u00e9.png,b\n", encoding="utf-8")
+    data = open_dataset(folder / "labels.csv")
+    assert data.ids.tolist() == ["e\u0301.png", "\u00e9.png"]
+    assert [int(data.images.load(i).pixels[0, 0, 0]) for i in range(2)] == [1, 0]
+    (folder / "e\u0301.png").unlink()
+    with pytest.raises(SourceError, match=r"names '\u00e9\.png' 2 times"):
+        open_dataset(folder / "labels.csv")

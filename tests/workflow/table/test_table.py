@@ -305,6 +305,20 @@ def test_the_default_network_s_row_takes_the_options_that_were_given():
     assert network_recipe(parse_method("convnet16"), asked).net.options == {}
 
 
+def test_a_row_has_no_learning_rate_of_another_network_or_way_of_transfer():
+    settings = {"transfer": "none", "optimizer": {"name": "adamw", "learning_rate": 0.01}}
+    of_a_run = Recipe.make(net={"name": "compact"}, training=settings, data={"resample": "box"})
+
+    def rate(row, recipe=of_a_run):
+        return network_recipe(parse_method(row), recipe).training.optimizer.learning_rate
+
+    assert rate("compact") == 0.01
+    assert rate("resnet18") is rate("efficientnet_lite0:finetune") is None
+    assert network_recipe(parse_method("efficientnet_lite0:finetune"), of_a_run).data.resample is None
+    asked = Recipe.make(training={"optimizer": {"learning_rate": 0.01}})
+    assert rate("resnet18", asked) == 0.01, "asked for, for all rows"
+
+
 def test_no_table_takes_another_s_place(made, good):
     with pytest.raises(RunExistsError, match=r"a table stands at .* continue it with --resume"):
         make_table(TablePlan(recipe(good)), out=made[1])

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ...wording import NUMBER, counted, without_numbers
+from ...wording import NUMBER, counted, listed, without_numbers
 from ..cache import Scan
 from ..dataset import SPLIT_NAMES, Dataset, Splits
 from ..notes import NOTED
 from ..pixels import scaling
+from ..sources.classes import twins_of
 from .groups import Groups
 from .leaks import Leaks
 from .near import Repeats
@@ -184,6 +185,9 @@ def _about_classes(make: _Maker, splits: Splits | None) -> list[Finding]:
             f"{dataset.class_names[least]!r} has {counts[least]:,}"
         )
         found.append(make("warning", "imbalance", sentence))
+    if twins := twins_of(dataset.class_names):
+        named = "; ".join(listed(several) for several in twins[:5]) + ("; and more" if len(twins) > 5 else "")
+        found.append(make("warning", "twin-classes", f"classes whose names differ in case or spaces alone: {named}"))
     tiny = np.flatnonzero((counts > 0) & (counts < TINY_CLASS)).tolist()
     if tiny:
         named = make.names(tiny, lambda c: f" ({counts[c]:,})")

@@ -12,6 +12,7 @@ import functools
 import hashlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,6 +81,7 @@ def find_repeats(
     *,
     near: bool = True,
     sides: Positions | None = None,
+    ids: NDArray[Any] | None = None,
     progress: Progress = TO_LOG,
 ) -> Repeats:
     """Return the repeats among the pictures.
@@ -90,14 +92,33 @@ def find_repeats(
         near: whether changed copies are looked for, beside equal bytes and pixels.
         sides: (N,) numbers: changed copies are looked for between pictures of different sides alone; among all of
             them where None.
+        ids: (N,) strings, what the pictures are called in messages.
         progress: is told of the pairs that are compared.
+
+    Raises:
+        DataError: the system cannot read a picture now; what is not found for that must not be kept.
     """
-    exact = _equal(images, facts)
-    return_free_memory()
-    firsts = np.flatnonzero(facts["readable"] & (facts["contrast"] >= FLAT) & (exact == np.arange(len(facts))))
-    pairs = _near_pairs(images, facts, firsts, sides, progress) if near else np.zeros((0, 2), dtype=np.int64)
+    try:
+        exact = _equal(images, facts)
+        return_free_memory()
+        firsts = np.flatnonzero(facts["readable"] & (facts["contrast"] >= FLAT) & (exact == np.arange(len(facts))))
+        pairs = _near_pairs(images, facts, firsts, sides, progress) if near else np.zeros((0, 2), dtype=np.int64)
+    except _Lost as lost:
+        named = "" if ids is None else f" {str(ids[lost.position])!r}"
+        raise DataError(
+            f"copies cannot be looked for, as a picture{named} that was read before can be read no more: {lost}: bring "
+            "its drive back, or end other programs, and try again"
+        ) from lost
     return_free_memory()  # of the threads
     return Repeats(exact, pairs, _joined(exact, pairs))
+
+
+class _Lost(Exception):
+    """A picture that was read before, and that the system cannot read now: why, and its position."""
+
+    def __init__(self, reason: UnreadableImageError, *, position: int) -> None:
+        super().__init__(str(reason))
+        self.position = position
 
 
 def same_picture(match: Match) -> bool:
@@ -264,16 +285,13 @@ def _load(images: Images, position: int) -> NDArray[np.uint8] | None:
     """Return the pixels, or None where they have become unreadable since the scan, which lists what is unreadable.
 
     Raises:
-        DataError: the system cannot read them now; what is not found for that must not be kept.
+        _Lost: the system cannot read them now.
     """
     try:
         return images.load(position).pixels
     except UnreadableImageError as error:
         if may_pass(error):
-            raise DataError(
-                f"copies cannot be looked for, as a picture that was read before can be read no more: {error}: bring "
-                "its drive back, or end other programs, and try again"
-            ) from error
+            raise _Lost(error, position=position) from error
         return None
 
 

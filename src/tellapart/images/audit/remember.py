@@ -31,7 +31,7 @@ def repeats_of(dataset: Dataset, scan: Scan, *, progress: Progress = TO_LOG) -> 
         np.load(file, allow_pickle=False) as kept,
     ):
         return Repeats(exact=kept["exact"], pairs=kept["pairs"], family=kept["family"])
-    found = find_repeats(dataset.images, scan.facts, progress=progress)
+    found = find_repeats(dataset.images, scan.facts, ids=dataset.ids, progress=progress)
     # A cache of another person, or a full disk: it is found anew the next time.
     with contextlib.suppress(OSError), whole(file) as beside, beside.open("wb") as opened:
         np.savez(opened, exact=found.exact, pairs=found.pairs, family=found.family)

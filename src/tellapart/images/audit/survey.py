@@ -54,7 +54,7 @@ def audit(
     """
     scan = scan if scan is not None else scan_pictures(dataset, AS_SEEN, progress=progress)
     if repeats is None:
-        repeats = find_repeats(dataset.images, scan.facts, near=near, progress=progress)
+        repeats = find_repeats(dataset.images, scan.facts, near=near, ids=dataset.ids, progress=progress)
     leaks = find_leaks(dataset, repeats, splits) if splits is not None else None
     return Audit(
         name=dataset.name,

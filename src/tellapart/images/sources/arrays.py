@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +24,12 @@ LABELS = ("y", "labels", "label", "targets", "target", "classes", "class", "arr_
 GROUPS = ("groups", "group")
 SPLITS = {split: (*words, split[:2]) for split, words in SPELLINGS.items()}
 CLASS_NAMES = ("class_names", "label_names", "target_names", "classnames")
+
+AS_NUMBERS, AS_TEXT = "np.stack({})", "{}.astype(str)"
+"""What pictures, and labels or names, are to be saved as where they are an array of Python objects."""
+
+_OBJECTS = re.compile("Object arrays cannot be loaded|Python objects in dtype")
+"""How NumPy says that of an array, and of one that is memory-mapped."""
 
 
 def _claims(place: Place) -> bool:
@@ -49,7 +56,7 @@ def arrays(
             if value is not None:
                 raise SourceError(f"{key} names an array in an .npz, but {where!r} is a single array: leave it out")
         beside = _labels_beside(place.path)
-        found = Part(load(place.path), load(beside), files=(place.path, beside))
+        found = Part(load(place.path), load(beside, advice=AS_TEXT), files=(place.path, beside))
         return from_parts([found], name=place.name, where=where, sample_axis=sample_axis)
     try:
         with place.path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
@@ -68,13 +75,29 @@ def arrays(
     return from_parts(parts, name=place.name, where=where, class_names=names, sample_axis=sample_axis, notes=notes)
 
 
-def load(path: Path) -> NDArray[Any]:
+def load(path: Path, *, advice: str = AS_NUMBERS) -> NDArray[Any]:
     """Return the array of an ``.npy`` file, memory-mapped; raises SourceError where it is damaged or pickled."""
     try:
         array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except ARRAY_DAMAGE as error:
+        if _OBJECTS.search(str(error)):
+            raise SourceError(_of_objects(str(path), advice.format(path.stem))) from error
         raise SourceError(f"{str(path)!r} cannot be read as a NumPy array: {error}") from error
     return array
+
+
+def _array(archive: Mapping[str, NDArray[Any]], key: str, *, path: Path, advice: str) -> NDArray[Any]:
+    """Return an array of an ``.npz``; raises SourceError where it is pickled."""
+    try:
+        return archive[key]
+    except ValueError as error:
+        if _OBJECTS.search(str(error)):
+            raise SourceError(f"{str(path)!r}: {_of_objects(key, advice.format(key))}") from error
+        raise
+
+
+def _of_objects(name: str, advice: str) -> str:
+    return f"the array {name!r} holds pickled Python objects, which are never loaded: save it as {advice}"
 
 
 def _labels_beside(path: Path) -> Path:
@@ -109,8 +132,8 @@ def _parts(archive: Mapping[str, NDArray[Any]], found: list[_Keys], path: Path) 
     keys = {key.casefold(): key for key in archive}
     parts = [
         Part(
-            archive[one.images],
-            archive[one.labels],
+            _array(archive, one.images, path=path, advice=AS_NUMBERS),
+            _array(archive, one.labels, path=path, advice=AS_TEXT),
             split=one.split,
             files=(path,) if i == 0 else (),
             key=one.images,
@@ -118,7 +141,8 @@ def _parts(archive: Mapping[str, NDArray[Any]], found: list[_Keys], path: Path) 
         )
         for i, one in enumerate(found)
     ]
-    names = next((archive[keys[key]].astype(str).ravel().tolist() for key in CLASS_NAMES if key in keys), None)
+    named = (_array(archive, keys[key], path=path, advice=AS_TEXT) for key in CLASS_NAMES if key in keys)
+    names = next((names.astype(str).ravel().tolist() for names in named), None)
     if names is not None and any(part.labels.dtype.kind not in "biuf" for part in parts):
         names = None
     return parts, None if names is None else [normalize("NFC", name) for name in names]

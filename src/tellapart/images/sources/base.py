@@ -16,6 +16,7 @@ from ...files import expanded
 from ...machine import return_free_memory
 from ...registry import Registry, check_options, typed_value
 from ..dataset import Dataset, repeated
+from ..folders import is_utf8
 from .grouping import with_groups
 
 HEAD_BYTES = 1024
@@ -147,6 +148,8 @@ def open_dataset(where: str | Path, *, group_by: str | None = None, by_name: boo
         if not os.path.isdir(path) and not os.path.isfile(path):  # noqa: PTH112, PTH113 (likewise)
             raise SourceError(f"{str(where)!r} is a pipe or a device: save what comes from it to a file first")
         place = Place(Path(os.path.abspath(path)))  # noqa: PTH100 (resolve() follows links)
+        if not is_utf8(str(place.path)):
+            raise SourceError(f"{os.fsencode(place.path)!r} has a name that is not UTF-8: rename it")
         found = _claiming(place)
         arguments: tuple[Place, ...] = (place,)
     else:

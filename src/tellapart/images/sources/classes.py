@@ -22,6 +22,21 @@ def sort_classes(names: Iterable[str]) -> list[str]:
     return sorted(names, key=_key)
 
 
+def twins_of(names: Iterable[str]) -> list[list[str]]:
+    """Return the names that differ in case or spaces alone, those that are alike together.
+
+    Single signs are left out: in writing, a large letter and a small one are two classes.
+
+    Example:
+        >>> twins_of(["Cat", "dog", "cat ", "A", "a"])
+        [['Cat', 'cat ']]
+    """
+    alike: dict[str, list[str]] = {}
+    for name in names:
+        alike.setdefault("".join(name.split()).casefold(), []).append(name)
+    return [several for plain, several in alike.items() if len(several) > 1 and len(plain) > 1]
+
+
 def _key(name: str) -> tuple[bool, int, str]:
     digits = name.removeprefix("-")
     # A longer run of digits is a code, not a number; Python also refuses to convert thousands of them.

@@ -44,7 +44,8 @@ def scan_folder(root: Path) -> Tree:
         found.add(level)
     notes = (f"{found.unnamed} files are left out: their names are not UTF-8",) if found.unnamed else ()
     folder = np.concatenate(found.parts) if found.parts else np.array([], dtype=np.int32)
-    return Tree(found.folders, folder, found.names.array(), found.skipped, notes, tuple(sorted(found.openable)))
+    openable = tuple(sorted(found.openable))
+    return Tree(found.folders, folder, found.names.array(), found.skipped, notes, openable, found.hidden)
 
 
 class _Found:
@@ -54,6 +55,7 @@ class _Found:
         self.names = Column()
         self.skipped: Counter[str] = Counter()
         self.openable: list[str] = []
+        self.hidden: Counter[str] = Counter()
         self.unnamed = 0
 
     def add(self, level: Level) -> None:
@@ -67,6 +69,10 @@ class _Found:
             self.names.extend(names)
             self.parts.append(np.full(len(names), len(self.folders), dtype=np.int32))
         self.folders.append(level.inside)
+        for name in level.hidden:
+            first = next(levels_below(os.path.join(level.path, name), on_error=lambda _: None), None)  # noqa: PTH118
+            if first and (count := sum(suffix_of(file) in PICTURE_SUFFIXES for file in first.files)):
+                self.hidden[name] += count
 
     def _is_named_picture(self, name: str, inside: str) -> bool:
         """Return whether a file is taken; what is not is counted."""

@@ -133,7 +133,8 @@ def _scale(part: Part) -> str:
 
 def _without_alpha(part: Part) -> NDArray[Any]:
     """Return a part's pixels, of four channels the first three: alpha is no brightness, and has a range of its own."""
-    has_alpha = part.pixels.ndim == 4 and part.pixels.shape[3] == 4 and len(part.pixels) == len(part.labels)
+    samples_first = part.pixels.shape[:1] == part.labels.shape[:1]  # labels may be a single number, which is said later
+    has_alpha = part.pixels.ndim == 4 and part.pixels.shape[3] == 4 and samples_first
     return part.pixels[..., :3] if has_alpha else part.pixels
 
 

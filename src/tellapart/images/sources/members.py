@@ -40,6 +40,7 @@ class Members:
         self._plain_folders: dict[str, int] = {}
         self.names = Column()
         self.skipped: Counter[str] = Counter()
+        self.hidden: Counter[str] = Counter()
         self.refused: list[str] = []
         self.refused_count = 0
         self.notes: list[str] = []
@@ -65,6 +66,7 @@ class Members:
             self.refuse(path)
             return False
         if not parts or any(map(is_clutter, parts)):
+            self._count_hidden(parts)
             return False
         if is_folder:
             self._position("/".join(parts))
@@ -81,6 +83,12 @@ class Members:
         if slash and name == parts[-1]:
             self._plain_folders[head] = self._folder[-1]
         return True
+
+    def _count_hidden(self, parts: list[str]) -> None:
+        """Count a picture that lies directly in a folder that begins with a dot, as a class would have it."""
+        *above, folder, name = ["", *parts]
+        if folder.startswith(".") and suffix_of(name) in PICTURE_SUFFIXES and not any(map(is_clutter, (*above, name))):
+            self.hidden[folder] += 1
 
     def place(self, *row: int) -> None:
         """Take note of where the picture just added lies: one number a field."""
@@ -121,5 +129,5 @@ class Members:
                 f"{self.where!r} holds no pictures but {other[0]} files: unpack it and open what is inside"
             )
         folders = list(self.folders)
-        tree = Tree(folders, folder, self.names.array(), self.skipped, tuple(notes))
+        tree = Tree(folders, folder, self.names.array(), self.skipped, tuple(notes), hidden=self.hidden)
         return dataset_of(tree, images=lambda rows: images(table[rows]), name=name, where=self.where)

@@ -11,8 +11,10 @@ import unicodedata
 from array import array
 from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...errors import SourceError
 from ..dataset import Dataset
@@ -207,10 +209,7 @@ class _Read:
         if len(self.classes) < 2:
             raise SourceError(f"{self.where!r} has {len(self.classes)} classes: at least two are needed")
         paths, ids = self.paths.array(), self.ids.array()
-        different, counts = np.unique(ids, return_counts=True)
-        if len(different) < n:
-            twice, times = next(zip(different[counts > 1], counts[counts > 1], strict=True))
-            raise SourceError(f"{self.where!r} names {twice!r} {times} times: one row per picture is allowed")
+        self._tell_apart(ids, paths)
         names = sort_classes(self.classes)
         position = {name: number for number, name in enumerate(names)}
         rank = np.array([position[name] for name in self.classes], dtype=np.int64)
@@ -224,3 +223,22 @@ class _Read:
             given_split=splits[np.array(self._split)] if self.position["split"] is not None else None,
             name=place.name,
         )
+
+    def _tell_apart(self, ids: NDArray[Any], paths: NDArray[Any]) -> None:
+        """Give files whose names differ in how a letter is composed an id each, as in a folder.
+
+        Raises:
+            SourceError: a file is named twice.
+        """
+        different, counts = np.unique(ids, return_counts=True)
+        rows: dict[str, list[int]] = {one: [] for one in different[counts > 1].tolist()}
+        for row, one in enumerate(ids.tolist() if rows else ()):
+            if one in rows:
+                rows[one].append(row)
+        folder = Path(self.where).parent
+        for one, several in rows.items():
+            named = [str(paths[row]) for row in several]
+            found = [((folder / path).stat(), (folder / path).resolve()) for path in named]
+            if len({(file.st_dev, file.st_ino) if file.st_ino else real for file, real in found}) < len(named):
+                raise SourceError(f"{self.where!r} names {one!r} {len(named)} times: one row per picture is allowed")
+            ids[several] = [posixpath.normpath(path) for path in named]

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from ...errors import SourceError
-from ...files import refused, replace_patiently
+from ...files import is_file, refused, replace_patiently
+from ..cache_folder import cache_folder
 from ..dataset import Dataset
 from ..encoded import RANGE, SUFFIX_NUMBER, RangeImages
 from ..folders import suffix_of
@@ -160,13 +161,11 @@ def _add(members: Members, member: tarfile.TarInfo) -> None:
 
 def _spooled(path: Path, opener: Any) -> Path:
     """Return the uncompressed copy of a tar in the cache, made where it is not there yet."""
-    from ..cache import cache_folder
-
     before = stamp(path)
     known_by = repr((str(path), before)).encode("utf-8", "surrogateescape")
     key = hashlib.blake2b(known_by, digest_size=KEY_DIGITS // 2).hexdigest()
     target = cache_folder() / "tar" / f"{key}.tar"
-    if target.exists():
+    if is_file(target):
         return target
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

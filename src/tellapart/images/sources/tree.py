@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import SourceError
-from ...wording import counted
+from ...wording import counted, listed
 from ..dataset import BLOCK, Dataset, Images, strings
 from .classes import sort_classes
 
@@ -67,6 +67,7 @@ class Tree:
         skipped: how many files were passed over, by suffix.
         notes: what was noticed while looking.
         openable: names of files in the root that are data sets themselves, for advice.
+        hidden: how many pictures were passed over, by the folder that they lie in, whose name begins with a dot.
     """
 
     folders: list[str]
@@ -75,6 +76,7 @@ class Tree:
     skipped: Counter[str]
     notes: tuple[str, ...] = ()
     openable: tuple[str, ...] = ()
+    hidden: Counter[str] = dataclasses.field(default_factory=Counter)
 
     def paths(self, rows: NDArray[np.int64]) -> NDArray[Any]:
         """Return (n,) strings: the paths below the root of the files in some rows."""
@@ -116,7 +118,7 @@ def dataset_of(tree: Tree, *, images: Callable[[NDArray[np.int64]], Images], nam
     rows, normal = rows[order], normal[order]
     del order
     repeated = np.asarray(normal[1:] == normal[:-1], dtype=bool)
-    notes = [*tree.notes, *kept.notes, *_skipped_note(tree.skipped)]
+    notes = [*tree.notes, *kept.notes, *_skipped_note(tree.skipped), *_hidden_note(tree.hidden)]
     for at in np.flatnonzero(repeated).tolist():
         one, other = (str(prefix[tree.folder[rows[i]]] + tree.names[rows[i]]) for i in (at, at + 1))
         if one != other:  # two files of a folder, whose names differ in how a letter is composed: both count
@@ -175,7 +177,7 @@ def _meaning(tree: Tree, count: NDArray[np.int64], where: str) -> _Kept:
     else:
         kept = _class_folders(inner, where)
     meaning = [kept.get(i) for i in range(len(paths))]
-    _check_two_classes(meaning, where)
+    _check_two_classes(meaning, where, tree.hidden)
     notes += _empty_note([folder for folder, n in zip(tree.folders, count, strict=True) if not n], tree.folders, start)
     return _Kept(meaning, notes, has_splits=any(meant[1] for meant in kept.values()))
 
@@ -244,10 +246,13 @@ def _class_name(folder: str) -> str:
     return unicodedata.normalize("NFC", folder)
 
 
-def _check_two_classes(meaning: Sequence[tuple[str, str, str] | None], where: str) -> None:
+def _check_two_classes(meaning: Sequence[tuple[str, str, str] | None], where: str, hidden: Counter[str]) -> None:
     names = {meant[2] for meant in meaning if meant}
     if len(names) == 1:
-        raise SourceError(f"{where!r} has one class only, {names.pop()!r}: at least two are needed, one subfolder each")
+        more = "".join(f" ({note})" for note in _hidden_note(hidden))
+        raise SourceError(
+            f"{where!r} has one class only, {names.pop()!r}: at least two are needed, one subfolder each{more}"
+        )
 
 
 def _too_deep(where: str, folder: str, expected: str) -> str:
@@ -295,7 +300,15 @@ def _above(folder: str) -> list[str]:
 def _skipped_note(skipped: Counter[str]) -> list[str]:
     if not skipped:
         return []
-    listed = ", ".join(
+    shown = ", ".join(
         f"{n} {suffix}" for suffix, n in sorted(skipped.items(), key=lambda item: (-item[1], item[0]))[:6]
     )
-    return [f"{counted(sum(skipped.values()), 'file')} left out, being no picture ({listed})"]
+    return [f"{counted(sum(skipped.values()), 'file')} left out, being no picture ({shown})"]
+
+
+def _hidden_note(hidden: Counter[str]) -> list[str]:
+    if not hidden:
+        return []
+    shown = listed(sorted(hidden))
+    pictures = counted(sum(hidden.values()), "picture")
+    return [f"{pictures} left out, in folders whose names begin with a dot: {shown}; rename those that are classes"]

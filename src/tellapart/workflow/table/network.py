@@ -44,8 +44,12 @@ def network_recipe(method: Method, recipe: Recipe) -> Recipe:
     weights = "none" if method.transfer == "none" else "imagenet"
     sections["net"] |= {"name": method.net, "weights": weights, "options": recipe.net.options if own else {}}
     sections["training"]["transfer"] = method.transfer
+    named = recipe.net.name != "auto"
+    if named and not (own and method.transfer == (recipe.training.transfer or method.transfer)):
+        sections["training"]["optimizer"]["learning_rate"] = None  # that of another network, or way of transfer
     if method.transfer != "none":
         sections["data"] |= {"image_size": None, "channels": None}
+        sections["data"]["resample"] = None if named and not own else recipe.data.resample
     if method.transfer == "features":
         for setting in LOOP_SETTINGS:
             sections["training"].pop(setting)

@@ -18,6 +18,7 @@ from ...images.dataset import Dataset
 from ...images.preprocessing import Preprocessing
 from ...progress import TO_LOG, Progress
 from ...run import Run
+from ..held_out import groups_at
 from .classical import learn_classical
 from .methods import Method
 from .network import costs_of, learn_network, measure_external, network_recipe, varied_recipe
@@ -132,12 +133,16 @@ def row_predictions(job: RowJob, *, setting: Setting, table: Path) -> Prediction
             f"the row {job.title!r} was measured on other pictures than the table's: remove {job.folder!r} in the "
             "table's folder, and it is made again"
         )
-    return dataclasses.replace(found, ids=own.ids, groups=own.groups)
+    return dataclasses.replace(found, ids=own.ids, groups=_groups(setting))
 
 
 def _said_of_validation(setting: Setting, logits: NDArray[np.float32]) -> Predictions:
     own = setting.prepared.dataset.select(setting.prepared.splits.validation)
-    return Predictions(own.ids, logits, own.labels, setting.class_names, own.groups)
+    return Predictions(own.ids, logits, own.labels, setting.class_names, _groups(setting))
+
+
+def _groups(setting: Setting) -> NDArray[np.str_] | None:
+    return groups_at(setting.prepared, setting.prepared.splits.validation)
 
 
 def _said_of_external(external: Dataset, logits: NDArray[np.float32]) -> Predictions:

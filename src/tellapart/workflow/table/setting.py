@@ -7,11 +7,13 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...errors import ClassMismatchError, DataError, RunCorruptError, TellapartError
 from ...images import open_dataset
 from ...images.block_average import block_averaged
-from ...images.cache import cache_folder, scan
+from ...images.cache import scan
+from ...images.cache_folder import cache_folder
 from ...images.dataset import Dataset
 from ...images.preprocessing import Preprocessing
 from ...images.sources.base import is_bundled
@@ -21,7 +23,7 @@ from ...recipe import AUGMENTATIONS, AugmentRecipe, Recipe
 from ...run import Run
 from ...runtime import compute_threads, describe
 from ...wording import counted, listed
-from ..prepare import Prepared, content_fingerprint, open_source, prepare
+from ..prepare import Prepared, check_same_again, content_fingerprint, open_source, prepare
 from .plan import ExternalSource, TablePlan
 from .variants import Material, check_room
 
@@ -38,7 +40,8 @@ class Setting:
 
     Attributes:
         prepared: pictures, splits and the recipe of a training from scratch.
-        external: external pictures whose classes are known, labels in the own classes; None for none.
+        external: readable external pictures whose classes are known, labels in the own classes; None for none.
+        external_digests: of their facts.
         threads: of the classical rows.
         changes: what changes copies.
         features: where features are kept.
@@ -46,6 +49,7 @@ class Setting:
 
     prepared: Prepared
     external: Dataset | None
+    external_digests: NDArray[np.void] | None
     threads: int
     changes: AugmentRecipe
     features: Path
@@ -67,17 +71,18 @@ class Setting:
         factor = 1 if most_pixels is None else max(1, int(np.ceil(np.sqrt(height * width / most_pixels))))
         coarse = preprocessing.coarser(factor) if factor > 1 else preprocessing
         ours = scan(dataset, preprocessing)
+        check_same_again(dataset, ours, digests=self.prepared.facts["digest"])
         numbers = int(np.prod(coarse.image_size)) * coarse.channels
         others = 0 if self.external is None else len(self.external)
         held = numbers * (len(splits.train) + len(splits.validation) + others)
         check_room(held, what="its pictures", advice="ask for a smaller --image-size")
         own = block_averaged(ours.pixels, coarse, folder=ours.folder)
         external, labels = None, None
-        if self.external is not None:
+        if self.external is not None and self.external_digests is not None:
             scanned = scan(self.external, preprocessing)
-            where = np.flatnonzero(scanned.facts["readable"])
-            external = block_averaged(scanned.pixels, coarse, folder=scanned.folder)[where]
-            labels = self.external.labels[where]
+            check_same_again(self.external, scanned, digests=self.external_digests)
+            external = np.array(block_averaged(scanned.pixels, coarse, folder=scanned.folder))
+            labels = self.external.labels
         together = belonging(dataset, together=self.prepared.audit.repeats.family)
         return Material(
             own[splits.train], dataset.labels[splits.train], own[splits.validation],
@@ -116,10 +121,11 @@ def read_setting(plan: TablePlan, folder: Path, *, progress: Progress = TO_LOG) 
         raise
     training = prepared.recipe.training
     run.save("environment", {**describe(), "seed": training.seed, "data": run.load("data")})
+    digests = None
     if external is not None:
-        external = _readable(external, prepared.preprocessing, run=run, progress=progress)
+        external, digests = _readable(external, prepared.preprocessing, run=run, progress=progress)
     return Setting(
-        prepared, external, plan.recipe.training.threads or compute_threads(),
+        prepared, external, digests, plan.recipe.training.threads or compute_threads(),
         training.augment if training.augment and training.augment.parts() else AUGMENTATIONS["writing"],
         cache_folder() / "features",
     )  # fmt: skip
@@ -146,7 +152,10 @@ def open_external(asked: ExternalSource, dataset: Dataset, *, progress: Progress
     return matched.select(known)
 
 
-def _readable(external: Dataset, preprocessing: Preprocessing, *, run: Run, progress: Progress) -> Dataset:
+def _readable(
+    external: Dataset, preprocessing: Preprocessing, *, run: Run, progress: Progress
+) -> tuple[Dataset, NDArray[np.void]]:
+    """Return those pictures that can be read, and the digests of their facts."""
     scanned = scan(external, preprocessing, retry=not run.has("external.json"), progress=progress)
     fingerprint = content_fingerprint(external, scanned)
     if run.has("external.json") and run.load("external")["fingerprint"] != fingerprint:
@@ -160,4 +169,4 @@ def _readable(external: Dataset, preprocessing: Preprocessing, *, run: Run, prog
     readable = scanned.facts["readable"]
     if not readable.any():
         raise DataError(f"none of the {len(external):,} pictures of known classes in {external.name!r} can be read")
-    return external.select(readable)
+    return external.select(readable), scanned.facts["digest"][readable]
