@@ -204,6 +204,31 @@ def test_it_prints_without_its_controls(opened, digits_run):
     assert len(page.pdf()) > 20_000
 
 
+def test_a_printed_page_says_what_it_shows(opened, large_run):
+    page = opened(large_run)
+    page.emulate_media(media="print")
+    said = lambda: " ".join(page.locator("p:has(#mistakes-count)").text_content().split())  # noqa: E731
+    assert said().startswith("test pictures, all classes: ")
+    assert said().endswith(", the first 48 of them here")
+    for part in ("mistakes-of", "mistakes-count", "mistakes-shown", "matrix-shown"):
+        assert page.locator(f"#{part}").is_visible()
+    assert page.locator("#matrix-shown").text_content() == "test pictures; order: as given"
+
+    page.emulate_media(media="screen")
+    assert page.locator(".printed:visible").count() == 0
+    page.locator("#mistakes-more").click()
+    assert said().endswith(", the first 96 of them here")
+    name = "class number 6"
+    value = page.locator("#mistakes-class option", has_text=f"{name} (").first.get_attribute("value")
+    page.locator("#mistakes-class").select_option(value)
+    count = page.locator("#mistakes-count").inner_text()
+    assert said().startswith(f"test pictures, class {name}: {count}")
+    page.locator("#matrix-order").select_option("worst")
+    page.locator("#matrix-mistakes").check()
+    shown = "test pictures; order: least recognised first; mistakes only"
+    assert page.locator("#matrix-shown").text_content() == shown
+
+
 def test_the_words_and_tables_stand_without_scripts(opened, digits_run):
     page = opened(digits_run, script=False)
     assert page.locator("#summary .passage").count() >= 5
@@ -226,3 +251,70 @@ def test_labels_that_may_be_wrong_show_their_pictures(opened, digits_run):
     page.locator("#labels").scroll_into_view_if_needed()
     assert page.locator(".suspects > li").count() > 10
     wait_until_drawn(page, ".suspects .evidence img")
+
+
+def test_the_whole_path_of_a_picture_is_there_by_touch_and_keyboard(opened, large_run):
+    page = opened(large_run, width=390)
+    files = page.locator("#mistakes-gallery .card .file")
+    first, folder = files.first, files.first.locator(".folder")
+    whole = first.get_attribute("title")
+    assert first.text_content() == whole
+    assert whole.count("/") == 2
+    assert folder.bounding_box()["width"] <= 1
+    first.click()
+    assert folder.bounding_box()["width"] > 20
+    assert first.evaluate("e => { getSelection().selectAllChildren(e); return String(getSelection()); }") == whole
+    assert first.evaluate("e => e.scrollHeight - e.clientHeight") <= 0, "nothing of it is cut off"
+    page.keyboard.press("Tab")
+    assert folder.bounding_box()["width"] <= 1
+    assert page.evaluate("document.activeElement.title") == files.nth(1).get_attribute("title")
+    assert files.nth(1).locator(".folder").bounding_box()["width"] > 20
+    assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
+
+
+def test_a_picture_that_is_not_kept_among_others_has_its_name_by_keyboard(opened, digits_copy):
+    (digits_copy.path / "thumbnails.npz").unlink()
+    write_report(digits_copy)
+    blank = opened(digits_copy, at="#confusion").locator(".pairs .blank").first
+    blank.scroll_into_view_if_needed()
+    blank.wait_for(state="visible")
+    blank.focus()
+    assert blank.evaluate("e => e === document.activeElement && e.scrollHeight <= e.clientHeight")
+
+
+def test_the_dialog_closes_only_where_one_presses_and_lets_go_beside_it(opened, large_run):
+    page = opened(large_run)
+    page.locator("#matrix .cell.hit").first.click()
+    dialog = page.locator("#pictures-of")
+    box = dialog.bounding_box()
+    inside, outside = (box["x"] + 6, box["y"] + 6), (4, 4)
+
+    def drag(start, end):
+        page.mouse.move(*start)
+        page.mouse.down()
+        page.mouse.move(*end)
+        page.mouse.up()
+
+    for start, end in ((inside, inside), (inside, outside), (outside, inside)):
+        drag(start, end)
+        assert dialog.is_visible()
+    drag(outside, outside)
+    assert not dialog.is_visible()
+    page.locator("#matrix .cell.hit").first.press("Enter")
+    assert dialog.is_visible()
+    dialog.locator(".more").press("Enter")
+    assert dialog.is_visible()
+    assert dialog.locator(".card").count() > 60
+    dialog.locator(".close").click()
+    assert not dialog.is_visible()
+
+
+def test_marked_classes_are_told_without_colours_of_the_page_s_own(opened, digits_copy):
+    write_report(digits_copy, classes_below=1)
+    page = opened(digits_copy, width=360)
+    page.emulate_media(forced_colors="active")
+    heading = page.locator("#class-table tr.hard th").first
+    edge = "e => { const s = getComputedStyle(e); return [s.borderInlineStartStyle, s.borderInlineStartWidth]; }"
+    assert heading.evaluate(edge) == ["solid", "4px"]
+    assert heading.text_content().endswith(", marked")
+    assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0

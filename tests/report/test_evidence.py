@@ -89,6 +89,7 @@ def test_classes_below_a_threshold_are_marked_and_named(digits_copy):
     write_report(digits_copy, classes_below=below)
     page = (digits_copy.path / "report.html").read_text(encoding="utf-8")
     assert page.count('<tr class="hard">') == 2
+    assert page.count('<span class="sr">, marked</span>') == 2, "read aloud, too"
     assert "2 of 10 classes" in page
     assert f"Less than {100 * below:g}% of the pictures of" in page
     assert write_report(digits_copy).read_text(encoding="utf-8").count('<tr class="hard">') == 2, "the run keeps it"

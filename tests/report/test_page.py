@@ -14,7 +14,9 @@ import pytest
 from tellapart.errors import RunCorruptError
 from tellapart.evaluation import Predictions, evaluate
 from tellapart.recipe import Recipe
-from tellapart.report import save_thumbnails, wanted_pictures, write_report
+from tellapart.report import page_data, save_thumbnails, wanted_pictures, write_report
+from tellapart.report.contents import read_contents
+from tellapart.report.page import render
 from tellapart.run import Run
 
 NASTY = ["</script><img src=x onerror=alert(1)>", "\"'><svg onload=alert(1)>", "{{ 7*7 }}<!--", "a\u2028b&amp;\u202ec"]
@@ -228,12 +230,54 @@ def test_no_torch_is_imported():
 
 
 def test_pictures_beyond_the_page_s_room_are_left_out_the_least_telling_first(digits_run, monkeypatch):
-    from tellapart.report import page_data
-    from tellapart.report.contents import read_contents
-
     contents = read_contents(digits_run)
     everything = list(page_data.embedded_pictures(contents)["own"])
     monkeypatch.setattr(page_data, "PICTURE_CHARACTERS", 4000)
     some = page_data.embedded_pictures(contents)["own"]
     assert 0 < sum(map(len, some.values())) <= 4000
     assert list(some)[:5] == everything[:5]
+
+
+def test_the_names_of_pictures_count_for_the_size_of_the_page(digits_run, monkeypatch):
+    contents = read_contents(digits_run)
+    monkeypatch.setattr(page_data, "PAGE_BYTES", 0)
+    most = len(render(contents).encode()) + 20_000
+    monkeypatch.setattr(page_data, "PAGE_BYTES", most)
+    assert most - 500 < len(render(contents).encode()) <= most
+
+
+def tables(section: str) -> dict[str, list[list[str]]]:
+    """Return each table's cells by its name."""
+    found = re.findall(r'aria-label="Table of ([^"]+)">(.*?)</table>', section, re.DOTALL)
+    rows = {name: re.findall(r"<tr>(.*?)</tr>", table.partition("<tbody>")[2], re.DOTALL) for name, table in found}
+    return {name: [re.findall(r"<t[hd][^>]*>([^<]*)<", row) for row in table] for name, table in rows.items()}
+
+
+def test_the_histograms_of_the_audit_stand_as_tables_too(digits_run):
+    section = read(digits_run).split('<section id="audit">')[1].split("</section>")[0]
+    audit, found = digits_run.load("audit"), tables(section)
+    assert list(found) == ["brightness, grey levels", "contrast, grey levels"]
+    assert section.count('<svg class="chart"') == section.count("The same as a table") == 2
+    for name, rows in found.items():
+        counts = [count for count in audit["distributions"][name.split(",")[0]]["counts"] if count]
+        assert [int(cells[1].replace(",", "")) for cells in rows] == counts
+        assert sum(counts) == audit["pictures"]
+        assert len({cells[0] for cells in rows}) == len(rows)
+
+
+def test_the_range_test_stands_as_a_table_too(digits_copy):
+    rates, smoothed = np.geomspace(1e-5, 0.4, 20).tolist(), np.linspace(2.3, 1.1, 20).tolist()
+    digits_copy.save("learning_rate", {"rates": rates, "smoothed": smoothed, "found": 0.01, "seconds": 1.0})
+    section = write_report(digits_copy).read_text(encoding="utf-8").split('<section id="curves">')[1]
+    rows = tables(section.split("</section>")[0])["loss by learning rate"]
+    assert rows[0] == ["1e-05", "2.3000"]
+    assert rows[-1] == ["0.4", "1.1000"]
+    assert len(rows) == 20
+
+
+def test_the_address_of_weights_is_shown_without_its_secrets(tmp_path):
+    address = "https://somebody:pa%40ss@host.test/some/w.pth?signature=0a1b2c#part"
+    run = Run.create(tmp_path / "run", Recipe.make(net={"name": "resnet18", "weights": address}))
+    page = write_report(run).read_text(encoding="utf-8")
+    assert "<dd>https://host.test/some/w.pth</dd>" in page
+    assert not re.search("somebody|pa%40ss|signature|0a1b2c", page)

@@ -15,8 +15,8 @@ from ..images.dataset import SPLIT_NAMES, positions_of
 from ..run import Run
 from ..wording import counted, percent
 from . import plain, tables
-from .audit_view import AuditView, read_audit
-from .charts import Line, histogram_chart, line_chart
+from .audit_view import AuditView, Histogram, read_audit
+from .charts import Line, histogram_chart, line_chart, tick_labels
 from .confidence import confidence_views
 from .contents import Contents, read_contents
 from .evidence import labels_view
@@ -44,8 +44,8 @@ def write_report(run: Run, *, about: str | None = None, classes_below: float | N
     Args:
         run: the folder, after ``save_thumbnails`` where pictures shall be shown.
         about: an external set that the page is about, ``report-<about>.html``; the run itself where None.
-        classes_below: the recall, 0 to 1, under which a class is listed as hardly recognised; the run keeps it. What
-            it keeps where None, and 0.5 where that is nothing.
+        classes_below: the recall, 0 to 1, below which a class is listed as hardly recognised; kept in the run. Where
+            None, what the run keeps, else 0.5.
 
     Returns:
         The page's path.
@@ -119,6 +119,7 @@ def _views(contents: Contents) -> Mapping[str, Any]:
         "curves": _curves(contents),
         "rate_chart": _rate_chart(contents.rate_test),
         "rate_reason": next((one.reason for one in contents.choices if one.field == RATE), "what it found"),
+        "rate_rows": tables.rate_rows(contents),
         "epoch_rows": tables.epoch_rows(contents),
         "pairs": _pairs(contents),
         "confidence": confidence_views(contents),
@@ -189,18 +190,31 @@ def _rate_chart(test: Mapping[str, Any]) -> Markup | None:
     )  # fmt: skip
 
 
-def _audit_charts(audit: AuditView) -> list[tuple[str, Markup]]:
+def _audit_charts(audit: AuditView) -> list[tuple[str, Markup, list[tuple[str, str, str]]]]:
+    """Return (caption, chart, the same as rows) of each histogram."""
     return [
         (
             f"{one.title}, {one.unit}".capitalize(),
             histogram_chart(
                 one.counts, edges=one.edges, kind="plain", title=one.title.capitalize(),
                 description=f"{one.edges[0]:,.0f} to {one.edges[-1]:,.0f} {one.unit}",
-                x_label=one.unit, x_format=lambda value: f"{value:,.0f}",
+                x_label=one.unit, x_format=_whole,
             ),
+            _bins(one),
         )
         for one in audit.distributions
     ]  # fmt: skip
+
+
+def _bins(histogram: Histogram) -> list[tuple[str, str, str]]:
+    """Return (from, to, pictures), as text, of the bins with pictures."""
+    names = tick_labels(histogram.edges, _whole)
+    bins = zip(names[:-1], names[1:], histogram.counts, strict=True)
+    return [(low, high, f"{count:,}") for low, high, count in bins if count]
+
+
+def _whole(value: float) -> str:
+    return f"{value:,.0f}"
 
 
 def _pairs(contents: Contents) -> list[tuple[Any, list[str], list[str]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,13 +19,13 @@ from .selection import pictures_shown, wanted_pictures
 from .thumbnails import load_thumbnails
 
 PICTURE_CHARACTERS = 8_500_000
-"""Characters of embedded pictures at most."""
+"""Bytes of embedded pictures and of their names at most."""
 
 PAGE_BYTES = 11_800_000
 """Of a whole page: where there are many answers or classes, fewer pictures are embedded."""
 
 LISTED = 20_000
-"""Pictures of a set that the page lists at most: each takes some sixty bytes. Counts are those of all."""
+"""Pictures of all sets that the page lists at most: each takes some sixty bytes. Counts are those of all."""
 
 OWN = "own"
 
@@ -34,40 +35,55 @@ def answers(contents: Contents) -> dict[str, Any]:
 
     Confidences are whole numbers of ten-thousandths, which keeps the page small.
     """
+    shares = _shares([len(predictions) for predictions in contents.predictions.values()])
     return {
         "sets": [
             {
                 "name": name,
                 "store": name if name in contents.external else OWN,
                 "classes": list(predictions.class_names),
-                **_columns(predictions, temperature=contents.temperature),
+                **_columns(predictions, temperature=contents.temperature, most=most),
                 **near_data(contents, name),
             }
-            for name, predictions in contents.predictions.items()
+            for (name, predictions), most in zip(contents.predictions.items(), shares, strict=True)
         ],
         "reasons": list(REASONS.values()),
     }
 
 
-def _columns(predictions: Predictions, *, temperature: float) -> dict[str, Any]:
+def _shares(counts: Sequence[int]) -> list[int]:
+    """Return how many pictures of each set are listed: as many of each, and what small ones leave of the others.
+
+    Example:
+        >>> _shares([7677, 1535]), _shares([50_000, 4_000, 50_000])
+        ([7677, 1535], [8000, 4000, 8000])
+    """
+    shares, left = [0] * len(counts), LISTED
+    for done, at in enumerate(sorted(range(len(counts)), key=lambda at: counts[at])):
+        shares[at] = min(counts[at], left // (len(counts) - done))
+        left -= shares[at]
+    return shares
+
+
+def _columns(predictions: Predictions, *, temperature: float, most: int) -> dict[str, Any]:
     confusion = confusion_matrix(predictions)
     truth, said = np.nonzero(confusion)
     return {
         "count": len(predictions),
         "cells": np.stack([truth, said, confusion[truth, said]], axis=1).tolist(),
-        **_listed(predictions.select(_chosen(predictions)), temperature=temperature),
+        **_listed(predictions.select(_chosen(predictions, most=most)), temperature=temperature),
     }
 
 
-def _chosen(predictions: Predictions) -> NDArray[np.int64]:
+def _chosen(predictions: Predictions, *, most: int) -> NDArray[np.int64]:
     """Return which pictures are listed: all, or of too many the surest mistakes and right ones evenly."""
-    if len(predictions) <= LISTED:
+    if len(predictions) <= most:
         return np.arange(len(predictions))
     wrong = np.flatnonzero(~predictions.correct())
     confidence = predictions.select(wrong).confidence()  # the order is the same at any temperature, nearly
-    wrong = wrong[np.argsort(-confidence, kind="stable")[: LISTED // 2]]
+    wrong = wrong[np.argsort(-confidence, kind="stable")[: most // 2]]
     right = np.flatnonzero(predictions.correct())
-    right = right[np.unique(np.linspace(0, len(right) - 1, min(len(right), LISTED - len(wrong))).astype(np.int64))]
+    right = right[np.unique(np.linspace(0, len(right) - 1, min(len(right), most - len(wrong))).astype(np.int64))]
     return np.sort(np.concatenate([wrong, right]))
 
 
@@ -113,10 +129,11 @@ def embedded_pictures(contents: Contents, *, beside: int = 0) -> dict[str, dict[
         if kept and external is None and contents.main in contents.external:
             # A page about another set has left out what tells which of the run's own pictures were kept.
             wanted = list(dict.fromkeys([*wanted, *wanted_pictures(contents.run)]))
-        for id in wanted:
-            if id in kept and len(kept[id]) <= room:
+        for id in (one for one in wanted if one in kept):
+            size = len(json_block({id: kept[id]}).encode())
+            if size <= room:
                 out[store][id] = kept[id]
-                room -= len(kept[id])
+                room -= size
     return out
 
 

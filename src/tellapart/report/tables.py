@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -138,15 +139,35 @@ def epoch_rows(contents: Contents) -> list[tuple[int, bool, list[str]]]:
     ]  # fmt: skip
 
 
+def rate_rows(contents: Contents) -> list[tuple[str, str]]:
+    """Return (learning rate, smoothed loss) for each step of the range test; none where there was none."""
+    test = contents.rate_test
+    if not test:
+        return []
+    return [(f"{rate:.3g}", f"{loss:.4f}") for rate, loss in zip(test["rates"], test["smoothed"], strict=True)]
+
+
 def recipe_rows(contents: Contents) -> list[tuple[str, list[tuple[str, str]]]]:
     """Return the recipe as (section, rows of (field, value))."""
     sections: dict[str, list[tuple[str, str]]] = {}
     for section, values in contents.recipe.items():
         if isinstance(values, Mapping):
-            sections[section] = [(key, as_text(value, key=key)) for key, value in values.items()]
+            sections[section] = [(key, _without_secrets(as_text(value, key=key))) for key, value in values.items()]
         else:
             sections.setdefault("beside it", []).append((section, as_text(values)))
     return list(sections.items())
+
+
+def _without_secrets(text: str) -> str:
+    """Return an address without user, password and what follows its path, as pages are sent to others.
+
+    Example:
+        >>> _without_secrets("https://me:word@host/w.pth?signature=1"), _without_secrets("hf:owner/name")
+        ('https://host/w.pth', 'hf:owner/name')
+    """
+    scheme, between, rest = text.partition("://")
+    host, slash, path = re.split("[?#]", rest, maxsplit=1)[0].partition("/")
+    return f"{scheme}{between}{host.rpartition('@')[2]}{slash}{path}"
 
 
 def environment_rows(contents: Contents) -> list[tuple[str, str]]:

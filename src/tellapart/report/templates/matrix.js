@@ -104,7 +104,12 @@ function openCell(cell) {
 
 if ($("matrix") && data.sets.length) {
   let set = data.sets[0];
-  const draw = () => drawMatrix(set, $("matrix-order").value, $("matrix-mistakes").checked);
+  const draw = () => {
+    const order = $("matrix-order"), mistakesOnly = $("matrix-mistakes").checked;
+    drawMatrix(set, order.value, mistakesOnly);
+    const text = ` pictures; order: ${order.selectedOptions[0].text}${mistakesOnly ? "; mistakes only" : ""}`;
+    $("matrix-shown").replaceChildren(make("bdi", {}, set.name), text);
+  };
   offerSets($("matrix-set"), (chosen) => { set = chosen; draw(); });
   $("matrix-order").addEventListener("change", draw);
   $("matrix-mistakes").addEventListener("change", draw);
@@ -131,7 +136,15 @@ if ($("matrix") && data.sets.length) {
   };
   $("matrix").addEventListener("pointerover", light);
   $("matrix").addEventListener("focusin", light);
-  document.querySelector("#pictures-of .close").addEventListener("click", () => $("pictures-of").close());
-  $("pictures-of").addEventListener("click", (event) => { if (event.target === $("pictures-of")) $("pictures-of").close(); });
+  const dialog = $("pictures-of");
+  dialog.querySelector(".close").addEventListener("click", () => dialog.close());
+  // Its padding is no outside, nor is the end of a selection; a click by a key lies nowhere.
+  const isOutside = (event) => {
+    const { left, right, top, bottom } = dialog.getBoundingClientRect(), { clientX: x, clientY: y } = event;
+    return event.target === dialog && (x < left || x > right || y < top || y > bottom);
+  };
+  let pressedOutside = false;
+  dialog.addEventListener("pointerdown", (event) => { pressedOutside = isOutside(event); });
+  dialog.addEventListener("click", (event) => { if (pressedOutside && isOutside(event)) dialog.close(); });
   draw();
 }

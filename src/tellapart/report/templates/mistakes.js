@@ -1,6 +1,9 @@
 // The gallery of mistakes, the surest first, by class on request.
 if ($("mistakes-gallery") && data.sets.length) {
-  const fill = gallery($("mistakes-gallery"), $("mistakes-more"), 48), choice = $("mistakes-class");
+  const fill = gallery($("mistakes-gallery"), $("mistakes-more"), 48, (shown, all) => {
+    $("mistakes-shown").textContent = shown < all ? `, the first ${number(shown)} of them here` : "";
+  });
+  const choice = $("mistakes-class");
   let set = data.sets[0], wrong = [];
   const draw = () => {
     const label = choice.value === "" ? null : Number(choice.value);
@@ -8,6 +11,8 @@ if ($("mistakes-gallery") && data.sets.length) {
     const all = set.cells.reduce((sum, [truth, said, count]) => sum + (truth !== said && (label === null || truth === label || said === label) ? count : 0), 0);
     const listed = items.length === all ? "" : items.length ? `, the surest ${number(items.length)} listed` : ", none of them listed";
     $("mistakes-count").textContent = all ? `${number(all)} mistake${all === 1 ? "" : "s"}${listed}` : "no mistake here";
+    const ofClass = label === null ? ["all classes"] : ["class ", named(set.classes[label])];
+    $("mistakes-of").replaceChildren(make("bdi", {}, set.name), " pictures, ", ...ofClass, ":");
     fill(set, items);
   };
   const choose = (chosen) => {

@@ -15,8 +15,11 @@ function make(tag, options = {}, ...children) {
 const number = (value) => value.toLocaleString("en-US");
 // Rounded down: 99.96% is not 100%.
 const percent = (parts) => (Math.floor(parts / 10) / 10).toFixed(1) + "%";
-// The end of a path says most; the whole one is its title.
-const shortened = (id) => (id.includes("/") ? `…/${id.slice(id.lastIndexOf("/") + 1)}` : id);
+// The end of a path says most; its folders are heard, and are seen and copied where it has the focus.
+function pathOf(id) {
+  const end = id.lastIndexOf("/") + 1;
+  return end ? [make("span", { class: "folder" }, id.slice(0, end)), make("span", {}, id.slice(end))] : [id];
+}
 const named = (text) => make("bdi", { class: "name" }, text);
 
 // The pictures stand at the end of the page and are read when the first one comes into sight.
@@ -39,7 +42,8 @@ function show(image) {
     if (mini) { mini.style.display = "none"; return; }
     blank.hidden = false;
     blank.title = id;
-    blank.textContent = `no picture kept: ${shortened(id)}`;
+    blank.replaceChildren("no picture kept: ", ...pathOf(id));
+    if (!image.closest(".card")) blank.tabIndex = 0; // a card has it below
     return;
   }
   image.addEventListener("load", () => {
@@ -71,11 +75,13 @@ function card(set, at) {
       make("p", { class: "more-sure" }, `${percent(set.confidences[at])} sure`),
     ];
   return make("figure", { class: "card" }, make("div", { class: "frame" }, watch(image), make("span", { class: "blank", hidden: "" })),
-    make("figcaption", {}, ...lines, make("p", { class: "file", title: set.ids[at] }, shortened(set.ids[at])), ...(right ? [] : nearestTo(set, at))));
+    make("figcaption", {}, ...lines,
+      make("p", { class: "file", title: set.ids[at], tabindex: "0" }, ...pathOf(set.ids[at])),
+      ...(right ? [] : nearestTo(set, at))));
 }
 
-// A gallery of many cards, a page of them at a time.
-function gallery(box, button, page) {
+// A gallery of many cards, a page of them at a time; who asks is told how many of how many are shown.
+function gallery(box, button, page, tell = () => {}) {
   let items = [], set = null, shown = 0;
   const more = () => {
     const next = items.slice(shown, shown + page);
@@ -84,6 +90,7 @@ function gallery(box, button, page) {
     shown += next.length;
     button.hidden = shown >= items.length;
     button.textContent = `Show ${number(Math.min(page, items.length - shown))} more of ${number(items.length - shown)}`;
+    tell(shown, items.length);
     return cards[0];
   };
   button.addEventListener("click", () => {
