@@ -23,8 +23,9 @@ HEAD = """# The recipe: every choice of a run
 A recipe is what `tellapart train` works by. Say what matters to you, on the command line, in a TOML or JSON file
 (`--recipe mine.toml`), or in Python; the rest is decided from the pictures. What was decided stands in the run's
 `recipe.json`, with nothing left open, and with its reason in `choices.json`. An option beside a recipe takes the place
-of its setting, and of what was chosen to go with that: `--optimizer` of the learning rate, `--time` of the epochs; the
-command names what it chooses anew.
+of its setting, and of what was chosen to go with that: `--optimizer` of the learning rate, `--time` of the epochs
+and the early stopping, `--transfer` of the learning rate and, to or from `none`, of the epochs, the early stopping and
+the weights, too. The command names what it chooses anew.
 
 ```toml
 [data]

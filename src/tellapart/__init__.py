@@ -38,6 +38,7 @@ _WHERE = {
     "Splits": "images",
     "Summary": "nets.summary",
     "TellapartError": "errors",
+    "TerminalProgress": "cli.progress",
     "audit": "images.audit",
     "build_net": "nets",
     "classify_pictures": "workflow",
@@ -72,6 +73,7 @@ def __dir__() -> list[str]:
 
 if TYPE_CHECKING:
     from .classifier import Answer, Classifier
+    from .cli.progress import TerminalProgress
     from .errors import TellapartError
     from .evaluation import Evaluation, Figure, Predictions, evaluate
     from .images import Dataset, Picture, Preprocessing, Splits, open_dataset, split

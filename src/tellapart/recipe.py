@@ -46,10 +46,10 @@ class DataRecipe(_Section):
     )
     group_by: str | None = Field(None, description="regular expression on the id whose first group names the group")
     validation_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] | None = Field(
-        None, description="of the pictures left for training, 0.2 where None; not where the source brings the split"
+        None, description="of the pictures left for training, 0.2 where open; not where the source brings the split"
     )
     test_fraction: Fraction | None = Field(
-        None, description="of the source's training pictures, 0.15 where None; not where the source brings the split"
+        None, description="of the source's training pictures, 0.15 where open; not where the source brings the split"
     )
     split_seed: int = Field(0, ge=0, lt=2**63, description="seed of the split")
     leaks: Literal["stop", "drop", "allow"] = Field("stop", description="what to do about a picture in two splits")
@@ -156,7 +156,7 @@ class TrainingRecipe(_Section):
     steps_per_epoch: int | tuple[int, ...] | None = Field(
         None,
         description="at least 1; the next epoch goes on where one ends. A list has a number for each epoch, 0 where it "
-        "is left out. None: all training pictures once",
+        "is left out. Where open, all training pictures once",
     )
     batch_size: int | None = Field(None, ge=1, description="pictures a step")
     optimizer: OptimizerRecipe = OptimizerRecipe()

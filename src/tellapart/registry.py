@@ -1,7 +1,7 @@
 """Named things that are found by themselves: one new file with one decorated function adds one.
 
 A registry looks into one package of ours at the first look-up, imports its modules, and then asks the
-installed packages' entry points (group ``tellapart.<kind>``), so that outsiders add theirs without touching us.
+installed packages' entry points (group ``tellapart.<kind>s``), so that outsiders add theirs without touching us.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Registry(Generic[Thing]):
     """The things of one kind, by name.
 
     Args:
-        kind: what one of them is called in messages, and the entry points' group: ``"net"``.
+        kind: what one of them is called in messages, ``"net"``; with an s in the entry points' group.
         package: the package whose modules register them when imported.
 
     Example:

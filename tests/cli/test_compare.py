@@ -5,7 +5,9 @@ import shutil
 
 import pytest
 
+from tellapart.recipe import Recipe
 from tellapart.run import Run
+from tellapart.workflow.table import ExternalSource, TablePlan
 
 
 @pytest.fixture(scope="module")
@@ -117,3 +119,48 @@ def test_runs_that_cannot_be_compared_print_nothing_else(call, good, trained, tm
     assert (called.status, called.out) == (2, "")
     same = call("compare", trained, trained)
     assert "the recipes do not differ" in same.out
+
+
+PLANS = {
+    r"--every --group-by (\d+)\.png --source-option label-column=kind --drop-leaks --noise 0.1 --augment 2": TablePlan(
+        Recipe.make(
+            data={
+                "source": "photos", "group_by": r"(\d+)\.png", "source_options": {"label_column": "kind"},
+                "leaks": "drop",
+            }
+        ),
+        every=True, noise=0.1, copies=2,
+    ),
+    "--row hog/svm-rbf --row softmax --allow-leaks --shuffled-pixels --image-size 20x10 --epochs 3 --seed 4 --threads "
+    "1 --external there --external-group-by (x) --external-option path-column=file": TablePlan(
+        Recipe.make(
+            data={"source": "photos", "leaks": "allow", "image_size": (20, 10)},
+            training={"epochs": 3, "seed": 4, "threads": 1},
+        ),
+        ("hog/svm-rbf", "softmax"), shuffled_pixels=True,
+        external=ExternalSource("there", "(x)", {"path_column": "file"}),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("options", PLANS)
+def test_options_become_the_plan_of_the_table(call, tmp_path, monkeypatch, options):
+    asked = []
+
+    def take(plan, *, out, **_):
+        asked.append((plan, out))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tellapart.workflow.table.make_table", take)
+    called = call("compare", "photos", *options.split(), "--out", tmp_path / "table")
+    assert asked == [(PLANS[options], tmp_path / "table")], called.err
+
+
+def test_a_run_below_the_home_folder_is_found(call, trained, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    for name in ("one", "two"):
+        shutil.copytree(trained, tmp_path / name)
+    called = call("compare", "~/one", "~/two")
+    assert called.status == 0, called.err
+    assert "the recipes do not differ" in called.out

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import shutil
+import threading
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from tellapart.classifier import Classifier
 from tellapart.cli.options import json_text
 from tellapart.errors import DataError
 from tellapart.evaluation import Predictions, spreadsheet_plain
+from tellapart.workflow import prediction
 from tellapart.workflow.prediction import read_in_batches
 
 
@@ -96,6 +98,43 @@ def test_a_batch_ends_with_the_picture_that_fills_it():
     assert [[one.file for one in batch] for batch in batches] == [["a", "b"], ["bad", "c", "d"]]
     assert [one.problem for one in batches[1]] == ["no picture", "", ""]
     assert [len(batch) for batch in read_in_batches(["a"] * 130, read)] == [64, 64, 2]
+
+
+def test_each_processor_reads_a_file_and_their_order_stays(monkeypatch):
+    monkeypatch.setattr(prediction, "usable_processors", lambda: 2)
+    both = threading.Barrier(2, timeout=20)
+
+    def read(file):
+        both.wait()  # passed by two at a time
+        return np.full((1, 1, 1), int(file), dtype=np.uint8)
+
+    (batch,) = read_in_batches([str(n) for n in range(6)], read)
+    assert [int(one.pixels[0, 0, 0]) for one in batch] == list(range(6))
+
+
+def test_standard_input_is_read_by_the_thread_that_ctrl_c_ends(monkeypatch):
+    threads = []
+
+    def read(file):
+        threads.append((file, threading.current_thread() is threading.main_thread()))
+        return np.zeros((1, 1, 1), dtype=np.uint8)
+
+    list(read_in_batches(["a", "-"], read))
+    assert sorted(threads) == [("-", True), ("a", False)]
+
+
+def test_few_bytes_wait_for_others(monkeypatch):
+    monkeypatch.setattr(prediction, "usable_processors", lambda: 8)
+    monkeypatch.setattr(prediction, "WAITING_BYTES", 250)
+    taken, read_by_then = 0, []
+
+    def read(file):
+        read_by_then.append(file)
+        return np.zeros((10, 10, 1), dtype=np.uint8)
+
+    for batch in read_in_batches([str(n) for n in range(40)], read, most=100):
+        taken += len(batch)
+        assert len(read_by_then) - taken <= 11, "eight that are being read, and three that fill what may wait"
 
 
 def test_a_file_s_name_commands_no_terminal(call, good, trained, tmp_path):
@@ -207,3 +246,15 @@ def test_what_a_star_stands_for_is_found_where_no_shell_does_it(call, trained, g
         *(str(good / "a" / str(number)) for number in (1, 10, 11, 12, 13)), str(tmp_path / "[1]")
     ]  # fmt: skip
     assert "there is no file or folder" in call("predict", trained, good / "x*.png").err
+
+
+def test_a_table_replaces_no_other_file(call, trained, good, tmp_path):
+    picture, target = shutil.copy(good / "a" / "0.png", tmp_path / "0.png"), tmp_path / "names.csv"
+    called = call("predict", trained, good / "a" / "1.png", "--out", picture)  # --out was given a shell's *.png
+    assert called.status == 2
+    assert "0.png' exists, and is no table that this command has written" in called.err
+    assert picture.read_bytes() == (good / "a" / "0.png").read_bytes()
+    shutil.copy(picture, tmp_path / "猫.png")
+    for one in (picture, tmp_path / "猫.png", picture):  # over its own, with a byte order mark or none
+        assert call("predict", trained, one, "--out", target).status == 0
+    assert target.read_text(encoding="utf-8-sig").count(".png") == 1

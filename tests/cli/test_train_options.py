@@ -1,8 +1,10 @@
 """The options of ``train`` become the recipe that they say."""
 
 import pytest
+from typer.main import get_command
 
 import tellapart.workflow
+from tellapart.cli.app import app
 from tellapart.cli.options import read_time
 from tellapart.errors import RecipeError
 from tellapart.recipe import AUGMENTATIONS, Recipe
@@ -54,6 +56,11 @@ CASES = {
         "net": {"name": "vgg16", "weights": "imagenet"},
         "training": {"transfer": "features"},
     },
+    "--labels mended.csv": {"data": {"labels": "mended.csv"}},
+    "--net resnet18 --transfer finetune --unfreeze block4": {
+        "net": {"name": "resnet18"},
+        "training": {"transfer": "finetune", "unfreeze": "block4"},
+    },
     "--steps-per-epoch 200": {"training": {"steps_per_epoch": 200}},
     "--epochs 30 --batch-size 128 --seed 7": {"training": {"epochs": 30, "batch_size": 128, "seed": 7}},
     "--optimizer sgd --learning-rate 0.1 --momentum 0.8 --weight-decay 1e-4": {
@@ -61,6 +68,7 @@ CASES = {
             "optimizer": {"name": "sgd", "learning_rate": 0.1, "momentum": 0.8, "weight_decay": 1e-4},
         }
     },
+    "--find-learning-rate": {"training": {"optimizer": {"find_learning_rate": True}}},
     "--schedule cosine --label-smoothing 0.1 --class-weights balanced --averaging 0.99": {
         "training": {"schedule": "cosine", "label_smoothing": 0.1, "class_weights": "balanced", "averaging": 0.99}
     },
@@ -82,6 +90,8 @@ CASES = {
             "augment": {"elastic": 0.02, "brightness": 0.1, "contrast": 0.2, "erase": 0.3, "flip_vertical": True}
         }
     },
+    "--stroke 0.4": {"training": {"augment": {"stroke": 0.4}}},
+    "--folds 5": {"folds": 5},
     "--no-baselines": {"baselines": ()},
     "--baseline dense --baseline softmax": {"baselines": ("dense", "softmax")},
 }
@@ -91,6 +101,13 @@ CASES = {
 def test_options_become_the_recipe(options, recipe_of):
     expected = {**CASES[options], "data": {"source": "photos", **CASES[options].get("data", {})}}
     assert recipe_of("photos", *options.split()) == Recipe.make(**expected)
+
+
+def test_every_option_that_is_a_setting_of_the_recipe_is_among_them():
+    typed = {word for options in CASES for word in options.split() if word.startswith("--")}
+    options = [found for found in get_command(app).commands["train"].params if found.opts[0].startswith("--")]
+    missing = {found.opts[0] for found in options if not typed & {*found.opts, *found.secondary_opts}}
+    assert missing == {"--out", "--resume", "--time", "--recipe", "--devices"}
 
 
 def test_options_lie_over_a_recipe_file(recipe_of, tmp_path):
@@ -174,18 +191,22 @@ name = "sgd"
 learning_rate = 0.01
 weight_decay = 0.0001
 momentum = 0.9
+[training.early_stopping]
+patience = 3
 """
 
 
 @pytest.mark.parametrize(
     ("typed", "blank"),
     [
-        ("--time 5m", {"training.epochs"}),
+        ("--time 5m", {"training.epochs", "early_stopping"}),
         ("--optimizer adamw", {"learning_rate", "weight_decay", "momentum"}),
         ("--optimizer adamw --weight-decay 0.3", {"learning_rate", "momentum"}),
         ("--optimizer sgd --epochs 3", set()),
         ("--find-learning-rate", {"learning_rate"}),
-        ("--transfer frozen", {"unfreeze"}),
+        ("--transfer frozen", {"unfreeze", "learning_rate"}),
+        ("--transfer frozen --learning-rate 0.01", {"unfreeze"}),
+        ("--transfer none", {"weights", "unfreeze", "learning_rate", "training.epochs", "early_stopping"}),
         ("--net compact --transfer none", {"options", "weights", "unfreeze", "learning_rate"}),
         ("--net compact --weights none --transfer none", {"options", "unfreeze", "learning_rate"}),
     ],
@@ -220,3 +241,43 @@ def test_what_is_typed_and_contradicts_itself_is_still_refused(call, tmp_path):
     called = call("train", "--recipe", file, "--optimizer", "adamw", "--momentum", "0.5")
     assert called.status == 2
     assert "momentum = 0.5 would be ignored by adamw" in called.err
+
+
+def test_another_way_of_transfer_than_that_of_a_timed_run_has_its_own_epochs(recipe_of, tmp_path):
+    file = tmp_path / "timed.toml"
+    file.write_text(RESOLVED.replace("epochs = 6", "epochs = 3\nsteps_per_epoch = [50, 0, 40]"))
+    made = recipe_of("--recipe", file, "--transfer", "none").training
+    assert (made.epochs, made.steps_per_epoch, made.transfer) == (None, None, "none")
+    made = recipe_of("--recipe", file, "--transfer", "frozen").training
+    assert (made.epochs, made.steps_per_epoch) == (3, (50, 0, 40))
+
+
+def test_a_run_s_recipe_comes_with_the_labels_that_the_run_keeps(recipe_of, tmp_path):
+    """The list that they were copied from may have grown since: then it would be another training."""
+    run, grown = tmp_path / "run", tmp_path / "list.csv"
+    run.mkdir()
+    recipe = Recipe.make(data={"source": "photos", "labels": str(grown)})
+    for file in (run / "recipe.json", run / "mine.json"):
+        file.write_text(recipe.to_json())
+    assert recipe_of("--recipe", run / "recipe.json").data.labels == str(grown), "it keeps none"
+    (run / "labels.csv").write_text("id,label\n")
+    assert recipe_of("--recipe", run / "recipe.json").data.labels == str(run / "labels.csv")
+    assert recipe_of("--recipe", run / "mine.json").data.labels == str(grown)
+    assert recipe_of("--recipe", run / "recipe.json", "--labels", "other.csv").data.labels == "other.csv"
+
+
+def test_what_a_recipe_names_is_not_taken_for_what_lies_here(call, monkeypatch, tmp_path):
+    """A run on the digits that come with scikit-learn is repeated on them, whatever folder is called so."""
+    (tmp_path / "digits").mkdir()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "recipe.toml").write_text('[data]\nsource = "digits"\n')
+    sources = []
+
+    def take(source, full, **_):
+        sources.append(source)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tellapart.workflow, "train", take)
+    for options in (["--recipe", "recipe.toml"], ["digits", "--recipe", "recipe.toml"]):
+        call("train", *options)
+    assert sources == [None, "digits"], "typed, it is the folder"

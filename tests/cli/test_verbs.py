@@ -15,6 +15,7 @@ from tellapart import __version__
 from tellapart.cli.app import app
 from tellapart.cli.options import given, image_size, pairs
 from tellapart.errors import ModelFileError, RecipeError
+from tellapart.evaluation import Predictions
 from tellapart.run import Run
 
 VERBS = {
@@ -150,7 +151,17 @@ def test_inspect_prints_a_table_or_json(call, good):
     called = call("inspect", good)
     assert "28 pictures, 2 classes" in called.out
     record = json.loads(call("inspect", good, "--json").out)
-    assert isinstance(record, dict)
+    assert (record["pictures"], record["class_names"], record["counts"]["all"]) == (28, ["a", "b"], {"a": 14, "b": 14})
+    assert (record["leaks"]["total"], record["unreadable"]["total"]) == (0, 0)
+
+
+def test_inspect_prints_no_name_that_commands_a_terminal(call, good, tmp_path):
+    for name in ("a", "b"):
+        shutil.copytree(good / name, tmp_path / "photos" / name)
+    shutil.copy(good / "a" / "0.png", tmp_path / "photos" / "b" / "\x1b[2J.png")
+    called = call("inspect", tmp_path / "photos")
+    assert "\x1b" not in called.out
+    assert "    a/0.png = b/\\x1b[2J.png\n" in called.out
 
 
 def test_predict_in_words_as_json_and_as_a_table(call, good, trained):
@@ -170,7 +181,8 @@ def test_predict_in_words_as_json_and_as_a_table(call, good, trained):
 
 
 def test_predict_takes_a_model_file_alone(call, good, trained):
-    assert call("predict", trained / "model.safetensors", good / "b" / "0.png").status == 0
+    alone, run = (call("predict", model, good / "b" / "0.png") for model in (trained / "model.safetensors", trained))
+    assert (alone.status, alone.out) == (0, run.out)
 
 
 def test_evaluate_shows_the_run_s_figures(call, trained, tmp_path):
@@ -178,9 +190,20 @@ def test_evaluate_shows_the_run_s_figures(call, trained, tmp_path):
     record = json.loads(call("evaluate", trained, "--json").out)
     stored = json.loads((trained / "evaluation.json").read_text(encoding="utf-8"))
     assert record == {"split": "test", **stored["splits"]["test"]}
-    called = call("evaluate", trained, "--mistakes", tmp_path / "wrong.csv")
-    assert called.status == 0
-    assert (tmp_path / "wrong.csv").exists()
+    run = shutil.copytree(trained, tmp_path / "run")
+    said = Predictions.load(run / "predictions" / "test.npz")
+    labels = 1 - said.predicted()
+    labels[0] = said.predicted()[0]  # right, as no other
+    Predictions(said.ids, said.logits, labels, said.class_names).save(run / "predictions" / "test.npz")
+    assert call("evaluate", run, "--mistakes", tmp_path / "wrong.csv").status == 0
+    with (tmp_path / "wrong.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = {row["id"]: row for row in csv.DictReader(file)}
+    assert rows.keys() == set(said.ids.tolist()[1:])
+    confidence = said.confidence(stored["temperature"])
+    for number, one in enumerate(said.ids.tolist()[1:], start=1):
+        names = [said.class_names[kind] for kind in (labels[number], 1 - labels[number])]
+        assert [rows[one]["true"], rows[one]["predicted"]] == names
+        assert float(rows[one]["confidence"]) == pytest.approx(confidence[number], abs=1e-4)
     called = call("evaluate", trained, "--mistakes", tmp_path)
     assert (called.status, called.out) == (2, ""), "before anything else is done"
     assert "it is a folder" in called.err

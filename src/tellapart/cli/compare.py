@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ..errors import RecipeError, RunCorruptError, RunNotFoundError
-from ..files import is_file
+from ..errors import RecipeError, RunNotFoundError
+from ..files import expanded, is_file
 from ..wording import quoted
 from .options import given, image_size, leaks_answer, option, pairs, spread
 
@@ -92,7 +92,7 @@ def command(
     elif _are_runs(things):
         if asked:
             raise RecipeError(f"{_flags(asked)} would be ignored: that is for one set of pictures, and these are runs")
-        compare_runs([Path(thing) for thing in things], split="test" if split is None else split)
+        compare_runs([expanded(thing) for thing in things], split="test" if split is None else split)
     else:
         if split is not None:
             raise RecipeError(f"--split would be ignored: it is for runs, and {things[0]!r} is none")
@@ -108,8 +108,8 @@ def _are_runs(things: list[str]) -> bool:
     """
     if not things:
         raise RecipeError("say what to compare: tellapart compare RUN RUN, or tellapart compare photos/")
-    runs = [is_file(Path(thing) / "recipe.json") for thing in things]
-    tables = [thing for thing in things if is_file(Path(thing) / "plan.json")]
+    runs = [is_file(expanded(thing) / "recipe.json") for thing in things]
+    tables = [thing for thing in things if is_file(expanded(thing) / "plan.json")]
     if tables:
         raise RecipeError(
             f"{tables[0]!r} is a table: go on with it by --resume {quoted(tables[0])}, open its table.html, or compare "
@@ -219,7 +219,7 @@ def compare_runs(runs: list[Path], *, split: str) -> None:
     for run, document in zip(opened, documents, strict=True):
         if split not in document:
             there = ", ".join(document)
-            raise RunCorruptError(f"{run.name!r} has no figures for {split!r}: it has {there}; choose one with --split")
+            raise RecipeError(f"{run.name!r} has no figures for {split!r}: it has {there}; choose one with --split")
     found = [Evaluation.from_dict(document[split]) for document in documents]
     said = [Predictions.load(run.path / "predictions" / f"{split}.npz") for run in opened]
     compared = [  # before anything is printed: runs on other pictures cannot be compared

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -32,7 +33,7 @@ def command(
         typer.Option(
             "--abstain-at",
             metavar="SHARE",
-            help="Say “not sure”, so as to be wrong only so often, such as 1%; the run's report keeps it.",
+            help="Answer “not sure” so that at most this share of answers is wrong on validation, such as 1%.",
             show_default=False,
         ),
     ] = None,
@@ -84,9 +85,10 @@ def command(
     ] = False,
 ) -> None:
     """Show how good a run is, with counts and 95% intervals, class by class."""
-    from ..evaluation import Evaluation
+    from ..evaluation import Evaluation, Mistake
     from ..files import check_writable
     from ..run import Run
+    from .predict import check_replaceable
     from .progress import TerminalProgress
 
     below = None if classes_below is None else share(classes_below, "--classes-below")
@@ -99,9 +101,10 @@ def command(
             "class may be the answer: give one of them"
         )
     opened = Run.open(run)
-    for target in (mistakes, label_errors):
-        if target is not None:
-            check_writable(target)
+    if mistakes is not None:
+        check_replaceable(mistakes, [field.name for field in dataclasses.fields(Mistake)])
+    if label_errors is not None:
+        check_writable(label_errors)
     if pictures is None:
         if unknown or only_present or drop_copies or group_by or source_option:
             raise RecipeError(
@@ -111,7 +114,7 @@ def command(
         splits = opened.load("evaluation")["splits"]
         name = "test" if "test" in splits else "validation"
         found = Evaluation.from_dict(splits[name])
-        typer.echo(json_text({"split": name, **found.to_dict()}, indent=1) if as_json else f"{name}: {found}")
+        typer.echo(json_text({"split": name, **found.to_dict()}, indent=1) if as_json else _shown(f"{name}: {found}"))
         if name == "validation":
             typer.echo(_why_validation(opened), err=True)
     else:
@@ -124,7 +127,7 @@ def command(
         )
         found, name = beside.evaluation, beside.name
         typer.echo(f"report  {opened.path / f'report-{name}.html'}", err=True)
-        typer.echo(json_text(beside.to_dict(), indent=1) if as_json else str(beside))
+        typer.echo(json_text(beside.to_dict(), indent=1) if as_json else _shown(str(beside)))
     if max_error is not None:
         _say_threshold(opened, name, max_error, temperature=found.temperature, quiet=as_json)
     if below is not None:
@@ -133,6 +136,11 @@ def command(
         _write_mistakes(opened, name, mistakes, temperature=found.temperature)
     if label_errors is not None:
         _look_for_label_errors(opened, label_errors, folds=label_folds, quiet=as_json)
+
+
+def _shown(text: str) -> str:
+    """Return lines as a terminal may be given them, whatever a class or a file is called."""
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def _why_validation(run: Run) -> str:
@@ -146,9 +154,9 @@ def _why_validation(run: Run) -> str:
 
 def _say_classes(found: Evaluation, *, below: float, quiet: bool) -> None:
     """Print the classes of which less than a share is recognised."""
-    from ..evaluation import least_legible
+    from ..evaluation import lowest_recall_classes
 
-    listed = least_legible(found, below=below)
+    listed = lowest_recall_classes(found, below=below)
     typer.echo(f"{len(listed)} of {len(found.classes)} classes below {percent(below)}", err=quiet)
     for one in listed:
         typer.echo(f"  {printable(one.name)}: {one.recall}", err=quiet)
@@ -179,7 +187,7 @@ def _look_for_label_errors(run: Run, path: Path, *, folds: int | None, quiet: bo
 def _say_threshold(run: Run, name: str, max_error: float, *, temperature: float, quiet: bool) -> None:
     """Print the confidence that keeps mistakes rare on validation, and what the same one gives on the set itself."""
     from ..evaluation import Predictions, error_at
-    from ..report.abstention import find_threshold, keep_threshold
+    from ..workflow.abstention import find_threshold, keep_threshold
 
     threshold = find_threshold(run.path, max_error=max_error, temperature=temperature)
     typer.echo(f"validation: {threshold}", err=quiet)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ..errors import ModelFileError
+from ..errors import RunExistsError
 from ..wording import printable, quoted
 
 NAME = "import"
@@ -17,7 +17,7 @@ NAME = "import"
 def command(
     export: Annotated[Path, typer.Argument(help="Teachable Machine's Keras export: a zip, or a folder.")],
     out: Annotated[Path | None, typer.Option("--out", help="Model file. [the export's name with .safetensors]")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file of the same name.")] = False,
 ) -> None:
     """Turn a Teachable Machine export into a model file for predict, with the same probabilities."""
     from ..files import expanded, is_folder, writing_whole
@@ -25,8 +25,8 @@ def command(
 
     name = export.resolve().name if is_folder(export) else export.resolve().stem
     target = expanded(out or f"{name}.safetensors")
-    if os.path.lexists(target) and not force:
-        raise ModelFileError(f"{str(target)!r} is there already: name another with --out, or replace it with --force")
+    if os.path.lexists(target) and not overwrite:
+        raise RunExistsError(f"{str(target)!r} exists: choose another --out, or give --overwrite")
     classifier = import_model(export)
     with writing_whole(target) as beside:
         classifier.save(beside)

@@ -8,7 +8,7 @@ from typing import Any
 from ..recipe import LOOP_SETTINGS, Recipe, TrainingRecipe
 
 
-def made_room(base: Recipe, sections: Mapping[str, Any], *, timed: bool) -> tuple[Recipe, list[str]]:
+def without_conflicts(base: Recipe, sections: Mapping[str, Any], *, timed: bool) -> tuple[Recipe, list[str]]:
     """Return a recipe file's choices without those that would contradict what is typed, and their names.
 
     Args:
@@ -18,7 +18,7 @@ def made_room(base: Recipe, sections: Mapping[str, Any], *, timed: bool) -> tupl
 
     Example:
         >>> base = Recipe.make(training={"epochs": 9, "optimizer": {"name": "sgd", "momentum": 0.9}})
-        >>> room, names = made_room(base, {"training": {"optimizer": {"name": "adamw"}}}, timed=True)
+        >>> room, names = without_conflicts(base, {"training": {"optimizer": {"name": "adamw"}}}, timed=True)
         >>> names
         ['training.epochs', 'training.optimizer.momentum']
     """
@@ -42,11 +42,17 @@ def _outdated(base: Recipe, sections: Mapping[str, Any], *, timed: bool) -> dict
         outdated["net"] |= {"options": {}, "weights": None}
         outdated["training.optimizer"] |= {"learning_rate": None}
     if timed:
-        outdated["training"] |= {"epochs": None, "steps_per_epoch": None}
+        outdated["training"] |= {"epochs": None, "steps_per_epoch": None, "early_stopping": None}
     if "epochs" in training and isinstance(base.training.steps_per_epoch, tuple):
         outdated["training"] |= {"steps_per_epoch": None}
     if _other(training.get("transfer"), base.training.transfer):
         outdated["training"] |= {"unfreeze": None}
+        outdated["training.optimizer"] |= {"learning_rate": None}
+        if "none" in (training["transfer"], base.training.transfer):
+            outdated["training"] |= {"epochs": None, "early_stopping": None}
+            outdated["net"] |= {"weights": None}
+            if isinstance(base.training.steps_per_epoch, tuple):
+                outdated["training"] |= {"steps_per_epoch": None}
         if training["transfer"] == "features":
             fields = TrainingRecipe.model_fields
             outdated["training"] |= {name: fields[name].default for name in LOOP_SETTINGS if name != "optimizer"}

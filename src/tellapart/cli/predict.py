@@ -6,13 +6,14 @@ import csv
 import io
 import math
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import RecipeError
-from ..files import check_writable, write_whole
+from ..errors import RecipeError, RunExistsError
+from ..files import check_writable, expanded, is_file, write_errors, write_whole
 from ..wording import printable
 from .options import json_text, share, spread
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from ..workflow.prediction import Prediction
 
 NAME = "predict"
+
+LINE = 4096
+"""Bytes that are looked at of the first line of what would be replaced."""
 
 COLUMNS = ("file", "name", "probability", "sure", "novelty", "unlike", "problem")
 
@@ -39,7 +43,7 @@ def command(
         typer.Option(
             "--abstain-at",
             metavar="SHARE",
-            help="Say “not sure”, so as to be wrong only so often, such as 1%.",
+            help="Answer “not sure” so that at most this share of answers is wrong on validation, such as 1%.",
             show_default=False,
         ),
     ] = None,
@@ -65,7 +69,7 @@ def command(
             f"{'--csv' if out is None else '--out'}"
         )
     if out is not None:
-        check_writable(out)
+        check_replaceable(out, COLUMNS)
     max_error = None if abstain_at is None else share(abstain_at, "--abstain-at")
     classifier = Classifier.load(run)
     threshold = None if max_error is None else _threshold(run, max_error, classifier.description.temperature)
@@ -90,9 +94,33 @@ def command(
         raise typer.Exit(1)
 
 
+def check_replaceable(path: Path, header: Sequence[str]) -> None:
+    """Say at once where a table could not be written later, or would replace what is none.
+
+    Args:
+        path: of the table.
+        header: what its first line begins with: the names of its first columns.
+
+    Raises:
+        RunExistsError: what stands there has another first line.
+        RunUnwritableError: permissions, a full disk, or a folder of that name.
+    """
+    check_writable(path)
+    there = expanded(path)
+    if not is_file(there):
+        return
+    with write_errors(path, advice="name another file"), there.open("rb") as file:
+        first = file.readline(LINE).decode("utf-8-sig", errors="replace")
+    if first and first.rstrip("\r\n").split(",")[: len(header)] != list(header):
+        raise RunExistsError(
+            f"{str(path)!r} exists, and is no table that this command has written, which would begin with "
+            f"{','.join(header)!r}: name another file, or remove it"
+        )
+
+
 def _threshold(run: Path, max_error: float, temperature: float) -> float:
     """Return the confidence from which answers are sure, and say what it costs."""
-    from ..report.abstention import find_threshold
+    from ..workflow.abstention import find_threshold
 
     threshold = find_threshold(run, max_error=max_error, temperature=temperature)
     typer.echo(f"on the validation pictures: {threshold}", err=True)

@@ -27,7 +27,11 @@ class _Done(ProgressColumn):
 
 
 class TerminalProgress(progress.Progress):
-    """Draws on standard error, so that standard output stays clean for results."""
+    """Draws on standard error, so that standard output stays clean for results; in a notebook it prints lines.
+
+    Example:
+        >>> TerminalProgress().say("three pictures are unreadable")
+    """
 
     def __init__(self) -> None:
         self.console = Console(stderr=True, highlight=False, emoji=False)

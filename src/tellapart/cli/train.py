@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 from time import monotonic
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from ..errors import RecipeError
+from ..files import is_file
 from .options import colour, given, image_size, leaks_answer, option, pairs, read_time
+
+if TYPE_CHECKING:
+    from ..recipe import Recipe
 
 NAME = "train"
 
@@ -96,7 +100,7 @@ def command(
         Literal["none", "features", "frozen", "finetune"] | None,
         option(
             "--transfer",
-            "features, frozen: learn a pretrained network's last layer alone, looking once or in epochs; "
+            "features: learn a new last layer on a pretrained network's features; frozen: the same in epochs;  "
             "finetune: its upper stages, too; none: from scratch.",
             NET,
         ),
@@ -151,7 +155,7 @@ def command(
         option("--precision", "Arithmetic of the training.", TRAINING),
     ] = None,
     threads: Annotated[
-        int | None, option("--threads", "CPU threads of the training; all processors read the pictures.", TRAINING)
+        int | None, option("--threads", "CPU threads for training; pictures are read by all processors.", TRAINING)
     ] = None,
     device: Annotated[
         Literal["auto", "cpu", "cuda", "mps"] | None,
@@ -173,7 +177,7 @@ def command(
     rotation: Annotated[float | None, option("--rotation", "Turn by up to so many degrees.", CHANGES)] = None,
     shift: Annotated[float | None, option("--shift", "Move by up to this fraction of the size.", CHANGES)] = None,
     crop: Annotated[
-        float | None, option("--crop", "Enlarge a part of 1 − c to all of the area, somewhere.", CHANGES)
+        float | None, option("--crop", "Random crop of at least 1 − c of the area, enlarged to the full size.", CHANGES)
     ] = None,
     shear: Annotated[float | None, option("--shear", "Lean by up to so many degrees.", CHANGES)] = None,
     zoom: Annotated[float | None, option("--zoom", "Scale by 1 − zoom to 1 + zoom.", CHANGES)] = None,
@@ -237,6 +241,16 @@ def command(
     _run(recipe, sections, out=out, resume=resume, time=time, devices=devices)
 
 
+def _with_its_labels(recipe: Recipe, file: Path) -> Recipe:
+    """Return a run's recipe with the list of labels that the run keeps: the one it was made from may have grown."""
+    from ..workflow.prepare import LABELS
+
+    own = file.with_name(LABELS)
+    if recipe.data.labels is None or file.name != "recipe.json" or not is_file(own):
+        return recipe
+    return recipe.changed(data={"labels": str(own)})
+
+
 def _augment(name: str | None, changes: dict[str, Any], *, recipe: Path | None) -> dict[str, Any] | None:
     """Return the named set with single changes laid over it, or those alone; None where nothing was said.
 
@@ -281,13 +295,13 @@ def _run(
         show_run(go_on(resume, devices=devices, progress=TerminalProgress()))
         return
     from ..recipe import Recipe
-    from .overrides import made_room
+    from .overrides import without_conflicts
 
-    base = Recipe.load(recipe) if recipe else Recipe()
+    base = _with_its_labels(Recipe.load(recipe), recipe) if recipe else Recipe()
     stopping = sections.get("training", {}).get("early_stopping") or {}
     if "monitor" in stopping and "patience" not in stopping and base.training.early_stopping is None:
         raise RecipeError("--monitor would be ignored without --patience: give both")
-    base, replaced = made_room(base, sections, timed=time is not None)
+    base, replaced = without_conflicts(base, sections, timed=time is not None)
     if replaced:
         typer.echo(f"chosen anew, because of what is typed beside the recipe: {', '.join(replaced)}", err=True)
     full = base.changed(**sections)
@@ -297,5 +311,6 @@ def _run(
 
     seconds = None if time is None else read_time(time)
     progress = TerminalProgress()
-    run = train(full.data.source, full, out=out, seconds=seconds, started=started, devices=devices, progress=progress)
+    typed = sections.get("data", {}).get("source")  # what a recipe names is what it named, not what lies here
+    run = train(typed, full, out=out, seconds=seconds, started=started, devices=devices, progress=progress)
     show_run(run)

@@ -68,7 +68,8 @@ def sharpened(
 
     Args:
         pictures: (H, W), (H, W, C) or (N, H, W, C), real.
-        blur: the name of a kernel whose weights add up to 1.
+        blur: the name of a kernel whose weights add up to 1. One of even size, as the default is, blurs around a
+            point half a pixel below and to the right, so that edges get stronger on one side.
         amount: how much of the difference is added, 0 or more.
         border: what lies beyond the pictures.
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,11 +21,15 @@ from ..images.decode import as_pixels
 from ..images.folders import levels_below, suffix_of
 from ..images.sniff import PICTURE_SUFFIXES
 from ..images.stored import read_whole
+from ..machine import usable_processors
 from ..runtime import tuned
 
 BATCH = 64
 BATCH_BYTES = 2**28
-"""Of pixels that wait to be classified: some seven photographs of 12 megapixels."""
+"""Of pixels that are classified together: some seven photographs of 12 megapixels."""
+
+READERS, WAITING_BYTES = 8, 2**27
+"""Files that are read at a time at most, and bytes of pixels that wait for others to be read."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,25 +97,59 @@ def read_in_batches(
 ) -> Iterator[list[ReadFile]]:
     """Yield files with their pixels, so many at a time that these take little more memory than ``most`` bytes.
 
+    Each processor reads a file meanwhile.
+
     Args:
         files: their names; what is read already, or cannot be, is passed on.
-        read: returns a file's pixels; what it raises, DataError or OSError, is the file's problem.
+        read: returns a file's pixels, in a thread of its own; what it raises, DataError or OSError, is the file's
+            problem.
         most: bytes of pixels in a batch, which ends with the picture that reaches them; or with the 64th.
     """
     batch: list[ReadFile] = []
     held = 0
-    for file in files:
-        try:
-            batch.append(file if isinstance(file, ReadFile) else ReadFile(file, read(file)))
-        except (DataError, OSError) as error:
-            batch.append(ReadFile(str(file), None, str(error)))
-        pixels = batch[-1].pixels
-        held += 0 if pixels is None else pixels.nbytes
+    for one in _read_ahead(files, read):
+        batch.append(one)
+        held += 0 if one.pixels is None else one.pixels.nbytes
         if len(batch) == BATCH or held >= most:
             yield batch
             batch, held = [], 0
     if batch:
         yield batch
+
+
+def _read_ahead(files: Iterable[str | ReadFile], read: Callable[[str], NDArray[np.uint8]]) -> Iterator[ReadFile]:
+    """Yield files with their pixels, in order, while those that follow are read."""
+
+    def read_one(file: str | ReadFile) -> ReadFile:
+        try:
+            return file if isinstance(file, ReadFile) else ReadFile(file, read(file))
+        except (DataError, OSError) as error:
+            return ReadFile(str(file), None, str(error))
+
+    readers, waiting = min(READERS, usable_processors()), deque[Future[ReadFile]]()
+    pool = ThreadPoolExecutor(readers)
+    try:
+        for file in files:
+            waiting.append(_done(read_one(file)) if file == "-" else pool.submit(read_one, file))
+            while len(waiting) > readers or _bytes_of(waiting) > WAITING_BYTES:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # ended early, it does not wait for a drive that is gone
+
+
+def _done(found: ReadFile) -> Future[ReadFile]:
+    """Return what is read already, as standard input, which no thread may wait for: Ctrl-C would wait for that."""
+    future = Future[ReadFile]()
+    future.set_result(found)
+    return future
+
+
+def _bytes_of(waiting: Iterable[Future[ReadFile]]) -> int:
+    """Return how many bytes of pixels wait to be taken."""
+    read = [future.result().pixels for future in waiting if future.done()]
+    return sum(pixels.nbytes for pixels in read if pixels is not None)
 
 
 def files_of(inputs: Iterable[str | Path]) -> Iterator[str | ReadFile]:
