@@ -14,7 +14,7 @@ import numpy as np
 from tellapart import Classifier, Run
 from tellapart.evaluation import auroc
 from tellapart.images import open_dataset
-from tellapart.novelty import chosen_evenly
+from tellapart.images.stratify import balanced_sample
 
 MOST = 1000
 
@@ -70,7 +70,7 @@ def main() -> None:
     data, generator = open_dataset(run.recipe.data.source), np.random.default_rng(0)
     wanted = run.load("splits")["test"] or run.load("splits")["validation"]
     test = np.flatnonzero(np.isin(data.ids, wanted))
-    test = test[chosen_evenly(data.labels[test], MOST, seed=0)]
+    test = test[balanced_sample(data.labels[test], MOST, seed=0)]
     own = [resized(data.images.load(int(position)).pixels) for position in test]
     known = score(own)
     print(f"{options.run}: {classifier}, {len(novelty.references)} references, {novelty.references.nbytes:,} bytes\n")

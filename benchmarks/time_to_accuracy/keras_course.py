@@ -62,7 +62,7 @@ def main():
     }
     say(
         figures=figures,
-        versions={name: version(name) for name in ("keras", "tensorflow", "numpy")},
+        versions={"tensorflow": version("tensorflow-cpu"), **{name: version(name) for name in ("keras", "numpy")}},
         notes=f"TF_ENABLE_ONEDNN_OPTS={os.environ['TF_ENABLE_ONEDNN_OPTS']}",
     )
 
