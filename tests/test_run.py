@@ -219,9 +219,11 @@ def test_a_process_killed_while_it_writes_leaves_the_old_file(run):
     assert run.read_text("model.safetensors") == "old"
     (left,) = names(run) - {"recipe.json", "model.safetensors"}
     assert left.startswith(UNFINISHED)
-    run.sub("baselines/softmax").write_text(f"{UNFINISHED}1-model.safetensors", "half")
+    run.sub("baselines/softmax").write_text(f"{UNFINISHED}999999999-1-1-model.safetensors", "half")
+    living = f"{UNFINISHED}{os.getppid()}-1-1-report.html"  # another program's, which writes a report of the run
+    run.write_text(living, "half")
     run.clear_unfinished()
-    assert names(run) == {"recipe.json", "model.safetensors", "baselines"}
+    assert names(run) == {"recipe.json", "model.safetensors", "baselines", living}
     assert not list((run.path / "baselines" / "softmax").iterdir())
 
 

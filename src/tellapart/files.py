@@ -115,6 +115,14 @@ def _beside(target: Path) -> Path:
     return target.with_name(f"{UNFINISHED}{own}-{target.name[-20:]}")
 
 
+def written_now(path: Path) -> bool:
+    """Return whether a process that lives made an unfinished file: one that was killed has left it."""
+    import psutil
+
+    maker = path.name.removeprefix(UNFINISHED).partition("-")[0]
+    return maker.isdecimal() and int(maker) != os.getpid() and psutil.pid_exists(int(maker))
+
+
 @contextlib.contextmanager
 def write_errors(path: Path, *, advice: str) -> Iterator[None]:
     """Turn the system's errors while a place is written to into one sentence.

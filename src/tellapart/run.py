@@ -27,7 +27,17 @@ from .errors import (
     RunNotFoundError,
     RunUnwritableError,
 )
-from .files import KEEPS_OPEN, UNFINISHED, expanded, is_file, is_folder, new_folder, write_errors, writing_whole
+from .files import (
+    KEEPS_OPEN,
+    UNFINISHED,
+    expanded,
+    is_file,
+    is_folder,
+    new_folder,
+    write_errors,
+    writing_whole,
+    written_now,
+)
 from .recipe import Recipe
 from .wording import quoted
 
@@ -256,9 +266,10 @@ class Run:
                 (self.path / file).unlink(missing_ok=True)
 
     def clear_unfinished(self) -> None:
-        """Remove what a killed process left half-written; only for the one that goes on with the run."""
+        """Remove what a killed process left half-written, and not what another one is writing, such as a report."""
         for file in list(self.path.rglob(f"{UNFINISHED}*")):
-            file.unlink(missing_ok=True)
+            if not written_now(file):
+                file.unlink(missing_ok=True)
 
     def sub(self, folder: str) -> Run:
         """Return the run in a folder of this one, made if need be: a baseline's."""

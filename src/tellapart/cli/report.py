@@ -41,13 +41,12 @@ def command(
 
     below = None if classes_below is None else share(classes_below, "--classes-below")
     opened = Run.open(run)
-    with opened.locked():
-        if about is None:
-            path = write_reports(opened, classes_below=below)
-        else:
-            if below is not None:  # which all pages share
-                write_reports(opened, classes_below=below)
-            path = write_report(opened, about=about)
+    if about is None:
+        path = write_reports(opened, classes_below=below)
+    else:
+        if below is not None:  # which all pages share
+            write_reports(opened, classes_below=below)
+        path = write_report(opened, about=about)
     typer.echo(str(path))
     if show and not webbrowser.open(path.resolve().as_uri()):
         typer.echo("there is no browser here to open it with: open the file yourself", err=True)
