@@ -125,7 +125,7 @@ def test_a_pickle_that_would_run_code_is_not_run(state, make_run, tmp_path):
 
 
 def test_what_a_kill_left_half_written_is_cleared(state, make_run):
-    (make_run().path / ".unfinished-1-2-checkpoint.pt").write_bytes(b"half")
+    (make_run().path / ".unfinished-999999999-2-checkpoint.pt").write_bytes(b"half")
     load_checkpoint(make_run(), state())
     assert not list(make_run().path.glob(".unfinished*"))
 

@@ -190,7 +190,7 @@ def test_a_killed_table_goes_on_without_repeating_a_row(good, tmp_path, monkeypa
     finished = {path: path.read_bytes() for path in folder.glob("rows/*/row.json")}
     assert len(finished) == 2
     time.sleep(0.01)
-    left = folder / "data" / ".unfinished-1-2-3-copies.npz"
+    left = folder / "data" / ".unfinished-999999999-2-3-copies.npz"
     left.parent.mkdir(exist_ok=True)
     left.write_bytes(b"half")
     asked, whole = [], filling.make_row
