@@ -163,15 +163,22 @@ class Classifier:
             or (isinstance(pictures, np.ndarray) and pictures.ndim == 3 and pictures.shape[2] in (1, 3, 4))
         ):
             raise DataError("classify_all takes several pictures, got what looks like one: use classify, or [picture]")
-        if top is not None and top < 1:
-            raise DataError(f"top must be at least 1, got {top}")
+        _check_top(top)
         background = self.preprocessing.background
         resized = [
             self.preprocessing.resized(as_pixels(picture, background, max_pixels=max_pixels)) for picture in pictures
         ]
-        if not resized:
-            return []
-        logits, embeddings = self.look(np.stack(resized))
+        return self.answers(np.stack(resized), top=top) if resized else []
+
+    def answers(self, pixels: NDArray[np.uint8], *, top: int | None = None) -> list[Answer]:
+        """Name pictures that ``preprocessing.resized`` has prepared.
+
+        Args:
+            pixels: uint8 (N, *image_size, channels).
+            top: classes in each ranking; all of them where None.
+        """
+        _check_top(top)
+        logits, embeddings = self.look(pixels)
         probabilities = self._calibrated(logits)
         strange = [None] * len(logits) if self.novelty is None else self.novelty.relative(embeddings).tolist()
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, : top or len(self.class_names)]
@@ -263,6 +270,11 @@ def _check_pixels(net: Net, preprocessing: Preprocessing) -> None:
             f"the network's weights expect pixels with mean {mean} and deviation {std}, and the preprocessing has "
             f"{given[0]} and {given[1]}: take those of nets.weights.expected_pixels"
         )
+
+
+def _check_top(top: int | None) -> None:
+    if top is not None and top < 1:
+        raise DataError(f"top must be at least 1, got {top}")
 
 
 def _in_batches(

@@ -68,14 +68,16 @@ def predict(
     for given in inputs:  # a mistyped name is said before anything is answered
         if str(given) != "-" and not os.path.exists(given):  # noqa: PTH110 (a name that no system takes is none)
             raise SourceNotFoundError(f"there is no file or folder {str(given)!r}: give pictures, folders, or -")
-    background = classifier.preprocessing.background
+    preprocessing = classifier.preprocessing
 
     def read(file: str) -> NDArray[np.uint8]:
-        return as_pixels(sys.stdin.buffer.read() if file == "-" else read_whole(file), background)
+        data = sys.stdin.buffer.read() if file == "-" else read_whole(file)
+        return preprocessing.resized(as_pixels(data, preprocessing.background))
 
     for batch in read_in_batches(files_of(inputs), read):
+        pixels = [one.pixels for one in batch if one.pixels is not None]
         with tuned():
-            answers = iter(classifier.classify_all([one.pixels for one in batch if one.pixels is not None], top=top))
+            answers = iter(classifier.answers(np.stack(pixels), top=top) if pixels else ())
         for one in batch:
             if one.pixels is None:
                 yield Prediction(one.file, None, one.problem)
