@@ -1,7 +1,13 @@
 """evaluate: what it prints commands no terminal, and what it writes replaces nothing else."""
 
+import csv
 import json
 import shutil
+
+import numpy as np
+from sklearn.metrics import confusion_matrix
+
+from tellapart.evaluation import Predictions, read_predictions
 
 
 def test_a_table_of_mistakes_replaces_no_other_file(call, trained, tmp_path):
@@ -26,3 +32,33 @@ def test_a_class_s_name_commands_no_terminal(call, trained, tmp_path):
     assert "\x1b" not in called.out
     assert "never predicted: “\\x1b[2J”\n" in called.out
     assert len(called.out.splitlines()) > 5
+
+
+def test_all_answers_and_the_confusion_matrix_are_tables(call, trained, tmp_path):
+    predictions, confusion = tmp_path / "predictions.csv", tmp_path / "confusion.csv"
+    for _ in range(2):  # a second time over its own
+        called = call("evaluate", trained, "--predictions", predictions, "--confusion", confusion, "--json")
+        assert called.status == 0, called.err
+    said = Predictions.load(trained / "predictions" / "test.npz")
+    found = json.loads(called.out)
+    again = read_predictions(predictions, class_names=said.class_names)
+    assert again.ids.tolist() == said.ids.tolist()
+    assert again.labels.tolist() == said.labels.tolist()
+    np.testing.assert_allclose(again.probabilities(), said.probabilities(found["temperature"]), atol=1e-5)
+    head, *rows = list(csv.reader(confusion.read_text("utf-8-sig").splitlines()))
+    assert head[1:] == [row[0] for row in rows] == list(said.class_names)
+    counts = np.array([row[1:] for row in rows], dtype=int)
+    np.testing.assert_array_equal(counts, confusion_matrix(said.labels, said.predicted()))
+
+
+def test_those_tables_replace_no_other_file(call, trained, tmp_path):
+    target = tmp_path / "mine.csv"
+    target.write_text("path,label\n", encoding="utf-8")
+    for option in ("--predictions", "--confusion"):
+        called = call("evaluate", trained, option, target)
+        assert (called.status, called.out) == (2, "")
+        assert "is no table that this command has written" in called.err
+    assert target.read_text(encoding="utf-8") == "path,label\n"
+    twice = call("evaluate", trained, "--predictions", tmp_path / "a.csv", "--confusion", tmp_path / "a.csv")
+    assert twice.status == 2
+    assert "name another file for one of them" in twice.err

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,6 +9,7 @@ import typer
 
 from ..errors import RecipeError
 from ..wording import percent, printable
+from .evaluation_tables import Tables
 from .options import json_text, pairs, share
 
 if TYPE_CHECKING:
@@ -27,6 +27,16 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print every figure as JSON.")] = False,
     mistakes: Annotated[
         Path | None, typer.Option("--mistakes", help="Write the wrong pictures to this CSV.", show_default=False)
+    ] = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(
+            "--predictions", help="Write each picture's label and probabilities to this CSV.", show_default=False
+        ),
+    ] = None,
+    confusion: Annotated[
+        Path | None,
+        typer.Option("--confusion", help="Write the confusion matrix to this CSV.", show_default=False),
     ] = None,
     abstain_at: Annotated[
         str | None,
@@ -85,10 +95,9 @@ def command(
     ] = False,
 ) -> None:
     """Show how good a run is, with counts and 95% intervals, class by class."""
-    from ..evaluation import Evaluation, Mistake
+    from ..evaluation import Evaluation
     from ..files import check_writable
     from ..run import Run
-    from .predict import check_replaceable
     from .progress import TerminalProgress
 
     below = None if classes_below is None else share(classes_below, "--classes-below")
@@ -101,8 +110,8 @@ def command(
             "class may be the answer: give one of them"
         )
     opened = Run.open(run)
-    if mistakes is not None:
-        check_replaceable(mistakes, [field.name for field in dataclasses.fields(Mistake)])
+    tables = Tables(mistakes=mistakes, predictions=predictions, confusion=confusion)
+    tables.check()
     if label_errors is not None:
         check_writable(label_errors)
     if pictures is None:
@@ -132,8 +141,7 @@ def command(
         _say_threshold(opened, name, max_error, temperature=found.temperature, quiet=as_json)
     if below is not None:
         _say_classes(found, below=below, quiet=as_json)
-    if mistakes is not None:
-        _write_mistakes(opened, name, mistakes, temperature=found.temperature)
+    tables.write(opened, name, found)
     if label_errors is not None:
         _look_for_label_errors(opened, label_errors, folds=label_folds, quiet=as_json)
 
@@ -160,16 +168,6 @@ def _say_classes(found: Evaluation, *, below: float, quiet: bool) -> None:
     typer.echo(f"{len(listed)} of {len(found.classes)} classes below {percent(below)}", err=quiet)
     for one in listed:
         typer.echo(f"  {printable(one.name)}: {one.recall}", err=quiet)
-
-
-def _write_mistakes(run: Run, name: str, path: Path, *, temperature: float) -> None:
-    """Write a set's wrong pictures as CSV, with their nearest training pictures where the run has them."""
-    from ..evaluation import NearTraining, Predictions, find_mistakes, write_mistakes
-
-    predictions = Predictions.load(run.path / "predictions" / f"{name}.npz")
-    near = NearTraining.load(run.path / "near" / f"{name}.npz") if run.has(f"near/{name}.npz") else None
-    write_mistakes(find_mistakes(predictions, temperature=temperature), path, near=near)
-    typer.echo(f"mistakes written to {path}", err=True)
 
 
 def _look_for_label_errors(run: Run, path: Path, *, folds: int | None, quiet: bool) -> None:

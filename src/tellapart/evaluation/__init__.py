@@ -13,6 +13,7 @@ from .calibration import (
     loss,
     reliability,
 )
+from .cells import write_confusion
 from .comparison import Comparison, compare, mcnemar_test
 from .drift import Shift, compare_pictures, picture_statistics
 from .evaluation import ClassFigures, Evaluation
@@ -47,7 +48,7 @@ from .mistakes import (
 from .near_training import NearTraining, find_near_training, write_mistakes
 from .neighbours import Neighbour, Neighbours, Rows, nearest
 from .novelty import auroc, energy_novelty, knn_novelty, max_logit_novelty, novelty_threshold
-from .prediction_table import read_predictions
+from .prediction_table import read_predictions, write_predictions
 from .predictions import Predictions
 from .spreadsheet import csv_bytes, spreadsheet_plain, spreadsheet_safe, write_csv
 from .threshold import Threshold, error_at, threshold_for_error
@@ -135,6 +136,8 @@ __all__ = [
     "vote_of_neighbours",
     "wilson_interval",
     "with_known_ids",
+    "write_confusion",
     "write_csv",
     "write_mistakes",
+    "write_predictions",
 ]

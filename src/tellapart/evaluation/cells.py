@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .spreadsheet import write_csv
+
+CORNER = "true \\ predicted"
+"""Of a confusion matrix as a table, above its rows' names."""
 
 
 def cells_of(table: NDArray[np.int64]) -> dict[str, list[int]]:
@@ -39,3 +45,27 @@ def table_of(cells: Mapping[str, Any], *, size: int) -> NDArray[np.int64]:
     table = np.zeros((size, size), dtype=np.int64)
     table[rows, columns] = counts
     return table
+
+
+def write_confusion(table: NDArray[np.int64], class_names: Sequence[str], *, path: Path | str) -> None:
+    """Write a confusion matrix as CSV: a row a true class, a column a predicted one.
+
+    Args:
+        table: (K, K) counts.
+        class_names: of its rows and columns.
+        path: the file.
+
+    Raises:
+        RunUnwritableError: permissions, or a full disk.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "confusion.csv"
+        >>> write_confusion(np.array([[3, 0], [1, 2]]), ("cat", "dog"), path=path)
+        >>> print(path.read_text().strip())
+        true \\ predicted,cat,dog
+        cat,3,0
+        dog,1,2
+    """
+    rows = ((name, *counts.tolist()) for name, counts in zip(class_names, table, strict=True))
+    write_csv(path, [CORNER, *class_names], rows=rows)

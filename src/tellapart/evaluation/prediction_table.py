@@ -1,4 +1,4 @@
-"""Predictions that were made elsewhere, read from a CSV table."""
+"""Predictions as a CSV table, read and written."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 
 from ..errors import ClassMismatchError, DataError, SourceError
 from .predictions import Predictions
-from .spreadsheet import read_csv, spreadsheet_plain
+from .spreadsheet import read_csv, spreadsheet_plain, write_csv
+
+ID, LABEL = "id", "label"
+"""The columns that are no class's."""
 
 _SMALLEST = float(np.finfo(np.float32).tiny)
 _TOLERANCE = 0.02
@@ -41,11 +44,51 @@ def read_predictions(path: Path | str, *, class_names: Sequence[str] | None = No
     return predictions if class_names is None else predictions.with_class_names(class_names)
 
 
+def write_predictions(predictions: Predictions, path: Path | str, *, temperature: float = 1.0) -> None:
+    """Write the table that ``read_predictions`` reads: ``id``, ``label`` and a probability for each class.
+
+    Args:
+        predictions: one row each; the label of a picture whose label is unknown stays empty.
+        path: the file.
+        temperature: what the logits are divided by.
+
+    Raises:
+        DataError: a class is called "id" or "label".
+        RunUnwritableError: permissions, or a full disk.
+
+    Example:
+        >>> import tempfile
+        >>> said = Predictions(["a", "b"], [[2, 0], [0, 1]], [0, -1], class_names=("cat", "dog"))
+        >>> path = Path(tempfile.mkdtemp()) / "said.csv"
+        >>> write_predictions(said, path)
+        >>> print(path.read_text().strip())
+        id,label,cat,dog
+        a,cat,0.880797,0.119203
+        b,,0.268941,0.731059
+        >>> read_predictions(path).probabilities().round(2).tolist()
+        [[0.88, 0.12], [0.27, 0.73]]
+    """
+    names = predictions.class_names
+    if taken := {ID, LABEL}.intersection(names):
+        raise DataError(f"a class is called {taken.pop()!r}, as is a column of the table: give the class another name")
+    rows = (
+        (id, names[label] if label >= 0 else "", *probabilities)
+        for part in predictions.blocks()
+        for id, label, probabilities in zip(
+            predictions.ids[part].tolist(),
+            predictions.labels[part].tolist(),
+            predictions.probabilities(temperature, rows=part).tolist(),
+            strict=True,
+        )
+    )
+    write_csv(path, [ID, LABEL, *names], rows=rows)
+
+
 def _from_rows(header: list[str], rows: list[tuple[int, list[str]]]) -> Predictions:
-    for column in ("id", "label"):
+    for column in (ID, LABEL):
         if column not in header:
             raise SourceError(f"there is no column {column!r}: it needs 'id', 'label' and one column per class")
-    where_id, where_label = header.index("id"), header.index("label")
+    where_id, where_label = header.index(ID), header.index(LABEL)
     where = [i for i in range(len(header)) if i not in (where_id, where_label)]
     names = [header[i] for i in where]
     if len(names) < 2:
