@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
 
 from tellapart.errors import DataError, SplitError
 from tellapart.evaluation import Figure, make_folds, summarize_folds, thin_classes, wilson_interval
+from tellapart.evaluation.dealing import _shares
 
 LABELS = np.random.default_rng(0).choice(4, p=[0.5, 0.3, 0.15, 0.05], size=400)
 
@@ -153,3 +155,44 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says():
         found = summarize_folds([Figure(float(v), count=16, name="accuracy", unit="%") for v in values])
         hits += found.low <= truth <= found.high
     assert hits / 200 >= 0.93
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_few_groups_among_single_pictures_leave_the_classes_alike(seed):
+    rng = np.random.default_rng(seed)
+    labels = rng.choice(4, size=203, p=[0.5, 0.3, 0.15, 0.05])
+    groups = np.arange(203)
+    for start in range(0, 3 * rng.integers(1, 9), 3):
+        groups[start : start + 3] = start
+    folds = make_folds(labels, folds=5, groups=groups, seed=seed)
+    assert sorted(np.concatenate([fold.held_out for fold in folds])) == list(range(203))
+    shares = np.array([np.bincount(labels[fold.held_out], minlength=4) for fold in folds])
+    assert np.ptp(shares, axis=0).max() <= 3  # a group of three may be of one class
+    assert np.ptp(shares.sum(axis=1)) <= 4
+    for fold in folds:
+        assert not set(groups[fold.train]) & set(groups[fold.held_out])
+
+
+def test_one_pair_costs_no_table_of_all_pictures_by_all_classes():
+    labels = np.arange(50_000) % 2_000
+    groups = np.arange(50_000)
+    groups[2_000] = groups[0]
+    tracemalloc.start()
+    folds = make_folds(labels, folds=5, groups=groups)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20 * 2**20  # the table would have 800 MB
+    assert sum(len(fold.held_out) for fold in folds) == 50_000
+    assert sum({0, 2_000} <= set(fold.held_out.tolist()) for fold in folds) == 1
+
+
+@pytest.mark.parametrize("trial", range(200))
+def test_pictures_are_spread_as_evenly_as_groups_allow(trial):
+    rng = np.random.default_rng(trial)
+    held, count = rng.integers(0, 6, size=int(rng.integers(2, 7))), int(rng.integers(0, 12))
+    given = _shares(held, count, whole=held.copy(), rng=rng)
+    level = list(held)
+    for _ in range(count):  # one picture at a time, to the fold with the fewest
+        level[level.index(min(level))] += 1
+    assert given.sum() == count
+    assert sorted(held + given) == sorted(level)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 import statistics
-import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DataError, SplitError
+from .dealing import deal
 from .figure import Figure
 from .intervals import is_interval, wilson_interval
 
@@ -45,20 +45,13 @@ def make_folds(
         >>> [len(fold.held_out) for fold in make_folds([0, 0, 1, 1], folds=2)]
         [2, 2]
     """
-    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
-
     wanted = np.asarray(labels, dtype=np.int64)
     where = np.flatnonzero(wanted >= 0)
     known = wanted[where]
     keys = None if groups is None else _codes(groups, size=len(wanted))[where]
     _check(known, keys, folds=folds)
-    kind = StratifiedKFold if keys is None else StratifiedGroupKFold
-    with warnings.catch_warnings():
-        # A class with fewer pictures than folds is missing from some: thin_classes says which.
-        warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
-        split = kind(n_splits=folds, shuffle=True, random_state=seed % 2**32).split  # scikit-learn takes 32 bits
-        parts = list(split(np.zeros(len(known)), known, keys))
-    return tuple(Fold(where[train], where[held_out]) for train, held_out in parts)
+    number = deal(known, keys, folds=folds, seed=seed % 2**32)  # scikit-learn takes 32 bits
+    return tuple(Fold(where[number != fold], where[number == fold]) for fold in range(folds))
 
 
 def thin_classes(labels: ArrayLike, folds: Sequence[Fold], *, class_names: Sequence[str]) -> tuple[str, ...]:
