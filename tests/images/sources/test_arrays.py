@@ -335,3 +335,20 @@ def test_one_label_for_a_picture_with_alpha_is_said(tmp_path):
     np.savez(tmp_path / "a.npz", X=np.zeros((1, 6, 6, 4), dtype=np.uint8), y=3)
     with pytest.raises(SourceError, match=r"labels in .* must have one entry per picture, got shape \(\)"):
         open_dataset(tmp_path / "a.npz")
+
+
+def test_a_file_that_is_replaced_while_it_is_read_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "pictures.npz"
+    for name, value in (("pictures.npz", 0), ("newer.npz", 9)):
+        np.savez(tmp_path / name, images=np.full((4, 8, 8), value, dtype=np.uint8), labels=np.array([0, 1, 0, 1]))
+    opened = np.load
+
+    def load(file, **options):
+        (tmp_path / "newer.npz").replace(path)  # the open file stays what it was
+        return opened(file, **options)
+
+    monkeypatch.setattr(np, "load", load)
+    with pytest.raises(SourceError, match=r"pictures.npz' changed while it was read: try again"):
+        open_dataset(path)
+    monkeypatch.undo()
+    assert open_dataset(path).images.load(0).pixels.max() == 9

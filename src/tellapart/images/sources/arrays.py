@@ -16,7 +16,7 @@ from ...files import ARRAY_DAMAGE
 from ..dataset import Dataset, strings
 from .base import Place, source
 from .classes import labels_of
-from .labelled import Part, from_parts
+from .labelled import Part, Stamped, before_reading, from_parts
 from .tree import SPELLINGS
 
 IMAGES = ("x", "images", "image", "data", "pixels", "pictures", "imgs", "features", "arr_0")
@@ -56,13 +56,15 @@ def arrays(
             if value is not None:
                 raise SourceError(f"{key} names an array in an .npz, but {where!r} is a single array: leave it out")
         beside = _labels_beside(place.path)
-        found = Part(load(place.path), load(beside, advice=AS_TEXT), files=(place.path, beside))
+        files = before_reading(place.path, beside)
+        found = Part(load(place.path), load(beside, advice=AS_TEXT), files=files)
         return from_parts([found], name=place.name, where=where, sample_axis=sample_axis)
+    files = before_reading(place.path)
     try:
         with place.path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             given = _Keys(images_key or "", labels_key or "", groups_key or "")
             found_keys, notes = _found(archive, given, place.path, guess_groups=groups_key is None)
-            parts, names = _parts(archive, found_keys, place.path)
+            parts, names = _parts(archive, found_keys, files)
     except ARRAY_DAMAGE as error:
         if isinstance(error, SourceError):
             raise
@@ -128,14 +130,17 @@ class _Keys(NamedTuple):
     split: str = ""
 
 
-def _parts(archive: Mapping[str, NDArray[Any]], found: list[_Keys], path: Path) -> tuple[list[Part], list[str] | None]:
+def _parts(
+    archive: Mapping[str, NDArray[Any]], found: list[_Keys], files: tuple[Stamped, ...]
+) -> tuple[list[Part], list[str] | None]:
+    path = files[0].path
     keys = {key.casefold(): key for key in archive}
     parts = [
         Part(
             _array(archive, one.images, path=path, advice=AS_NUMBERS),
             _array(archive, one.labels, path=path, advice=AS_TEXT),
             split=one.split,
-            files=(path,) if i == 0 else (),
+            files=files if i == 0 else (),
             key=one.images,
             groups=_groups(archive, one, path) if one.groups else None,
         )

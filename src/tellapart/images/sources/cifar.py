@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ...errors import SourceError
 from ..dataset import Dataset
 from .base import Place, source
-from .labelled import Part, from_parts
+from .labelled import Part, before_reading, from_parts
 
 PIXELS = 3 * 32 * 32
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -64,11 +64,12 @@ def _merged(parts: list[Part]) -> Part | None:
 
 
 def _part(path: Path, split: str, binary: bool, place: Place) -> Part:
+    files = before_reading(path)
     if binary:
         pixels, labels = _binary(path, two_labels="fine_label_names.txt" in place.entries)
     else:
         pixels, labels = _pickled(path)
-    return Part(pixels.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), labels, split=split, files=(path,))
+    return Part(pixels.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), labels, split=split, files=files)
 
 
 def _binary(path: Path, *, two_labels: bool) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

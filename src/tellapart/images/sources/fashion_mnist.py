@@ -11,7 +11,7 @@ from ...errors import SourceNotFoundError
 from ..dataset import Dataset
 from .base import source
 from .idx import read_idx
-from .labelled import Part, from_parts
+from .labelled import Part, before_reading, from_parts
 
 FOLDER = Path("/usr/share/datasets/fashion-mnist")
 CLASS_NAMES = (
@@ -25,7 +25,8 @@ def fashion_mnist() -> Dataset:
     parts = []
     for split, prefix in (("train", "train"), ("test", "t10k")):
         images, labels = (_file(f"{prefix}-{name}-ubyte") for name in ("images-idx3", "labels-idx1"))
-        parts.append(Part(read_idx(images), read_idx(labels), split=split, files=(images, labels)))
+        files = before_reading(images, labels)
+        parts.append(Part(read_idx(images), read_idx(labels), split=split, files=files))
     return from_parts(parts, name="fashion-mnist", where=str(FOLDER), class_names=CLASS_NAMES)
 
 

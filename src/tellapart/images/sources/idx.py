@@ -18,7 +18,7 @@ from ...errors import SourceError
 from ..dataset import Dataset
 from ..folders import is_clutter
 from .base import Place, source
-from .labelled import Part, from_parts
+from .labelled import Part, before_reading, from_parts
 from .tree import split_in
 
 _TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
@@ -75,7 +75,8 @@ def _pair(images: Path, place: Place) -> Part:
     prefix = said["split"] if said else ""
     split = "test" if prefix.lower() == "t10k" else split_in(prefix)
     labels = _labels_beside(images)
-    return Part(read_idx(images), read_idx(labels), split=split, files=(images, labels))
+    files = before_reading(images, labels)
+    return Part(read_idx(images), read_idx(labels), split=split, files=files)
 
 
 def _labels_beside(images: Path) -> Path:

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,20 @@ from ..arrays import ArrayImages
 from ..dataset import Dataset, strings
 from ..decode import as_pixels
 from ..pixels import scaled_to_8
-from ..stored import stat_fingerprint
+from ..stored import stamp, stat_fingerprint
 from .classes import labels_of, sort_classes
+
+
+class Stamped(NamedTuple):
+    """A file, and by what one sees whether it has changed."""
+
+    path: Path
+    stamp: tuple[int, int, int]
+
+
+def before_reading(*paths: Path) -> tuple[Stamped, ...]:
+    """Return files as they are now. A Part's files are made before its pixels: what changes meanwhile is refused."""
+    return tuple(Stamped(path, stamp(path)) for path in paths)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +40,7 @@ class Part:
         pixels: pictures, in any layout that ``as_pictures`` knows.
         labels: one a picture, in any form that ``labels_of`` knows.
         split: one of SPLIT_NAMES, or "".
-        files: what they were read from.
+        files: what they were read from, as ``before_reading`` gave it.
         key: which of the files' arrays the pixels are.
         groups: the name of each picture's, StringDType (N,); None where nothing is known of them.
     """
@@ -36,7 +48,7 @@ class Part:
     pixels: NDArray[Any]
     labels: NDArray[Any]
     split: str = ""
-    files: tuple[Path, ...] = ()
+    files: tuple[Stamped, ...] = ()
     key: str = ""
     groups: NDArray[Any] | None = None
 
@@ -61,7 +73,7 @@ def from_parts(
         notes: what the source did.
 
     Raises:
-        SourceError: pictures and labels do not fit together.
+        SourceError: pictures and labels do not fit together, or a file has changed while it was read.
 
     Example:
         >>> pixels = np.zeros((3, 8, 8), dtype=np.uint8)
@@ -69,11 +81,7 @@ def from_parts(
         ['train/0', 'train/1', 'train/2']
     """
     _check_splits(parts, where)
-    # Before the pixels: what changes while they are read must not pass for what was read.
-    fingerprint = stat_fingerprint(
-        [file for part in parts for file in part.files],
-        also=f"{sample_axis} {[(part.split, part.key) for part in parts]}",
-    )
+    fingerprint = _fingerprint(parts, also=f"{sample_axis} {[(part.split, part.key) for part in parts]}")
     said: list[str] = list(notes)
     ends = {
         scale: _ends([_without_alpha(part) for part in parts if _scale(part) == scale])
@@ -112,13 +120,23 @@ def from_parts(
     )
 
 
+def _fingerprint(parts: Sequence[Part], *, also: str) -> str:
+    """Return the hash by which these pixels are cached; raises SourceError where a file is not what was read."""
+    files = [file for part in parts for file in part.files]
+    fingerprint = stat_fingerprint([file.path for file in files], also=also)
+    for file in files:
+        if stamp(file.path) != file.stamp:
+            raise SourceError(f"{str(file.path)!r} changed while it was read: try again when it is whole")
+    return fingerprint
+
+
 def _check_splits(parts: Sequence[Part], where: str) -> None:
     """Raise SourceError where two parts are of one split: they are two data sets, whose ids would be the same."""
     first: dict[str, Part] = {}
     for part in parts:
         other = first.setdefault(part.split, part)
         if other is not part:
-            shown = " and ".join(repr(one.files[0].name if one.files else one.key) for one in (other, part))
+            shown = " and ".join(repr(one.files[0].path.name if one.files else one.key) for one in (other, part))
             raise SourceError(
                 f"{where!r} seems to hold several data sets, such as {shown}: give one file, or put each set into a "
                 "folder of its own"

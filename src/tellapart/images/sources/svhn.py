@@ -12,7 +12,7 @@ import numpy as np
 from ...errors import SourceError
 from ..dataset import Dataset
 from .base import Place, source
-from .labelled import Part, from_parts
+from .labelled import Part, before_reading, from_parts
 from .tree import split_in
 
 
@@ -39,6 +39,7 @@ def svhn(place: Place) -> Dataset:
 def _part(path: Path) -> Part:
     from scipy.io import loadmat
 
+    files = before_reading(path)
     try:
         found = loadmat(path, variable_names=("X", "y"))
     except Exception as error:  # scipy raises whatever a damaged or newer (HDF5) file leads to
@@ -55,4 +56,4 @@ def _part(path: Path) -> Part:
             f"{pixels.shape} with {len(labels)} labels"
         )
     digits = np.where(labels == 10, 0, labels)
-    return Part(np.ascontiguousarray(np.moveaxis(pixels, 3, 0)), digits, split_in(path.stem.split("_")[0]), (path,))
+    return Part(np.ascontiguousarray(np.moveaxis(pixels, 3, 0)), digits, split_in(path.stem.split("_")[0]), files)
