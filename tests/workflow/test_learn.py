@@ -61,6 +61,15 @@ def test_a_baseline_of_large_pictures_says_of_a_file_what_was_measured(pictures,
     np.testing.assert_allclose(baseline.logits(pixels), measured.logits, rtol=1e-4, atol=1e-5)
 
 
+def test_strips_of_few_rows_have_a_baseline(good, tmp_path):
+    recipe = Recipe.make(
+        data={"image_size": (6, 4000)}, net={"name": "softmax"}, training={"epochs": 1, "threads": 1},
+        baselines=("softmax",),
+    )  # fmt: skip
+    run = train(good, recipe, out=tmp_path / "run", explain=False)
+    assert Classifier.load(run.sub("baselines/softmax").path).preprocessing.image_size == (6, 4000)
+
+
 def test_the_averaged_weights_that_were_judged_are_the_models(good, tmp_path):
     recipe = Recipe.make(
         data={"image_size": (8, 8)}, net={"name": "softmax"}, baselines=(),

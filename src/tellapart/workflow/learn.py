@@ -23,7 +23,7 @@ from ..nets import Net
 from ..nets.base import two_logits
 from ..nets.weights import load_weights
 from ..progress import TO_LOG, Mute, Progress
-from ..recipe import Recipe
+from ..recipe import SIDES, Recipe
 from ..run import Run
 from ..runtime import bearable_precision, choose_device, tuned
 from ..training import Pictures, Task, fit
@@ -174,7 +174,7 @@ def pictures_of(prepared: Prepared, positions: NDArray[np.int64]) -> Pictures:
 def baseline_of(prepared: Prepared, net: str) -> Prepared:
     """Return the same pictures with the recipe of a baseline: small, plain, and quick.
 
-    Pictures of more than 10,000 values are averaged down first.
+    Pictures of more than 10,000 values are averaged down first, as far as their short side allows.
 
     Args:
         prepared: the run's own.
@@ -182,6 +182,7 @@ def baseline_of(prepared: Prepared, net: str) -> Prepared:
     """
     height, width, channels = prepared.pixels.shape[1:]
     factor = max(1, int(np.ceil(np.sqrt(height * width * channels / 10_000))))
+    factor = min(factor, min(height, width) // SIDES[0])  # a strip of few rows keeps as many as a network takes
     preprocessing = prepared.preprocessing.coarser(factor) if factor > 1 else prepared.preprocessing
     pixels = block_averaged(prepared.pixels, preprocessing, folder=prepared.pixel_file.parent)
     data = prepared.recipe.data.model_copy(update={"image_size": pixels.shape[1:3], "channels": channels})
@@ -246,8 +247,8 @@ def looks_before(prepared: Prepared) -> int:
     if prepared.recipe.training.transfer not in ("frozen", "finetune"):
         return 0
     net = start_net(prepared.recipe, task_of(prepared), progress=Mute())  # what it says is said when it trains
-    kept = kept_features(_features_file(net, prepared), len(prepared.pixels))
-    return len(prepared.pixels) if kept is None else int(np.isnan(kept[:, 0]).sum())
+    kept, rows = kept_features(_features_file(net, prepared), len(prepared.pixels)), _used(prepared)
+    return len(rows) if kept is None else int(np.isnan(kept[rows, 0]).sum())
 
 
 def _learn_head(
@@ -273,9 +274,14 @@ def _scores(net: Net, features: NDArray[np.float32], task: Task) -> Scores:
 
 
 def _features_there(net: Net, prepared: Prepared) -> float:
-    """Return the share of all pictures whose features were computed before; they may take gigabytes meanwhile."""
+    """Return the share of the pictures whose features were computed before; they may take gigabytes meanwhile."""
     kept = kept_features(_features_file(net, prepared), len(prepared.pixels))
-    return 0.0 if kept is None else round(float((~np.isnan(kept[:, 0])).mean()), 4)
+    return 0.0 if kept is None else round(float((~np.isnan(kept[_used(prepared), 0])).mean()), 4)
+
+
+def _used(prepared: Prepared) -> NDArray[np.int64]:
+    """Return the positions of the pictures of a split: of others, such as unreadable ones, no features are kept."""
+    return np.sort(np.concatenate(list(prepared.splits.values())))
 
 
 def _features_file(net: Net, prepared: Prepared) -> Path:
@@ -286,7 +292,7 @@ def _set_learnt_head(net: Net, prepared: Prepared, *, progress: Progress) -> tup
     """Give a pretrained network the last layer that a logistic regression learns on its features.
 
     Returns:
-        the features of all pictures, and the seconds that those took which were not there before.
+        the features of the pictures of a split, and the seconds that those took which were not there before.
     """
     started = time.perf_counter()
     with on_device(net, choose_device(prepared.recipe.training.device)):
@@ -294,6 +300,7 @@ def _set_learnt_head(net: Net, prepared: Prepared, *, progress: Progress) -> tup
             net,
             prepared.pixels,
             prepared.preprocessing,
+            rows=_used(prepared),
             cache=_features_file(net, prepared),
             threads=prepared.recipe.training.threads,
             progress=progress,
