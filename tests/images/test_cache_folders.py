@@ -82,6 +82,16 @@ def test_what_a_killed_process_left_half_made_goes_with_its_lock(tmp_path):
     assert not left.exists()
 
 
+def test_what_a_killed_process_left_half_written_in_a_cache_goes_after_a_day(tmp_path):
+    folder = folder_of(tmp_path, "pixels-a", size=60, used=int(time.time()))
+    left, now = folder / ".unfinished-1-2-3-features.npy", folder / ".unfinished-1-2-4-features.npy"
+    for file in (left, now):
+        file.write_bytes(b"0")
+    os.utime(left, (time.time() - 86_500,) * 2)
+    prune(tmp_path, keep=folder)
+    assert sorted(file.name for file in folder.iterdir()) == [now.name, "pixels.npy"]
+
+
 def test_where_caches_lie(monkeypatch, tmp_path):
     monkeypatch.setenv("TELLAPART_CACHE", str(tmp_path))
     assert where_it_lies() == tmp_path

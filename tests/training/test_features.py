@@ -1,5 +1,7 @@
 """Features of a pretrained network: kept in a file, looked at once."""
 
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ import torch
 from tellapart.images.preprocessing import Preprocessing
 from tellapart.nets import build_net
 from tellapart.training import features as room
-from tellapart.training.features import embed_pixels, weights_digest
+from tellapart.training.features import embed_pixels, features_file, keep_features, weights_digest
 
 SPEC = Preprocessing(image_size=(16, 16), channels=1, mean=(0.3,), std=(0.35,))
 
@@ -80,3 +82,14 @@ def test_networks_that_compute_otherwise_with_the_same_weights_share_no_features
     )
     other.load_state_dict(one.state_dict())
     assert weights_digest(one, SPEC) != weights_digest(other, SPEC)
+
+
+def test_the_features_of_the_networks_that_were_used_last_stay(tmp_path):
+    for number in range(10):
+        file = features_file(tmp_path, f"{number}")
+        keep_features(file, np.ones((3, 2), dtype=np.float32))
+        os.utime(file, (number + 1, number + 1))
+    keep_features(features_file(tmp_path, "last"), np.ones((3, 2), dtype=np.float32))
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        *(f"features-{number}.npy" for number in range(3, 10)), "features-last.npy"
+    ]  # fmt: skip

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import DataError
-from ..files import KEEPS_OPEN, expanded
+from ..files import KEEPS_OPEN, UNFINISHED, expanded
 
 KEY_DIGITS = 24
 """Hexadecimal digits of a cache's name, after which only what is being made or removed has more."""
@@ -58,6 +58,7 @@ def prune(parent: Path, *, keep: Path, limit_bytes: int = 20 * 2**30) -> None:
     """
     used = {}
     for path in _caches_in(parent):
+        _clear_unfinished(path)
         with contextlib.suppress(OSError):  # another process may be removing it
             when, size = _use_of(path)
             if path != keep and (path.parent == parent or time.time() - when > DAY):
@@ -67,6 +68,14 @@ def prune(parent: Path, *, keep: Path, limit_bytes: int = 20 * 2**30) -> None:
         gone = _is_abandoned(path, when) if path.suffix == ".partial" else total > limit_bytes
         if gone and _removed(path):
             total -= size
+
+
+def _clear_unfinished(cache: Path) -> None:
+    """Remove what a killed process left half-written in a pixel cache a day ago, such as gigabytes of features."""
+    with contextlib.suppress(OSError):
+        for file in cache.glob(f"{UNFINISHED}*") if cache.is_dir() else ():
+            if time.time() - file.stat().st_mtime > DAY:
+                file.unlink()
 
 
 def mark_used(path: Path) -> None:

@@ -13,11 +13,15 @@ import torch
 from numpy.typing import NDArray
 
 from ..files import whole
+from ..images.kept import keep_newest
 from ..images.preprocessing import Preprocessing
 from ..nets import Net
 from ..progress import TO_LOG, Progress
 from ..version import __version__
 from .lanes import Lanes
+
+KEPT = 8
+"""Networks, or versions of one, whose features of the same pictures stay."""
 
 
 def embed_pixels(
@@ -98,6 +102,7 @@ def keep_features(file: Path, features: NDArray[np.float32]) -> NDArray[np.float
         file.parent.mkdir(parents=True, exist_ok=True)
         with whole(file) as beside, beside.open("wb") as opened:
             np.save(opened, features)
+        keep_newest(file.parent, "features-*.npy", count=KEPT)
         kept = kept_features(file, len(features))
         return features if kept is None else kept
     return features
