@@ -15,6 +15,10 @@ PATIENT_STEPS = 40
 """Steps of the optimiser before that: with few pictures, two epochs are too little to learn anything."""
 
 
+FEWEST_SEEN = 10
+"""Validation pictures below which units that never move say little: the pictures may be copies of one."""
+
+
 def diagnose(
     history: Sequence[Mapping[str, Any]],
     *,
@@ -61,7 +65,7 @@ def diagnose(
     holds = {
         # Weights of the classes are there to be right less often, for the sake of the rare ones.
         "chance": not weighted and epochs >= patient and _at_chance(last, majority, validation_pictures),
-        "dead": last["still_units"] >= 0.9 and validation_pictures > 1,
+        "dead": last["still_units"] >= 0.9 and validation_pictures >= FEWEST_SEEN,
         "flat": epochs >= max(3, patient) and _is_flat(losses),
         "exploding": epochs >= 3 and losses[-1] > 3 * losses[0],
     }
