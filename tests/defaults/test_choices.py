@@ -81,7 +81,14 @@ def test_photographs_are_cropped_and_in_colour():
     assert (chosen.image_size, chosen.channels, chosen.resize) == ((128, 128), 3, "crop")
     chosen, choices = data(Recipe(), rows, kind="photographs")
     assert (chosen.image_size, chosen.resample) == ((224, 224), "bicubic")
-    assert "trained on" in next(choice.reason for choice in choices if choice.field == "data.image_size")
+    reasons = {choice.field: choice.reason for choice in choices}
+    assert "trained on" in reasons["data.image_size"]
+    assert "cuts 25% of a picture off" in reasons["data.resize"]  # 640×480 to a square
+
+
+def test_square_photographs_lose_nothing_and_nothing_is_said():
+    _, choices = data(Recipe(), facts(width=500, height=500, colour=30.0), kind="photographs")
+    assert "data.resize" not in decided(choices)
 
 
 @pytest.mark.parametrize(("share", "channels"), [(0.0, 1), (0.05, 3), (1.0, 3)])
@@ -179,6 +186,13 @@ def test_steps_and_epochs_by_the_way_of_training(transfer, pictures, batch_size,
     assert (loop.batch_size, loop.epochs) == (batch_size, epochs)
 
 
+@pytest.mark.parametrize(("threads", "said"), [(2, "as was set; this machine has 7"), (7, None), (None, None)])
+def test_a_recipe_from_a_smaller_machine_is_named(threads, said, monkeypatch):
+    monkeypatch.setattr("tellapart.defaults.training.compute_threads", lambda: 7)
+    _, choices = training(training={"threads": threads})
+    assert {choice.field: choice.reason for choice in choices}.get("training.threads") == said
+
+
 @pytest.mark.parametrize(("size", "threads", "precision"), [((19, 21), 1, "float32"), ((20, 20), 7, "bfloat16")])
 def test_tiny_pictures_are_too_little_work_for_threads_and_sixteen_bits(size, threads, precision, monkeypatch):
     monkeypatch.setattr("tellapart.defaults.training.compute_threads", lambda: 7)
@@ -253,7 +267,7 @@ def test_what_an_optimiser_and_a_fine_tuning_take_by_default_stands_in_the_recip
 def test_what_the_recipe_says_of_the_training_stays():
     said = {
         "epochs": 3, "batch_size": 7, "label_smoothing": 0.2, "averaging": 0.5, "augment": {"rotation": 3},
-        "precision": "float32", "threads": 1,
+        "precision": "float32", "threads": 1024,
         "optimizer": {"name": "sgd", "learning_rate": 0.3, "weight_decay": 0.0, "momentum": 0.5},
     }  # fmt: skip
     recipe, choices = training(net={"name": "convnet16"}, training=said)

@@ -120,7 +120,7 @@ OPTIONS = {
     "--threads 100000": ["training.threads", "1024"],
     "--drop-leaks --allow-leaks": ["contradict each other"],
     "--no-baselines --baseline softmax": ["contradict each other"],
-    "--monitor loss": ["ignored without --patience"],
+    "--monitor loss": ["goes with --patience"],
     "--group-by (": ["must be a regular expression, got '('"],
     "--validation-fraction 1": ["must be less than 1"],
     "--net-option width": ["must be NAME=VALUE, got 'width'"],

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 NAME = "train"
 
-PICTURES, NET, TRAINING, CHANGES, RUN = "Pictures", "Network", "Training", "Random changes", "Run"
+PICTURES, NET, RUN = "Pictures", "Network", "Run"
+TRAINING = "Training in epochs (with any of these, photographs are fine-tuned)"
+CHANGES = "Random changes (with any of these, photographs are fine-tuned)"
 
 
 def command(
@@ -141,7 +143,7 @@ def command(
         option("--class-weights", "Make rare classes weigh more [none].", TRAINING),
     ] = None,
     patience: Annotated[
-        int | None, option("--patience", "Stop after so many epochs without a new best.", TRAINING)
+        int | None, option("--patience", "Stop after so many epochs without a new best [3 in finetune].", TRAINING)
     ] = None,
     monitor: Annotated[
         Literal["accuracy", "loss", "top5"] | None,
@@ -155,15 +157,13 @@ def command(
         option("--precision", "Arithmetic of the training.", TRAINING),
     ] = None,
     threads: Annotated[
-        int | None, option("--threads", "CPU threads for training; pictures are read by all processors.", TRAINING)
+        int | None, option("--threads", "CPU threads for training; pictures are read by all processors.", RUN)
     ] = None,
     device: Annotated[
         Literal["auto", "cpu", "cuda", "mps"] | None,
-        option("--device", "Where to compute [auto: an NVIDIA GPU, else the CPU].", TRAINING),
+        option("--device", "Where to compute [auto: an NVIDIA GPU, else the CPU].", RUN),
     ] = None,
-    devices: Annotated[
-        int | None, option("--devices", "Devices of this machine that train together [1].", TRAINING)
-    ] = None,
+    devices: Annotated[int | None, option("--devices", "Devices of this machine that train together [1].", RUN)] = None,
     augment: Annotated[
         Literal["none", "light", "writing", "photo"] | None,
         option("--augment", "A set of random changes; single ones go on top.", CHANGES),
@@ -259,17 +259,19 @@ def _augment(name: str | None, changes: dict[str, Any], *, recipe: Path | None) 
     """
     from ..recipe import AUGMENTATIONS, Recipe
 
-    if name is None:
-        off = bool(changes) and not any(changes.values())
-        if off and (recipe is None or Recipe.load(recipe).training.augment is None):
+    if name is not None:
+        return {**AUGMENTATIONS[name].model_dump(), **changes}  # zeros too: a recipe file's own changes must not stay
+    if changes and (recipe is None or Recipe.load(recipe).training.augment is None):
+        if not any(changes.values()):
             first, value = next((one.replace("_", "-"), value) for one, value in changes.items())
             said = f"--no-{first}" if value is False else f"--{first} {value:g}"
             raise RecipeError(
                 f"{said} alone would switch off every random change, not this one: name the set that it is taken from, "
                 f"such as --augment photo {said}, or say --augment none"
             )
-        return changes or None
-    return {**AUGMENTATIONS[name].model_dump(), **changes}  # zeros too: a recipe file's own changes must not stay
+        asked = ", ".join(one.replace("_", "-") for one, value in changes.items() if value)
+        typer.echo(f"random changes: {asked} alone; --augment photo, writing or light puts a set below", err=True)
+    return changes or None
 
 
 def _run(
@@ -300,7 +302,7 @@ def _run(
     base = _with_its_labels(Recipe.load(recipe), recipe) if recipe else Recipe()
     stopping = sections.get("training", {}).get("early_stopping") or {}
     if "monitor" in stopping and "patience" not in stopping and base.training.early_stopping is None:
-        raise RecipeError("--monitor would be ignored without --patience: give both")
+        raise RecipeError("--monitor goes with --patience, such as --patience 3: give both")
     base, replaced = without_conflicts(base, sections, timed=time is not None)
     if replaced:
         typer.echo(f"chosen anew, because of what is typed beside the recipe: {', '.join(replaced)}", err=True)

@@ -9,8 +9,11 @@ from numpy.typing import NDArray
 
 from ..images.facts import grey_share
 from ..nets import nets
-from ..recipe import PRETRAINED, SIDES, Recipe
+from ..recipe import PRETRAINED, SIDES, Recipe, decided
 from .choice import Choice
+
+SHOWN_CUT = 0.01
+"""The share of a picture from which on it is said that it is cut off."""
 
 
 def choose_data(recipe: Recipe, facts: NDArray[np.void], *, kind: str) -> tuple[Recipe, list[Choice]]:
@@ -40,15 +43,24 @@ def choose_data(recipe: Recipe, facts: NDArray[np.void], *, kind: str) -> tuple[
         choices.append(Choice("data.image_size", size, reason))
     if data.resize is None:
         changes["resize"] = "crop" if kind == "photographs" else "stretch"
-        if len(np.unique(facts[["width", "height"]])) > 1:
-            reason = "keeps the shape of what is seen" if kind == "photographs" else "keeps every stroke"
-            choices.append(Choice("data.resize", changes["resize"], reason))
+        unseen = _cut_off(facts, changes.get("image_size") or decided(data.image_size, "data.image_size"))
+        if kind == "photographs" and unseen >= SHOWN_CUT:
+            reason = f"keeps shapes, and cuts {unseen:.0%} of a picture off at its edges: --resize pad keeps it all"
+            choices.append(Choice("data.resize", "crop", reason))
+        elif kind != "photographs" and len(np.unique(facts[["width", "height"]])) > 1:
+            choices.append(Choice("data.resize", "stretch", "keeps every stroke"))
     if data.resample is None:
         published = nets.get(recipe.net.name).published if pretrained else None
         changes["resample"] = published.resample if published else "bilinear"
         if published:
             choices.append(Choice("data.resample", changes["resample"], "the network was trained with it"))
     return recipe.changed(data=changes), choices
+
+
+def _cut_off(facts: NDArray[np.void], size: tuple[int, int]) -> float:
+    """Return the share of its area that the median picture loses where it is cut to the shape of a size."""
+    shape = facts["width"] / facts["height"] / (size[1] / size[0])
+    return float(1 - np.median(np.minimum(shape, 1 / shape)))
 
 
 def _size(facts: NDArray[np.void], kind: str, net: str, *, pretrained: bool) -> tuple[tuple[int, int], str]:

@@ -8,7 +8,13 @@ from ..errors import RecipeError
 from ..recipe import AUGMENTATIONS, Recipe, TrainingRecipe, decided
 from ..runtime import choose_device, compute_threads, fast_precision
 from ..training.initial import outline
-from ..training.optimizers import DEFAULT_MOMENTUM, DEFAULT_WEIGHT_DECAY, TRANSFER_RATE, usual_learning_rate
+from ..training.optimizers import (
+    DEFAULT_MOMENTUM,
+    DEFAULT_WEIGHT_DECAY,
+    TRANSFER_RATE,
+    kind_of_net,
+    usual_learning_rate,
+)
 from ..training.transfer import LAST_BLOCK
 from .choice import Choice
 from .width import choose_width, pictures_an_epoch, usual_batch_size, usual_epochs
@@ -42,7 +48,10 @@ def choose_training(recipe: Recipe, *, kind: str, pictures: int, classes: int) -
     check_classes(recipe, classes)
     choices: list[Choice] = []
     height, width = decided(recipe.data.image_size, "data.image_size")
-    threads = recipe.training.threads or (1 if height * width < TINY else compute_threads())
+    usual_threads = 1 if height * width < TINY else compute_threads()
+    threads = recipe.training.threads or usual_threads
+    if threads < usual_threads:
+        choices.append(Choice("training.threads", threads, f"as was set; this machine has {usual_threads}"))
     if recipe.training.transfer == "features":
         return recipe.changed(training={"threads": threads}), choices
     recipe, more = choose_width(recipe, pictures=pictures, classes=classes)
@@ -110,9 +119,11 @@ def _choose_optimizer(recipe: Recipe, *, passes: float, classes: int) -> tuple[d
         recipe = recipe.changed(training={"optimizer": {"name": changes["name"]}})
     training, optimizer = recipe.training, recipe.training.optimizer
     if optimizer.learning_rate is None and not optimizer.find_learning_rate:
-        low = training.transfer in TRANSFER_RATE
-        reason = "low, so that nothing is unlearnt" if low else "suits the network and optimiser"
-        changes["learning_rate"] = usual_learning_rate(training, outline(recipe, classes=classes))
+        twin = outline(recipe, classes=classes)
+        reason = f"usual for {optimizer.name} and {kind_of_net(twin)}"
+        if training.transfer in TRANSFER_RATE:
+            reason = "low, so that nothing is unlearnt"
+        changes["learning_rate"] = usual_learning_rate(training, twin)
         choices.append(Choice("training.optimizer.learning_rate", changes["learning_rate"], reason))
     if optimizer.weight_decay is None:
         changes["weight_decay"] = DEFAULT_WEIGHT_DECAY[decided(optimizer.name, "training.optimizer.name")]

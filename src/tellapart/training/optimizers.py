@@ -42,10 +42,20 @@ def default_learning_rate(name: str, net: nn.Module) -> float:
     """
     if isinstance(net, Compact) and name in ("adamw", "muon"):
         return {"adamw": 1e-2, "muon": 5e-2}[name]
-    normalised = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in net.modules())
     plain = {"adam": 1e-3, "adamw": 1e-3, "muon": 5e-3, "sgd": 0.02, "rmsprop": 5e-4}
     high = {"adam": 5e-3, "adamw": 5e-3, "muon": 2.5e-2, "sgd": 0.1, "rmsprop": 2e-3}
-    return high[name] if normalised else plain[name]
+    return high[name] if _normalised(net) else plain[name]
+
+
+def kind_of_net(net: nn.Module) -> str:
+    """Return which of the kinds of networks it is that have a learning rate of their own, in words."""
+    if isinstance(net, Compact):
+        return "compact"
+    return f"networks {'with' if _normalised(net) else 'without'} batch normalisation"
+
+
+def _normalised(net: nn.Module) -> bool:
+    return any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in net.modules())
 
 
 def usual_learning_rate(recipe: TrainingRecipe, net: nn.Module) -> float:
