@@ -176,12 +176,12 @@ def test_a_setting_that_would_be_ignored_is_an_error(given_sections, message):
 
 CHANGED = {
     "epochs": 3, "steps_per_epoch": 7, "batch_size": 8, "optimizer": {"name": "sgd"}, "schedule": "cosine",
-    "label_smoothing": 0.1, "class_weights": "balanced", "augment": {"rotation": 5}, "early_stopping": {},
+    "label_smoothing": 0.1, "augment": {"rotation": 5}, "early_stopping": {},
     "averaging": 0.9, "precision": "float32",
 }  # fmt: skip
 
 
-USUAL = {"schedule": "one-cycle", "class_weights": "none", "label_smoothing": 0.0, "averaging": 0.0, "augment": {}}
+USUAL = {"schedule": "one-cycle", "label_smoothing": 0.0, "averaging": 0.0, "augment": {}}
 
 
 @pytest.mark.parametrize(("name", "value"), [*CHANGED.items(), *USUAL.items()])
@@ -194,8 +194,8 @@ def test_what_only_epochs_look_at_is_refused_with_features(name, value):
 
 def test_what_is_common_to_both_trainings_is_taken_with_features():
     common = set(TrainingRecipe.model_fields) - set(LOOP_SETTINGS)
-    assert common == {"transfer", "unfreeze", "threads", "device", "seed"}
-    Recipe.make(training={"transfer": "features", "threads": 1, "seed": 3, "device": "cpu"})
+    assert common == {"transfer", "unfreeze", "class_weights", "threads", "device", "seed"}
+    Recipe.make(training={"transfer": "features", "class_weights": "balanced", "threads": 1, "seed": 3})
 
 
 def test_recipes_do_not_change():

@@ -220,7 +220,6 @@ LOOP_SETTINGS = (
     "optimizer",
     "schedule",
     "label_smoothing",
-    "class_weights",
     "augment",
     "early_stopping",
     "averaging",

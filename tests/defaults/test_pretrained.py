@@ -134,17 +134,19 @@ def test_a_doubt_counts_as_from_scratch_until_a_probe_decides():
     [
         ({"training": {"epochs": 3}}, "training.epochs"),
         ({"training": {"optimizer": {"name": "sgd"}}}, "training.optimizer"),
-        ({"training": {"class_weights": "balanced"}, "net": {"sigmoid": True}}, "training.class_weights"),
+        ({"training": {"label_smoothing": 0.1}, "net": {"sigmoid": True}}, "training.label_smoothing"),
         ({"training": {"batch_size": 8}, "net": {"name": "mobilenet_v2"}}, "training.batch_size"),
         ({"training": {"schedule": "one-cycle"}}, "training.schedule"),
-        ({"training": {"class_weights": "none"}}, "training.class_weights"),
+        ({"training": {"averaging": 0.0}}, "training.averaging"),
     ],
 )
 def test_wishes_that_only_epochs_grant_keep_the_pretrained_network_and_move_it(sections, asked):
     recipe, choices = choose_start(Recipe.make(**sections), leaning=SEEN)
     assert recipe.net.name == sections.get("net", {}).get("name", BACKBONE)
     assert (recipe.net.weights, recipe.training.transfer) == ("imagenet", "finetune")
-    assert choices[-1].reason == f"it has published weights, and {asked} is for a training in epochs"
+    assert (
+        choices[-1].reason == f"it has published weights, and {asked} is set: without it only the last layer is learnt"
+    )
 
 
 @pytest.mark.parametrize(
@@ -154,6 +156,7 @@ def test_wishes_that_only_epochs_grant_keep_the_pretrained_network_and_move_it(s
         {"data": {"image_size": (64, 64)}},
         {"net": {"sigmoid": True}},
         {"training": {"seed": 3}},
+        {"training": {"class_weights": "balanced"}},
     ],
 )
 def test_wishes_that_a_single_look_grants_keep_it(sections):

@@ -231,7 +231,8 @@ def test_the_penalty_is_chosen_with_copies_on_one_side(unlike, tmp_path, monkeyp
     assert len(np.unique(asked[0])) < len(asked[0])
 
 
-def test_rare_classes_weigh_more_in_a_learnt_last_layer_too(tmp_path):
+@pytest.mark.parametrize("transfer", ["features", "frozen"])
+def test_rare_classes_weigh_more_in_a_learnt_last_layer_too(transfer, tmp_path):
     labels = np.array([0, 0, 0, 1] * 12)
     pixels = np.random.default_rng(0).integers(0, 200, (48, 4, 4, 1), dtype=np.uint8)
     pixels += (30 * labels).astype(np.uint8)[:, None, None, None]
@@ -239,7 +240,7 @@ def test_rare_classes_weigh_more_in_a_learnt_last_layer_too(tmp_path):
     splits = Splits(train=range(36), validation=range(36, 42), test=range(42, 48))
     recipe = Recipe.make(
         data={"image_size": (4, 4), "channels": 1}, net={"name": "softmax"},
-        training={"transfer": "frozen", "class_weights": "balanced", "threads": 1},
+        training={"transfer": transfer, "class_weights": "balanced", "threads": 1},
     )  # fmt: skip
     spec = Preprocessing(image_size=(4, 4), channels=1, mean=(0.5,), std=(0.3,))
     audit = SimpleNamespace(repeats=SimpleNamespace(family=np.arange(48)))

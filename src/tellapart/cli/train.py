@@ -140,7 +140,7 @@ def command(
     ] = None,
     class_weights: Annotated[
         Literal["none", "balanced"] | None,
-        option("--class-weights", "Make rare classes weigh more [none].", TRAINING),
+        option("--class-weights", "Make rare classes weigh more [none].", NET),
     ] = None,
     patience: Annotated[
         int | None, option("--patience", "Stop after so many epochs without a new best [3 in finetune].", TRAINING)

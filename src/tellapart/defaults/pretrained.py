@@ -289,7 +289,7 @@ def _transfer(recipe: Recipe, net: str) -> tuple[Literal["none", "features", "fi
     if nets.get(net).published is None or recipe.net.weights == "none":
         return "none", ""
     if asked := asks_for_epochs(recipe):
-        return "finetune", f"it has published weights, and {asked[0]} is for a training in epochs"
+        return "finetune", f"it has published weights, and {asked[0]} is set: without it only the last layer is learnt"
     return "features", "it has published weights, and seeing each picture once is quick"
 
 
