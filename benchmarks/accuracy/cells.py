@@ -44,13 +44,16 @@ class Training:
 
 
 def table(cells: Sequence[Mapping[str, Any]]) -> str:
-    """Return the table, a row for each set and setting with at least one training."""
+    """Return the table, a row for each set, setting and processor with at least one training, and one for all."""
     rows = []
     for name in NAMES:
         for setting in SETTINGS:
             found = [one for one in cells if (one["name"], one["setting"]) == (name, setting)]
-            for processor in sorted({_processor(one) for one in found}):  # a time allows more on a faster one
+            processors = sorted({_processor(one) for one in found})  # a time allows more on a faster one
+            for processor in processors:
                 rows.append(_row(name, setting, [one for one in found if _processor(one) == processor]))
+            if len(processors) > 1:
+                rows.append(_row(name, setting, found, measured=f"all of the {len(processors)} rows above"))
     return "\n".join([HEAD, *rows])
 
 
@@ -60,10 +63,10 @@ def _processor(cell: Mapping[str, Any]) -> str:
     return ", ".join([name, cores, *flags[1:]])
 
 
-def _row(name: str, setting: str, trainings: Sequence[Mapping[str, Any]]) -> str:
+def _row(name: str, setting: str, trainings: Sequence[Mapping[str, Any]], *, measured: str = "") -> str:
     figures = [one["figures"] for one in trainings]
     # "2026-11-22, AMD EPYC, 2 cores, ...": the day and the processor; the whole sentence stands below the table
-    measured = sorted({", ".join(str(one["where"]).split(", ")[:2]) for one in trainings})
+    places = sorted({", ".join(str(one["where"]).split(", ")[:2]) for one in trainings})
 
     def mean(key: str, *, digits: int = 2, scale: float = 100.0) -> str:
         return mean_and_deviation([scale * one[key] for one in figures], digits=digits)
@@ -74,6 +77,6 @@ def _row(name: str, setting: str, trainings: Sequence[Mapping[str, Any]]) -> str
     cells = (
         name, told, str(len(figures)), whole["parameters"], mean("epochs", digits=1, scale=1.0),
         mean("validation_accuracy"), mean("test_accuracy"), mean("calibration_error"), whole["wall_s"], longest,
-        mean("others_share", digits=0), "; ".join(measured),
+        mean("others_share", digits=0), measured or "; ".join(places),
     )  # fmt: skip
     return f"| {' | '.join(cells)} |"

@@ -114,17 +114,19 @@ def test_settings_that_are_for_some_sets_are_not_trained_on_others(folder, monke
     capsys.readouterr()
 
 
-def test_trainings_of_two_processors_are_two_rows():
+def test_trainings_of_two_processors_are_two_rows_and_one_of_all():
     cells = [
         {"name": "mnist", "setting": "1m", "seed": seed, "where": f"2026-01-0{seed + 1}, {chip}, 2 cores",
          "figures": {**FIGURES, "test_accuracy": 0.9 + seed / 100}}
         for seed, chip in enumerate(["slow", "fast", "slow"])
     ]  # fmt: skip
     rows = table(cells).splitlines()[2:]
-    assert [row.split(" | ")[2] for row in rows] == ["1", "2"]
+    assert [row.split(" | ")[2] for row in rows] == ["1", "2", "3"]
     assert "91.00" in rows[0]
     assert "91.00 ± 1.41" in rows[1]
     assert rows[1].endswith("| 2026-01-01, slow; 2026-01-03, slow |")
+    assert "91.00 ± 1.00" in rows[2]
+    assert rows[2].endswith("| all of the 2 rows above |")
 
 
 def test_two_processors_of_one_name_that_compute_differently_are_two_rows():
@@ -133,4 +135,4 @@ def test_two_processors_of_one_name_that_compute_differently_are_two_rows():
          "figures": FIGURES}
         for seed, can in enumerate(["23.5 GiB, avx2", "23.5 GiB, avx2, avx512f", "23.4 GiB, avx2"])
     ]  # fmt: skip
-    assert sorted(row.split(" | ")[2] for row in table(cells).splitlines()[2:]) == ["1", "2"]
+    assert sorted(row.split(" | ")[2] for row in table(cells).splitlines()[2:]) == ["1", "2", "3"]

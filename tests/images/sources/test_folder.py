@@ -214,6 +214,7 @@ def test_groups_by_a_rule(make_tree):
 def test_groups_stay_within_given_splits(make_tree):
     data = open_dataset(make_tree("Train/a/7.png", "Train/b/7.png", "Test/a/7.png"), group_by=r"(\d+)\.png")
     assert data.groups.tolist() == ["test/7", "train/7", "train/7"]
+    assert "1 group name ('7' ...) in several of the source's own splits" in data.notes[-1]
 
 
 def test_unknown_options(make_tree):

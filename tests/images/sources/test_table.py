@@ -131,7 +131,8 @@ def test_no_text(write):
 
 def test_a_rule_s_groups_stay_within_splits(write):
     path = write("path,label,split\nimg/1.png,a,train\nimg/2.png,b,test\n")
-    assert open_dataset(path, group_by=r"(\d)").groups.tolist() == ["train/1", "test/2"]
+    data = open_dataset(path, group_by=r"(\d)")
+    assert (data.groups.tolist(), data.notes) == (["train/1", "test/2"], ())
 
 
 def test_pictures_without_a_split_belong_to_their_group_s(write):

@@ -6,9 +6,11 @@ import dataclasses
 import re
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import RecipeError, SourceError
+from ...wording import counted
 from ..dataset import BLOCK, Dataset
 from .columns import Column
 
@@ -61,10 +63,24 @@ def with_groups(dataset: Dataset, rule: str) -> Dataset:
             f"group_by {rule!r} finds no group in {len(dataset) - len(groups)} of {len(dataset)} ids, such as "
             f"{', '.join(repr(m) for m in misses)}: change the rule so that it matches each id"
         )
-    names = groups.array()
+    names, notes = groups.array(), dataset.notes
     if dataset.given_split is not None:
+        notes = (*notes, *_namesakes(names, dataset.given_split))
         names = _by_split(names, dataset.given_split)
-    return dataclasses.replace(dataset, groups=names)
+    return dataclasses.replace(dataset, groups=names, notes=notes)
+
+
+def _namesakes(names: NDArray[Any], splits: NDArray[Any]) -> list[str]:
+    """Return a sentence on the groups whose name stands in several splits; none where each has its own."""
+    parts = [np.unique(names[splits == split]) for split in np.unique(splits) if split]
+    found, counts = np.unique(np.concatenate(parts), return_counts=True) if parts else (names[:0], np.zeros(0))
+    several = found[counts > 1]
+    if not len(several):
+        return []
+    return [
+        f"{counted(len(several), 'group name')} ({str(several[0])!r} ...) in several of the source's own splits, taken "
+        "for another group in each: if it is the same one, the figures flatter, and a table's column “group” says it"
+    ]
 
 
 def _by_split(names: NDArray[Any], splits: NDArray[Any]) -> NDArray[Any]:
