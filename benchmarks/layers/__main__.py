@@ -1,4 +1,4 @@
-"""``python -m benchmarks.layers``: the training step of three networks, operation by operation."""
+"""``python -m benchmarks.layers``: training steps, operation by operation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..harness.environment import OURS, prepare
 from ..harness.process import measure
 from ..harness.question import RESULTS, ROOT
 from ..harness.result import PeerError
-from ..step.shapes import SHAPES
+from .cases import CASES
 
 FOLDER = Path(__file__).resolve().parent
 WORDS = {
@@ -33,6 +33,13 @@ WORDS = {
     "Optimizer.step#UncompiledAdam.step": "Adam, what calls it",
     "aten::copy_": "copy",
     "aten::_to_dense": "into PyTorch's layout",
+    "aten::max_pool2d_with_indices": "max-pool",
+    "aten::max_pool2d_with_indices_backward": "gradient of max-pool",
+    "aten::native_batch_norm": "batch normalisation",
+    "aten::native_batch_norm_backward": "gradient of batch normalisation",
+    "aten::_fused_adamw_": "AdamW",
+    "aten::add_": "sum",
+    "aten::add": "sum",
 }
 NONE = ("–", "–")
 HEAD = "| operation | on | ms | of the step, % | GFLOP/s | of the peak, % | GB/s | of the copy, % |"
@@ -56,10 +63,11 @@ def table(cells: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _of_net(cell: Mapping[str, Any]) -> str:
-    figures, shape = cell["figures"], SHAPES[cell["net"]]
+    figures, case = cell["figures"], CASES[cell["net"]]
+    shape = case.shape
     alone = f"{1000 * figures['profiled']:.1f} ms"
     lines = [
-        f"### {cell['net']}, {shape.height}×{shape.width}, batch {shape.batch}",
+        f"### {cell['net']}, {shape.height}×{shape.width}, batch {shape.batch}, {case.precision}, {case.optimizer[0]}",
         "",
         f"A step takes {1000 * figures['seconds']:.1f} ms (its operations alone, profiled, {alone}): "
         f"{shape.batch / figures['seconds']:,.0f} pictures/s. Peaks: {2 * figures['product'] / 1e9:,.0f} GFLOP/s, "
@@ -95,10 +103,10 @@ def _share(part: float, whole: float) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Profile each network and write the tables after each."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--net", action="append", choices=SHAPES, help="one of the networks (all)")
+    parser.add_argument("--net", action="append", choices=CASES, help="one of the networks (all)")
     options = parser.parse_args(arguments)
     cells = Cells(FOLDER, table=table)
-    for net in options.net or SHAPES:
+    for net in options.net or CASES:
         try:
             figures = profiled(net)
         except PeerError as error:

@@ -14,6 +14,7 @@ def test_multiply_adds_by_hand():
     assert multiplications(Operation(BACKWARD, (out, pictures, kernel), 1.0), maps=maps, first=()) == 2 * one
     assert multiplications(Operation(BACKWARD, (out, pictures, kernel), 1.0), maps=maps, first=kernel) == one
     assert multiplications(Operation("aten::mm", ((3, 5), (5, 7)), 1.0), maps={}, first=()) == 105
+    assert multiplications(Operation("aten::mm", ((3, 5), (5, 7)), 1.0, 2), maps={}, first=()) == 210
     assert multiplications(Operation("aten::addmm", ((7,), (3, 5), (5, 7)), 1.0), maps={}, first=()) == 105
     assert multiplications(Operation("aten::relu", ((3, 5),), 1.0), maps={}, first=()) == 0
 
@@ -28,6 +29,10 @@ def test_bytes_by_hand():
     assert moved_bytes(Operation(POOL, (out, ()), 1.0), maps=pooled) == 4 * 5120 + 4 * 1280 + 1280
     back = Operation(POOL_BACKWARD, ((4, 16, 4, 5), (4, 16, 4, 5), out, ()), 1.0)
     assert moved_bytes(back, maps=pooled) == 4 * 5120 + 4 * 1280 + 1280
+    placed = Operation("aten::max_pool2d_with_indices", (out, ()), 1.0)
+    assert moved_bytes(placed, maps={}, item=2) == 2 * 5120 + (2 + 8) * 1280
+    back = Operation("aten::max_pool2d_with_indices_backward", ((4, 16, 4, 5), out, (4, 16, 4, 5)), 1.0)
+    assert moved_bytes(back, maps={}, item=2) == 2 * 5120 + (2 + 8) * 1280
     assert moved_bytes(Operation("aten::threshold_backward", ((3, 5), (3, 5)), 1.0), maps={}) == 4 * 45
 
 
@@ -40,6 +45,22 @@ def test_a_step_s_operations_do_the_network_s_arithmetic():
     convs = [80 * 60 * 16 * 9, 40 * 30 * 32 * 16 * 9, 20 * 15 * 64 * 32 * 9]
     assert done == 2 * (2 * convs[0] + 3 * (convs[1] + convs[2]) + 3 * (64 * 5 * 3 * 64 + 64 * 55))
     assert kernel == (16, 1, 3, 3)
+
+
+def test_the_default_network_s_arithmetic_is_counted_too():
+    step, kernel = stepper("compact-8", batch=2)
+    found = operations(step, steps=2)
+    maps = {(one.shapes[1], one.shapes[2]): one.shapes[0] for one in found if one.name == BACKWARD}
+    done = sum(multiplications(one, maps=maps, first=kernel) for one in found if one.name in (FORWARD, BACKWARD))
+    # By hand, 72×56 and stride 2: the stem, then stages of 16, 32 and 64 maps, each with a convolution before its
+    # pool and two of its own width after it.
+    sides, widths = [(36, 28), (18, 14), (9, 7)], [8, 16, 32, 64]
+    stem = 36 * 28 * 8 * 9
+    stages = sum(
+        h * w * widths[at] * widths[at + 1] * 9 + 2 * (h // 2) * (w // 2) * widths[at + 1] ** 2 * 9
+        for at, (h, w) in enumerate(sides)
+    )
+    assert done == 2 * (2 * stem + 3 * stages)
 
 
 def test_peaks_are_those_of_a_product_and_a_copy(monkeypatch):

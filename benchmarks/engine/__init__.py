@@ -1,0 +1,1 @@
+"""What single settings of the training engine are worth, step by step."""
