@@ -162,7 +162,6 @@ IGNORED = [
     ({"training": {"steps_per_epoch": "many"}}, "or a list that begins so, got 'many'"),
     ({"training": {"optimizer": {"name": "adam", "weight_decay": 0.1}}}, "weight_decay = 0.1 is not for adam"),
     ({"training": {"unfreeze": "all"}}, "unfreeze = 'all' would be ignored without transfer = 'finetune'"),
-    ({"data": {"channels": 1}, "training": {"augment": {"hue": 5}}}, "saturation and hue .* ignored on grey pictures"),
     ({"training": {"transfer": "features"}, "net": {"weights": "none"}}, "contradicts net.weights = 'none'"),
     ({"training": {"transfer": "finetune"}, "net": {"weights": "none"}}, "'finetune' contradicts net.weights = 'none'"),
 ]

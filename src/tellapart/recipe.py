@@ -125,6 +125,15 @@ class AugmentRecipe(_Section):
         """Return what is switched on, by name."""
         return {name: value for name, value in self if value}
 
+    def suited_to(self, channels: int) -> AugmentRecipe:
+        """Return it for pictures of so many channels: grey ones have no colours to change.
+
+        Example:
+            >>> AugmentRecipe(zoom=0.1, hue=5).suited_to(1).parts()
+            {'zoom': 0.1}
+        """
+        return self.model_copy(update={"saturation": 0.0, "hue": 0.0}) if channels == 1 else self
+
 
 AUGMENTATIONS: Mapping[str, AugmentRecipe] = {
     "none": AugmentRecipe(),
@@ -265,11 +274,6 @@ class Recipe(_Section):
     def _check(self) -> Self:
         if self.folds is not None and not 2 <= self.folds <= 100:
             raise ValueError(f"folds must be 2 to 100, got {self.folds}: each fold is held out while the others train")
-        changes = self.training.augment
-        if changes and (changes.saturation or changes.hue) and self.data.channels == 1:
-            raise ValueError(
-                "saturation and hue of training.augment would be ignored on grey pictures (channels = 1): drop them"
-            )
         if self.training.transfer == "features" and self.net.options.get("dropout"):
             raise ValueError(
                 "net.options.dropout would be ignored with transfer = 'features', where the pictures are seen once: "

@@ -252,7 +252,7 @@ def test_many_classes_ask_for_as_many_features(classes, width):
 )
 def test_random_changes_suit_the_pictures_and_the_passes_over_them_and_are_said(kind, epochs, name):
     recipe, choices = training(kind, training={"transfer": "none", "epochs": epochs})
-    assert recipe.training.augment == AUGMENTATIONS[name]
+    assert recipe.training.augment == AUGMENTATIONS[name].suited_to(1)
     assert any(choice.field == "training.augment" for choice in choices)
 
 
@@ -378,6 +378,16 @@ def test_the_default_network_gets_muon_for_few_passes_and_all_else_adamw():
     for given in ({"learning_rate": 0.01}, {"weight_decay": 0.1}, {"find_learning_rate": True}):
         assert chosen(optimizer=given).name == "adamw", "on its scale"
     assert chosen(optimizer={"name": "sgd"}).name == "sgd"
+
+
+def test_colours_of_grey_pictures_are_left_out_and_not_in_silence():
+    own = AugmentRecipe(rotation=5, saturation=0.3, hue=10)
+    recipe, choices = training("photographs", training={"transfer": "none", "augment": own.parts()})
+    assert recipe.training.augment.parts() == {"rotation": 5}
+    said = {choice.field: choice.reason for choice in choices if "colours" in choice.reason}
+    assert list(said) == ["training.augment.saturation", "training.augment.hue"]
+    chosen, _ = training("photographs", training={"transfer": "none"})
+    assert chosen.training.augment == AUGMENTATIONS["photo"].suited_to(1)
 
 
 def test_what_is_few_epochs_for_random_changes_counts_passes():

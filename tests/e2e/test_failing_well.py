@@ -129,7 +129,6 @@ OPTIONS = {
     "--weights nowhere": ["'nowhere'", "imagenet"],
     "--resize squash": ["'squash' is not one of 'stretch', 'crop', 'pad'"],
     "--rotation 999": ["rotation must be less than or equal to 180", "999"],
-    "--grayscale --hue 10": ["hue", "ignored on grey pictures"],
     "--nope": ["No such option: --nope", "tellapart train --help"],
     "too many": ["unexpected extra argument"],
     "--resume nowhere": ["give no other choices"],
@@ -145,11 +144,6 @@ def test_options_that_make_no_sense(options, call, good, tmp_path):
     out = tmp_path / "run"
     refused(call("train", good, "--net", "softmax", *options.split(), "--out", out), *OPTIONS[options])
     assert not out.exists()
-
-
-def test_colours_of_grey_pictures_are_not_changed_in_silence(call, tmp_path):
-    refused(call("train", "digits", "--hue", "10", "--out", tmp_path / "run"), "saturation and hue", "grey pictures")
-    assert not (tmp_path / "run").exists()
 
 
 RECIPES = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import RecipeError
-from ..recipe import AUGMENTATIONS, Recipe, TrainingRecipe, decided
+from ..recipe import AUGMENTATIONS, AugmentRecipe, Recipe, TrainingRecipe, decided
 from ..runtime import choose_device, compute_threads, fast_precision
 from ..training.initial import outline
 from ..training.optimizers import (
@@ -82,10 +82,8 @@ def choose_training(recipe: Recipe, *, kind: str, pictures: int, classes: int) -
         if changes["averaging"]:
             reason = "at a constant learning rate the average is better than any one step's weights"
             choices.append(Choice("training.averaging", changes["averaging"], reason))
-    if training.augment is None:
-        choice = choose_augmentation(kind, passes=passes)
-        changes["augment"] = choice.value
-        choices.append(choice)
+    changes["augment"], more = _augmentation(recipe, kind, passes=passes)
+    choices += more
     changes["precision"] = _precision(training, pixels=height * width)
     if training.precision is None and changes["precision"] != "float32":
         choices.append(Choice("training.precision", changes["precision"], "this processor multiplies it natively"))
@@ -161,12 +159,24 @@ def check_classes(recipe: Recipe, classes: int) -> None:
         )
 
 
-def choose_augmentation(kind: str, *, passes: float) -> Choice:
+def _augmentation(recipe: Recipe, kind: str, *, passes: float) -> tuple[AugmentRecipe, list[Choice]]:
+    """Return the random changes that are chosen, or what the pictures leave of the recipe's own."""
+    asked, channels = recipe.training.augment, decided(recipe.data.channels, "data.channels")
+    if asked is None:
+        choice = choose_augmentation(kind, passes=passes, channels=channels)
+        return choice.value, [choice]
+    left = asked.suited_to(channels)
+    gone = [name for name in asked.parts() if name not in left.parts()]
+    return left, [Choice(f"training.augment.{name}", 0.0, "grey pictures have no colours to change") for name in gone]
+
+
+def choose_augmentation(kind: str, *, passes: float, channels: int) -> Choice:
     """Return the random changes that suit some pictures.
 
     Args:
         kind: "photographs", "writing" or "mixed".
         passes: over the training pictures; in few of them, what is not needed costs more than it brings.
+        channels: 1 or 3.
     """
     field = "training.augment"
     if passes < 1:
@@ -174,7 +184,8 @@ def choose_augmentation(kind: str, *, passes: float) -> Choice:
             field, AUGMENTATIONS["none"], "no picture is seen twice, so that changed ones would only be harder"
         )
     if kind == "photographs":
-        return Choice(field, AUGMENTATIONS["photo"], "photographs may be mirrored, and never stand quite straight")
+        reason = "photographs may be mirrored, and never stand quite straight"
+        return Choice(field, AUGMENTATIONS["photo"].suited_to(channels), reason)
     if kind == "writing":
         reason = "writing may lean and stretch, but is never mirrored or turned over"
         return Choice(field, AUGMENTATIONS["writing"], reason)
