@@ -27,6 +27,7 @@ def columns(verb: str) -> tuple[Column, ...]:
     memory = (
         Column("own_mb", "peak memory, MiB", digits=0, ratio=True),
         Column("mapped_mb", "peak of mapped files, MiB", digits=0),
+        Column("both_mb", "peak of both, MiB", digits=0, ratio=True),
     )
     report = (Column("report_mb", "report, MiB", digits=1),) if verb == "train" else ()
     return (WALL, *memory, *seconds, *each, *report, OTHERS)

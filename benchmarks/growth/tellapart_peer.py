@@ -30,6 +30,7 @@ def figures(
     found = {
         "own_mb": max(sample.own for sample in samples),
         "mapped_mb": max(sample.mapped for sample in samples),
+        "both_mb": max(sample.own + sample.mapped for sample in samples),
         "job_s": records[-1][2] - records[0][1],
     }
     for name in SHOWN:

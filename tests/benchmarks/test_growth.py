@@ -52,6 +52,7 @@ def test_phases_are_added_up():
     found = figures(records, samples, pictures=1000)
     assert (found["scan_s"], found["scan_cpu_us"], found["scan_mb"]) == (3.0, 4000.0, 70.0)
     assert (found["own_mb"], found["mapped_mb"], found["job_s"]) == (90.0, 9.0, 6.0)
+    assert found["both_mb"] == 99.0
     assert found["report_s"] == 0.0
 
 
