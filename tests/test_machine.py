@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import psutil
+import pytest
 
 from tellapart import machine
 
@@ -17,6 +18,33 @@ def test_the_allocator_is_set_on_glibc_alone(monkeypatch):
     monkeypatch.setattr(machine.sys, "platform", "linux")
     monkeypatch.setattr(machine.platform, "libc_ver", lambda: ("musl", "1"))
     assert not machine.keep_large_blocks()
+
+
+FAULTS = """
+import ctypes, resource, sys
+from tellapart.machine import keep_large_blocks
+
+malloc, free = ctypes.CDLL(None).malloc, ctypes.CDLL(None).free
+malloc.restype, free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+print(keep_large_blocks() if sys.argv[1] == "kept" else "as it is")
+def fill():
+    block = malloc(2**26)
+    ctypes.memset(block, 1, 2**26)
+    free(block)
+fill()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+fill()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux" or platform.libc_ver()[0] != "glibc", reason="glibc's malloc alone is told")
+@pytest.mark.parametrize(("how", "said"), [("kept", "True"), ("plain", "as it is")])
+def test_a_large_block_is_faulted_in_once(how, said):
+    command = [sys.executable, "-c", FAULTS, how]
+    first, faults = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\n")[:2]
+    assert first == said
+    assert (int(faults) < 20) is (how == "kept"), faults
 
 
 def test_memory_is_given_back_on_glibc_alone(monkeypatch):

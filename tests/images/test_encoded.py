@@ -13,6 +13,7 @@ from tellapart.errors import SourceError, UnreadableImageError
 from tellapart.images import open_dataset
 from tellapart.images.encoded import MAX_BYTES, RANGE, FileImages, RangeImages
 from tellapart.images.sources.members import Members
+from tellapart.images.split import split
 from tellapart.images.stored import FileRanges
 
 from .conftest import grey_png
@@ -285,3 +286,21 @@ def test_a_member_that_lies_nowhere_is_unreadable_alone(tmp_path):
     with pytest.raises(UnreadableImageError, match="does not begin where the zip's table says"):
         images.load(0)
     assert images.load(1).pixels.shape == (4, 6, 1)
+
+
+def test_a_picture_takes_few_bytes_of_memory(tmp_path):
+    """What is held for each picture of a zip, split included: no Python object a picture."""
+    held = []
+    for count in (2_000, 22_000):
+        path = tmp_path / f"{count}.zip"
+        with zipfile.ZipFile(path, "w") as archive:
+            for number in range(count):
+                archive.writestr(f"{number % 10}/{number:020}.png", b"")
+        open_dataset(path)  # what is loaded once
+        tracemalloc.start()
+        dataset = open_dataset(path)
+        splits = split(dataset)
+        held.append(tracemalloc.get_traced_memory()[0])
+        tracemalloc.stop()
+        del dataset, splits
+    assert held[1] - held[0] < 150 * 20_000

@@ -137,6 +137,21 @@ def test_it_learns_digits(digits, task_of, make_net, make_run, training, heard):
     assert all(record["validation_top5"] >= 0.9 for record in history[2:])
 
 
+def test_validation_builds_no_graph_and_looks_at_many_at_once(small, make_net, make_run, training, monkeypatch):
+    net, seen = make_net(), []
+    embed = net.embed
+
+    def watched(pictures):
+        seen.append((net.training, torch.is_inference_mode_enabled(), len(pictures)))
+        return embed(pictures)
+
+    monkeypatch.setattr(net, "embed", watched)
+    fit(net, small, training(epochs=1, batch_size=4), run=make_run())
+    judged = [one for one in seen if not one[0]]
+    assert judged == [(False, True, len(small.validation))]
+    assert all(not inferring for training, inferring, _ in seen if training)
+
+
 def test_nothing_of_the_world_is_changed(small, make_net, make_run, training):
     threads, torch_state = torch.get_num_threads(), torch.get_rng_state()
     numpy_state = np.random.get_state()[1].copy()  # noqa: NPY002
