@@ -222,6 +222,12 @@ class TrainingRecipe(_Section):
 PRETRAINED = ("features", "frozen", "finetune")
 """The ways of transfer that start from published weights."""
 
+FURTHER = ("frozen", "finetune")
+"""Those that go on in epochs from a last layer that is learnt on features."""
+
+BODY_STAYS = ("features", "frozen")
+"""Those that train the last layer alone."""
+
 LOOP_SETTINGS = (
     "epochs",
     "steps_per_epoch",

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ..evaluation import Evaluation, Figure
+from ..evaluation import Evaluation, Figure, Predictions, compare
 from ..run import Run
 
 SHOWN = ("accuracy", "top_5", "macro_f1", "loss", "calibration_error")
@@ -26,7 +26,7 @@ def show_run(run: Run) -> None:
     for name, splits in document["baselines"].items():
         found.append((f"baseline {name}" if name == net else name, Evaluation.from_dict(splits[split])))
     console.print(figures_table(found, title=f"{split}, {own.count:,} pictures, with 95% intervals"))
-    if better := better_baselines(found):
+    if better := better_baselines(run, split, list(document["baselines"])):
         what = (
             f"{net} is worse than {' and '.join(better)}: more time or epochs may help; the report shows how it learnt"
         )
@@ -37,16 +37,15 @@ def show_run(run: Run) -> None:
     console.print(f"report  {run.path / 'report.html'}", markup=False)
 
 
-def better_baselines(found: Sequence[tuple[str, Evaluation]]) -> list[str]:
-    """Return which of the others are surely better than the first: their accuracy's intervals lie above its own.
-
-    The report compares picture by picture, and finds smaller differences; that needs the predictions, this the figures.
-    """
-    (_, own), *others = found
-    high = own["accuracy"].high
-    if high is None:
-        return []
-    return [name for name, other in others if other["accuracy"].low is not None and other["accuracy"].low > high]
+def better_baselines(run: Run, split: str, baselines: Sequence[str]) -> list[str]:
+    """Return which baselines are better than the network on the same pictures, by more than chance."""
+    own = Predictions.load(run.path / "predictions" / f"{split}.npz")
+    files = {name: run.path / "baselines" / name / "predictions" / f"{split}.npz" for name in baselines}
+    return [
+        name
+        for name, file in files.items()
+        if file.is_file() and compare(Predictions.load(file), own, names=(name, "")).better == name
+    ]
 
 
 def _show_folds(console: Console, document: dict[str, Any]) -> None:

@@ -20,7 +20,6 @@ from ..recipe import TrainingRecipe, decided
 from ..run import Run
 from ..runtime import tuned
 from .best_epoch import keep_best, keep_start
-from .checkpoint import FILE as CHECKPOINT
 from .checkpoint import State, fill, load_checkpoint, on_cpu, save_checkpoint, to_document
 from .data import derived_seed, epoch_positions
 from .devices import Devices, moved, one_device, placed
@@ -139,11 +138,6 @@ def new_state(net: Net, recipe: TrainingRecipe, *, device: torch.device) -> Stat
     scaler = torch.amp.GradScaler(device.type) if recipe.precision == "float16" else None
     optimizer = build_optimizer(net, recipe.optimizer, rates=moving, scaled=scaler is not None)
     return State(net, averaged, optimizer, scaler=scaler)
-
-
-def finish(run: Run) -> None:
-    """Remove what only a training in progress needs."""
-    (run.path / CHECKPOINT).unlink(missing_ok=True)
 
 
 def _epochs(

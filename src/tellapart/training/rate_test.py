@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ..errors import TrainingError
 from ..nets import Net
-from ..recipe import TrainingRecipe, decided
+from ..recipe import FURTHER, TrainingRecipe, decided
 from ..runtime import tuned
 from .data import derived_seed
 from .devices import moved, one_device
@@ -91,7 +91,7 @@ def find_rate(net: Net, task: Task, recipe: TrainingRecipe) -> RateTest:
     rates, losses = np.geomspace(LOWEST, HIGHEST, STEPS), []
     batch_size = min(decided(recipe.batch_size, "training.batch_size"), len(task.train))
     weights = task.class_weights(recipe)
-    learnt = recipe.transfer in ("frozen", "finetune")
+    learnt = recipe.transfer in FURTHER
     gives_way = functools.partial(_unlearns, classes=task.classes) if learnt else _gives_way
     with (
         tuned(recipe.threads),

@@ -11,6 +11,7 @@ from torch import nn
 
 from ..errors import RecipeError
 from ..nets import Net
+from ..recipe import FURTHER
 
 STAGE_DECAY = 0.6
 """The learning rate of a stage, as a factor of that of the stage above it."""
@@ -73,7 +74,7 @@ def training_mode(net: Net, *, transfer: str | None) -> None:
         parameters = list(stage.parameters())
         if parameters and not any(parameter.requires_grad for parameter in parameters):
             stage.eval()
-    if transfer in ("frozen", "finetune"):
+    if transfer in FURTHER:
         for module in net.modules():
             if isinstance(module, nn.modules.batchnorm._BatchNorm):
                 module.eval()

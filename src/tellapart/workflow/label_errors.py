@@ -31,7 +31,7 @@ from ..images.dataset import Dataset, Splits, positions_of
 from ..images.split import belonging
 from ..machine import available_memory, return_free_memory, usable_processors
 from ..progress import TO_LOG, Mute, Progress, Quiet
-from ..recipe import Recipe
+from ..recipe import BODY_STAYS, Recipe
 from ..report import write_reports
 from ..run import Run
 from ..runtime import bearable_precision
@@ -104,7 +104,7 @@ def label_search_seconds(own: OwnPictures, recipe: Recipe) -> float:
     """
     count = sum(map(len, own.splits.values()))
     seconds = 0.5 + 6e-9 * count**2
-    if recipe.training.transfer in ("features", "frozen"):
+    if recipe.training.transfer in BODY_STAYS:
         return seconds  # their features are there
     sample = own.pixels[own.splits.train[_spread(len(own.splits.train), most=TIMED)]]
     columns = _columns(own)
@@ -247,7 +247,7 @@ def label_free_features(
     run: Run, own: OwnPictures, classifier: Classifier, used: NDArray[np.int64], *, progress: Progress = TO_LOG
 ) -> NDArray[np.float32]:
     """Return features of pictures that no label has had a part in, float32 (n, at most 64)."""
-    if run.recipe.training.transfer in ("features", "frozen"):
+    if run.recipe.training.transfer in BODY_STAYS:
         net, spec = classifier.net, classifier.preprocessing
         file = features_file(own.folder, weights_digest(net, spec))
         with on_device(net, own.device):

@@ -23,15 +23,15 @@ from ..nets import Net
 from ..nets.base import two_logits
 from ..nets.weights import load_weights
 from ..progress import TO_LOG, Mute, Progress
-from ..recipe import SIDES, Recipe
+from ..recipe import BODY_STAYS, FURTHER, SIDES, Recipe
 from ..run import Run
 from ..runtime import bearable_precision, choose_device, tuned
 from ..training import Pictures, Task, fit
+from ..training.checkpoint import FILE as CHECKPOINT
 from ..training.devices import on_device
 from ..training.features import embed_pixels, features_file, kept_features, weights_digest
 from ..training.initial import seeded_net
 from ..training.last_layer import fit_head, set_head
-from ..training.loop import finish
 from ..training.memory import check_memory
 from ..training.pace import in_words, measure_pace
 from ..training.pacing import Pacer
@@ -89,7 +89,7 @@ def learn(
     if is_trained(run):
         try:
             learned = _finished(run, prepared)
-            finish(run)  # killed in between, a checkpoint is left
+            run.forget(CHECKPOINT)  # killed in between, a checkpoint is left
             return learned
         except (ModelFileError, RunCorruptError) as error:
             if refused(error.__cause__):  # what took hours is not thrown away because a disk did not answer
@@ -124,7 +124,7 @@ def learn(
     run.save("training", outcome)
     if outcome["stopped"] != "interrupted":
         run.settle("model.safetensors")
-        finish(run)
+        run.forget(CHECKPOINT)
     return Learned(classifier, predictions, interrupted=outcome["stopped"] == "interrupted", pressed=pressed)
 
 
@@ -148,7 +148,7 @@ def start_net(recipe: Recipe, task: Task, *, progress: Progress = TO_LOG) -> Net
         loaded = load_weights(net, recipe.net.name, where=str(recipe.net.weights), progress=progress)
         stage = stage_of(net)
         random = any(stage[id(net.get_parameter(key))] == "neck" for key in loaded.fresh)
-        if random and recipe.training.transfer in ("features", "frozen"):
+        if random and recipe.training.transfer in BODY_STAYS:
             raise ModelFileError(
                 f"{str(loaded.source)!r} ends before the dense layers of {recipe.net.name!r}, and features that come "
                 "through random ones are worth nothing: give a file with them, or --transfer finetune"
@@ -215,7 +215,7 @@ def _learn_in_epochs(
 ) -> tuple[dict[str, object], bool]:
     """Train; return how it ended, and whether a person asked for that."""
     task, recipe, before, start = task_of(prepared), prepared.recipe, {}, None
-    if recipe.training.transfer in ("frozen", "finetune"):
+    if recipe.training.transfer in FURTHER:
         started, there = time.perf_counter(), _features_there(net, prepared)
         features, looked = _set_learnt_head(net, prepared, progress=progress)
         start = _scores(net, features, task)
@@ -244,7 +244,7 @@ def _learn_in_epochs(
 
 def looks_before(prepared: Prepared) -> int:
     """Return how many pictures a pretrained network looks at before its epochs begin: those whose features lack."""
-    if prepared.recipe.training.transfer not in ("frozen", "finetune"):
+    if prepared.recipe.training.transfer not in FURTHER:
         return 0
     net = start_net(prepared.recipe, task_of(prepared), progress=Mute())  # what it says is said when it trains
     kept, rows = kept_features(_features_file(net, prepared), len(prepared.pixels)), _used(prepared)

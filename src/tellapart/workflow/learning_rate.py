@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..defaults.choice import Choice
 from ..nets import Net
 from ..progress import TO_LOG, Progress
-from ..recipe import Recipe
+from ..recipe import FURTHER, Recipe
 from ..run import Run
 from ..training.rate_test import STEPS, RateTest, find_rate
 from ..training.task import Task
@@ -28,7 +28,7 @@ def with_found_rate(run: Run, net: Net, task: Task, recipe: Recipe, *, progress:
     """
     test = find_rate(net, task, recipe.training)
     where = "where the loss of a range test is least"
-    if recipe.training.transfer in ("frozen", "finetune"):
+    if recipe.training.transfer in FURTHER:
         where = "where a range test begins to unlearn what the network knows"
         if len(test.rates) == STEPS:
             where = "nearly the highest rate of a range test, which unlearns nothing yet"

@@ -17,7 +17,7 @@ from ..errors import OutOfMemoryError, RecipeError, SourceError, UnreadableImage
 from ..images.dataset import Dataset
 from ..novelty import REFERENCES
 from ..progress import TO_LOG, Progress
-from ..recipe import PRETRAINED, Recipe, decided
+from ..recipe import FURTHER, PRETRAINED, Recipe, decided
 from ..report import expected_count
 from ..run import Run
 from ..training.devices import Devices
@@ -221,7 +221,7 @@ def keep_pacing(run: Run, *, progress: Progress = TO_LOG) -> None:
 
 def _seconds_before(prepared: Prepared) -> float:
     """Return about how long all takes before the epochs in which the network looks at nothing."""
-    head = prepared.recipe.training.transfer in ("frozen", "finetune")
+    head = prepared.recipe.training.transfer in FURTHER
     each = HEAD_PICTURE + HEAD_CLASS * len(prepared.dataset.class_names)
     return each * len(prepared.splits.train) if head else 0.0
 
