@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DataError, SplitError
-from .dealing import deal
+from ..images.dealing import deal
 from .figure import Figure
 from .intervals import is_interval, wilson_interval
 
@@ -50,7 +50,7 @@ def make_folds(
     known = wanted[where]
     keys = None if groups is None else _codes(groups, size=len(wanted))[where]
     _check(known, keys, folds=folds)
-    number = deal(known, keys, folds=folds, seed=seed % 2**32)  # scikit-learn takes 32 bits
+    number = deal(known, keys, folds=folds, seed=seed)
     return tuple(Fold(where[number != fold], where[number == fold]) for fold in range(folds))
 
 

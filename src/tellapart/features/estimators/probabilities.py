@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 
+from ...images.dealing import deal
+
 PAIRS = 1 << 22
 """Pairs of classes, of all rows of a block, that are scored at once."""
 
@@ -113,31 +115,10 @@ def fold_of_each(
         seed: of the shuffling.
         groups: (N,) numbers; rows of one number are held out together. Each row by itself where None.
     """
-    generator = np.random.default_rng(seed)
-    if groups is not None:
-        return _fold_of_groups(positions, groups, folds=folds, generator=generator)
-    held = np.full(len(positions), -1, dtype=np.int64)
-    for position in np.unique(positions):
-        rows = generator.permutation(np.flatnonzero(positions == position))
-        if len(rows) > 1:
-            held[rows] = np.arange(len(rows)) % folds
-    return held
-
-
-def _fold_of_groups(
-    positions: NDArray[np.int64], groups: NDArray[np.int64], *, folds: int, generator: np.random.Generator
-) -> NDArray[np.int64]:
-    keys = np.unique(groups, return_inverse=True)[1]
-    sizes = np.bincount(keys)
-    rows_of = np.split(np.argsort(keys, kind="stable"), np.cumsum(sizes)[:-1])
-    shuffled = generator.permutation(len(sizes))
-    held, there = np.empty(len(positions), dtype=np.int64), np.zeros((folds, int(positions.max()) + 1), dtype=np.int64)
-    for group in shuffled[np.argsort(-sizes[shuffled], kind="stable")].tolist():  # the largest first, which fit worst
-        own, counts = np.unique(positions[rows_of[group]], return_counts=True)
-        fold = int(there[:, own].sum(axis=1).argmin())
-        there[fold, own] += counts
-        held[rows_of[group]] = fold
-    alone = (there > 0).sum(axis=0) < 2  # a model without a class could not score it
+    held = deal(positions, groups, folds=folds, seed=seed)
+    there = np.zeros((int(positions.max()) + 1, folds), dtype=bool)
+    there[positions, held] = True
+    alone = there.sum(axis=1) < 2  # a model without a class could not score it
     return np.where(alone[positions], -1, held)
 
 
