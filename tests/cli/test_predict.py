@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tellapart import workflow
 from tellapart.classifier import Classifier
+from tellapart.cli import predict as verb
 from tellapart.cli.options import json_text
-from tellapart.errors import DataError
+from tellapart.errors import DataError, RunUnwritableError
 from tellapart.evaluation import Predictions, spreadsheet_plain
 from tellapart.workflow import prediction
 from tellapart.workflow.prediction import read_in_batches
@@ -214,6 +216,37 @@ def test_the_table_is_safe_for_spreadsheets(call, trained, good, tmp_path, monke
     assert spreadsheet_plain(rows[0]["file"]) == "=cmd()!A1.png"
     assert (rows[1]["name"], rows[1]["probability"], rows[1]["novelty"]) == ("", "", "")
     assert rows[1]["problem"]
+
+
+def test_what_was_answered_before_a_stop_is_kept(call, trained, good, tmp_path, monkeypatch):
+    predict = workflow.predict
+
+    def stopped(*given, **options):
+        for number, found in enumerate(predict(*given, **options)):
+            if number == 3:
+                raise KeyboardInterrupt
+            yield found
+
+    monkeypatch.setattr(workflow, "predict", stopped)
+    called = call("predict", trained, good / "a", "--out", tmp_path / "names.csv")
+    assert called.status == 130
+    assert "stopped: the answers so far are in " in called.err
+    assert len((tmp_path / "names.csv").read_text(encoding="utf-8-sig").splitlines()) == 4
+
+
+def test_a_table_that_is_held_open_meanwhile_is_written_beside(call, trained, good, tmp_path, monkeypatch):
+    target, write = tmp_path / "names.csv", verb.write_whole
+
+    def held(path, content):
+        if path == target:
+            raise RunUnwritableError("it is open elsewhere")
+        write(path, content)
+
+    monkeypatch.setattr(verb, "write_whole", held)
+    called = call("predict", trained, good / "a" / "1.png", "--out", target)
+    assert called.status == 0
+    assert "it is open elsewhere: the table is in " in called.err
+    assert (tmp_path / "names-2.csv").exists()
 
 
 def test_a_table_goes_to_a_file_whole_and_in_letters_that_excel_reads(call, trained, good, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import binomtest, bootstrap
 
 from tellapart.errors import ClassMismatchError, DataError
-from tellapart.evaluation import Predictions, compare, comparison, mcnemar_test
+from tellapart.evaluation import Predictions, compare, mcnemar_test
 from tellapart.evaluation.comparison import sign_flip_test
 
 
@@ -127,8 +127,9 @@ def test_groups_of_either_side_count():
     assert compare(worse, dataclasses.replace(better, groups=None)).p_value < 0.01
 
 
-def test_the_sign_flip_test_does_not_depend_on_how_many_signs_are_held(monkeypatch):
-    gains = np.random.default_rng(0).integers(-2, 4, 40).astype(float)
-    at_once = sign_flip_test(gains, resamples=2000)
-    monkeypatch.setattr(comparison, "_CELLS", 1 << 10)
-    assert sign_flip_test(gains, resamples=2000) == at_once
+def test_the_sign_flip_test_turns_many_groups_as_few():
+    rng = np.random.default_rng(0)
+    gains = rng.choice([-2.0, -1.0, 0.0, 1.0, 2.0], size=400, p=[0.1, 0.2, 0.3, 0.28, 0.12])
+    signs = rng.choice([-1.0, 1.0], size=(20_000, 400))
+    expected = float((np.abs(signs @ gains) >= abs(gains.sum()) - 1e-9).mean())
+    assert sign_flip_test(gains, resamples=20_000) == pytest.approx(expected, abs=0.015)

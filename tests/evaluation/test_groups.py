@@ -63,6 +63,19 @@ def test_resampling_groups_is_concatenating_drawn_groups():
     )
 
 
+def test_groups_that_are_alike_are_drawn_together_to_the_same_end():
+    rng = np.random.default_rng(3)
+    groups = np.repeat(np.arange(3000), rng.integers(1, 5, 3000))
+    hits = (rng.random(len(groups)) < 0.8).astype(float)[:, None]
+    sums = np.column_stack([np.bincount(groups, hits[:, 0]), np.bincount(groups)])
+    weights = rng.multinomial(3000, np.full(3000, 1 / 3000), size=4000)
+    drawn = weights @ sums
+    found = bootstrap_means(hits, groups=groups, resamples=4000)[:, 0]
+    np.testing.assert_allclose(
+        np.quantile(found, [0.025, 0.5, 0.975]), np.quantile(drawn[:, 0] / drawn[:, 1], [0.025, 0.5, 0.975]), atol=0.001
+    )
+
+
 def test_confusions_are_drawn_by_whole_groups():
     labels, said = np.array([0, 0, 1, 1, 2]), np.array([0, 1, 1, 1, 0])
     groups = np.array([0, 0, 1, 1, 1])

@@ -56,6 +56,9 @@ def test_unknown_classes_are_left_out_or_wrong(call, run, other):
     called = call("evaluate", run, other, "--unknown", "wrong")
     assert "9 pictures of 'stranger', which the model does not know, count as wrong" in called.out
     said = Predictions.load(run / "predictions" / "scanner.npz")
+    page = (run / "report-scanner.html").read_text(encoding="utf-8")
+    assert "It names the right one of 2 classes" in page
+    assert "none of these pictures the name stranger" not in page
     assert said.class_names == ("a", "b", "stranger")
     assert not said.correct()[said.labels == 2].any()
     temperature = Run.open(run).load("evaluation")["temperature"]
@@ -164,6 +167,20 @@ def test_a_threshold_stays_in_the_run_and_its_report(call, run, wrong, sentence)
     assert sentences_of(run / "report.html") == [sentence]
 
 
+def test_a_threshold_is_not_said_of_answers_that_had_fewer_classes_to_choose_from(call, pictures, tmp_path):
+    three = pictures(tmp_path / "three", ("a", "b", "c"))
+    options = ("--image-size", "8x8", "--net", "softmax", "--no-baselines", "--threads", "1", "--epochs", "1")
+    assert call("train", three, *options, "--out", tmp_path / "run").status == 0
+    two = shutil.copytree(three, tmp_path / "two", ignore=shutil.ignore_patterns("c"))
+    assert call("evaluate", tmp_path / "run", two, "--only-present").status == 0
+    assert call("evaluate", tmp_path / "run", "--abstain-at", "10%").status == 0
+    assert sentences_of(tmp_path / "run" / "report.html")
+    assert sentences_of(tmp_path / "run" / "report-two.html") == []
+    page = (tmp_path / "run" / "report-two.html").read_text(encoding="utf-8")
+    own = Run.open(tmp_path / "run").load("evaluation")["external"]["two"]["own"]["accuracy"]
+    assert f"test, {own['count']:,} pictures" in page, "its own figures, too, are those among the two"
+
+
 def test_a_share_that_is_none_is_refused_before_anything_is_evaluated(call, run, other):
     called = call("evaluate", run, other, "--abstain-at", "200%")
     assert (called.status, called.out) == (2, "")
@@ -219,6 +236,18 @@ def test_copies_among_what_is_left_out_flatter_nothing(call, run, other, good, t
     assert record_of(call("evaluate", run, folder, "--json"))["copies"] == []
     record = record_of(call("evaluate", run, folder, "--json", "--unknown", "wrong"))
     assert record["copies"] == [f"stranger/copy{number}.bmp" for number in range(3)]
+
+
+def test_copies_among_other_pictures_are_groups_and_what_is_left_out_is_said(call, run, other, tmp_path):
+    folder = shutil.copytree(other, tmp_path / "copied")
+    for number in range(20):
+        for copy in range(3):
+            shutil.copy(folder / "a" / f"{number}.png", folder / "a" / f"{number}-{copy}.png")
+    (folder / "a" / "broken.png").write_bytes(b"no picture")
+    called = call("evaluate", run, folder)
+    said = Predictions.load(run / "predictions" / "copied.npz")
+    assert (len(said), said.group_count) == (80, 20)
+    assert "1 unreadable picture left out, such as 'a/broken.png': " in called.err
 
 
 def test_groups_count_in_the_share_of_strangers_that_are_unlike(call, run, other):

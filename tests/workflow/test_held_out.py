@@ -27,7 +27,7 @@ def test_copies_count_as_groups_where_there_are_more_than_a_few():
     assert found["test"].group_count == 17
     assert len(set(found["test"].groups[:4].tolist())) == 1
     assert found["validation"].groups is None
-    assert groups_at(prepared(np.arange(40)), np.arange(20)) is None
+    assert groups_at(prepared(np.arange(40)).dataset, np.arange(20), family=np.arange(40)) is None
 
 
 def test_groups_and_copies_are_joined():
@@ -35,7 +35,8 @@ def test_groups_and_copies_are_joined():
     family[[0, 10]] = 0  # a picture of the first writer is a copy of one of the second
     family[[1, 2]] = 1
     writers = [f"writer {n // 10}" for n in range(40)]
-    found = groups_at(prepared(family, groups=writers), np.arange(20))
+    dataset = prepared(family, groups=writers).dataset
+    found = groups_at(dataset, np.arange(20), family=family)
     assert len(set(found.tolist())) == 1
-    alone = groups_at(prepared(np.arange(40), groups=writers), np.arange(20))
+    alone = groups_at(dataset, np.arange(20), family=np.arange(40))
     assert sorted(set(alone.tolist())) == ["writer 0", "writer 1"]

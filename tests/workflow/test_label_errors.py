@@ -17,7 +17,7 @@ from tellapart.errors import (
     RunCorruptError,
     RunUnwritableError,
 )
-from tellapart.evaluation import Mended, NearTraining, Predictions, find_mistakes, read_label_list
+from tellapart.evaluation import LabelErrors, Mended, NearTraining, Predictions, find_mistakes, read_label_list
 from tellapart.features import extract
 from tellapart.images import Dataset
 from tellapart.images.arrays import ArrayImages
@@ -228,6 +228,12 @@ def test_what_was_filled_in_in_a_list_is_kept_when_it_is_written_again(made, tmp
     filled = read_label_list(path)
     assert {one: what.label for one, what in filled.items()} == {"7": right["7"], "11": None}
     assert len(path.read_text(encoding="utf-8-sig").splitlines()) == len(right) + 1
+    head, *rows = path.read_text(encoding="utf-8").splitlines()
+    noted = "\n".join([f"{head},comment", *(f"{row},look again" for row in rows)])
+    (tmp_path / "noted.csv").write_text(noted, encoding="utf-8")
+    with pytest.raises(DataError, match="has a column 'comment', which no list of labels has; it would be replaced"):
+        mend_list(copy, tmp_path / "noted.csv")
+    assert (tmp_path / "noted.csv").read_text(encoding="utf-8") == noted
     path.write_text("a list of other things\n", encoding="utf-8")
     with pytest.raises(DataError, match="must have the columns 'id' and 'label'"):
         mend_list(copy, path)
@@ -290,7 +296,13 @@ def test_folds_stay_until_what_they_say_is_kept(made, tmp_path, monkeypatch):
     assert (copy.path / "label-folds" / "2-of-2" / "model.safetensors").exists()
     trained = label_errors.learn
     monkeypatch.setattr(label_errors, "learn", lambda run, *a, **k: trained(run, *a, **k) if is_trained(run) else None)
-    assert find_run_label_errors(copy, folds=2).count == 240
+    path = tmp_path / "labels.csv"
+    with monkeypatch.context() as patch:  # as where a spreadsheet holds the list
+        patch.setattr(LabelErrors, "write", lambda *_, **__: pytest.fail("not written"))
+        with pytest.raises(pytest.fail.Exception):
+            mend_list(copy, path, folds=2)
+    assert (copy.path / "label-folds").exists()
+    assert mend_list(copy, path, folds=2).count == 240
     assert not (copy.path / "label-folds").exists()
 
 

@@ -110,7 +110,7 @@ def command(
             "class may be the answer: give one of them"
         )
     opened = Run.open(run)
-    tables = Tables(mistakes=mistakes, predictions=predictions, confusion=confusion)
+    tables = Tables(mistakes=mistakes, predictions=predictions, confusion=confusion, label_errors=label_errors)
     tables.check()
     if label_errors is not None:
         check_writable(label_errors)

@@ -23,11 +23,13 @@ class Tables:
         mistakes: the wrong pictures, the surest first, with their nearest training pictures where the run has them.
         predictions: every picture, with its label and the probability of each class.
         confusion: the confusion matrix.
+        label_errors: the list of doubtful labels, which others write.
     """
 
     mistakes: Path | None
     predictions: Path | None
     confusion: Path | None
+    label_errors: Path | None
 
     def check(self) -> None:
         """Say at once where one could not be written later, or would replace what is none.
@@ -48,7 +50,8 @@ class Tables:
             (self.confusion, [CORNER]),
         ]
         wanted = [(path, header) for path, header in named if path is not None]
-        if len({path for path, _ in wanted}) < len(wanted):
+        paths = [*(path for path, _ in wanted), *([self.label_errors] if self.label_errors else [])]
+        if len(set(paths)) < len(paths):
             raise RecipeError("two tables would be written to one file: name another file for one of them")
         for path, header in wanted:
             check_replaceable(path, header)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import math
 import sys
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import RecipeError, RunExistsError
+from ..errors import RecipeError, RunExistsError, RunUnwritableError
 from ..files import check_writable, expanded, is_file, write_errors, write_whole
 from ..wording import printable
 from .options import json_text, share, spread
@@ -76,22 +77,41 @@ def command(
     written = io.StringIO(newline="")
     table = csv.writer(sys.stdout if out is None else written, lineterminator="\n") if as_csv else None
     bad = 0
-    for number, found in enumerate(predict(classifier, spread(pictures), top=top or 3, threshold=threshold)):
-        if table and not number:  # after what was asked for was found to be there
-            table.writerow(COLUMNS)
-        if found.answer is None:
-            bad += 1
-            typer.echo(f"{printable(found.file)}: {printable(found.problem)}", err=True)
-        if table:
-            table.writerow(_row(found))
-        elif as_json:
-            typer.echo(json_text(_record(found)))
-        elif found.answer:
-            typer.echo(printable(_sentence(found.file, found.answer, sure=found.sure)))
+    try:
+        for number, found in enumerate(predict(classifier, spread(pictures), top=top or 3, threshold=threshold)):
+            if table and not number:  # after what was asked for was found to be there
+                table.writerow(COLUMNS)
+            if found.answer is None:
+                bad += 1
+                typer.echo(f"{printable(found.file)}: {printable(found.problem)}", err=True)
+            if table:
+                table.writerow(_row(found))
+            elif as_json:
+                typer.echo(json_text(_record(found)))
+            elif found.answer:
+                typer.echo(printable(_sentence(found.file, found.answer, sure=found.sure)))
+    except BaseException:
+        if out is not None and written.tell():
+            kept = _keep(out, csv_bytes(written.getvalue()))
+            typer.echo(f"stopped: the answers so far are in {str(kept)!r}", err=True)
+        raise
     if out is not None:
-        write_whole(out, csv_bytes(written.getvalue()))
+        _keep(out, csv_bytes(written.getvalue()))
     if bad:
         raise typer.Exit(1)
+
+
+def _keep(out: Path, content: bytes) -> Path:
+    """Write a table, beside its place where a spreadsheet holds that meanwhile, and return where it is."""
+    try:
+        write_whole(out, content)
+        return out
+    except RunUnwritableError as error:
+        names = (out.with_stem(f"{out.stem}-{number}") for number in itertools.count(2))
+        beside = next(name for name in names if not expanded(name).exists())
+        write_whole(beside, content)
+        typer.echo(f"{error}: the table is in {str(beside)!r}", err=True)
+        return beside
 
 
 def check_replaceable(path: Path, header: Sequence[str]) -> None:

@@ -13,8 +13,6 @@ from .groups import Floats, group_sums
 from .intervals import bootstrap_interval, bootstrap_means, is_interval, normal_quantile, wilson_interval
 from .predictions import Predictions
 
-_CELLS = 1 << 22  # random signs that are held at once
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Comparison:
@@ -173,14 +171,11 @@ def sign_flip_test(gains: Floats, *, resamples: int = 10_000, seed: int = 0) -> 
         >>> sign_flip_test(np.zeros(5)), sign_flip_test(np.ones(20)) < 0.001
         (1.0, True)
     """
-    differing = gains[gains != 0]
-    generator, reached = np.random.default_rng(seed), 0
-    step = max(4, _CELLS // max(len(differing), 1) // 4 * 4)  # of four bytes that are drawn together none is dropped
-    for start in range(0, resamples, step):
-        signs = generator.integers(0, 2, size=(min(step, resamples - start), len(differing)), dtype=np.int8)
-        sums = np.abs((2 * signs.astype(np.float32) - 1) @ differing.astype(np.float32))
-        reached += int((sums >= abs(differing.sum()) - 1e-6).sum())
-    return (1 + reached) / (1 + resamples)
+    # Of groups with one size of gain it matters how many of them are turned, not which.
+    sizes, counts = np.unique(np.abs(gains[gains != 0]), return_counts=True)
+    turned = np.random.default_rng(seed).binomial(counts, 0.5, size=(resamples, len(counts)))
+    sums = np.abs((2 * turned - counts) @ sizes)
+    return (1 + int((sums >= abs(gains.sum()) - 1e-6).sum())) / (1 + resamples)
 
 
 def matched(first: Predictions, second: Predictions) -> Predictions:

@@ -233,11 +233,24 @@ def bootstrap_means(
         raise DataError("there must be at least one picture to resample, got none")
     if groups is not None:
         values = group_sums(np.column_stack([values, np.ones(len(values))]), groups)
-        drawn = [weights @ values for weights in resampled_weights(len(values), resamples=resamples, seed=seed)]
-        both = np.concatenate(drawn)
-        return both[:, :-1] / both[:, -1:]
+        both = np.concatenate([weights @ rows for weights, rows in _weighted(values, resamples=resamples, seed=seed)])
+        means: Floats = both[:, :-1] / both[:, -1:]
+        return means
     sums = [weights @ values for weights in resampled_weights(len(values), resamples=resamples, seed=seed)]
     return np.concatenate(sums) / len(values)
+
+
+def _weighted(values: Floats, *, resamples: int, seed: int) -> Iterator[tuple[Floats, Floats]]:
+    """Yield (some resamples, n) how often each of n rows was drawn, and the rows.
+
+    Of groups many are alike, such as those of so many pictures that are all right: they are drawn together.
+    """
+    if values.shape[1] == 2:
+        kinds, counts = np.unique(values, axis=0, return_counts=True)
+        if 2 * len(kinds) <= len(values):
+            yield from ((drawn, kinds) for drawn in _drawn_cells(counts, resamples=resamples, seed=seed))
+            return
+    yield from ((weights, values) for weights in resampled_weights(len(values), resamples=resamples, seed=seed))
 
 
 def bootstrap_confusions(

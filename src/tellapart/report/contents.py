@@ -127,6 +127,13 @@ class Contents:
         """The names of the external sets."""
         return tuple(name for name in self.evaluations if name not in (*OWN_SPLITS, "train"))
 
+    @property
+    def unanswerable(self) -> tuple[str, ...]:
+        """Classes of the main set, among those with figures, that the network does not know."""
+        unknown = self.external_records.get(self.main or "", {}).get("unknown", {})
+        figures = self.main_evaluation
+        return () if figures is None else tuple(one.name for one in figures.classes if one.name in unknown)
+
     def about(self, external: str) -> Contents:
         """Return the same with an external set as the main one, its own main set beside it, and no other.
 
@@ -150,15 +157,24 @@ class Contents:
 
     def own_beside(self, external: str, split: str) -> Figure:
         """Return the run's own accuracy on a split as it is held against an external set: both scored alike."""
+        return self._beside(external, split)["accuracy"]
+
+    def figures_beside(self, split: str) -> Mapping[str, Figure]:
+        """Return a set's figures as the main one's are held against them: an external one's page scores both alike."""
+        return self._beside(self.main or "", split)
+
+    def _beside(self, external: str, split: str) -> Mapping[str, Figure]:
         record = self.external_records.get(external, {})
         if record.get("own_name") != split:
-            return self.evaluations[split]["accuracy"]
+            return self.evaluations[split].figures
         try:
-            return Figure.from_dict(record["own"]["accuracy"])
-        except (KeyError, TypeError) as error:
+            found = {key: Figure.from_dict(figure) for key, figure in record["own"].items()}
+            found["accuracy"]
+        except (KeyError, TypeError, AttributeError) as error:
             raise RunCorruptError(
                 f"evaluation.json has no figures beside {external}: {error!r}: evaluate again"
             ) from error
+        return found
 
     @functools.cached_property
     def near(self) -> Mapping[str, NearTraining]:

@@ -69,7 +69,7 @@ def labels_view(contents: Contents) -> LabelsView | None:
 def labels_sentence(contents: Contents) -> Iterator[Markup]:
     """Yield the first page's sentence on labels that may be wrong, where some are all but ruled out."""
     found = contents.label_errors
-    if found is not None and found.clear:
+    if found is not None and found.clear and contents.main not in contents.external:
         sentence = Markup("{} of {} {} hardly any support among the pictures most like them").format(
             f"{found.clear:,}", counted(found.count, "label"), "has" if found.clear == 1 else "have"
         )

@@ -34,7 +34,7 @@ def headline(contents: Contents) -> Markup:
         return Markup("This run has no figures yet.")
     evaluation = contents.evaluations[contents.main]
     return Markup("It names the right one of {} classes for <strong>{}</strong> of {} {}.").format(
-        len(evaluation.classes),
+        len(evaluation.classes) - len(contents.unanswerable),
         evaluation["accuracy"].short(),
         counted(evaluation.count, "picture"),
         _how_new(contents),
@@ -129,7 +129,8 @@ def _sure_answers(predictions: Predictions, *, temperature: float) -> Iterator[M
 
 def _not_sure(contents: Contents) -> Iterator[Markup]:
     threshold = contents.abstain
-    if not threshold:
+    scoring = contents.external_records.get(contents.main or "", {}).get("scoring", {})
+    if not threshold or scoring.get("only_present"):  # with fewer answers to choose from it is another threshold
         return
     if threshold.get("confidence") is None:
         yield Markup("No threshold keeps the share of wrong answers at {}: {}.").format(

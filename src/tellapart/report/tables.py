@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..evaluation import Evaluation, Figure
+from ..evaluation import Figure
 from ..images.dataset import SPLIT_NAMES
 from ..wording import bytes_text, quoted
 from .contents import OWN_SPLITS, Contents, as_text
@@ -46,16 +46,17 @@ class FigureColumn:
 def figure_columns(contents: Contents) -> list[FigureColumn]:
     """Return the columns: the network on every set, then the majority class and each baseline."""
     columns = [
-        FigureColumn("this network", _counted(split, evaluation), True, _figures(evaluation))
-        for split, evaluation in contents.evaluations.items()
+        FigureColumn("this network", _counted(split, figures), True, figures)
+        for split, figures in ((split, contents.figures_beside(split)) for split in contents.evaluations)
     ]
     for split, evaluation in contents.evaluations.items():
         if split == contents.main and "majority_accuracy" in evaluation.figures:
-            figures = {"accuracy": evaluation["majority_accuracy"]}
-            columns.append(FigureColumn("majority class", _counted(split, evaluation), False, figures))
+            always = {"accuracy": evaluation["majority_accuracy"]}
+            columns.append(FigureColumn("majority class", _counted(split, evaluation.figures), False, always))
     for net, splits in contents.baselines.items():
         for split in sorted(splits, key=lambda name: OWN_SPLITS.index(name) if name in OWN_SPLITS else 9):
-            columns.append(FigureColumn(net, _counted(split, splits[split]), False, _figures(splits[split])))
+            figures = splits[split].figures
+            columns.append(FigureColumn(net, _counted(split, figures), False, figures))
     return columns
 
 
@@ -63,7 +64,7 @@ def figure_rows(columns: list[FigureColumn]) -> list[tuple[str, str, list[Figure
     """Return (name, meaning, a figure a column); rows that no column has are left out."""
     rows = []
     for key, title, meaning in ROWS:
-        figures = [column.figures.get(key) for column in columns]
+        figures = [_of_row(column.figures, key) for column in columns]
         present = [figure for figure in figures if figure is not None]
         if present:
             heading = title or present[0].name.capitalize()
@@ -115,12 +116,15 @@ def standings(contents: Contents) -> list[Standing]:
     ]
 
 
-def _figures(evaluation: Evaluation) -> dict[str, Figure]:
-    return {("top" if key.startswith("top_") else key): figure for key, figure in evaluation.figures.items()}
+def _of_row(figures: Mapping[str, Figure], key: str) -> Figure | None:
+    """Return the figure of a row; "top" is that of however many guesses."""
+    if key != "top":
+        return figures.get(key)
+    return next((figure for name, figure in figures.items() if name.startswith("top_")), None)
 
 
-def _counted(split: str, evaluation: Evaluation) -> str:
-    return f"{split}, {evaluation.count:,} pictures"
+def _counted(split: str, figures: Mapping[str, Figure]) -> str:
+    return f"{split}, {figures['accuracy'].count:,} pictures"
 
 
 def epoch_rows(contents: Contents) -> list[tuple[int, bool, list[str]]]:

@@ -77,11 +77,11 @@ def _little(contents: Contents) -> Iterator[Markup]:
         yield Markup("There is no {}picture of {}: these figures say nothing of how well they are recognised.").format(
             of, names(absent)
         )
-    yield from _never(evaluation)
-
-
-def _never(evaluation: Evaluation) -> Iterator[Markup]:
-    never = [one.name for one in evaluation.classes if one.count and not one.predicted]
+    never = [
+        one.name
+        for one in evaluation.classes
+        if one.count and not one.predicted and one.name not in contents.unanswerable
+    ]
     if never:
         yield Markup("The network gave none of these pictures the name {}.").format(names(never))
 

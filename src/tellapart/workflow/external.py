@@ -25,6 +25,7 @@ from ..evaluation import (
     proportion_of,
 )
 from ..images import open_dataset
+from ..images.audit.near import find_repeats
 from ..images.cache import Scan, scan
 from ..images.dataset import SPLIT_NAMES, Dataset
 from ..images.split import belonging
@@ -181,8 +182,7 @@ def _measured(
     """Look at the pictures and keep what is found in the run."""
     dataset = on_background(dataset, classifier.preprocessing.background)
     scanned = scan(dataset, classifier.preprocessing, progress=progress)
-    if scanned.problems:
-        progress.warn(f"{counted(len(scanned.problems), 'picture')} left out: unreadable")
+    _say_left_out(dataset, scanned, progress=progress)
     own = _reopened(run, classifier, progress=progress)
     copied = None if own is None else copies_of_training(own, dataset, scanned, progress=progress)
     if copied is None and scoring.drop_copies:
@@ -192,7 +192,8 @@ def _measured(
         )
     with tuned(threads_here(run)), on_device(classifier.net, device_here(run)):
         looked = look(classifier, dataset, scanned)
-    kept = scored(looked, dataset, classifier, scoring=scoring, copied=copied)
+    family = find_repeats(dataset.images, scanned.facts, ids=dataset.ids, progress=progress).family
+    kept = scored(looked, dataset, classifier, scoring=scoring, family=family, copied=copied)
     if not len(kept.at):
         why = ""
         if kept.copies is not None and len(kept.copies) and scoring.drop_copies:
@@ -210,6 +211,18 @@ def _measured(
     if own is not None:
         keep_thumbnails(run, own.dataset)  # with the neighbours of these mistakes
     return found
+
+
+def _say_left_out(dataset: Dataset, scanned: Scan, *, progress: Progress) -> None:
+    """Say what the source did, and which pictures do not count."""
+    for note in dataset.notes:
+        progress.say(note)
+    if scanned.problems:
+        first, reason = next(iter(scanned.problems.items()))
+        what = counted(len(scanned.problems), "unreadable picture")
+        progress.warn(f"{what} left out, such as {str(dataset.ids[first])!r}: {reason}")
+    if unlabelled := int((dataset.labels < 0).sum()):
+        progress.say(f"{counted(unlabelled, 'picture')} without a label left out")
 
 
 def _reopened(run: Run, classifier: Classifier, *, progress: Progress) -> OwnPictures | None:

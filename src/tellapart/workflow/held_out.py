@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..classifier import Classifier
 from ..evaluation import Predictions
 from ..images.blocks import by_block
+from ..images.dataset import Dataset
 from ..images.split import belonging
 from ..nets import Net
 from ..nets.base import two_logits
@@ -37,20 +38,24 @@ def predict_splits(prepared: Prepared, wanted: Sequence[str], logits_of: LogitsO
             logits=logits_of(positions),
             labels=prepared.dataset.labels[positions],
             class_names=prepared.dataset.class_names,
-            groups=groups_at(prepared, positions),
+            groups=groups_at(prepared.dataset, positions, family=prepared.audit.repeats.family),
         )
         for name, positions in prepared.splits.items()
         if name in wanted and len(positions)
     }
 
 
-def groups_at(prepared: Prepared, positions: NDArray[np.int64]) -> NDArray[np.str_] | None:
+def groups_at(dataset: Dataset, positions: NDArray[np.int64], *, family: NDArray[np.int64]) -> NDArray[np.str_] | None:
     """Return the names of the groups of some pictures, None where each stands for itself.
 
     Copies say less than as many different pictures, so that intervals and tests had better know them. A few of them
     change nothing, and are not worth methods that can show less.
+
+    Args:
+        dataset: N pictures.
+        positions: (n,) which of them.
+        family: (N,) numbers, equal for copies of one picture.
     """
-    dataset, family = prepared.dataset, prepared.audit.repeats.family
     if len(positions) - len(np.unique(family[positions])) > COPIED * len(positions):
         together = belonging(dataset, together=family)
         return None if together is None else np.char.add("copies ", together[positions].astype(np.str_))

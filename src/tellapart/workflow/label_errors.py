@@ -24,6 +24,8 @@ from ..evaluation import (
     vote_of_neighbours,
     with_known_ids,
 )
+from ..evaluation.label_errors import LABEL_LIST
+from ..evaluation.spreadsheet import read_csv
 from ..features import extract
 from ..files import check_writable, expanded, is_file
 from ..images.blocks import by_block
@@ -141,6 +143,14 @@ def find_run_label_errors(
         RecipeError: fewer than two folds.
         OutOfMemoryError: there are too many pictures and classes for the memory.
     """
+    found = _searched(run, folds=folds, own=own, progress=progress)
+    if folds is not None:
+        _forget_folds(run)
+    return found
+
+
+def _searched(run: Run, *, folds: int | None, own: OwnPictures | None, progress: Progress) -> LabelErrors:
+    """Look, and keep what is found; the trainings on parts stay, should it yet be lost."""
     if folds is not None and folds < 2:
         raise RecipeError(f"folds must be at least 2, got {folds}")
     classifier = Classifier.load(run.path)
@@ -166,9 +176,12 @@ def find_run_label_errors(
     )
     found = search_labels(votes, near, held_out=held_out, splits=splits)
     run.save("label_errors", {"folds": folds, **found.likeliest(LISTED).to_dict()})
-    if folds is not None:
-        run.sub(FOLDS).discard()
     return found
+
+
+def _forget_folds(run: Run) -> None:
+    """Remove the trainings on parts of the pictures, once what they said is kept."""
+    run.sub(FOLDS).discard()
 
 
 def mend_list(
@@ -195,8 +208,10 @@ def mend_list(
         own = OwnPictures.reopened(run, Classifier.load(run.path), progress=progress)
         mended = with_known_ids(own.dataset, read_label_list(run.path / LABELS) if run.has(LABELS) else {})
         filled = filled_in(path, own.dataset, mended=mended, progress=progress)
-        found = find_run_label_errors(run, folds=folds, own=own, progress=progress)
+        found = _searched(run, folds=folds, own=own, progress=progress)
         found.write(path, mended=mended | filled)
+        if folds is not None:
+            _forget_folds(run)
         keep_thumbnails(run, own.dataset)
         write_reports(run)
     return found
@@ -221,10 +236,13 @@ def filled_in(
         return {}
     try:
         found = with_known_ids(dataset, read_label_list(path))
+        header, _ = read_csv(path, what="list of labels", absent="")
+        if more := [name for name in header if name.casefold() not in LABEL_LIST]:
+            raise DataError(f"{str(path)!r} has a column {more[0]!r}, which no list of labels has")
     except DataError as error:
         raise DataError(f"{error}; it would be replaced: choose another file for the list") from None
     rows = positions_of(dataset.ids, list(found)).tolist()
-    now = {one: dataset.class_names[dataset.labels[row]] for one, row in zip(found, rows, strict=True) if row >= 0}
+    now = {one: dataset.label_name(row) for one, row in zip(found, rows, strict=True) if row >= 0}
     if strange := [one for one in found if one not in now and one not in mended]:
         raise DataError(
             f"{str(path)!r} is a list of other pictures, such as {strange[0]!r}, and would be replaced: choose another "

@@ -15,6 +15,7 @@ from ..evaluation import Predictions
 from ..images.blocks import by_block
 from ..images.cache import Scan
 from ..images.dataset import Dataset
+from .held_out import groups_at
 
 IMPOSSIBLE = 1e-9
 """The probability that a picture of a class unknown to the model gets for its own class, so that the loss is finite."""
@@ -88,9 +89,18 @@ def look(classifier: Classifier, dataset: Dataset, scanned: Scan) -> Looked:
 
 
 def scored(
-    looked: Looked, dataset: Dataset, classifier: Classifier, *, scoring: Scoring, copied: NDArray[np.bool_] | None
-) -> Scored:
+    looked: Looked, dataset: Dataset, classifier: Classifier, *, scoring: Scoring, family: NDArray[np.int64],
+    copied: NDArray[np.bool_] | None,
+) -> Scored:  # fmt: skip
     """Return the predictions that count, as the scoring has it.
+
+    Args:
+        looked: what the classifier said.
+        dataset: N pictures.
+        classifier: that said it.
+        scoring: which of them count.
+        family: (N,) numbers, equal for copies of one picture.
+        copied: (N,) whether each is a copy of a picture that was trained on; None where it is not known.
 
     Raises:
         DataError: no picture is of a class of the model's.
@@ -122,7 +132,7 @@ def scored(
         logits=padded,
         labels=matched.labels[at],
         class_names=matched.class_names,
-        groups=None if dataset.groups is None else dataset.groups[at],
+        groups=groups_at(dataset, at, family=family),
     )
     return Scored(at, rows, predictions, looked, copies)
 

@@ -142,7 +142,8 @@ def _said_of_validation(setting: Setting, logits: NDArray[np.float32]) -> Predic
 
 
 def _groups(setting: Setting) -> NDArray[np.str_] | None:
-    return groups_at(setting.prepared, setting.prepared.splits.validation)
+    prepared = setting.prepared
+    return groups_at(prepared.dataset, prepared.splits.validation, family=prepared.audit.repeats.family)
 
 
 def _said_of_external(external: Dataset, logits: NDArray[np.float32]) -> Predictions:
