@@ -50,5 +50,5 @@ def test_an_error_without_a_sentence_is_empty():
 
 
 def test_an_operating_system_error_of_ours_is_not_printed_with_its_number():
-    assert str(errors.RunUnwritableError(28, "No space left")) == "28"
+    assert str(errors.UnwritableError(28, "No space left")) == "28"
     assert str(errors.UnknownNameError("no net is called 'x'")) == "no net is called 'x'"

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from tellapart.errors import RunUnwritableError
+from tellapart.errors import UnwritableError
 from tellapart.files import check_writable, write_whole
 
 
@@ -15,7 +15,7 @@ def test_a_pipe_or_a_folder_is_not_replaced_by_a_file(tmp_path, write):
     (tmp_path / "folder").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "pipe")
     for name, what in (("pipe", "a device or a pipe"), ("link", "a device or a pipe"), ("folder", "a folder")):
-        with pytest.raises(RunUnwritableError, match=f"it is {what}: give the name of a file"):
+        with pytest.raises(UnwritableError, match=f"it is {what}: give the name of a file"):
             write(tmp_path / name)
     assert (tmp_path / "pipe").is_fifo()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "link", "pipe"]
@@ -28,7 +28,7 @@ def test_what_a_process_has_open_is_not_replaced(tmp_path, name):
         log.write("what was said before")
         log.flush()
         (tmp_path / "link").symlink_to(f"/proc/self/fd/{log.fileno()}")
-        with pytest.raises(RunUnwritableError, match="a device or a pipe"):
+        with pytest.raises(UnwritableError, match="a device or a pipe"):
             write_whole(tmp_path / name.format(log.fileno()), b"x")
     assert (tmp_path / "log.txt").read_text() == "what was said before"
 

@@ -58,12 +58,12 @@ def test_a_full_disk_is_an_error_of_the_system_and_leaves_the_old_file(tmp_path)
         "import resource, signal, sys\n"
         "from tellapart.classifier import Classifier\n"
         "from tellapart.run import Run\nfrom pathlib import Path\n"
-        "from tellapart.errors import RunUnwritableError\n"
+        "from tellapart.errors import UnwritableError\n"
         "folder = Path(sys.argv[1])\nclassifier = Classifier.load(folder)\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "try:\n    Run(folder).write('model.safetensors', classifier.save)\n"
-        "except RunUnwritableError as error:\n    print(error)\n"
+        "except UnwritableError as error:\n    print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("cannot write ")

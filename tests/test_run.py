@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import tellapart.run
-from tellapart.errors import RunBusyError, RunCorruptError, RunExistsError, RunNotFoundError, RunUnwritableError
+from tellapart.errors import RunBusyError, RunCorruptError, RunNotFoundError, TargetExistsError, UnwritableError
 from tellapart.files import UNFINISHED, write_whole
 from tellapart.recipe import Recipe
 from tellapart.run import Run, new_run_path
@@ -37,13 +37,13 @@ def test_create_makes_the_folders_above_and_open_finds_it(run):
 def test_create_takes_an_empty_folder_and_overwrites_nothing(run, tmp_path):
     (tmp_path / "empty").mkdir()
     Run.create(tmp_path / "empty", Recipe())
-    with pytest.raises(RunExistsError, match=r"--resume .*first, or choose another --out"):
+    with pytest.raises(TargetExistsError, match=r"--resume .*first, or choose another --out"):
         Run.create(run.path, Recipe())
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.txt").write_text("years of work")
     (tmp_path / "file").write_text("x")
     for name in ("full", "file"):
-        with pytest.raises(RunExistsError, match="is not an empty folder"):
+        with pytest.raises(TargetExistsError, match="is not an empty folder"):
             Run.create(tmp_path / name, Recipe())
     assert (tmp_path / "full" / "thesis.txt").read_text() == "years of work"
 
@@ -51,7 +51,7 @@ def test_create_takes_an_empty_folder_and_overwrites_nothing(run, tmp_path):
 @pytest.mark.parametrize("place", ["file/run", "n" * 300, "n" * 300 + "/run", "/proc/run"])
 def test_a_place_where_no_folder_can_be_made_is_named(tmp_path, place):
     (tmp_path / "file").write_text("x")
-    with pytest.raises(RunUnwritableError, match=r"cannot write '.*: choose another --out"):
+    with pytest.raises(UnwritableError, match=r"cannot write '.*: choose another --out"):
         Run.create(tmp_path / place, Recipe())
 
 
@@ -60,7 +60,7 @@ def test_a_parent_without_permission_is_named(tmp_path, monkeypatch):
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(Path, "mkdir", refused)
-    with pytest.raises(RunUnwritableError, match=r"cannot write .*: Permission denied: choose another --out"):
+    with pytest.raises(UnwritableError, match=r"cannot write .*: Permission denied: choose another --out"):
         Run.create(tmp_path / "run", Recipe())
 
 
@@ -165,7 +165,7 @@ def test_a_full_disk_is_said_and_leaves_the_old_file(run, code, sentence):
         path.write_text("half")
         raise OSError(code, os.strerror(code))
 
-    with pytest.raises(RunUnwritableError, match=sentence) as caught:
+    with pytest.raises(UnwritableError, match=sentence) as caught:
         run.write("predictions/test.npz", fills)
     assert "test.npz" in str(caught.value)
     assert run.read_text("predictions/test.npz") == "old"
@@ -185,7 +185,7 @@ def test_nothing_is_written_through_a_link_that_leads_out_of_the_run(run, tmp_pa
         lambda: run.locked().__enter__(),
     )  # fmt: skip
     for attempt in attempts:
-        with pytest.raises(RunUnwritableError, match="leads out of the run's folder: remove that link"):
+        with pytest.raises(UnwritableError, match="leads out of the run's folder: remove that link"):
             attempt()
     assert precious.read_text() == "mine"
     assert not list(elsewhere.iterdir())
@@ -196,7 +196,7 @@ def test_nothing_is_written_through_a_link_that_leads_out_of_the_run(run, tmp_pa
 
 def test_a_full_disk_while_the_history_grows_is_said(run, monkeypatch):
     monkeypatch.setattr(Run, "_own", lambda self, file: Path("/dev/full"))
-    with pytest.raises(RunUnwritableError, match="the disk is full"):
+    with pytest.raises(UnwritableError, match="the disk is full"):
         run.append_history({"epoch": 1})
 
 
@@ -321,13 +321,13 @@ def test_two_runs_that_begin_together_never_share_a_folder(tmp_path, monkeypatch
 
 def test_a_folder_that_another_process_has_just_made_is_not_taken(tmp_path):
     (tmp_path / "run").mkdir()  # and its recipe is not written yet
-    with pytest.raises(RunExistsError, match="made by another process just now"):
+    with pytest.raises(TargetExistsError, match="made by another process just now"):
         Run.create(tmp_path / "run", Recipe(), fresh=True)
 
 
 def test_a_link_that_leads_nowhere_ends_the_search_for_a_name(tmp_path):
     (tmp_path / "runs").symlink_to(tmp_path / "unmounted" / "disk")
-    with pytest.raises(RunUnwritableError, match="File exists"):
+    with pytest.raises(UnwritableError, match="File exists"):
         Run.create_below(tmp_path / "runs", "photos", Recipe())
 
 
@@ -353,7 +353,7 @@ def test_where_a_run_cannot_be_written_to_no_other_out_is_advised(run, monkeypat
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(Path, "write_text", refused)
-    with pytest.raises(RunUnwritableError, match=r"Permission denied: make the run's folder writable, or go on with a"):
+    with pytest.raises(UnwritableError, match=r"Permission denied: make the run's folder writable, or go on with a"):
         run.save("choices", {})
 
 

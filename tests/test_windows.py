@@ -15,7 +15,7 @@ import tellapart.files
 import tellapart.run
 from tellapart import Run, wording
 from tellapart.classifier import Classifier
-from tellapart.errors import RunBusyError, RunUnwritableError, UnreadableImageError
+from tellapart.errors import RunBusyError, UnreadableImageError, UnwritableError
 from tellapart.files import check_writable, write_whole
 from tellapart.images import cache_folder, stored
 from tellapart.images.kept import kept_array
@@ -80,7 +80,7 @@ def test_a_file_that_stays_open_elsewhere_is_said_and_nothing_is_left(tmp_path, 
     monkeypatch.setattr(tellapart.files.time, "sleep", lambda seconds: None)
     path = tmp_path / "table.csv"
     write_whole(path, b"one")
-    with path.open("rb"), pytest.raises(RunUnwritableError, match="close it where another program has it open, or"):
+    with path.open("rb"), pytest.raises(UnwritableError, match="close it where another program has it open, or"):
         write_whole(path, b"two")
     assert [one.read_bytes() for one in tmp_path.iterdir()] == [b"one"]
 
@@ -94,7 +94,7 @@ def test_a_table_that_is_open_elsewhere_is_said_before_hours_of_work(tmp_path, m
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "open", refuse)
-    with pytest.raises(RunUnwritableError, match="close it where another program has it open"):
+    with pytest.raises(UnwritableError, match="close it where another program has it open"):
         check_writable(tmp_path / "labels.csv")
 
 

@@ -41,7 +41,7 @@ These are the names of `tellapart` itself. The packages behind them have more, w
 
 SECTIONS = {
     "Train": ("train", "resume", "Recipe", "Run", "Progress", "TerminalProgress"),
-    "Use a model": ("Classifier", "Answer", "predict", "Prediction", "classify_pictures", "import_model"),
+    "Use a model": ("Classifier", "Answer", "predict", "FileAnswer", "classify_pictures", "import_model"),
     "Pictures": (
         "open_dataset", "Dataset", "Picture", "Preprocessing", "split", "Splits", "inspect_pictures", "audit", "Audit",
     ),

@@ -28,7 +28,7 @@ _WHERE = {
     "Figure": "evaluation",
     "Net": "nets",
     "Picture": "images",
-    "Prediction": "workflow",
+    "FileAnswer": "workflow",
     "Predictions": "evaluation",
     "Preprocessing": "images",
     "Progress": "progress",
@@ -86,7 +86,7 @@ if TYPE_CHECKING:
     from .run import Run
     from .workflow import (
         ExternalEvaluation,
-        Prediction,
+        FileAnswer,
         Scoring,
         classify_pictures,
         evaluate_external,

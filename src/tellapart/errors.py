@@ -16,10 +16,10 @@
     ├── ModelFileError (ValueError)       a model or weight file that is not what it says
     ├── RunError                          the run folder
     │   ├── RunNotFoundError (FileNotFoundError)
-    │   ├── RunExistsError (FileExistsError)
+    │   ├── TargetExistsError (FileExistsError)
     │   ├── RunBusyError                  another process works on it
     │   ├── RunCorruptError (ValueError)
-    │   └── RunUnwritableError (OSError)
+    │   └── UnwritableError (OSError)
     └── TrainingError (RuntimeError)
         ├── OutOfMemoryError (MemoryError)
         ├── DivergedError                 the loss is not a number any more
@@ -92,8 +92,8 @@ class RunNotFoundError(RunError, FileNotFoundError):
     """There is no run at this path."""
 
 
-class RunExistsError(RunError, FileExistsError):
-    """A run stands there already, and nothing is ever overwritten unasked."""
+class TargetExistsError(RunError, FileExistsError):
+    """A run, or a file that is not ours, stands there already, and nothing is ever overwritten unasked."""
 
 
 class RunBusyError(RunError):
@@ -104,8 +104,8 @@ class RunCorruptError(RunError, ValueError):
     """A file of the run is damaged or missing."""
 
 
-class RunUnwritableError(RunError, OSError):
-    """The run folder cannot be written: permissions, or a full disk."""
+class UnwritableError(RunError, OSError):
+    """A run folder or a file cannot be written: permissions, or a full disk."""
 
 
 class TrainingError(TellapartError, RuntimeError):

@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from .errors import RunError, RunExistsError, RunUnwritableError
+from .errors import RunError, TargetExistsError, UnwritableError
 from .wording import quoted
 
 ARRAY_DAMAGE = (ValueError, OSError, KeyError, TypeError, AttributeError, SyntaxError, EOFError, RuntimeError,
@@ -132,7 +132,7 @@ def write_errors(path: Path, *, advice: str) -> Iterator[None]:
         advice: what a person can do: "choose another folder".
 
     Raises:
-        RunUnwritableError: permissions, or a full disk.
+        UnwritableError: permissions, or a full disk.
     """
     try:
         yield
@@ -142,7 +142,7 @@ def write_errors(path: Path, *, advice: str) -> Iterator[None]:
         reasons = {errno.ENOSPC: "the disk is full: make room", errno.EDQUOT: "the disk quota is used up: make room"}
         held = "close it where another program has it open, or " if KEEPS_OPEN and error.errno == errno.EACCES else ""
         reason = reasons.get(error.errno or 0, f"{error.strerror or error}: {held}{advice}")
-        raise RunUnwritableError(f"cannot write {str(path)!r}: {reason}") from error
+        raise UnwritableError(f"cannot write {str(path)!r}: {reason}") from error
 
 
 @contextlib.contextmanager
@@ -150,7 +150,7 @@ def writing_whole(path: Path | str, *, advice: str = "choose another folder") ->
     """Give a path beside a file's place to write to, as ``whole`` does; folders that are missing are made.
 
     Raises:
-        RunUnwritableError: permissions, or a full disk.
+        UnwritableError: permissions, or a full disk.
     """
     with write_errors(Path(path), advice=advice):
         path = _place(path)
@@ -163,13 +163,13 @@ def _place(path: Path | str) -> Path:
     """Return where a file is to be written: a link's own place, so that the link stays.
 
     Raises:
-        RunUnwritableError: a folder, a device or a pipe stands there.
+        UnwritableError: a folder, a device or a pipe stands there.
     """
     path = expanded(path)
     if path.is_dir():
-        raise RunUnwritableError(f"cannot write {str(path)!r}: it is a folder: give the name of a file")
+        raise UnwritableError(f"cannot write {str(path)!r}: it is a folder: give the name of a file")
     if (path.exists() and not path.is_file()) or _is_stream(path):
-        raise RunUnwritableError(f"cannot write {str(path)!r}: it is a device or a pipe: give the name of a file")
+        raise UnwritableError(f"cannot write {str(path)!r}: it is a device or a pipe: give the name of a file")
     return path.resolve() if path.is_symlink() else path
 
 
@@ -183,7 +183,7 @@ def check_writable(path: Path | str) -> None:
     """Say at once where a file could not be written later; nothing stays of the attempt but folders.
 
     Raises:
-        RunUnwritableError: permissions, a full disk, or a folder of that name.
+        UnwritableError: permissions, a full disk, or a folder of that name.
     """
     with write_errors(Path(path), advice="choose another folder"):
         path = _place(path)
@@ -210,24 +210,26 @@ def new_folder(path: Path, *, holds: str, what: str, fresh: bool = False) -> lis
         the folders above it that had to be made, the lowest first.
 
     Raises:
-        RunExistsError: another one stands there, or the folder holds other files.
-        RunUnwritableError: it cannot be made.
+        TargetExistsError: another one stands there, or the folder holds other files.
+        UnwritableError: it cannot be made.
     """
     with write_errors(path, advice="choose another --out"):
         if (path / holds).exists():
-            raise RunExistsError(
+            raise TargetExistsError(
                 f"{what} stands at {str(path)!r} already: continue it with --resume {quoted(path)}, or choose another "
                 "--out"
             )
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise RunExistsError(f"{str(path)!r} exists and is not an empty folder: choose another --out")
+            raise TargetExistsError(f"{str(path)!r} exists and is not an empty folder: choose another --out")
         missing = [folder for folder in path.parents if not folder.exists()]
         try:
             path.mkdir(parents=True, exist_ok=not fresh and path.exists())
         except FileExistsError:
             if not path.exists():  # a link that leads nowhere
                 raise
-            raise RunExistsError(f"{str(path)!r} was made by another process just now: choose another --out") from None
+            raise TargetExistsError(
+                f"{str(path)!r} was made by another process just now: choose another --out"
+            ) from None
     return missing
 
 
@@ -235,7 +237,7 @@ def write_whole(path: Path | str, data: bytes) -> None:
     """Write a file, whole or not at all; folders that are missing are made.
 
     Raises:
-        RunUnwritableError: permissions, or a full disk.
+        UnwritableError: permissions, or a full disk.
     """
     with writing_whole(path) as beside:
         beside.write_bytes(data)

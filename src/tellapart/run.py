@@ -23,9 +23,9 @@ from .errors import (
     RunBusyError,
     RunCorruptError,
     RunError,
-    RunExistsError,
     RunNotFoundError,
-    RunUnwritableError,
+    TargetExistsError,
+    UnwritableError,
 )
 from .files import (
     KEEPS_OPEN,
@@ -92,8 +92,8 @@ class Run:
             fresh: whether nothing may stand there, not even an empty folder.
 
         Raises:
-            RunExistsError: a run stands there already, or the folder holds other files.
-            RunUnwritableError: the folder cannot be made.
+            TargetExistsError: a run stands there already, or the folder holds other files.
+            UnwritableError: the folder cannot be made.
         """
         run = cls(path)
         run._made = new_folder(run.path, holds="recipe.json", what="a run", fresh=fresh)
@@ -110,10 +110,10 @@ class Run:
         """Make a new run folder below another one, named as ``new_run_path`` does; two processes never share one.
 
         Raises:
-            RunUnwritableError: the folder cannot be made.
+            UnwritableError: the folder cannot be made.
         """
         while True:
-            with contextlib.suppress(RunExistsError):  # another process was faster: the next number
+            with contextlib.suppress(TargetExistsError):  # another process was faster: the next number
                 return cls.create(new_run_path(parent, name), recipe, fresh=True)
 
     @classmethod
@@ -243,7 +243,7 @@ class Run:
         """Return where a file of the run is; a folder that someone sent may hold links that lead out of it.
 
         Raises:
-            RunUnwritableError: it lies elsewhere.
+            UnwritableError: it lies elsewhere.
         """
         path = self.path / file
         try:
@@ -251,7 +251,7 @@ class Run:
         except (RuntimeError, OSError):  # a link that leads to itself
             inside = False
         if not inside:
-            raise RunUnwritableError(f"cannot write {str(path)!r}: it leads out of the run's folder: remove that link")
+            raise UnwritableError(f"cannot write {str(path)!r}: it leads out of the run's folder: remove that link")
         return path
 
     def settle(self, file: str) -> None:

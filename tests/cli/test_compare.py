@@ -76,7 +76,7 @@ def test_a_table_without_a_row_that_could_be_made_is_no_success(call, good, tmp_
         (["PHOTOS", "--row", "hog"], "a feature needs a classifier"),
         (["PHOTOS", "--row", "hog/svm-rbf", "--every"], "contradict each other"),
         (["PHOTOS", "--noise", "7"], "noise must be 0 to 1"),
-        (["PHOTOS", "--augment", "-1"], "augment must be 0 to"),
+        (["PHOTOS", "--changed-copies", "-1"], "changed copies must be 0 to"),
         (["PHOTOS", "--drop-leaks", "--allow-leaks"], "contradict each other"),
         (["PHOTOS", "--external", "nowhere"], "nowhere"),
         (["PHOTOS", "--external-group-by", "(x)"], "are of external pictures: give --external"),
@@ -122,7 +122,8 @@ def test_runs_that_cannot_be_compared_print_nothing_else(call, good, trained, tm
 
 
 PLANS = {
-    r"--every --group-by (\d+)\.png --source-option label-column=kind --drop-leaks --noise 0.1 --augment 2": TablePlan(
+    r"--every --group-by (\d+)\.png --source-option label-column=kind --drop-leaks --noise 0.1 "
+    "--changed-copies 2": TablePlan(
         Recipe.make(
             data={
                 "source": "photos", "group_by": r"(\d+)\.png", "source_options": {"label_column": "kind"},

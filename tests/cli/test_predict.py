@@ -15,7 +15,7 @@ from tellapart import workflow
 from tellapart.classifier import Classifier
 from tellapart.cli import predict as verb
 from tellapart.cli.options import json_text
-from tellapart.errors import DataError, RunUnwritableError
+from tellapart.errors import DataError, UnwritableError
 from tellapart.evaluation import Predictions, spreadsheet_plain
 from tellapart.workflow import prediction
 from tellapart.workflow.prediction import read_in_batches
@@ -239,7 +239,7 @@ def test_a_table_that_is_held_open_meanwhile_is_written_beside(call, trained, go
 
     def held(path, content):
         if path == target:
-            raise RunUnwritableError("it is open elsewhere")
+            raise UnwritableError("it is open elsewhere")
         write(path, content)
 
     monkeypatch.setattr(verb, "write_whole", held)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import log_softmax, softmax
 
-from tellapart.errors import ClassMismatchError, DataError, RunCorruptError, RunUnwritableError
+from tellapart.errors import ClassMismatchError, DataError, RunCorruptError, UnwritableError
 from tellapart.evaluation import Predictions
 
 NAMES = ("cat", "dog", "owl")
@@ -140,6 +140,6 @@ def test_other_files_and_pickles_are_refused(tmp_path):
 
 def test_an_unwritable_folder_is_one_sentence(tmp_path, predictions):
     (tmp_path / "file").write_text("")
-    with pytest.raises(RunUnwritableError, match="cannot write"):
+    with pytest.raises(UnwritableError, match="cannot write"):
         predictions.save(tmp_path / "file" / "test.npz")
     assert [file.name for file in tmp_path.iterdir()] == ["file"]

@@ -133,7 +133,7 @@ def test_what_a_kill_left_half_written_is_cleared(state, make_run):
 FULL = """
 import resource, signal, sys
 import torch
-from tellapart.errors import RunUnwritableError
+from tellapart.errors import UnwritableError
 from tellapart.nets import build_net
 from tellapart.recipe import OptimizerRecipe
 from tellapart.run import Run
@@ -145,7 +145,7 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
 try:
     save_checkpoint(Run(__import__("pathlib").Path(sys.argv[1])), state)
-except RunUnwritableError as error:
+except UnwritableError as error:
     print(error)
 """
 

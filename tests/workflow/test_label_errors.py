@@ -15,7 +15,7 @@ from tellapart.errors import (
     OutOfMemoryError,
     RecipeError,
     RunCorruptError,
-    RunUnwritableError,
+    UnwritableError,
 )
 from tellapart.evaluation import LabelErrors, Mended, NearTraining, Predictions, find_mistakes, read_label_list
 from tellapart.features import extract
@@ -214,7 +214,7 @@ def test_half_as_long_a_training_that_was_fitted_to_a_time_has_the_mean_of_its_s
 def test_a_list_that_could_not_be_written_is_said_before_the_search(made, tmp_path, monkeypatch):
     monkeypatch.setattr(label_errors, "find_run_label_errors", lambda *_, **__: pytest.fail("it was searched"))
     (tmp_path / "folder").mkdir()
-    with pytest.raises(RunUnwritableError, match="it is a folder: give the name of a file"):
+    with pytest.raises(UnwritableError, match="it is a folder: give the name of a file"):
         mend_list(made[0].path, tmp_path / "folder")
     assert list(tmp_path.iterdir()) == [tmp_path / "folder"]
 

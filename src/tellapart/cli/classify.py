@@ -13,7 +13,7 @@ from ..wording import printable
 from .options import json_text, spread
 
 if TYPE_CHECKING:
-    from ..workflow.prediction import Prediction
+    from ..workflow.prediction import FileAnswer
 
 NAME = "classify"
 
@@ -36,7 +36,7 @@ def command(
     from .progress import TerminalProgress
 
     names = list(dict.fromkeys(net or ["efficientnet_lite0"]))
-    found: dict[str, dict[str, Prediction]] = {}
+    found: dict[str, dict[str, FileAnswer]] = {}
     bad = False
     for name, seen in classify_pictures(spread(pictures), names=names, top=top, progress=TerminalProgress()):
         if seen.problem and name == names[0]:
@@ -61,7 +61,7 @@ def command(
         raise typer.Exit(1)
 
 
-def _table(found: dict[str, dict[str, Prediction]], names: list[str]) -> Table:
+def _table(found: dict[str, dict[str, FileAnswer]], names: list[str]) -> Table:
     """Return a row a picture, a column a network."""
     table = Table(show_lines=True)
     for heading in ("picture", *names):

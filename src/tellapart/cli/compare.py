@@ -42,8 +42,9 @@ def command(
     ] = None,
     every: Annotated[bool, option("--every", "Every feature with every classifier.", ROWS)] = False,
     noise: Annotated[float | None, option("--noise", "Each row again with noise, such as 0.1.", ROWS)] = None,
-    augment: Annotated[
-        int | None, option("--augment", "Each row again with so many changed copies to train on.", ROWS, metavar="N")
+    changed_copies: Annotated[
+        int | None,
+        option("--changed-copies", "Each row again with so many changed copies to train on.", ROWS, metavar="N"),
     ] = None,
     shuffled_pixels: Annotated[
         bool, option("--shuffled-pixels", "Each row again, all pixels moved by one permutation.", ROWS)
@@ -80,7 +81,8 @@ def command(
     [bold]tellapart compare DATA[/] trains and measures a table of methods.
     """
     asked = given(
-        row=row or None, every=every or None, noise=noise, augment=augment, shuffled_pixels=shuffled_pixels or None,
+        row=row or None, every=every or None, noise=noise, changed_copies=changed_copies,
+        shuffled_pixels=shuffled_pixels or None,
         external=external, external_group_by=external_group_by, external_option=external_option or None,
         recipe=recipe, image_size=size, group_by=group_by, source_option=source_option or None,
         drop_leaks=drop_leaks or None, allow_leaks=allow_leaks or None, epochs=epochs, seed=seed, threads=threads,
@@ -166,7 +168,7 @@ def _make_table(source: str, asked: dict[str, Any]) -> None:
     )  # fmt: skip
     plan = TablePlan(
         full, tuple(asked.get("row", ())), every=asked.get("every", False), external=_external(asked),
-        noise=asked.get("noise", 0.0), copies=asked.get("augment", 0),
+        noise=asked.get("noise", 0.0), copies=asked.get("changed_copies", 0),
         shuffled_pixels=asked.get("shuffled_pixels", False),
     )  # fmt: skip
     show_table(*make_table(plan, out=asked.get("out"), progress=TerminalProgress()))

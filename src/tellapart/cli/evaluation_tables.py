@@ -36,8 +36,8 @@ class Tables:
 
         Raises:
             RecipeError: two have the same path.
-            RunExistsError: another file stands there.
-            RunUnwritableError: permissions, or a full disk.
+            TargetExistsError: another file stands there.
+            UnwritableError: permissions, or a full disk.
         """
         from ..evaluation import Mistake
         from ..evaluation.cells import CORNER
@@ -65,7 +65,7 @@ class Tables:
             found: its figures.
 
         Raises:
-            RunUnwritableError: permissions, or a full disk.
+            UnwritableError: permissions, or a full disk.
         """
         from ..evaluation import (
             NearTraining,

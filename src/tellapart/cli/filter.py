@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ..errors import RecipeError, RunExistsError
+from ..errors import RecipeError, TargetExistsError
 
 NAME = "filter"
 
@@ -43,7 +43,7 @@ def command(
     targets = {name: folder / f"{picture.stem}-{name}.png" for name in drawn}
     standing = [str(path) for path in targets.values() if os.path.lexists(path)]
     if standing and not overwrite:
-        raise RunExistsError(f"{standing[0]!r} exists: choose another --out, or give --overwrite")
+        raise TargetExistsError(f"{standing[0]!r} exists: choose another --out, or give --overwrite")
     for name, path in targets.items():
         with writing_whole(path) as beside:
             Image.fromarray(drawn[name]).save(beside, format="PNG")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ..errors import RunExistsError
+from ..errors import TargetExistsError
 from ..wording import printable, quoted
 
 NAME = "import"
@@ -26,7 +26,7 @@ def command(
     name = export.resolve().name if is_folder(export) else export.resolve().stem
     target = expanded(out or f"{name}.safetensors")
     if os.path.lexists(target) and not overwrite:
-        raise RunExistsError(f"{str(target)!r} exists: choose another --out, or give --overwrite")
+        raise TargetExistsError(f"{str(target)!r} exists: choose another --out, or give --overwrite")
     classifier = import_model(export)
     with writing_whole(target) as beside:
         classifier.save(beside)

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import RecipeError, RunExistsError, RunUnwritableError
+from ..errors import RecipeError, TargetExistsError, UnwritableError
 from ..files import check_writable, expanded, is_file, write_errors, write_whole
 from ..wording import printable
 from .options import json_text, share, spread
 
 if TYPE_CHECKING:
     from ..classifier import Answer
-    from ..workflow.prediction import Prediction
+    from ..workflow.prediction import FileAnswer
 
 NAME = "predict"
 
@@ -106,7 +106,7 @@ def _keep(out: Path, content: bytes) -> Path:
     try:
         write_whole(out, content)
         return out
-    except RunUnwritableError as error:
+    except UnwritableError as error:
         names = (out.with_stem(f"{out.stem}-{number}") for number in itertools.count(2))
         beside = next(name for name in names if not expanded(name).exists())
         write_whole(beside, content)
@@ -122,8 +122,8 @@ def check_replaceable(path: Path, header: Sequence[str]) -> None:
         header: what its first line begins with: the names of its first columns.
 
     Raises:
-        RunExistsError: what stands there has another first line.
-        RunUnwritableError: permissions, a full disk, or a folder of that name.
+        TargetExistsError: what stands there has another first line.
+        UnwritableError: permissions, a full disk, or a folder of that name.
     """
     check_writable(path)
     there = expanded(path)
@@ -132,7 +132,7 @@ def check_replaceable(path: Path, header: Sequence[str]) -> None:
     with write_errors(path, advice="name another file"), there.open("rb") as file:
         first = file.readline(LINE).decode("utf-8-sig", errors="replace")
     if first and first.rstrip("\r\n").split(",")[: len(header)] != list(header):
-        raise RunExistsError(
+        raise TargetExistsError(
             f"{str(path)!r} exists, and is no table that this command has written, which would begin with "
             f"{','.join(header)!r}: name another file, or remove it"
         )
@@ -147,7 +147,7 @@ def _threshold(run: Path, max_error: float, temperature: float) -> float:
     return math.inf if threshold.confidence is None else threshold.confidence
 
 
-def _record(found: Prediction) -> dict[str, Any]:
+def _record(found: FileAnswer) -> dict[str, Any]:
     answer = found.answer
     return {
         "file": found.file,
@@ -161,7 +161,7 @@ def _record(found: Prediction) -> dict[str, Any]:
     }
 
 
-def _row(found: Prediction) -> list[str]:
+def _row(found: FileAnswer) -> list[str]:
     """Return the cells of ``COLUMNS``; what is not known is empty."""
     from ..evaluation import spreadsheet_safe
 

@@ -56,7 +56,7 @@ def write_confusion(table: NDArray[np.int64], class_names: Sequence[str], *, pat
         path: the file.
 
     Raises:
-        RunUnwritableError: permissions, or a full disk.
+        UnwritableError: permissions, or a full disk.
 
     Example:
         >>> import tempfile

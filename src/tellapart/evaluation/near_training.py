@@ -112,7 +112,7 @@ class NearTraining:
         return [REASONS.get(self.reason(mistake), ""), *near, *empty]
 
     def save(self, path: Path | str) -> None:
-        """Write an ``.npz`` file, whole or not at all; raises RunUnwritableError."""
+        """Write an ``.npz`` file, whole or not at all; raises UnwritableError."""
         memory = io.BytesIO()
         arrays: dict[str, Any] = {
             field: np.array(getattr(self, field).tolist(), dtype=np.str_).reshape(getattr(self, field).shape)
@@ -182,7 +182,7 @@ def write_mistakes(mistakes: Iterable[Mistake], path: Path | str, *, near: NearT
             distance.
 
     Raises:
-        RunUnwritableError: permissions, or a full disk.
+        UnwritableError: permissions, or a full disk.
     """
     header = [field.name for field in dataclasses.fields(Mistake)]
     more = [] if near is None else near.columns()

@@ -54,7 +54,7 @@ def write_predictions(predictions: Predictions, path: Path | str, *, temperature
 
     Raises:
         DataError: a class is called "id" or "label".
-        RunUnwritableError: permissions, or a full disk.
+        UnwritableError: permissions, or a full disk.
 
     Example:
         >>> import tempfile

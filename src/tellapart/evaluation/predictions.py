@@ -245,7 +245,7 @@ class Predictions:
 
         Raises:
             DataError: an id or a group ends in a NUL character, which NumPy's files cannot keep.
-            RunUnwritableError: permissions, or a full disk.
+            UnwritableError: permissions, or a full disk.
         """
         names = np.array(self.class_names, dtype=np.str_)
         groups: dict[str, Any] = {} if self.groups is None else {"groups": _fixed(self.groups)}

@@ -49,7 +49,7 @@ def write_csv(path: Path | str, header: Sequence[str], *, rows: Iterable[Sequenc
         rows: one sequence per row; floats are written with six significant digits.
 
     Raises:
-        RunUnwritableError: permissions, or a full disk.
+        UnwritableError: permissions, or a full disk.
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text)

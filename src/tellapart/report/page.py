@@ -53,7 +53,7 @@ def write_report(run: Run, *, about: str | None = None, classes_below: float | N
     Raises:
         DataError: there is no such set, or ``classes_below`` is no share.
         RunCorruptError: a file of the run is damaged.
-        RunUnwritableError: permissions, or a full disk.
+        UnwritableError: permissions, or a full disk.
 
     Example:
         >>> import tempfile

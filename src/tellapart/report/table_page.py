@@ -37,7 +37,7 @@ def write_table(table: ExperimentTable, folder: Path) -> Path:
         folder: which exists.
 
     Raises:
-        RunUnwritableError: permissions, or a full disk.
+        UnwritableError: permissions, or a full disk.
     """
     place = Run(folder)
     place.save("table", table.to_dict())

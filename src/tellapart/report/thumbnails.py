@@ -41,7 +41,7 @@ def save_thumbnails(
 
     Raises:
         DataError: a picture is not of that kind.
-        RunUnwritableError: permissions, or a full disk.
+        UnwritableError: permissions, or a full disk.
 
     Example:
         >>> import tempfile, numpy as np

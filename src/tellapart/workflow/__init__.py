@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 _WHERE = {
     "ExternalEvaluation": "external",
-    "Prediction": "prediction",
+    "FileAnswer": "prediction",
     "Scoring": "scoring",
     "classify_pictures": "imagenet",
     "evaluate_external": "external",
@@ -24,7 +24,7 @@ _WHERE = {
 
 __all__ = [
     "ExternalEvaluation",
-    "Prediction",
+    "FileAnswer",
     "Scoring",
     "classify_pictures",
     "evaluate_external",
@@ -52,5 +52,5 @@ if TYPE_CHECKING:
     from .inspection import inspect_pictures
     from .label_errors import mend_list
     from .main_job import resume, train
-    from .prediction import Prediction, predict
+    from .prediction import FileAnswer, predict
     from .scoring import Scoring

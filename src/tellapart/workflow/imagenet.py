@@ -21,7 +21,7 @@ from ..nets.weights import imagenet_classes, load_weights
 from ..progress import TO_LOG, Progress
 from ..runtime import tuned
 from ..version import __version__
-from .prediction import Prediction, files_of, read_in_batches
+from .prediction import FileAnswer, files_of, read_in_batches
 
 SAMPLES = (
     "astronaut", "brick", "camera", "cat", "cell", "chelsea", "clock", "coffee", "coins", "grass", "gravel", "horse",
@@ -75,7 +75,7 @@ def classify_pictures(
     top: int = 3,
     offline: bool | None = None,
     progress: Progress = TO_LOG,
-) -> Iterator[tuple[str, Prediction]]:
+) -> Iterator[tuple[str, FileAnswer]]:
     """Name what ImageNet networks see in some pictures, network by network; one that cannot be read is passed on.
 
     Args:
@@ -112,7 +112,7 @@ def classify_pictures(
             with tuned():
                 answers = iter(classifier.classify_all(pictures_read, top=top))
             for one in batch:
-                yield name, Prediction(one.file, None if one.pixels is None else next(answers), one.problem)
+                yield name, FileAnswer(one.file, None if one.pixels is None else next(answers), one.problem)
 
 
 def _read(file: str) -> NDArray[np.uint8]:

@@ -197,7 +197,7 @@ def mend_list(
         progress: is told of everything.
 
     Raises:
-        RunUnwritableError: the list cannot be written there; that is said before anything is looked for.
+        UnwritableError: the list cannot be written there; that is said before anything is looked for.
         DataError: what stands there is no such list, or one of other pictures.
         RunBusyError: another process is working on the run.
     """

@@ -33,7 +33,7 @@ READERS, WAITING_BYTES = 8, 2**27
 
 
 @dataclasses.dataclass(frozen=True)
-class Prediction:
+class FileAnswer:
     """What a classifier says of one file.
 
     Attributes:
@@ -51,7 +51,7 @@ class Prediction:
 
 def predict(
     classifier: Classifier, inputs: Iterable[str | Path], *, top: int | None = 5, threshold: float | None = None
-) -> Iterator[Prediction]:
+) -> Iterator[FileAnswer]:
     """Classify pictures, a batch at a time; one that cannot be read is passed on with its reason.
 
     Args:
@@ -80,10 +80,10 @@ def predict(
             answers = iter(classifier.answers(np.stack(pixels), top=top) if pixels else ())
         for one in batch:
             if one.pixels is None:
-                yield Prediction(one.file, None, one.problem)
+                yield FileAnswer(one.file, None, one.problem)
                 continue
             answer = next(answers)
-            yield Prediction(one.file, answer, sure=None if threshold is None else answer.probability >= threshold)
+            yield FileAnswer(one.file, answer, sure=None if threshold is None else answer.probability >= threshold)
 
 
 class ReadFile(NamedTuple):

@@ -82,7 +82,7 @@ def test_every_method_is_every_pair_alone_and_with_pca():
     ("settings", "words"),
     [
         ({"noise": 1.5}, "noise must be 0 to 1"),
-        ({"copies": -1}, "augment must be 0 to 1,000,000 copies"),
+        ({"copies": -1}, "changed copies must be 0 to 1,000,000"),
         ({"rows": ("hog/svm-rbf", "hog/svm-rbf")}, "asked for twice"),
         ({"rows": ("compact",), "every": True}, "contradict"),
     ],

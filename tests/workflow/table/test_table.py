@@ -16,9 +16,9 @@ from tellapart.errors import (
     ClassMismatchError,
     LeakError,
     RunCorruptError,
-    RunExistsError,
     RunNotFoundError,
     SourceNotFoundError,
+    TargetExistsError,
 )
 from tellapart.evaluation import Predictions
 from tellapart.features import build_pipeline, predict_log_probabilities
@@ -320,7 +320,7 @@ def test_a_row_has_no_learning_rate_of_another_network_or_way_of_transfer():
 
 
 def test_no_table_takes_another_s_place(made, good):
-    with pytest.raises(RunExistsError, match=r"a table stands at .* continue it with --resume"):
+    with pytest.raises(TargetExistsError, match=r"a table stands at .* continue it with --resume"):
         make_table(TablePlan(recipe(good)), out=made[1])
 
 

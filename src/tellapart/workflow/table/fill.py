@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ...defaults.pretrained import asks_for_epochs
-from ...errors import RecipeError, RunBusyError, RunError, RunExistsError, RunUnwritableError, TellapartError
+from ...errors import RecipeError, RunBusyError, RunError, TargetExistsError, TellapartError, UnwritableError
 from ...evaluation import ExperimentTable, Figure, Predictions, TableRow, compare, seconds_text
 from ...files import KEEPS_OPEN, expanded, is_file, new_folder
 from ...progress import TO_LOG, Mute, Progress, Quiet
@@ -107,7 +107,7 @@ def resume_table(path: str | Path, *, progress: Progress = TO_LOG) -> tuple[Expe
 def _folder_below(parent: str, name: str) -> Path:
     """Make a new folder below another one; two processes never share one."""
     while True:
-        with contextlib.suppress(RunExistsError):  # another process was faster: the next number
+        with contextlib.suppress(TargetExistsError):  # another process was faster: the next number
             return _new_folder(new_run_path(parent, name), fresh=True)
 
 
@@ -138,7 +138,7 @@ def _fill(plan: TablePlan, folder: Path, *, progress: Progress) -> ExperimentTab
                 table = ExperimentTable(folder.resolve().name, compared, _facts(plan, setting), _notes(plan, setting))
                 try:
                     write_table(table, folder)
-                except RunUnwritableError as error:
+                except UnwritableError as error:
                     if not KEEPS_OPEN or number == len(jobs):
                         raise
                     progress.warn(f"{error}; it is written again after the next row")

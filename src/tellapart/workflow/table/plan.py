@@ -69,7 +69,7 @@ class TablePlan:
         if not 0 <= self.noise <= 1:
             raise RecipeError(f"noise must be 0 to 1, a share of the range from black to white, got {self.noise:g}")
         if not 0 <= self.copies <= MOST_COPIES:
-            raise RecipeError(f"augment must be 0 to {MOST_COPIES:,} copies, got {self.copies:,}")
+            raise RecipeError(f"changed copies must be 0 to {MOST_COPIES:,}, got {self.copies:,}")
         if self.rows and self.every:
             raise RecipeError("rows that are named and every row contradict each other: give one of them")
         if len(set(self.rows)) < len(self.rows):
@@ -103,7 +103,7 @@ class TablePlan:
         """Write ``plan.json``.
 
         Raises:
-            RunUnwritableError: permissions, or a full disk.
+            UnwritableError: permissions, or a full disk.
         """
         document = {"format": FORMAT, **dataclasses.asdict(dataclasses.replace(self, recipe=Recipe()))}
         document["recipe"] = self.recipe.model_dump(mode="json")

@@ -188,7 +188,7 @@ def save_arrays(arrays: Mapping[str, NDArray[Any]], path: Path, *, class_names: 
     """Write pictures and labels as an ``.npz`` that every verb takes as a source, whole or not at all.
 
     Raises:
-        RunUnwritableError: permissions, or a full disk.
+        UnwritableError: permissions, or a full disk.
     """
     with writing_whole(path) as beside, beside.open("wb") as file:
         np.savez(file, class_names=np.array(class_names), **arrays)  # type: ignore[arg-type]
