@@ -62,7 +62,7 @@ def test_a_list_to_mend_takes_as_many_folds_as_were_asked_for(trained, tmp_path,
         asked.append(folds)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(label_errors, "find_run_label_errors", found)
+    monkeypatch.setattr(label_errors, "_searched", found)
     run = shutil.copytree(trained, tmp_path / "run")
     for folds in (None, 3):
         with pytest.raises(KeyboardInterrupt):
