@@ -53,8 +53,12 @@ RATES = {
     "adamw at the rate that is found": _words("--optimizer adamw --find-learning-rate"),
 }
 PASSES = {
+    "width 8, 2 epochs": _words("--net-option width=8 --epochs 2"),
+    "width 8, 4 epochs": _words("--net-option width=8 --epochs 4"),
     "width 8, 8 epochs": _words("--net-option width=8 --epochs 8"),
     "width 8, 16 epochs": _words("--net-option width=8 --epochs 16"),
+    "width 16, 1 epoch": _words("--net-option width=16 --epochs 1"),
+    "width 16, 2 epochs": _words("--net-option width=16 --epochs 2"),
     "width 16, 3 epochs": _words("--net-option width=16 --epochs 3"),
     "width 16, 4 epochs": _words("--net-option width=16 --epochs 4"),
     "width 16, 6 epochs": _words("--net-option width=16 --epochs 6"),

@@ -232,6 +232,8 @@ def test_what_was_answered_before_a_stop_is_kept(call, trained, good, tmp_path, 
     assert called.status == 130
     assert "stopped: the answers so far are in " in called.err
     assert len((tmp_path / "names.csv").read_text(encoding="utf-8-sig").splitlines()) == 4
+    call("predict", trained, good / "a", "--out", tmp_path / "names.csv")
+    assert (tmp_path / "names-2.csv").exists(), "a table that is there is not replaced by a part of one"
 
 
 def test_a_table_that_is_held_open_meanwhile_is_written_beside(call, trained, good, tmp_path, monkeypatch):

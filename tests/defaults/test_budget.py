@@ -61,8 +61,8 @@ def test_the_widest_with_ten_epochs_in_time_is_taken(fitted):
 @pytest.mark.parametrize(
     ("seconds", "width", "epochs"),
     [
-        (17.0, 16, 8),  # as many as the default has; ten would not fit
-        (15.0, 8, 14),  # 7.5 at width 16: fewer than the default's
+        (6.5, 16, 3),  # three are enough of the default's width
+        (5.5, 8, 5),  # 2.7 at width 16
         (25.5, 16, 12),  # 8.5 at width 24, which the default does not have: ten are asked for
     ],
 )
@@ -86,8 +86,8 @@ def test_a_width_that_memory_does_not_allow_is_left_out(fitted, monkeypatch, fit
 
 
 def test_where_time_is_short_wide_ones_are_not_even_timed(fitted):
-    recipe, _, timed = fitted(5)
-    assert (recipe.net.options["width"], recipe.training.epochs, timed) == (8, 5, [8])
+    recipe, _, timed = fitted(2.5)
+    assert (recipe.net.options["width"], recipe.training.epochs, timed) == (8, 2, [8])
 
 
 def test_few_epochs_are_stretched_or_cut_so_that_no_time_is_left_over(fitted):
@@ -101,7 +101,7 @@ def test_few_epochs_are_stretched_or_cut_so_that_no_time_is_left_over(fitted):
 
 
 def test_epochs_of_few_steps_are_counted_as_parts_of_a_pass(fitted):
-    # 4.5 s are planned for: 450 steps; at width 16 only 225, fewer than the default's 300
+    # 4.5 s are planned for: 450 steps; at width 16 only 225, fewer than three passes
     recipe, _, timed = fitted(5, steps_per_epoch=5, epochs=60)
     assert (recipe.training.epochs, recipe.net.options["width"], timed) == (90, 8, [8, 16])
     assert fitted(5000, widths=False, steps_per_epoch=5)[0].training.epochs == 150 * 100 // 5
@@ -160,7 +160,7 @@ def test_a_range_test_takes_its_part_of_the_time(fitted):
 
 
 def test_what_the_network_looks_at_afterwards_takes_its_part(fitted):
-    assert fitted(25, looks=3000)[0].net.options["width"] == 8, "10 epochs of 2 s at width 16 and 6 s: more than 25 s"
+    assert fitted(25, looks=10_000)[0].net.options["width"] == 8, "3 epochs of 2 s at width 16 and 20 s: more than 25 s"
     recipe, _, _ = fitted(25, widths=False, looks=2000)
     assert (recipe.net.options["width"], recipe.training.epochs) == (16, 10)
 

@@ -88,8 +88,10 @@ def test_what_a_killed_process_left_half_written_in_a_cache_goes_after_a_day(tmp
     for file in (left, now):
         file.write_bytes(b"0")
     os.utime(left, (time.time() - 86_500,) * 2)
+    os.utime(folder, (1000, 1000))
     prune(tmp_path, keep=folder)
     assert sorted(file.name for file in folder.iterdir()) == [now.name, "pixels.npy"]
+    assert folder.stat().st_mtime == 1000, "that was no use of it"
 
 
 def test_where_caches_lie(monkeypatch, tmp_path):

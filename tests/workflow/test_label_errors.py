@@ -212,7 +212,7 @@ def test_half_as_long_a_training_that_was_fitted_to_a_time_has_the_mean_of_its_s
 
 
 def test_a_list_that_could_not_be_written_is_said_before_the_search(made, tmp_path, monkeypatch):
-    monkeypatch.setattr(label_errors, "find_run_label_errors", lambda *_, **__: pytest.fail("it was searched"))
+    monkeypatch.setattr(label_errors, "_searched", lambda *_, **__: pytest.fail("it was searched"))
     (tmp_path / "folder").mkdir()
     with pytest.raises(UnwritableError, match="it is a folder: give the name of a file"):
         mend_list(made[0].path, tmp_path / "folder")
@@ -241,7 +241,7 @@ def test_what_was_filled_in_in_a_list_is_kept_when_it_is_written_again(made, tmp
 
 
 def test_a_list_of_other_pictures_is_refused_before_anything_is_looked_for(made, tmp_path, monkeypatch):
-    monkeypatch.setattr(label_errors, "find_run_label_errors", lambda *_, **__: pytest.fail("it was searched"))
+    monkeypatch.setattr(label_errors, "_searched", lambda *_, **__: pytest.fail("it was searched"))
     path = tmp_path / "labels.csv"
     for text, match in (
         ("id,label\ncat/1.png,cat\n", "is a list of other pictures, such as 'cat/1.png'.*: choose another file"),

@@ -111,7 +111,7 @@ def command(
         )
     opened = Run.open(run)
     tables = Tables(mistakes=mistakes, predictions=predictions, confusion=confusion, label_errors=label_errors)
-    tables.check()
+    tables.check(opened)
     if label_errors is not None:
         check_writable(label_errors)
     if pictures is None:

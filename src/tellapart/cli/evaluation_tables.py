@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from ..errors import RecipeError
+from ..files import expanded
 
 if TYPE_CHECKING:
     from ..evaluation import Evaluation
@@ -31,8 +32,11 @@ class Tables:
     confusion: Path | None
     label_errors: Path | None
 
-    def check(self) -> None:
+    def check(self, run: Run) -> None:
         """Say at once where one could not be written later, or would replace what is none.
+
+        Args:
+            run: whose first class is a column of its predictions.
 
         Raises:
             RecipeError: two have the same path.
@@ -46,11 +50,12 @@ class Tables:
 
         named = [
             (self.mistakes, [field.name for field in dataclasses.fields(Mistake)]),
-            (self.predictions, [ID, LABEL]),
+            (self.predictions, [ID, LABEL, _first_class(run) if self.predictions else ""]),
             (self.confusion, [CORNER]),
         ]
         wanted = [(path, header) for path, header in named if path is not None]
-        paths = [*(path for path, _ in wanted), *([self.label_errors] if self.label_errors else [])]
+        asked = (self.mistakes, self.predictions, self.confusion, self.label_errors)
+        paths = [expanded(path).resolve() for path in asked if path is not None]
         if len(set(paths)) < len(paths):
             raise RecipeError("two tables would be written to one file: name another file for one of them")
         for path, header in wanted:
@@ -89,3 +94,9 @@ class Tables:
         if self.confusion is not None:
             write_confusion(found.confusion, [one.name for one in found.classes], path=self.confusion)
             typer.echo(f"confusion matrix written to {self.confusion}", err=True)
+
+
+def _first_class(run: Run) -> str:
+    from ..evaluation import Evaluation
+
+    return Evaluation.from_dict(next(iter(run.load("evaluation")["splits"].values()))).classes[0].name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import itertools
@@ -92,8 +93,10 @@ def command(
                 typer.echo(printable(_sentence(found.file, found.answer, sure=found.sure)))
     except BaseException:
         if out is not None and written.tell():
-            kept = _keep(out, csv_bytes(written.getvalue()))
-            typer.echo(f"stopped: the answers so far are in {str(kept)!r}", err=True)
+            with contextlib.suppress(UnwritableError):  # what stopped it is more worth saying
+                kept = _free_beside(out) if is_file(expanded(out)) else out  # a whole table is not replaced by a part
+                write_whole(kept, csv_bytes(written.getvalue()))
+                typer.echo(f"stopped: the answers so far are in {str(kept)!r}", err=True)
         raise
     if out is not None:
         _keep(out, csv_bytes(written.getvalue()))
@@ -101,17 +104,20 @@ def command(
         raise typer.Exit(1)
 
 
-def _keep(out: Path, content: bytes) -> Path:
-    """Write a table, beside its place where a spreadsheet holds that meanwhile, and return where it is."""
+def _keep(out: Path, content: bytes) -> None:
+    """Write a table, beside its place where a spreadsheet holds that meanwhile."""
     try:
         write_whole(out, content)
-        return out
     except UnwritableError as error:
-        names = (out.with_stem(f"{out.stem}-{number}") for number in itertools.count(2))
-        beside = next(name for name in names if not expanded(name).exists())
+        beside = _free_beside(out)
         write_whole(beside, content)
         typer.echo(f"{error}: the table is in {str(beside)!r}", err=True)
-        return beside
+
+
+def _free_beside(out: Path) -> Path:
+    """Return a name beside a file's that nothing has: names-2.csv."""
+    names = (out.with_stem(f"{out.stem}-{number}") for number in itertools.count(2))
+    return next(name for name in names if not expanded(name).exists())
 
 
 def check_replaceable(path: Path, header: Sequence[str]) -> None:

@@ -39,6 +39,8 @@ def show_run(run: Run) -> None:
 
 def better_baselines(run: Run, split: str, baselines: Sequence[str]) -> list[str]:
     """Return which baselines are better than the network on the same pictures, by more than chance."""
+    if not baselines or not run.has(f"predictions/{split}.npz"):
+        return []
     own = Predictions.load(run.path / "predictions" / f"{split}.npz")
     files = {name: run.path / "baselines" / name / "predictions" / f"{split}.npz" for name in baselines}
     return [

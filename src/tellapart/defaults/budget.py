@@ -21,6 +21,10 @@ from .width import WIDTHS
 ENOUGH_PASSES = 10
 """Passes over the pictures below which a network that is wider than the default gets less far than a narrower one."""
 
+FEW_PASSES = 3
+"""Passes from which on the default's width, or one below it, gets further than the next narrower in the same time:
+docs/experiments.md."""
+
 FEWEST_STEPS = 50
 """Steps below which a training is not worth its time, unless the pictures have fewer."""
 
@@ -133,10 +137,10 @@ def fit_to_time(
 
 
 def _enough_passes(recipe: Recipe, pace: Pace, *, width: int | None) -> float:
-    """Return the passes that a width is worth: up to the default's, no more than a default training makes."""
+    """Return the passes that a width is worth: up to the default's few, and no more than a default training makes."""
     if width is None or width > int(recipe.net.options["width"]):
         return ENOUGH_PASSES
-    return min(ENOUGH_PASSES, decided(recipe.training.epochs, "training.epochs") * pace.steps / pace.a_pass)
+    return min(FEW_PASSES, decided(recipe.training.epochs, "training.epochs") * pace.steps / pace.a_pass)
 
 
 def _with_margin(seconds: float, pace: Pace, *, whole: bool) -> Plan | None:

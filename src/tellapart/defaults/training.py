@@ -163,20 +163,19 @@ def _augmentation(recipe: Recipe, kind: str, *, passes: float) -> tuple[AugmentR
     """Return the random changes that are chosen, or what the pictures leave of the recipe's own."""
     asked, channels = recipe.training.augment, decided(recipe.data.channels, "data.channels")
     if asked is None:
-        choice = choose_augmentation(kind, passes=passes, channels=channels)
+        choice = choose_augmentation(kind, passes=passes)
         return choice.value, [choice]
     left = asked.suited_to(channels)
     gone = [name for name in asked.parts() if name not in left.parts()]
     return left, [Choice(f"training.augment.{name}", 0.0, "grey pictures have no colours to change") for name in gone]
 
 
-def choose_augmentation(kind: str, *, passes: float, channels: int) -> Choice:
+def choose_augmentation(kind: str, *, passes: float) -> Choice:
     """Return the random changes that suit some pictures.
 
     Args:
         kind: "photographs", "writing" or "mixed".
         passes: over the training pictures; in few of them, what is not needed costs more than it brings.
-        channels: 1 or 3.
     """
     field = "training.augment"
     if passes < 1:
@@ -184,8 +183,7 @@ def choose_augmentation(kind: str, *, passes: float, channels: int) -> Choice:
             field, AUGMENTATIONS["none"], "no picture is seen twice, so that changed ones would only be harder"
         )
     if kind == "photographs":
-        reason = "photographs may be mirrored, and never stand quite straight"
-        return Choice(field, AUGMENTATIONS["photo"].suited_to(channels), reason)
+        return Choice(field, AUGMENTATIONS["photo"], "photographs may be mirrored, and never stand quite straight")
     if kind == "writing":
         reason = "writing may lean and stretch, but is never mirrored or turned over"
         return Choice(field, AUGMENTATIONS["writing"], reason)

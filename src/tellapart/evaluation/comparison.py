@@ -13,6 +13,9 @@ from .groups import Floats, group_sums
 from .intervals import bootstrap_interval, bootstrap_means, is_interval, normal_quantile, wilson_interval
 from .predictions import Predictions
 
+AT_ONCE = 1000
+"""Patterns of signs that are held at once."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Comparison:
@@ -173,9 +176,11 @@ def sign_flip_test(gains: Floats, *, resamples: int = 10_000, seed: int = 0) -> 
     """
     # Of groups with one size of gain it matters how many of them are turned, not which.
     sizes, counts = np.unique(np.abs(gains[gains != 0]), return_counts=True)
-    turned = np.random.default_rng(seed).binomial(counts, 0.5, size=(resamples, len(counts)))
-    sums = np.abs((2 * turned - counts) @ sizes)
-    return (1 + int((sums >= abs(gains.sum()) - 1e-6).sum())) / (1 + resamples)
+    generator, reached = np.random.default_rng(seed), 0
+    for start in range(0, resamples, AT_ONCE):
+        turned = generator.binomial(counts, 0.5, size=(min(AT_ONCE, resamples - start), len(counts)))
+        reached += int((np.abs((2 * turned - counts) @ sizes) >= abs(gains.sum()) - 1e-6).sum())
+    return (1 + reached) / (1 + resamples)
 
 
 def matched(first: Predictions, second: Predictions) -> Predictions:

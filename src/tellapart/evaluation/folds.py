@@ -50,7 +50,7 @@ def make_folds(
     known = wanted[where]
     keys = None if groups is None else _codes(groups, size=len(wanted))[where]
     _check(known, keys, folds=folds)
-    number = deal(known, keys, folds=folds, seed=seed)
+    number = deal(known, keys, folds=folds, seed=seed % 2**64)
     return tuple(Fold(where[number != fold], where[number == fold]) for fold in range(folds))
 
 

@@ -58,9 +58,9 @@ def prune(parent: Path, *, keep: Path, limit_bytes: int = 20 * 2**30) -> None:
     """
     used = {}
     for path in _caches_in(parent):
-        _clear_unfinished(path)
         with contextlib.suppress(OSError):  # another process may be removing it
             when, size = _use_of(path)
+            _clear_unfinished(path, used=when)
             if path != keep and (path.parent == parent or time.time() - when > DAY):
                 used[path] = (when, size)
     total = sum(size for _, size in used.values())
@@ -70,12 +70,12 @@ def prune(parent: Path, *, keep: Path, limit_bytes: int = 20 * 2**30) -> None:
             total -= size
 
 
-def _clear_unfinished(cache: Path) -> None:
+def _clear_unfinished(cache: Path, *, used: float) -> None:
     """Remove what a killed process left half-written in a pixel cache a day ago, such as gigabytes of features."""
-    with contextlib.suppress(OSError):
-        for file in cache.glob(f"{UNFINISHED}*") if cache.is_dir() else ():
-            if time.time() - file.stat().st_mtime > DAY:
-                file.unlink()
+    for file in cache.glob(f"{UNFINISHED}*") if cache.is_dir() else ():
+        if time.time() - file.stat().st_mtime > DAY:
+            file.unlink()
+            os.utime(cache, (used, used))  # that was no use of it
 
 
 def mark_used(path: Path) -> None:

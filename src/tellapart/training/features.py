@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..files import whole
+from ..images.cache_folder import mark_used
 from ..images.kept import keep_newest
 from ..images.preprocessing import Preprocessing
 from ..nets import Net
@@ -87,7 +88,10 @@ def kept_features(file: Path, n: int) -> NDArray[np.float32] | None:
         features: NDArray[np.float32] = np.load(file, mmap_mode="r")
     except (OSError, EOFError, ValueError):
         return None
-    return features if features.ndim == 2 and len(features) == n and features.shape[1] else None
+    if features.ndim != 2 or len(features) != n or not features.shape[1]:
+        return None
+    mark_used(file)
+    return features
 
 
 def keep_features(file: Path, features: NDArray[np.float32]) -> NDArray[np.float32]:

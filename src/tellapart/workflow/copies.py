@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import DataError
 from ..images.audit import find_repeats
+from ..images.audit.remember import repeats_of
 from ..images.cache import Scan
 from ..images.cache_folder import cache_folder
 from ..images.dataset import Dataset
@@ -34,3 +36,18 @@ def copies_of_training(
     known = np.zeros(len(both), dtype=bool)
     known[np.unique(found.family[: len(seen)])] = True
     return known[found.family[len(seen) :]]
+
+
+def families_of(dataset: Dataset, scanned: Scan, *, progress: Progress = TO_LOG) -> NDArray[np.int64]:
+    """Return (N,) numbers, equal for copies of one picture; each its own where they could not be looked for.
+
+    Args:
+        dataset: N external pictures.
+        scanned: what was found of them.
+        progress: is told of the pictures that are compared, and of what could not be.
+    """
+    try:
+        return repeats_of(dataset, scanned, progress=progress).family
+    except DataError as error:
+        progress.warn(f"{error}; until then copies among these pictures count as different ones")
+        return np.arange(len(dataset))

@@ -25,7 +25,6 @@ from ..evaluation import (
     proportion_of,
 )
 from ..images import open_dataset
-from ..images.audit.near import find_repeats
 from ..images.cache import Scan, scan
 from ..images.dataset import SPLIT_NAMES, Dataset
 from ..images.split import belonging
@@ -35,7 +34,7 @@ from ..run import OUT_OF_FOLD, Run
 from ..runtime import tuned
 from ..training.devices import on_device
 from ..wording import counted, listed, text_table
-from .copies import copies_of_training
+from .copies import copies_of_training, families_of
 from .near_training import EmbeddingSpace, keep_near_training
 from .own_pictures import OwnPictures, device_here, threads_here
 from .prepare import on_background
@@ -190,9 +189,9 @@ def _measured(
             "copies of training pictures cannot be left out, as they were not looked for: where its own pictures are "
             "gone, put them where data.source says in recipe.json, or leave --drop-copies out"
         )
+    family = families_of(dataset, scanned, progress=progress)
     with tuned(threads_here(run)), on_device(classifier.net, device_here(run)):
         looked = look(classifier, dataset, scanned)
-    family = find_repeats(dataset.images, scanned.facts, ids=dataset.ids, progress=progress).family
     kept = scored(looked, dataset, classifier, scoring=scoring, family=family, copied=copied)
     if not len(kept.at):
         why = ""

@@ -237,7 +237,7 @@ def filled_in(
     try:
         found = with_known_ids(dataset, read_label_list(path))
         header, _ = read_csv(path, what="list of labels", absent="")
-        if more := [name for name in header if name.casefold() not in LABEL_LIST]:
+        if more := [name for name in header if name and name.casefold() not in LABEL_LIST]:
             raise DataError(f"{str(path)!r} has a column {more[0]!r}, which no list of labels has")
     except DataError as error:
         raise DataError(f"{error}; it would be replaced: choose another file for the list") from None

@@ -201,9 +201,7 @@ def _suited(prepared: Prepared, recipe: Recipe, *, passes: float, ours: set[str]
     if "training.optimizer.name" in ours:
         recipe, choices = optimizer_for(recipe, passes=passes, classes=len(prepared.dataset.class_names))
     if "training.augment" in ours:
-        choice = choose_augmentation(
-            prepared.audit.kind.name, passes=passes, channels=decided(prepared.recipe.data.channels, "data.channels")
-        )
+        choice = choose_augmentation(prepared.audit.kind.name, passes=passes)
         recipe = recipe.changed(training={"augment": choice.value.model_dump()})
         if recipe.training.augment != prepared.recipe.training.augment:
             choices = [*choices, choice]

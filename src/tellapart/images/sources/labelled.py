@@ -21,15 +21,15 @@ from .classes import labels_of, sort_classes
 
 
 class Stamped(NamedTuple):
-    """A file, and by what one sees whether it has changed."""
+    """A file, and by what one sees whether its content has changed: its size and its time."""
 
     path: Path
-    stamp: tuple[int, int, int]
+    stamp: tuple[int, int]
 
 
 def before_reading(*paths: Path) -> tuple[Stamped, ...]:
     """Return files as they are now. A Part's files are made before its pixels: what changes meanwhile is refused."""
-    return tuple(Stamped(path, stamp(path)) for path in paths)
+    return tuple(Stamped(path, stamp(path)[:2]) for path in paths)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,7 +125,7 @@ def _fingerprint(parts: Sequence[Part], *, also: str) -> str:
     files = [file for part in parts for file in part.files]
     fingerprint = stat_fingerprint([file.path for file in files], also=also)
     for file in files:
-        if stamp(file.path) != file.stamp:
+        if stamp(file.path)[:2] != file.stamp:
             raise SourceError(f"{str(file.path)!r} changed while it was read: try again when it is whole")
     return fingerprint
 

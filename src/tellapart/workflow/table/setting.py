@@ -23,6 +23,8 @@ from ...recipe import AUGMENTATIONS, AugmentRecipe, Recipe
 from ...run import Run
 from ...runtime import compute_threads, describe
 from ...wording import counted, listed
+from ..copies import families_of
+from ..held_out import groups_at
 from ..prepare import Prepared, check_same_again, content_fingerprint, open_source, prepare
 from .plan import ExternalSource, TablePlan
 from .variants import Material, check_room
@@ -169,4 +171,5 @@ def _readable(
     readable = scanned.facts["readable"]
     if not readable.any():
         raise DataError(f"none of the {len(external):,} pictures of known classes in {external.name!r} can be read")
-    return external.select(readable), scanned.facts["digest"][readable]
+    groups = groups_at(external, np.flatnonzero(readable), family=families_of(external, scanned, progress=progress))
+    return dataclasses.replace(external.select(readable), groups=groups), scanned.facts["digest"][readable]
