@@ -71,7 +71,8 @@ def _of_net(cell: Mapping[str, Any]) -> str:
         "",
         f"A step takes {1000 * figures['seconds']:.1f} ms (its operations alone, profiled, {alone}): "
         f"{shape.batch / figures['seconds']:,.0f} pictures/s. Peaks: {2 * figures['product'] / 1e9:,.0f} GFLOP/s, "
-        f"{figures['copied'] / 1e9:.1f} GB/s. Other processes used {figures['others_share']:.0%} of the machine.",
+        f"{figures['copied'] / 1e9:.1f} GB/s. Other processes used {figures['others_share']:.0%} of the machine. "
+        f"{', '.join(str(cell['where']).split(', ')[:2])}.",
         "",
         HEAD,
         "|---|---|---:|---:|---:|---:|---:|---:|",
