@@ -78,6 +78,8 @@ def table(cells: Sequence[Mapping[str, Any]]) -> str:
 
 def _row(name: str, figures: Sequence[Mapping[str, float]], *, looks: Sequence[str]) -> str:
     def mean(key: str, *, digits: int, scale: float = 1.0) -> str:
+        if not all(key in one for one in figures):  # measured before this was looked at
+            return "–"
         return mean_and_deviation([scale * one[key] for one in figures], digits=digits)
 
     rates = ", ".join(f"{one['learning_rate']:.2g}" for one in figures)
