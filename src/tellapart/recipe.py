@@ -125,15 +125,6 @@ class AugmentRecipe(_Section):
         """Return what is switched on, by name."""
         return {name: value for name, value in self if value}
 
-    def suited_to(self, channels: int) -> AugmentRecipe:
-        """Return it for pictures of so many channels: grey ones have no colours to change.
-
-        Example:
-            >>> AugmentRecipe(zoom=0.1, hue=5).suited_to(1).parts()
-            {'zoom': 0.1}
-        """
-        return self.model_copy(update={"saturation": 0.0, "hue": 0.0}) if channels == 1 else self
-
 
 AUGMENTATIONS: Mapping[str, AugmentRecipe] = {
     "none": AugmentRecipe(),

@@ -165,7 +165,7 @@ def _augmentation(recipe: Recipe, kind: str, *, passes: float) -> tuple[AugmentR
     if asked is None:
         choice = choose_augmentation(kind, passes=passes)
         return choice.value, [choice]
-    left = asked.suited_to(channels)
+    left = asked.model_copy(update={"saturation": 0.0, "hue": 0.0}) if channels == 1 else asked
     gone = [name for name in asked.parts() if name not in left.parts()]
     return left, [Choice(f"training.augment.{name}", 0.0, "grey pictures have no colours to change") for name in gone]
 
