@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import datetime
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..harness import machine
 from ..harness.cells import Cells
 from ..harness.environment import OURS, prepare
+from ..harness.pictures import named_source
 from ..harness.process import measure
 from ..harness.question import RESULTS, ROOT
 from ..harness.result import PeerError, parse
 from .cells import NAMES, ONLY, SETTINGS, Training, table
 
 FOLDER = Path(__file__).resolve().parent
+
+pair = named_source(NAMES)
 
 
 def wanted(options: argparse.Namespace, cells: Cells) -> list[Training]:
@@ -49,14 +50,6 @@ def train(one: Training, source: str) -> dict[str, float]:
     return {**figures, "wall_s": measured.wall_s, "others_share": measured.others_share}
 
 
-def pair(text: str) -> tuple[str, str]:
-    """Read NAME=SOURCE; a source that is no file is a bundled name."""
-    name, equals, source = text.partition("=")
-    if not equals or name not in NAMES:
-        raise argparse.ArgumentTypeError(f"must be NAME=SOURCE with a name of {', '.join(NAMES)}, got {text!r}")
-    return name, str(Path(source).resolve()) if Path(source).exists() else source
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Fill the cells that are asked for, one after the other, and write the table after each."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -77,9 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except PeerError as error:
             print(f"FAILED: {one}: {error}", file=sys.stderr)
             return 1
-        today = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d")
-        where = f"{today}, {machine.sentence(machine.describe())}"
-        cells.keep(str(one), {**dataclasses.asdict(one), "where": where, "figures": figures})
+        cells.keep(str(one), {**dataclasses.asdict(one), "figures": figures})
         print(f"{one}: test {figures['test_accuracy']:.2%}, {figures['wall_s']:.0f} s", flush=True)
     print("\n" + cells.markdown())
     return 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import datetime
 import shutil
 import sys
 import tempfile
@@ -11,7 +10,6 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..harness import machine
 from ..harness.cells import Cells
 from ..harness.environment import OURS, prepare
 from ..harness.process import measure
@@ -80,10 +78,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except PeerError as error:
             print(f"FAILED: {name_of(rung, seed)}: {error}", file=sys.stderr)
             return 1
-        today = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d")
         net = tomllib.loads(recipe_of(rung).read_text(encoding="utf-8"))["net"]["name"]
-        where = f"{today}, {machine.sentence(machine.describe())}"
-        cells.keep(name_of(rung, seed), {"rung": rung, "seed": seed, "net": net, "where": where, "figures": figures})
+        cells.keep(
+            name_of(rung, seed),
+            {"rung": rung, "seed": seed, "net": net, "figures": figures},
+        )
         accuracy, seconds = figures["validation_accuracy"], figures["wall_s"]
         print(f"{name_of(rung, seed)}: validation {accuracy:.1%}, {seconds:.0f} s", flush=True)
     print("\n" + cells.markdown())

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from . import machine
 from .table import between_markers, write_whole
 
 
@@ -29,8 +30,8 @@ class Cells:
         return name in self._kept
 
     def keep(self, name: str, cell: Mapping[str, Any]) -> None:
-        """Write a training and the table anew; a former one of the same name is replaced."""
-        self._kept[name] = cell
+        """Write a training, with where it was measured, and the table anew; a former one of that name is replaced."""
+        self._kept[name] = {"where": machine.when_and_where(), **cell}
         text = json.dumps(dict(sorted(self._kept.items())), indent=1, ensure_ascii=False) + "\n"
         write_whole(self._folder / "results.json", text)
         readme = self._folder / "README.md"

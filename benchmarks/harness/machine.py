@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import platform
 from pathlib import Path
@@ -31,6 +32,12 @@ def sentence(machine: dict[str, object]) -> str:
         f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GiB, {sets}; "
         f"{machine['system']} {machine['architecture']}"
     )
+
+
+def when_and_where() -> str:
+    """Return the day and the machine in a sentence, which stands beside what is measured now."""
+    today = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d")
+    return f"{today}, {sentence(describe())}"
 
 
 def field(cpuinfo: str, name: str) -> str:

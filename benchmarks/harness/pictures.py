@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import zipfile
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from .question import RESULTS
 from .result import PeerError
+
+
+def named_source(names: Collection[str]) -> Callable[[str], tuple[str, str]]:
+    """Return what reads NAME=SOURCE on a command line; a source that is no file is a bundled name.
+
+    Example:
+        >>> named_source(["mnist", "fashion-mnist"])("fashion-mnist=fashion-mnist")
+        ('fashion-mnist', 'fashion-mnist')
+    """
+
+    def read(text: str) -> tuple[str, str]:
+        name, equals, source = text.partition("=")
+        if not equals or name not in names:
+            raise argparse.ArgumentTypeError(f"must be NAME=SOURCE with a name of {', '.join(names)}, got {text!r}")
+        return name, str(Path(source).resolve()) if Path(source).exists() else source
+
+    return read
 
 
 def unpacked(archive: Path, *, name: str, limit: int | None = None, under: str = "") -> Path:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..harness import machine
 from ..harness.cells import Cells
 from ..harness.environment import OURS, prepare
 from ..harness.process import measure
@@ -113,9 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except PeerError as error:
             print(f"FAILED: {net}: {error}", file=sys.stderr)
             return 1
-        today = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d")
-        where = f"{today}, {machine.sentence(machine.describe())}"
-        cells.keep(net, {"net": net, "where": where, "figures": figures})
+        cells.keep(net, {"net": net, "figures": figures})
     print(cells.markdown())
     return 0
 

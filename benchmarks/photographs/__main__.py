@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import sys
 import tempfile
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from ..cats_vs_dogs.__main__ import existing
-from ..harness import machine
 from ..harness.cells import Cells
 from ..harness.environment import OURS, prepare
 from ..harness.process import measure
@@ -82,9 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except PeerError as error:
             print(f"FAILED: seed {seed}: {error}", file=sys.stderr)
             return 1
-        today = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d")
-        where = f"{today}, {machine.sentence(machine.describe())}"
-        cells.keep(f"seed {seed}", {"seed": seed, "where": where, "figures": figures})
+        cells.keep(f"seed {seed}", {"seed": seed, "figures": figures})
         print(f"seed {seed}: {figures['first']['wall_s']:.1f} s, then {figures['second']['wall_s']:.1f} s", flush=True)
     print("\n" + cells.markdown())
     return 0

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import datetime
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from ..harness import machine
 from ..harness.cells import Cells, mean_and_deviation
 from ..harness.environment import OURS, prepare
+from ..harness.pictures import named_source
 from ..harness.process import measure
 from ..harness.question import RESULTS, ROOT
 from ..harness.result import PeerError, parse
@@ -93,19 +92,13 @@ def _row(name: str, figures: Sequence[Mapping[str, float]], *, looks: Sequence[s
     return f"| {' | '.join(shown)} |"
 
 
-def pair(text: str) -> tuple[str, str]:
-    """Read NAME=SOURCE; a source that is no file is a bundled name."""
-    names = sorted({one.data for one in QUESTIONS.values()})
-    name, equals, source = text.partition("=")
-    if not equals or name not in names:
-        raise argparse.ArgumentTypeError(f"must be NAME=SOURCE with a name of {', '.join(names)}, got {text!r}")
-    return name, str(Path(source).resolve()) if Path(source).exists() else source
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Fill the cells that are asked for, and write the tables after each."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=pair, action="append", required=True, help="NAME=SOURCE; repeat it")
+    names = sorted({one.data for one in QUESTIONS.values()})
+    parser.add_argument(
+        "--data", type=named_source(names), action="append", required=True, help="NAME=SOURCE; repeat it"
+    )
     parser.add_argument("--question", action="append", choices=QUESTIONS, help="one of them (all with their pictures)")
     parser.add_argument("--seeds", type=int, default=3, help="how many trainings a row has (%(default)s)")
     parser.add_argument("--jobs", type=int, default=2, help="trainings at a time (%(default)s)")
@@ -123,9 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"FAILED: {one}: {error}", file=sys.stderr)
                 failed += 1
                 continue
-            today = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d")
-            where = f"{today}, {machine.sentence(machine.describe())}"
-            cells.keep(str(one), {**dataclasses.asdict(one), "where": where, "figures": figures})
+            cells.keep(str(one), {**dataclasses.asdict(one), "figures": figures})
             print(f"{one}: validation {figures['accuracy']:.2%}, loss {figures['loss']:.4f}", flush=True)
     print("\n" + cells.markdown())
     return 1 if failed else 0

@@ -14,7 +14,7 @@
     │   └── UnknownNameError (LookupError)  a registered thing that does not exist
     ├── NetError (ValueError)             a network that does not fit the pictures
     ├── ModelFileError (ValueError)       a model or weight file that is not what it says
-    ├── RunError                          the run folder
+    ├── RunError                          what is written: a run folder, a table, a picture
     │   ├── RunNotFoundError (FileNotFoundError)
     │   ├── TargetExistsError (FileExistsError)
     │   ├── RunBusyError                  another process works on it

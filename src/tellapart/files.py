@@ -14,7 +14,7 @@ import time
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from .errors import RunError, TargetExistsError, UnwritableError
@@ -33,6 +33,9 @@ KEEPS_OPEN = os.name == "nt"
 
 PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5)
 """Seconds between attempts to replace a file that another program holds."""
+
+LINE = 4096
+"""Bytes that are looked at of the first line of a table that would be replaced."""
 
 UNFINISHED = ".unfinished-"
 """What the name of a file that is not whole yet begins with."""
@@ -195,6 +198,30 @@ def check_writable(path: Path | str) -> None:
             beside.touch()
         finally:
             beside.unlink(missing_ok=True)
+
+
+def check_replaceable(path: Path, header: Sequence[str]) -> None:
+    """Say at once where a table could not be written later, or would replace what is none.
+
+    Args:
+        path: of the table.
+        header: what its first line begins with: the names of its first columns.
+
+    Raises:
+        TargetExistsError: what stands there has another first line.
+        UnwritableError: permissions, a full disk, or a folder of that name.
+    """
+    check_writable(path)
+    there = expanded(path)
+    if not is_file(there):
+        return
+    with write_errors(path, advice="name another file"), there.open("rb") as file:
+        first = file.readline(LINE).decode("utf-8-sig", errors="replace")
+    if first and first.rstrip("\r\n").split(",")[: len(header)] != list(header):
+        raise TargetExistsError(
+            f"{str(path)!r} exists, and is no table that this command has written, which would begin with "
+            f"{','.join(header)!r}: name another file, or remove it"
+        )
 
 
 def new_folder(path: Path, *, holds: str, what: str, fresh: bool = False) -> list[Path]:

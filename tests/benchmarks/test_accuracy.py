@@ -18,9 +18,8 @@ FIGURES = {
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    (tmp_path / "README.md").write_text("# q\n<!-- measured: begin -->\nformer\n<!-- measured: end -->\n")
-    monkeypatch.setattr(accuracy, "FOLDER", tmp_path)
+def folder(tmp_path, own_page):
+    own_page(accuracy)
     return tmp_path
 
 

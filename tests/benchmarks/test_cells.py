@@ -1,6 +1,8 @@
 import json
+import re
 
 import pytest
+from benchmarks.harness import machine
 from benchmarks.harness.cells import Cells, mean_and_deviation
 
 
@@ -26,6 +28,13 @@ def test_what_is_kept_is_there_for_the_next_call(folder):
     page = (folder / "README.md").read_text("utf-8")
     assert page == f"# q\n<!-- measured: begin -->\n\n{cells.markdown()}\n\n<!-- measured: end -->\nafter\n"
     assert list(json.loads((folder / "results.json").read_text("utf-8"))) == ["a", "b"]
+
+
+def test_a_cell_says_when_and_where_it_was_measured(folder):
+    cells = Cells(folder, table=table)
+    cells.keep("a", {"figure": 1})
+    assert cells.markdown() == f"1\n\n- {machine.when_and_where()}"
+    assert re.match(r"\d{4}-\d\d-\d\d, .*cores", machine.when_and_where())
 
 
 def test_mean_and_deviation_of_the_sample():

@@ -17,9 +17,8 @@ FIGURES = {"accuracy": 0.9, "loss": 0.2, "train_s": 12.0, "learning_rate": 0.01}
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    (tmp_path / "README.md").write_text("# q\n<!-- measured: begin -->\nformer\n<!-- measured: end -->\n")
-    monkeypatch.setattr(settings, "FOLDER", tmp_path)
+def folder(tmp_path, own_page):
+    own_page(settings)
     return tmp_path
 
 

@@ -6,7 +6,8 @@ import numpy as np
 
 from tellapart.images.arrays import ArrayImages
 from tellapart.images.dataset import Dataset
-from tellapart.workflow.held_out import groups_at, predict_splits
+from tellapart.workflow.copies import groups_at
+from tellapart.workflow.held_out import predict_splits
 
 
 def prepared(family, *, groups=None):

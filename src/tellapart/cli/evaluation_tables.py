@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from ..errors import RecipeError
-from ..files import expanded
+from ..files import check_replaceable, expanded
 
 if TYPE_CHECKING:
     from ..evaluation import Evaluation
@@ -46,7 +46,6 @@ class Tables:
         from ..evaluation import Mistake
         from ..evaluation.cells import CORNER
         from ..evaluation.prediction_table import ID, LABEL
-        from .predict import check_replaceable
 
         named = [
             (self.mistakes, [field.name for field in dataclasses.fields(Mistake)]),

@@ -8,14 +8,13 @@ import io
 import itertools
 import math
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import RecipeError, TargetExistsError, UnwritableError
-from ..files import check_writable, expanded, is_file, write_errors, write_whole
+from ..errors import RecipeError, UnwritableError
+from ..files import check_replaceable, expanded, is_file, write_whole
 from ..wording import printable
 from .options import json_text, share, spread
 
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
     from ..workflow.prediction import FileAnswer
 
 NAME = "predict"
-
-LINE = 4096
-"""Bytes that are looked at of the first line of what would be replaced."""
 
 COLUMNS = ("file", "name", "probability", "sure", "novelty", "unlike", "problem")
 
@@ -118,30 +114,6 @@ def _free_beside(out: Path) -> Path:
     """Return a name beside a file's that nothing has: names-2.csv."""
     names = (out.with_stem(f"{out.stem}-{number}") for number in itertools.count(2))
     return next(name for name in names if not expanded(name).exists())
-
-
-def check_replaceable(path: Path, header: Sequence[str]) -> None:
-    """Say at once where a table could not be written later, or would replace what is none.
-
-    Args:
-        path: of the table.
-        header: what its first line begins with: the names of its first columns.
-
-    Raises:
-        TargetExistsError: what stands there has another first line.
-        UnwritableError: permissions, a full disk, or a folder of that name.
-    """
-    check_writable(path)
-    there = expanded(path)
-    if not is_file(there):
-        return
-    with write_errors(path, advice="name another file"), there.open("rb") as file:
-        first = file.readline(LINE).decode("utf-8-sig", errors="replace")
-    if first and first.rstrip("\r\n").split(",")[: len(header)] != list(header):
-        raise TargetExistsError(
-            f"{str(path)!r} exists, and is no table that this command has written, which would begin with "
-            f"{','.join(header)!r}: name another file, or remove it"
-        )
 
 
 def _threshold(run: Path, max_error: float, temperature: float) -> float:

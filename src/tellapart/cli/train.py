@@ -270,7 +270,10 @@ def _augment(name: str | None, changes: dict[str, Any], *, recipe: Path | None) 
                 f"such as --augment photo {said}, or say --augment none"
             )
         asked = ", ".join(one.replace("_", "-") for one, value in changes.items() if value)
-        typer.echo(f"random changes: {asked} alone; --augment photo, writing or light puts a set below", err=True)
+        typer.echo(
+            f"random changes: {asked}, and no others; with --augment photo, writing or light they go on top of a set",
+            err=True,
+        )
     return changes or None
 
 

@@ -1,4 +1,4 @@
-"""Copies of training pictures among external pictures: what was learned by heart proves nothing."""
+"""Copies: of training pictures in an external set, which prove nothing; of one picture, which say less than many."""
 
 from __future__ import annotations
 
@@ -12,8 +12,12 @@ from ..images.cache import Scan
 from ..images.cache_folder import cache_folder
 from ..images.dataset import Dataset
 from ..images.joined import JoinedImages, joined_facts
+from ..images.split import belonging
 from ..progress import TO_LOG, Progress
 from .own_pictures import OwnPictures
+
+COPIED = 0.05
+"""Of a split's pictures: where more than that are copies of others in it, the copies of one picture are a group."""
 
 
 def copies_of_training(
@@ -51,3 +55,20 @@ def families_of(dataset: Dataset, scanned: Scan, *, progress: Progress = TO_LOG)
     except DataError as error:
         progress.warn(f"{error}; until then copies among these pictures count as different ones")
         return np.arange(len(dataset))
+
+
+def groups_at(dataset: Dataset, positions: NDArray[np.int64], *, family: NDArray[np.int64]) -> NDArray[np.str_] | None:
+    """Return the names of the groups of some pictures, None where each stands for itself.
+
+    Copies say less than as many different pictures, so that intervals and tests had better know them. A few of them
+    change nothing, and are not worth methods that can show less.
+
+    Args:
+        dataset: N pictures.
+        positions: (n,) which of them.
+        family: (N,) numbers, equal for copies of one picture.
+    """
+    if len(positions) - len(np.unique(family[positions])) > COPIED * len(positions):
+        together = belonging(dataset, together=family)
+        return None if together is None else np.char.add("copies ", together[positions].astype(np.str_))
+    return None if dataset.groups is None else dataset.groups[positions]

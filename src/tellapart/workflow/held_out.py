@@ -11,20 +11,16 @@ from numpy.typing import NDArray
 from ..classifier import Classifier
 from ..evaluation import Predictions
 from ..images.blocks import by_block
-from ..images.dataset import Dataset
-from ..images.split import belonging
 from ..nets import Net
 from ..nets.base import two_logits
 from ..progress import TO_LOG, Progress
 from ..recipe import PRETRAINED
 from ..training.lanes import Lanes
+from .copies import groups_at
 from .novelty import Embedded, looked_at
 from .prepare import Prepared
 
 PREDICTED = ("validation", "test")
-
-COPIED = 0.05
-"""Of a split's pictures: where more than that are copies of others in it, the copies of one picture are a group."""
 
 LogitsOf = Callable[[NDArray[np.int64]], NDArray[np.float32]]
 """Gives the logits, (n, classes), of the pictures at some positions."""
@@ -43,23 +39,6 @@ def predict_splits(prepared: Prepared, wanted: Sequence[str], logits_of: LogitsO
         for name, positions in prepared.splits.items()
         if name in wanted and len(positions)
     }
-
-
-def groups_at(dataset: Dataset, positions: NDArray[np.int64], *, family: NDArray[np.int64]) -> NDArray[np.str_] | None:
-    """Return the names of the groups of some pictures, None where each stands for itself.
-
-    Copies say less than as many different pictures, so that intervals and tests had better know them. A few of them
-    change nothing, and are not worth methods that can show less.
-
-    Args:
-        dataset: N pictures.
-        positions: (n,) which of them.
-        family: (N,) numbers, equal for copies of one picture.
-    """
-    if len(positions) - len(np.unique(family[positions])) > COPIED * len(positions):
-        together = belonging(dataset, together=family)
-        return None if together is None else np.char.add("copies ", together[positions].astype(np.str_))
-    return None if dataset.groups is None else dataset.groups[positions]
 
 
 def predict_held_out(

@@ -15,7 +15,7 @@ from ..evaluation import Predictions
 from ..images.blocks import by_block
 from ..images.cache import Scan
 from ..images.dataset import Dataset
-from .held_out import groups_at
+from .copies import groups_at
 
 IMPOSSIBLE = 1e-9
 """The probability that a picture of a class unknown to the model gets for its own class, so that the loss is finite."""

@@ -18,7 +18,7 @@ from ...images.dataset import Dataset
 from ...images.preprocessing import Preprocessing
 from ...progress import TO_LOG, Progress
 from ...run import Run
-from ..held_out import groups_at
+from ..copies import groups_at
 from .classical import learn_classical
 from .methods import Method
 from .network import costs_of, learn_network, measure_external, network_recipe, varied_recipe

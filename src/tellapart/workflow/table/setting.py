@@ -23,8 +23,7 @@ from ...recipe import AUGMENTATIONS, AugmentRecipe, Recipe
 from ...run import Run
 from ...runtime import compute_threads, describe
 from ...wording import counted, listed
-from ..copies import families_of
-from ..held_out import groups_at
+from ..copies import families_of, groups_at
 from ..prepare import Prepared, check_same_again, content_fingerprint, open_source, prepare
 from .plan import ExternalSource, TablePlan
 from .variants import Material, check_room
