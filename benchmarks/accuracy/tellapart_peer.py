@@ -44,6 +44,27 @@ def read_run(run: Path) -> dict[str, float]:
     }
 
 
+PARTS = {
+    "read_s": "data.json",
+    "audit_s": "splits.json",
+    "baselines_s": "baselines/softmax/training.json",
+    "plan_s": "time.json",
+    "epochs_s": "history.jsonl",
+    "predict_s": "model.safetensors",
+    "figures_s": "evaluation.json",
+    "page_s": "report.html",
+}
+"""The parts of a training in a given time, in their order, and the file that each writes at its end."""
+
+
+def part_seconds(run: Path, *, started: float) -> dict[str, float]:
+    """Return how long each part of a run took, by the times of its files; none where a part has none."""
+    if not all((run / name).exists() for name in PARTS.values()):
+        return {}
+    ends = [started, *((run / name).stat().st_mtime for name in PARTS.values())]
+    return {part: after - before for part, before, after in zip(PARTS, ends, ends[1:], strict=False)}
+
+
 def parameters(model: Path) -> int:
     """Return how many parameters a model file has: its tensors but batch normalisation's statistics and novelty's."""
     content = model.read_bytes()
@@ -82,7 +103,7 @@ def main() -> None:
         if done.returncode != 0:
             sys.exit(done.returncode)
         saved = (run / "model.safetensors").stat().st_mtime - started
-        figures = {**read_run(run), "saved_s": saved}
+        figures = {**read_run(run), "saved_s": saved, **part_seconds(run, started=started)}
     say(figures=figures, versions={name: version(name) for name in ("tellapart", "torch", "numpy", "pillow")})
 
 
