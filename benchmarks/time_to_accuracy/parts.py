@@ -1,0 +1,50 @@
+"""``python -m benchmarks.time_to_accuracy.parts --data hwdb55=hwdb55.zip``: where the time of ``--time`` goes."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..accuracy.__main__ import pair
+from ..harness.command import answer, parser
+from ..harness.pictures import unpacked
+from ..harness.question import OTHERS, WALL, Column, Comparison, Peer
+from .__main__ import BUDGETS
+
+FOLDER = Path(__file__).resolve().parent
+COLUMNS = (
+    WALL,
+    Column("read_s", "start, reading"),
+    Column("audit_s", "audit, copies, splits"),
+    Column("baselines_s", "baseline"),
+    Column("plan_s", "plan"),
+    Column("epochs_s", "training, validation"),
+    Column("predict_s", "predictions, calibration, novelty, model saved"),
+    Column("figures_s", "figures, intervals"),
+    Column("page_s", "thumbnails, report"),
+    OTHERS,
+)
+
+
+def comparisons(options: argparse.Namespace) -> list[Comparison]:
+    """Return one comparison a set of pictures, of one peer."""
+    made = []
+    for name, source in options.data:
+        pictures, time = str(unpacked(Path(source), name="hwdb55")) if name == "hwdb55" else source, BUDGETS[name]
+        training = ("-m", "benchmarks.accuracy.tellapart_peer", pictures, "--seed", "{round}", "--", "--time", time)
+        peer = Peer(f"tellapart --time {time}", "tellapart", training)
+        made.append(Comparison(f"{name}: where the seconds go", (peer,), peer.name, COLUMNS))
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Read the command line and answer."""
+    made = parser(__doc__ or "", rounds=5)
+    made.add_argument("--data", type=pair, action="append", required=True, help="NAME=SOURCE; repeat it")
+    return answer(comparisons, options=made.parse_args(arguments), folder=FOLDER)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
