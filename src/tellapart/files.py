@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import errno
 import itertools
 import os
@@ -14,7 +15,7 @@ import time
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from .errors import RunError, TargetExistsError, UnwritableError
@@ -200,12 +201,12 @@ def check_writable(path: Path | str) -> None:
             beside.unlink(missing_ok=True)
 
 
-def check_replaceable(path: Path, header: Sequence[str]) -> None:
+def check_replaceable(path: Path, header: Sequence[str | Collection[str]]) -> None:
     """Say at once where a table could not be written later, or would replace what is none.
 
     Args:
         path: of the table.
-        header: what its first line begins with: the names of its first columns.
+        header: what its first line begins with: the names of its first columns, or those that each may have.
 
     Raises:
         TargetExistsError: what stands there has another first line.
@@ -217,11 +218,24 @@ def check_replaceable(path: Path, header: Sequence[str]) -> None:
         return
     with write_errors(path, advice="name another file"), there.open("rb") as file:
         first = file.readline(LINE).decode("utf-8-sig", errors="replace")
-    if first and first.rstrip("\r\n").split(",")[: len(header)] != list(header):
+    if first and not _begins(first, header):
+        names = ",".join(name if isinstance(name, str) else next(iter(name)) for name in header)
         raise TargetExistsError(
             f"{str(path)!r} exists, and is no table that this command has written, which would begin with "
-            f"{','.join(header)!r}: name another file, or remove it"
+            f"{names!r}: name another file, or remove it"
         )
+
+
+def _begins(line: str, header: Sequence[str | Collection[str]]) -> bool:
+    """Return whether a table's first line has those columns first; an apostrophe may keep one from being a formula."""
+    try:
+        cells = next(csv.reader([line]), [])
+    except csv.Error:  # no table at all
+        return False
+    wanted = [{name} if isinstance(name, str) else set(name) for name in header]
+    return len(cells) >= len(wanted) and all(
+        cell in names or cell.removeprefix("'") in names for cell, names in zip(cells, wanted, strict=False)
+    )
 
 
 def new_folder(path: Path, *, holds: str, what: str, fresh: bool = False) -> list[Path]:

@@ -39,7 +39,7 @@ from .files import (
     written_now,
 )
 from .recipe import Recipe
-from .wording import quoted
+from .wording import decimal_percent, quoted
 
 ADVICE = "make the run's folder writable, or go on with a copy of it"
 """What a person can do where a run that is there cannot be written to."""
@@ -326,7 +326,7 @@ class Run:
         splits = self.load("evaluation").get("splits", {}) if self.has("evaluation.json") else {}
         accuracies = [(name, one["figures"]["accuracy"]["value"] or 0.0, one["count"]) for name, one in splits.items()]
         rows = "".join(
-            f"<tr><td>{escape(name)}</td><td>{share:.1%} of {count:,} pictures right</td></tr>"
+            f"<tr><td>{escape(name)}</td><td>{decimal_percent(share)} of {count:,} pictures right</td></tr>"
             for name, share, count in accuracies
         )
         return f"<b>{escape(repr(self))}</b><table>{rows}</table>"

@@ -102,6 +102,11 @@ def choose_device(wished: str) -> torch.device:
     if not there[wished]:
         usable = ", ".join(name for name, usable in there.items() if usable)
         raise RecipeError(f"the device {wished!r} is not there: this machine has {usable}; use --device auto")
+    if wished == "cuda" and not _computes():
+        raise RecipeError(
+            f"this PyTorch has no kernels for {torch.cuda.get_device_name(0)}: install a build that has them, or use "
+            "--device cpu"
+        )
     return torch.device(wished)
 
 

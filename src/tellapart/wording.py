@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shlex
@@ -89,10 +90,29 @@ def percent(value: float) -> str:
         >>> percent(0.5), percent(0.925), percent(0.9999), percent(0.9999999)
         ('50%', '92.5%', '99.99%', '99.99999%')
     """
-    digits = 1
+    return decimal_percent(value).removesuffix("%").rstrip("0").rstrip(".") + "%"
+
+
+def decimal_percent(value: float, *, digits: int = 1) -> str:
+    """Return a share as per cent with so many decimals, or as many as tell it from none and from all.
+
+    Example:
+        >>> decimal_percent(0.5), decimal_percent(0.9996), decimal_percent(1.0), decimal_percent(0.98765, digits=2)
+        ('50.0%', '99.96%', '100.0%', '98.77%')
+    """
     while digits < 10 and value not in (0.0, 1.0) and round(100 * value, digits) in (0.0, 100.0):
         digits += 1
-    return f"{100 * value:.{digits}f}".rstrip("0").rstrip(".") + "%"
+    return f"{100 * value:.{digits}f}%"
+
+
+def sureness(share: float) -> str:
+    """Return a probability as per cent with one decimal, rounded down: 99.96% is not 100%.
+
+    Example:
+        >>> sureness(1.0), sureness(0.99962), sureness(0.5), sureness(0.29)
+        ('100.0%', '99.9%', '50.0%', '29.0%')
+    """
+    return f"{math.floor(1000 * share + 1e-9) / 10:.1f}%"
 
 
 def bytes_text(count: int) -> str:
@@ -129,10 +149,15 @@ def text_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
+WITHOUT_COLUMN = ("Mn", "Me", "Cf")
+"""Categories of signs that stand on others, or are not seen."""
+
+
 def _width(text: str) -> int:
     """Return the columns that a terminal gives to a text."""
     return sum(
-        0 if unicodedata.combining(sign) else 2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text
+        0 if unicodedata.category(sign) in WITHOUT_COLUMN else 2 if unicodedata.east_asian_width(sign) in "WF" else 1
+        for sign in text
     )
 
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from tellapart import workflow
-from tellapart.classifier import Classifier
+from tellapart.classifier import Answer, Classifier
 from tellapart.cli import predict as verb
 from tellapart.cli.options import json_text
 from tellapart.errors import DataError, UnwritableError
@@ -293,3 +293,8 @@ def test_a_table_replaces_no_other_file(call, trained, good, tmp_path):
     for one in (picture, tmp_path / "猫.png", picture):  # over its own, with a byte order mark or none
         assert call("predict", trained, one, "--out", target).status == 0
     assert target.read_text(encoding="utf-8-sig").count(".png") == 1
+
+
+def test_an_answer_that_is_not_certain_is_not_100_percent():
+    answer = Answer("cat", 0.99962, (("cat", 0.99962), ("dog", 0.00038)))
+    assert verb._sentence("a.png", answer, sure=False) == "a.png: not sure (cat 99.9%, dog 0.0%)"

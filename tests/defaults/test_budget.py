@@ -6,7 +6,7 @@ import pytest
 
 from tellapart.defaults import budget
 from tellapart.defaults.budget import FEWEST_STEPS, MOST_PASSES, Plan, fit_to_time, plan_epochs, shorten_to_time
-from tellapart.errors import OutOfMemoryError, RecipeError
+from tellapart.errors import OutOfMemoryError, RecipeError, TrainingError
 from tellapart.recipe import Recipe
 from tellapart.training.pace import Pace
 
@@ -195,7 +195,7 @@ def test_a_short_training_that_fits_without_a_margin_is_trained(fitted):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "epochs", "steps"), [(60.0, 30, None), (14.0, 14, None), (2.5, 2, 125), (0.7, 1, 70), (0.1, 1, 50)]
+    ("seconds", "epochs", "steps"), [(60.0, 30, None), (14.0, 14, None), (2.5, 2, 125), (0.7, 1, 70), (0.2, 1, 50)]
 )
 def test_a_training_is_shortened_where_it_takes_too_long(digits, task_of, monkeypatch, seconds, epochs, steps):
     pace = Pace(step=0.01, steps=100, a_pass=100, validation=0.0, look=0.0)
@@ -211,3 +211,11 @@ def test_no_more_passes_are_planned_than_are_of_use():
         pace = Pace(step=0.001, steps=2, a_pass=2, validation=validation, look=0.0)
         plan = plan_epochs(seconds, pace)
         assert plan.epochs * plan.steps <= MOST_PASSES * pace.a_pass
+
+
+def test_a_baseline_that_would_take_far_more_than_its_share_is_said(digits, task_of, monkeypatch):
+    pace = Pace(step=0.01, steps=100, a_pass=100, validation=0.0, look=0.0)
+    monkeypatch.setattr(budget, "measure_pace", lambda *what, **more: pace)
+    recipe = Recipe.make(data=DATA, net={"name": "softmax"}, training={"epochs": 30})
+    with pytest.raises(TrainingError, match="even 50 steps would take under a second, and its share of the time is"):
+        shorten_to_time(recipe, task_of(*digits, train=1000, validation=50), seconds=0.1)

@@ -12,8 +12,8 @@ import pytest
 
 from tellapart.errors import DataError, SourceError
 from tellapart.images import cache, cache_folder, open_dataset
+from tellapart.images.cache_folder import KEY_DIGITS, free_bytes, locked, prune
 from tellapart.images.cache_folder import cache_folder as where_it_lies
-from tellapart.images.cache_folder import free_bytes, locked, prune
 from tellapart.images.preprocessing import Preprocessing
 
 from .conftest import grey_png
@@ -42,7 +42,7 @@ def test_prune_removes_what_was_used_longest_ago_and_keeps_what_is_in_use(tmp_pa
     keep = folder_of(tmp_path, "pixels-keep", size=10_000, used=0)
     with locked(at_work) as mine:
         assert mine
-        prune(tmp_path, keep=keep, limit_bytes=250)
+        prune(tmp_path, keep=keep, limit_bytes=130)
     assert [path.exists() for path in (old, middle, recent)] == [False, True, True]
     assert not abandoned.exists()
     assert all(path.exists() for path in (at_work, fresh, other, keep, own))
@@ -162,3 +162,15 @@ def refusing(function, *, below):
         return function(path, *more, **options)
 
     return refused
+
+
+def test_a_cache_that_is_being_made_is_no_reason_to_remove_others(tmp_path):
+    done = tmp_path / f"pixels-{'0' * KEY_DIGITS}"
+    made = tmp_path / f"pixels-{'1' * KEY_DIGITS}-x.partial"
+    for folder, size in ((done, 10), (made, 1000)):
+        folder.mkdir()
+        (folder / "pixels.npy").write_bytes(bytes(size))
+    with locked(made):
+        prune(tmp_path, keep=tmp_path / "none", limit_bytes=100)
+    assert done.exists()
+    assert made.exists()

@@ -137,7 +137,7 @@ def test_mistakes_are_filtered_by_class_and_come_a_page_at_a_time(opened, large_
     page.locator("#mistakes-more").click()
     assert page.locator("#mistakes-gallery .card").count() == 96
     name = "class number 6"
-    value = page.locator("#mistakes-class option", has_text=f"{name} (").first.get_attribute("value")
+    value = page.locator("#mistakes-class option", has_text=f"{name}\u2069 (").first.get_attribute("value")
     page.locator("#mistakes-class").select_option(value)
     assert page.locator("#mistakes-gallery .card").count() > 0
     for card in page.locator("#mistakes-gallery .card").all()[:10]:
@@ -219,7 +219,7 @@ def test_a_printed_page_says_what_it_shows(opened, large_run):
     page.locator("#mistakes-more").click()
     assert said().endswith(", the first 96 of them here")
     name = "class number 6"
-    value = page.locator("#mistakes-class option", has_text=f"{name} (").first.get_attribute("value")
+    value = page.locator("#mistakes-class option", has_text=f"{name}\u2069 (").first.get_attribute("value")
     page.locator("#mistakes-class").select_option(value)
     count = page.locator("#mistakes-count").inner_text()
     assert said().startswith(f"test pictures, class {name}: {count}")

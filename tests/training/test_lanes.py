@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from tellapart.errors import OutOfMemoryError
 from tellapart.images.preprocessing import Preprocessing
 from tellapart.nets import build_net
 from tellapart.nets.inputs import to_input
@@ -90,3 +91,20 @@ def test_nearly_all_processors_are_used_by_at_most_eight_lanes(make_net, threads
 def test_what_fails_in_a_lane_is_raised_where_its_answer_is_asked_for(make_net, digits):
     with Lanes(make_net().eval(), SPEC, threads=2) as lanes, pytest.raises(IndexError):
         list(lanes.over(digits[0], np.array([10**6])))
+
+
+@pytest.mark.parametrize(("side", "batch"), [(8, 8), (448, 8), (1024, 2), (2048, 1)])
+def test_of_large_pictures_fewer_are_looked_at_together(make_net, side, batch):
+    assert Lanes(make_net(), Preprocessing(image_size=(side, side), channels=1)).batch == batch
+
+
+def test_memory_that_does_not_suffice_is_advice(make_net, digits, monkeypatch):
+    def refuse(*what):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+
+    monkeypatch.setattr(Lanes, "_look", refuse)
+    with (
+        Lanes(make_net().eval(), SPEC, threads=2) as lanes,
+        pytest.raises(OutOfMemoryError, match="for a look at 8 pictures of 16x16: try a smaller --image-size"),
+    ):
+        list(lanes.over(digits[0], np.arange(3)))

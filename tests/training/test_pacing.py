@@ -145,3 +145,10 @@ def test_epochs_that_are_left_out_use_up_no_patience(small, make_net, make_run, 
     recipe = training(epochs=7, steps_per_epoch=[2, 0, 0, 0, 2, 2, 2], early_stopping={"patience": 2}, **still)
     done = fit(make_net(), small, recipe, run=run)
     assert (done.stopped, [record["epoch"] for record in run.history][:2]) == ("early stopping", [1, 5])
+
+
+def test_a_last_epoch_of_a_step_is_made_where_the_time_is_there(clock):
+    """Nothing can be kept back of a single step: an epoch of 15 s and 1 s fits into the 17.2 s that are left."""
+    pacer = Pacer(end=33.7, most_steps=10**6, step=15.0, beside=1.0, clock=clock)
+    assert run_through(pacer, clock, steps=(1, 1), pace=lambda epoch: 15.45, beside=1.03) == (1, 1)
+    assert clock.now <= 33.7

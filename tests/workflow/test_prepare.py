@@ -279,3 +279,11 @@ def test_large_pictures_are_looked_at_by_several_processes_with_the_same_result(
     together = sample_facts(dataset)
     assert len(alone) == 17
     assert (alone == together).all()
+
+
+def test_a_background_that_an_array_s_transparency_would_ignore_is_refused(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 4), dtype=np.uint8)
+    np.savez(tmp_path / "a.npz", X=pixels, y=np.arange(20) % 2)
+    data = Recipe.make(data={"source": str(tmp_path / "a.npz"), "background": 0}).data
+    with pytest.raises(RecipeError, match="background = 0 would be ignored: transparency in an array is laid over w"):
+        open_source(data)

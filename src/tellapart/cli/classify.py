@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ..wording import printable
+from ..wording import printable, sureness
 from .options import json_text, spread
 
 if TYPE_CHECKING:
@@ -70,6 +70,8 @@ def _table(found: dict[str, dict[str, FileAnswer]], names: list[str]) -> Table:
         cells = []
         for name in names:
             answer = answers[name].answer
-            cells.append("\n".join(f"{share:6.1%}  {label}" for label, share in (answer.ranking if answer else ())))
+            cells.append(
+                "\n".join(f"{sureness(share):>6}  {label}" for label, share in (answer.ranking if answer else ()))
+            )
         table.add_row(escape(printable(file)), *map(escape, cells))
     return table

@@ -36,20 +36,23 @@ class Tables:
         """Say at once where one could not be written later, or would replace what is none.
 
         Args:
-            run: whose first class is a column of its predictions.
+            run: whose classes are columns of its predictions.
 
         Raises:
             RecipeError: two have the same path.
+            DataError: a class is called as another column of the predictions is.
             TargetExistsError: another file stands there.
             UnwritableError: permissions, or a full disk.
         """
         from ..evaluation import Mistake
         from ..evaluation.cells import CORNER
-        from ..evaluation.prediction_table import ID, LABEL
+        from ..evaluation.prediction_table import ID, LABEL, check_columns
 
-        named = [
+        classes = _classes(run) if self.predictions else []
+        check_columns(classes)
+        named: list[tuple[Path | None, list[str | list[str]]]] = [
             (self.mistakes, [field.name for field in dataclasses.fields(Mistake)]),
-            (self.predictions, [ID, LABEL, _first_class(run) if self.predictions else ""]),
+            (self.predictions, [ID, LABEL, classes]),  # the first of those that a set of other pictures has
             (self.confusion, [CORNER]),
         ]
         wanted = [(path, header) for path, header in named if path is not None]
@@ -95,7 +98,8 @@ class Tables:
             typer.echo(f"confusion matrix written to {self.confusion}", err=True)
 
 
-def _first_class(run: Run) -> str:
+def _classes(run: Run) -> list[str]:
     from ..evaluation import Evaluation
 
-    return Evaluation.from_dict(next(iter(run.load("evaluation")["splits"].values()))).classes[0].name
+    first = Evaluation.from_dict(next(iter(run.load("evaluation")["splits"].values())))
+    return [one.name for one in first.classes]

@@ -45,6 +45,9 @@ def _outdated(base: Recipe, sections: Mapping[str, Any], *, timed: bool) -> dict
         outdated["training"] |= {"epochs": None, "steps_per_epoch": None, "early_stopping": None}
     if "epochs" in training and isinstance(base.training.steps_per_epoch, tuple):
         outdated["training"] |= {"steps_per_epoch": None}
+    stopping = base.training.early_stopping
+    if "epochs" in training and stopping is not None and stopping.patience == base.training.epochs:
+        outdated["training"] |= {"early_stopping": None}  # as many as there were: of a time, which ended it
     if _other(training.get("transfer"), base.training.transfer):
         outdated["training"] |= {"unfreeze": None}
         outdated["training.optimizer"] |= {"learning_rate": None}

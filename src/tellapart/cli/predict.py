@@ -15,7 +15,7 @@ import typer
 
 from ..errors import RecipeError, UnwritableError
 from ..files import check_replaceable, expanded, is_file, write_whole
-from ..wording import printable
+from ..wording import printable, sureness
 from .options import json_text, share, spread
 
 if TYPE_CHECKING:
@@ -153,6 +153,6 @@ def _row(found: FileAnswer) -> list[str]:
 
 
 def _sentence(file: str, answer: Answer, *, sure: bool | None) -> str:
-    shown = ", ".join(f"{label} {part:.1%}" for label, part in answer.ranking)
+    shown = ", ".join(f"{label} {sureness(part)}" for label, part in answer.ranking)
     shown = f"not sure ({shown})" if sure is False else shown
     return f"{file}: {shown}" + ("; unlike anything in training" if answer.unlike else "")

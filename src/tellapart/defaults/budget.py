@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 
-from ..errors import OutOfMemoryError, RecipeError
+from ..errors import OutOfMemoryError, RecipeError, TrainingError
 from ..recipe import Recipe, decided
 from ..training.devices import Devices
 from ..training.initial import seeded_net
@@ -27,6 +27,9 @@ docs/experiments.md."""
 
 FEWEST_STEPS = 50
 """Steps below which a training is not worth its time, unless the pictures have fewer."""
+
+MOST_OVER = 3
+"""How many times its share of the time a baseline may take where its fewest steps do not fit."""
 
 MOST_PASSES = 150
 """Passes beyond which more time brings nothing."""
@@ -186,11 +189,20 @@ def shorten_to_time(recipe: Recipe, task: Task, *, seconds: float) -> Recipe:
         recipe: resolved.
         task: the pictures.
         seconds: for the training; too few leave the fewest steps that make sense.
+
+    Raises:
+        TrainingError: even those take far longer.
     """
     pace = measure_pace(seeded_net(recipe, classes=task.classes), task, recipe.training)
     if decided(recipe.training.epochs, "training.epochs") * pace.epoch <= seconds:
         return recipe
     plan = plan_epochs(seconds, pace) or Plan(1, min(FEWEST_STEPS, pace.steps))
+    needed = plan.steps * pace.step + pace.validation
+    if plan.epochs == 1 and needed > MOST_OVER * seconds:
+        raise TrainingError(
+            f"even {counted(plan.steps, 'step')} would take {in_words(needed)}, and its share of the time is "
+            f"{in_words(seconds)}: give more --time"
+        )
     return recipe.changed(training=plan.changes(pace))
 
 

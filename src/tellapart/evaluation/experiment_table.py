@@ -153,7 +153,7 @@ def seconds_text(seconds: float | None) -> str:
         return "–"
     if seconds < 0.01:
         return f"{1000 * seconds:.2g} ms"
-    if seconds < 1:
+    if seconds < 0.9995:
         return f"{1000 * seconds:.0f} ms"
     return f"{seconds:.1f} s" if seconds < 90 else f"{seconds / 60:.1f} min"
 

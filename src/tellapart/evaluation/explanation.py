@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..wording import decimal_percent
 from .drift import Shift, compare_pictures
 from .evaluation import Evaluation
 from .external import ClassChange, ConfusionChange, ExternalComparison, compare_evaluations, difference
@@ -123,10 +124,10 @@ class Explanation:
         if self.suspects and self.confusions is None:
             out.append("shifts were tested picture by picture: with groups, one may be that of a few groups alone")
         if self.unlike is not None:
+            often = decimal_percent(self.novelty_auroc or 0.0)
             out.append(
                 f"{self.unlike} are unlike anything in training, where at most about 1% of its own kind would be; a "
-                f"picture here is stranger than one of its own {self.novelty_auroc or 0.0:.1%} of the time (50% would "
-                "be chance)"
+                f"picture here is stranger than one of its own {often} of the time (50% would be chance)"
             )
         return out
 

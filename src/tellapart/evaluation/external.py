@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ClassMismatchError
+from ..wording import decimal_percent
 from .evaluation import Evaluation
 from .figure import Figure
 from .intervals import Floats
@@ -55,7 +56,8 @@ class ConfusionChange:
     count: int
 
     def __str__(self) -> str:
-        return f"“{self.true}” taken for “{self.predicted}”: {self.own:.1%} to {self.other:.1%} of its pictures"
+        own, other = decimal_percent(self.own), decimal_percent(self.other)
+        return f"“{self.true}” taken for “{self.predicted}”: {own} to {other} of its pictures"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

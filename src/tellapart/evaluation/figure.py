@@ -98,17 +98,17 @@ class Figure:
             return f"{value:.3f}" if abs(value) < 100 else f"{value:,.0f}"
         percent = 100 * value
         digits = 1
-        # 99.97% is not all of them: more digits until that shows.
-        while self.unit == "%" and digits < 4 and _looks_whole(percent, digits):
+        # 99.97% is not all of them, and a change of 0.03 points is one: more digits until that shows.
+        ends = (0.0, 100.0) if self.unit == "%" else (0.0,)
+        while digits < 4 and _looks_whole(percent, digits, ends=ends):
             digits += 1
+        digits = 1 if self.unit == "points" and _looks_whole(percent, digits, ends=ends) else digits
         return f"{round(percent, digits) + 0.0:.{digits}f}".replace("-", "−")  # + 0.0: nothing is "−0.0"
 
 
-def _looks_whole(percent: float, digits: int) -> bool:
+def _looks_whole(percent: float, digits: int, *, ends: tuple[float, ...]) -> bool:
     """Return whether rounding turns almost none into none, or almost all into all."""
-    return any(
-        float(f"{percent:.{digits}f}") == end and not math.isclose(percent, end, abs_tol=1e-9) for end in (0.0, 100.0)
-    )
+    return any(float(f"{percent:.{digits}f}") == end and not math.isclose(percent, end, abs_tol=1e-9) for end in ends)
 
 
 def finite_or_none(value: float) -> float | None:

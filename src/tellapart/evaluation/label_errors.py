@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError, RunCorruptError
-from ..wording import counted
+from ..wording import counted, sureness
 from .cells import cells_of, table_of
 from .intervals import Floats
 from .label_list import REMOVE, Mended
@@ -65,8 +65,8 @@ class LabelError:
 
     def __str__(self) -> str:
         return (
-            f"{self.id}: labelled “{self.given}” ({self.given_probability:.1%}), looks like “{self.suggested}” "
-            f"({self.suggested_probability:.1%}; its own pictures: {self.threshold:.1%})"
+            f"{self.id}: labelled “{self.given}” ({sureness(self.given_probability)}), looks like “{self.suggested}” "
+            f"({sureness(self.suggested_probability)}; its own pictures: {sureness(self.threshold)})"
         )
 
 

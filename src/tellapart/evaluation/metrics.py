@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
+from ..wording import counted
 from .calibration import calibration_error, calibration_error_by_chance
 from .evaluation import ClassFigures, Evaluation
 from .figure import Figure, finite_or_none
@@ -259,7 +260,8 @@ def _notes(
     if len(classes) <= top_k and top_k > 1:
         notes.append(f"top-{top_k} accuracy is left out: with {len(classes)} classes it says nothing")
     if unlabelled:
-        notes.append(f"{unlabelled:,} pictures without a label are left out")
+        without = counted(unlabelled, "picture without a label is", plural="pictures without a label are")
+        notes.append(f"{without} left out")
     if confusion.trace() == confusion.sum():
         notes.append("no mistake: the bootstrap intervals cannot see those to come, the accuracy's interval can")
     notes.append("calibration error: 15 bins of equal width, of the predicted class's probability")

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
+from ..wording import counted
 from .evaluation import ClassFigures, Evaluation
 from .metrics import confusion_matrix
 from .predictions import Predictions
@@ -130,10 +131,9 @@ class ConfusedPair:
         return self.first_as_second + self.second_as_first
 
     def __str__(self) -> str:
-        return (
-            f"“{self.first}” taken for “{self.second}” {self.first_as_second} times of {self.first_count}, "
-            f"the reverse {self.second_as_first} of {self.second_count}"
-        )
+        often = f"{counted(self.first_as_second, 'time')} of {self.first_count:,}"
+        reverse = f"{self.second_as_first:,} of {self.second_count:,}"
+        return f"“{self.first}” taken for “{self.second}” {often}, the reverse {reverse}"
 
 
 def confused_pairs(
@@ -150,7 +150,7 @@ def confused_pairs(
     Example:
         >>> said = Predictions(["a", "b"], [[3, 0], [1, 0]], [0, 1], class_names=("cat", "dog"))
         >>> print(*confused_pairs(said))
-        “dog” taken for “cat” 1 times of 1, the reverse 0 of 1
+        “dog” taken for “cat” 1 time of 1, the reverse 0 of 1
     """
     confusion = confusion_matrix(predictions)
     names = predictions.class_names

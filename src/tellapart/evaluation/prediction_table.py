@@ -69,8 +69,7 @@ def write_predictions(predictions: Predictions, path: Path | str, *, temperature
         [[0.88, 0.12], [0.27, 0.73]]
     """
     names = predictions.class_names
-    if taken := {ID, LABEL}.intersection(names):
-        raise DataError(f"a class is called {taken.pop()!r}, as is a column of the table: give the class another name")
+    check_columns(names)
     rows = (
         (id, names[label] if label >= 0 else "", *probabilities)
         for part in predictions.blocks()
@@ -82,6 +81,12 @@ def write_predictions(predictions: Predictions, path: Path | str, *, temperature
         )
     )
     write_csv(path, [ID, LABEL, *names], rows=rows)
+
+
+def check_columns(class_names: Sequence[str]) -> None:
+    """Raise DataError where a class is called as a column that is no class's."""
+    if taken := {ID, LABEL}.intersection(class_names):
+        raise DataError(f"a class is called {taken.pop()!r}, as is a column of the table: give the class another name")
 
 
 def _from_rows(header: list[str], rows: list[tuple[int, list[str]]]) -> Predictions:

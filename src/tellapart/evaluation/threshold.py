@@ -129,7 +129,8 @@ def _between(low: float, high: float) -> float:
 def _note(error: Figure, *, max_error: float) -> str:
     if error.high is None or error.high <= max_error:
         return ""
-    return f"with {error.count:,} answers the error may be up to {error.high:.1%}"
+    digits = 2 if f"{error.high:.1%}" == f"{max_error:.1%}" else 1
+    return f"with {error.count:,} answers the error may be up to {error.high:.{digits}%}"
 
 
 def _why_none(known: Predictions, surest: Figure, *, max_error: float, certain: bool, level: float) -> str:

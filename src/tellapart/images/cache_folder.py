@@ -42,6 +42,8 @@ def free_bytes(folder: Path | None = None) -> int:
     """Return the free bytes of the disk where caches lie, or will lie."""
     place = (folder or cache_folder()).absolute()
     while not os.path.exists(place):  # noqa: PTH110 (where one may not look, none is there)
+        if place == place.parent:
+            raise DataError(f"there is no disk {str(place)!r} for the cache: set TELLAPART_CACHE to another folder")
         place = place.parent
     return shutil.disk_usage(place).free
 
@@ -63,10 +65,12 @@ def prune(parent: Path, *, keep: Path, limit_bytes: int = 20 * 2**30) -> None:
             _clear_unfinished(path, used=when)
             if path != keep and (path.parent == parent or time.time() - when > DAY):
                 used[path] = (when, size)
-    total = sum(size for _, size in used.values())
+    total = sum(size for path, (_, size) in used.items() if path.suffix != ".partial")  # one being made is no reason
     for path, (when, size) in sorted(used.items(), key=lambda item: item[1][0]):
-        gone = _is_abandoned(path, when) if path.suffix == ".partial" else total > limit_bytes
-        if gone and _removed(path):
+        if path.suffix == ".partial":
+            if _is_abandoned(path, when):
+                _removed(path)
+        elif total > limit_bytes and _removed(path):
             total -= size
 
 
@@ -114,7 +118,7 @@ def _removed(path: Path) -> bool:
         except OSError:
             return False
     shutil.rmtree(moved, ignore_errors=True)
-    return True
+    return not moved.exists()
 
 
 def moved_away(path: Path) -> Path:

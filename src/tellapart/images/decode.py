@@ -98,6 +98,9 @@ def decode_image(data: bytes, *, background: Colour = 255, max_pixels: int = MAX
     return Picture(pixels, mode=mode, notes=notes + more, digest=digest)
 
 
+WARNING = ("TIFF", "GIF")
+"""Formats whose decoder may warn of what it finds."""
+
 Decoded = tuple[NDArray[np.uint8] | Image.Image, str, tuple[str, ...]]
 
 
@@ -130,7 +133,9 @@ def _decode_other(data: bytes, format_: str, background: Colour, max_pixels: int
             notes, orientation = _some_frames(image), 1
         else:
             notes, orientation = _frames(image, "frames"), exif_orientation(image.info.get("exif", b""))
-        image.load()
+        if format_ in WARNING:
+            image.load()
+    image.load()  # with the lock of those warnings free: threads decode side by side
     return _finish(_true_tiff(image) if format_ == "TIFF" else image, background, orientation, notes)
 
 

@@ -26,6 +26,9 @@ from .sniff import SUFFIXES
 from .stored import MAX_BYTES, FileRanges, folder_fingerprint, read_whole
 from .zip_directory import DEFLATED, LOCAL_BYTES, Entry, entry_at
 
+WRAP = 2**32
+"""Bytes beyond which a zip's plain fields cannot count."""
+
 RANGE = np.dtype([("offset", "i8"), ("size", "i8"), ("suffix", "u1")])
 """A picture that lies in a file as it stands, ``suffix`` by its ``SUFFIX_NUMBER``: 17 bytes."""
 
@@ -231,14 +234,26 @@ class ZipImages(_Placed):
 
     def _member(self, entry: Entry) -> bytes:
         """Return a member's stored bytes; the local header's own lengths count (section 4.3.7)."""
-        offset, size = entry.offset + self.shift, entry.size
-        block = self.files.read(0, offset, LOCAL_BYTES + len(entry.name) + EXTRA_ROOM + size, short=True)
-        if block[:4] != b"PK\3\4":
+        size, places = entry.size, self._places(entry)
+        for offset in places:
+            block = self.files.read(0, offset, LOCAL_BYTES + len(entry.name) + EXTRA_ROOM + size, short=True)
+            named = len(places) == 1 or block[LOCAL_BYTES : LOCAL_BYTES + len(entry.name)] == entry.name
+            if block[:4] == b"PK\3\4" and named:
+                break
+        else:
             raise UnreadableImageError("damaged zip: the member does not begin where the zip's table says")
         start = LOCAL_BYTES + int.from_bytes(block[26:28], "little") + int.from_bytes(block[28:30], "little")
         if len(block) < start + size:
             return self.files.read(0, offset + start, size)
         return block[start : start + size]
+
+    def _places(self, entry: Entry) -> Sequence[int]:
+        """Return where a member may begin: one place, but in a zip of 4 GiB and more without zip64 (macOS's Finder),
+        whose places are those modulo 4 GiB; its table then seems to stand so much too far behind.
+        """
+        if self.shift and self.shift % WRAP == 0:
+            return range(entry.offset, entry.offset + self.shift + 1, WRAP)
+        return [entry.offset + self.shift]
 
 
 class BitmapImages(_Placed):

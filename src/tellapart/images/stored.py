@@ -162,7 +162,9 @@ def stamp(path: str | Path) -> tuple[int, int, int]:
 
 def _stamp_of(found: os.stat_result) -> tuple[int, int, int]:
     # A Mac sets the time of change where a picture was only looked at: previews and tags are kept in its attributes.
-    return (found.st_size, found.st_mtime_ns, 0 if sys.platform == "darwin" else found.st_ctime_ns)
+    times = (found.st_mtime_ns, 0 if sys.platform == "darwin" else found.st_ctime_ns)
+    modified, changed = (min(max(when, -(2**63)), 2**63 - 1) for when in times)  # a broken one may lie beyond 2262
+    return (found.st_size, modified, changed)
 
 
 def stat_fingerprint(paths: Sequence[str | Path], *, also: str = "") -> str:

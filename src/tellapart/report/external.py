@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from typing import Any
+
+from markupsafe import Markup, escape
 
 from ..errors import RunCorruptError
 from ..evaluation import Figure, Shift
 from .contents import Contents
+
+NAME = re.compile("“([^“”]*)”")
 
 KEYS = ("accuracy", "top_5", "balanced_accuracy", "macro_f1", "loss", "brier", "calibration_error")
 
@@ -52,8 +57,8 @@ class ExternalView:
     name: str
     source: str
     own_name: str
-    headline: str
-    sentences: tuple[str, ...]
+    headline: Markup
+    sentences: tuple[Markup, ...]
     figures: tuple[tuple[str, Figure, Figure | None], ...]
     classes: tuple[ClassRow, ...]
     shifts: tuple[ShiftRow, ...]
@@ -110,5 +115,7 @@ def _shift_row(record: Mapping[str, Any]) -> ShiftRow:
     return ShiftRow(Shift(**record["shift"]), usual, unusual, bool(record["explains"]))
 
 
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + "."
+def _sentence(text: str) -> Markup:
+    """Return a sentence, the names in its quotes set apart: those of other scripts would turn its numbers round."""
+    escaped = str(escape(text[:1].upper() + text[1:] + "."))
+    return Markup(NAME.sub(r"“<bdi>\1</bdi>”", escaped))

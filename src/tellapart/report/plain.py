@@ -102,12 +102,13 @@ def _sure(contents: Contents) -> Iterator[Markup]:
     error, chance = evaluation.figures.get("calibration_error"), evaluation.figures.get("calibration_error_by_chance")
     if error and chance and error.value is not None:
         most, alone = chance.high or 0.0, evaluation["accuracy"].method != BY_GROUP
+        shown = f"{most:.1%}" if f"{most:.1%}" != f"{error.value:.1%}" else f"{most:.2%}, and it has {error.value:.2%}"
         verdict = (
             "no more than chance alone would show in as many pictures"
             if error.value <= most
-            else f"more than chance alone would show, which is at most {most:.1%}"
+            else f"more than chance alone would show, which is at most {shown}"
             if alone
-            else f"more than the {most:.1%} that chance would show at most if no two pictures belonged together"
+            else f"more than chance would show if no two pictures belonged together, which is at most {shown}"
         )
         yield Markup("Its confidence is off by {} on average (calibration error), {}.").format(measured(error), verdict)
     if abs(contents.temperature - 1) > 0.005:
@@ -165,7 +166,11 @@ def _fails(contents: Contents) -> Iterator[Markup]:
     known = contents.main_predictions
     if known is not None:
         surely = int(((known.confidence(contents.temperature) >= SURE) & ~known.correct()).sum())
-        on = Markup("") if wrong == 1 else Markup(" on <strong>{}</strong> of them").format(f"{surely or 'none'}")
+        on = (
+            Markup("")
+            if wrong == 1
+            else Markup(" on <strong>{}</strong> of them").format(f"{surely:,}" if surely else "none")
+        )
         if surely or wrong > 1:
             sentence += Markup(",{} with a confidence of {} or more").format(on, f"{SURE:.0%}")
         if surely and wrong > 1:

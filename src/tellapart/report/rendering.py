@@ -12,7 +12,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from ..wording import counted, percent
+from ..wording import counted, percent, sureness
 
 
 def page_text(template: str, *, styles: Sequence[str], scripts: Sequence[str], **views: Any) -> str:
@@ -54,7 +54,7 @@ def _environment() -> jinja2.Environment:
         loader=jinja2.PackageLoader("tellapart.report"), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    made.filters |= {"percent": percent, "counted": counted}
+    made.filters |= {"percent": percent, "counted": counted, "sureness": sureness}
     return made
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..evaluation import Figure
 from ..images.dataset import SPLIT_NAMES
-from ..wording import bytes_text, quoted
+from ..wording import bytes_text, decimal_percent, quoted
 from .contents import OWN_SPLITS, Contents, as_text
 from .words import as_asked
 
@@ -46,7 +46,7 @@ class FigureColumn:
 def figure_columns(contents: Contents) -> list[FigureColumn]:
     """Return the columns: the network on every set, then the majority class and each baseline."""
     columns = [
-        FigureColumn("this network", _counted(split, figures), True, figures)
+        FigureColumn("this network", _counted(_named(contents, split, figures), figures), True, figures)
         for split, figures in ((split, contents.figures_beside(split)) for split in contents.evaluations)
     ]
     for split, evaluation in contents.evaluations.items():
@@ -123,6 +123,12 @@ def _of_row(figures: Mapping[str, Figure], key: str) -> Figure | None:
     return next((figure for name, figure in figures.items() if name.startswith("top_")), None)
 
 
+def _named(contents: Contents, split: str, figures: Mapping[str, Figure]) -> str:
+    """Return a set's name, and where only the pictures of some classes count beside an external set."""
+    some = figures["accuracy"].count != contents.evaluations[split]["accuracy"].count
+    return f"{split}, of the classes there" if some else split
+
+
 def _counted(split: str, figures: Mapping[str, Figure]) -> str:
     return f"{split}, {figures['accuracy'].count:,} pictures"
 
@@ -130,17 +136,13 @@ def _counted(split: str, figures: Mapping[str, Figure]) -> str:
 def epoch_rows(contents: Contents) -> list[tuple[int, bool, list[str]]]:
     """Return (epoch, whether it is the best one, cells) for each epoch."""
     best = contents.training.get("best_epoch")
-    return [
-        (
-            int(r["epoch"]),
-            r["epoch"] == best,
-            [
-                f"{r['train_loss']:.4f}", f"{r['validation_loss']:.4f}", f"{r['train_accuracy']:.2%}",
-                f"{r['validation_accuracy']:.2%}", f"{r.get('learning_rate', 0.0):.3g}", f"{r.get('seconds', 0.0):.1f}",
-            ],
-        )
-        for r in contents.history
-    ]  # fmt: skip
+    out = []
+    for r in contents.history:
+        losses = [f"{r[key]:.4f}" for key in ("train_loss", "validation_loss")]
+        accuracies = [decimal_percent(r[key], digits=2) for key in ("train_accuracy", "validation_accuracy")]
+        others = [f"{r.get('learning_rate', 0.0):.3g}", f"{r.get('seconds', 0.0):.1f}"]
+        out.append((int(r["epoch"]), r["epoch"] == best, [*losses, *accuracies, *others]))
+    return out
 
 
 def rate_rows(contents: Contents) -> list[tuple[str, str]]:

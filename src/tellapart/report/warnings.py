@@ -43,7 +43,10 @@ def _learning(contents: Contents) -> Iterator[Markup]:
         sentence = str(finding[1] if isinstance(finding, list | tuple) else finding)
         yield Markup("{}.").format(sentence[:1].upper() + sentence[1:].rstrip("."))
     if contents.training.get("stopped") == "diverged":
-        yield Markup("The training diverged; the weights of its best epoch are kept.")
+        kept = (
+            "what was learnt before its first epoch" if contents.training.get("best_epoch") == 0 else "its best epoch"
+        )
+        yield Markup("The training diverged; the weights of {} are kept.").format(kept)
 
 
 def _leaks(contents: Contents) -> Iterator[Markup]:

@@ -15,8 +15,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..errors import OutOfMemoryError
+from ..images.blocks import batch_length
 from ..images.preprocessing import Preprocessing
-from ..machine import keep_large_blocks
+from ..machine import keep_large_blocks, lacks_memory
 from ..nets import Net
 from ..nets.fusing import Embedding
 from ..nets.inputs import to_input
@@ -66,7 +68,8 @@ class Lanes:
         whole = (threads or compute_threads()) if self._place.type == "cpu" else 1
         self._threads = -(-whole // MOST)
         self._count = whole // self._threads
-        self.batch = BATCH if self._place.type == "cpu" else GPU_BATCH
+        whole = batch_length(preprocessing.image_size)  # of large pictures fewer: their maps take as much
+        self.batch = min(BATCH, whole) if self._place.type == "cpu" else min(GPU_BATCH, 2 * whole)
         self._embedding: Embedding | None = None
         self._making = threading.Lock()
         self._open = ExitStack()
@@ -85,7 +88,7 @@ class Lanes:
 
     def look(self, pixels: NDArray[np.uint8], rows: NDArray[np.int64]) -> Future[NDArray[np.float32]]:
         """Let a lane look at at most a batch of the pixels (N, H, W, C); gives those rows' features, float32 (n, D)."""
-        return self._pool.submit(self._look, pixels, rows)
+        return self._pool.submit(self._advised, pixels, rows)
 
     def _look(self, pixels: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.float32]:
         # Always whole batches: a picture's features must not hang on how many came with it.
@@ -97,6 +100,18 @@ class Lanes:
         self._give_way()  # not before the embedding is made, which others wait for
         features: NDArray[np.float32] = self._embedding(batch).float().cpu().numpy()
         return features[: len(rows)]
+
+    def _advised(self, pixels: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        try:
+            return self._look(pixels, rows)
+        except (RuntimeError, MemoryError) as error:
+            if not lacks_memory(error):
+                raise
+            height, width = self._preprocessing.image_size
+            raise OutOfMemoryError(
+                f"the memory does not suffice for a look at {self.batch} pictures of {height}x{width}: try a smaller "
+                "--image-size, a smaller --net or fewer --threads"
+            ) from error
 
     def __enter__(self) -> Self:
         keep_large_blocks()

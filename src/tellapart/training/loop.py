@@ -19,6 +19,7 @@ from ..progress import TO_LOG, Progress
 from ..recipe import TrainingRecipe, decided
 from ..run import Run
 from ..runtime import tuned
+from ..wording import decimal_percent
 from .best_epoch import keep_best, keep_start
 from .checkpoint import State, fill, load_checkpoint, on_cpu, save_checkpoint, to_document
 from .data import derived_seed, epoch_positions
@@ -306,7 +307,7 @@ def _live(record: dict[str, Any], state: State) -> str:
     best = "" if state.best_epoch == state.epoch else f", best {where}"
     return (
         f"epoch {record['epoch']}: loss {record['train_loss']:.3f}, validation {record['validation_loss']:.3f}, "
-        f"accuracy {record['validation_accuracy']:.1%}{best}"
+        f"accuracy {decimal_percent(record['validation_accuracy'])}{best}"
     )
 
 
@@ -326,8 +327,9 @@ def batch_advice(recipe: TrainingRecipe, task: Task) -> Iterator[None]:
         if not lacks_memory(error):
             raise
         height, width = task.preprocessing.image_size
-        smaller = f"--batch-size {recipe.batch_size // 2}, " if recipe.batch_size and recipe.batch_size > 1 else ""
+        batch = min(decided(recipe.batch_size, "training.batch_size"), len(task.train))
+        smaller = f"--batch-size {batch // 2}, " if batch > 1 else ""
         raise OutOfMemoryError(
-            f"the memory does not suffice for batches of {recipe.batch_size} pictures of {height}x{width}: "
+            f"the memory does not suffice for batches of {batch} pictures of {height}x{width}: "
             f"try {smaller}a smaller --image-size or a smaller --net"
         ) from error

@@ -90,6 +90,8 @@ class Pacer:
         kept = max(1, min(len(planned), int(left / (least * self.step + self.beside) - margin)))
         most = max(1, (self.most_steps - sum(done)) // kept)
         fit = max(0, min(int((left / (kept + margin) - self.beside) / self.step), most))
+        if kept == 1 and left >= self.step + self.beside:
+            fit = max(1, fit)  # where a step is all, nothing can be kept back of it
         return (*done, *[0] * (len(planned) - kept), *[fit] * kept)
 
     def _margin(self) -> float:

@@ -91,7 +91,9 @@ class ExternalEvaluation:
     def _classes(self) -> list[str]:
         out = []
         if self.unknown:
-            verb = "count as wrong" if self.scoring.unknown == "wrong" else "are left out"
+            one = sum(self.unknown.values()) == 1
+            counts, out_of_it = ("counts", "is left out") if one else ("count", "are left out")
+            verb = f"{counts} as wrong" if self.scoring.unknown == "wrong" else out_of_it
             total = counted(sum(self.unknown.values()), "picture")
             out.append(f"{total} of {listed(self.unknown)}, which the model does not know, {verb}")
         if self.unknown_unlike is not None:

@@ -12,7 +12,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import NetError, ProcessLostError, RecipeError, RunError, TellapartError, TrainingError
+from ..errors import (
+    DivergedError,
+    NetError,
+    ProcessLostError,
+    RecipeError,
+    RunError,
+    TellapartError,
+    TrainingError,
+)
 from ..evaluation import evaluate
 from ..files import is_folder
 from ..images.dataset import Dataset
@@ -340,7 +348,7 @@ def _status_kept(run: Run, *, fresh: bool, progress: Progress) -> Iterator[None]
         raise
     except TellapartError as error:
         begun = run.has("history.jsonl") or run.has("training.json")  # the run's own; a baseline alone is no loss
-        if not fresh or isinstance(error, TrainingError) or begun:
+        if not fresh or isinstance(error, ProcessLostError | DivergedError) or begun:
             with contextlib.suppress(RunError):
                 run.mark("failed", str(error))
             if isinstance(error, ProcessLostError):

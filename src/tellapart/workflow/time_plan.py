@@ -149,13 +149,14 @@ def _fitted(
     whose steps take another time: they stay, whatever passes that leaves.
     """
     planned, _ = _suited(prepared, prepared.recipe, passes=1, ours=ours)
+    before = looks_before(prepared)  # which may load weights: not in the time that is planned
 
     def fitted(recipe: Recipe, *, widths: bool) -> Fit:
         return fit_to_time(
             recipe,
             task_of(prepared),
             seconds=deadline.left - _seconds_before(prepared) - afterwards,
-            looks_before=looks_before(prepared),
+            looks_before=before,
             looks=looks_afterwards(prepared),
             spare_looks=looks_to_explain(prepared.splits) if explain else 0,
             spare_seconds=pairing_seconds(OwnPictures.of(prepared)) if explain else 0.0,

@@ -206,3 +206,24 @@ def test_classes_that_differ_in_case_or_spaces_alone_are_said_but_letters_are_cl
     assert [(one.code, one.severity, one.sentence) for one in found.findings] == [
         ("twin-classes", "warning", "classes whose names differ in case or spaces alone: 'Red Cat', 'redcat'")
     ]
+
+
+def test_a_split_of_one_group_or_two_is_said():
+    groups = ["a"] * 20 + ["b"] * 20 + ["c"] * 10 + ["d"] * 10
+    splits = Splits(train=range(20), validation=range(20, 40), test=range(40, 60))
+    found = audit(dataset(noise(60), [0, 1] * 30, groups=groups), splits=splits)
+    said = "validation has 1 group and test has 2 groups of 4: that tells little of pictures of other groups"
+    assert (found.finding("few-groups").severity, found.finding("few-groups").sentence) == ("warning", said)
+    alone = [str(position) for position in range(60)]
+    assert "few-groups" not in codes(audit(dataset(noise(60), [0, 1] * 30, groups=alone), splits=splits))
+
+
+def test_what_loses_much_of_a_file_is_a_warning(tmp_path):
+    for name, kind in (("a", "pages"), ("b", "plain")):
+        (tmp_path / name).mkdir()
+        one = Image.fromarray(noise(2)[0])
+        more = {"save_all": True, "append_images": [Image.fromarray(noise(2, 1)[1])]} if kind == "pages" else {}
+        one.save(tmp_path / name / "0.tif", **more)
+        Image.fromarray(noise(2, 2)[0]).save(tmp_path / name / "1.tif")
+    found = audit(open_dataset(tmp_path)).finding("decoding")
+    assert (found.severity, found.sentence) == ("warning", "first of 2 pages: 1 picture")

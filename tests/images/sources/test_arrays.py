@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 
@@ -352,3 +354,18 @@ def test_a_file_that_is_replaced_while_it_is_read_is_refused(tmp_path, monkeypat
         open_dataset(path)
     monkeypatch.undo()
     assert open_dataset(path).images.load(0).pixels.max() == 9
+
+
+def test_an_empty_name_is_no_class(tmp_path, random):
+    pixels = random.integers(0, 256, (4, 8, 8), dtype=np.uint8)
+    np.savez(tmp_path / "a.npz", X=pixels, y=np.array(["cat", "dog", "", " "]))
+    with pytest.raises(SourceError, match="must be names, and 2 are empty: take those pictures out, or name them"):
+        open_dataset(tmp_path / "a.npz")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the case of a name does not count")
+def test_labels_are_found_whatever_the_case_of_their_suffix(tmp_path, random):
+    np.save(tmp_path / "X.npy", random.integers(0, 256, (4, 8, 8), dtype=np.uint8))
+    np.save(tmp_path / "y.npy", np.array([0, 1, 0, 1]))
+    (tmp_path / "y.npy").rename(tmp_path / "y.NPY")
+    assert open_dataset(tmp_path / "X.npy").labels.tolist() == [0, 1, 0, 1]

@@ -1,5 +1,6 @@
 import os
 import re
+import sys
 import unicodedata
 
 import numpy as np
@@ -261,3 +262,16 @@ def test_pictures_in_a_folder_that_begins_with_a_dot_are_counted(make_tree, make
     assert open_dataset(folder).notes == open_dataset(make_zip(*names)).notes == (note,)
     with pytest.raises(SourceError, match=r"one class only, 'java': .* \(1 picture left out, .* '\.net'; rename"):
         open_dataset(make_tree("java/1.png", ".net/1.png", root="two"))
+
+
+@pytest.mark.skipif(os.name == "nt" or sys.platform == "darwin", reason="names there are always Unicode")
+def test_a_suffix_that_is_no_utf8_is_counted_without_it(make_tree):
+    folder = make_tree("cat/1.png", "dog/1.png")
+    (folder / "cat" / os.fsdecode(b"Hr. M\xfcller")).write_bytes(b"?")
+    (note,) = open_dataset(folder).notes
+    assert note.encode() == b"1 file left out, being no picture (1 without suffix)"
+
+
+def test_a_path_that_no_system_takes_is_said(tmp_path):
+    with pytest.raises(SourceNotFoundError, match="does not exist either"):
+        open_dataset(tmp_path / ("x" * 300) / "photos")

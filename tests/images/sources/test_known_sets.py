@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.io import savemat
 
 from tellapart.errors import SourceError, SourceNotFoundError
 from tellapart.images import open_dataset
@@ -341,3 +342,11 @@ def test_folders_named_as_cifar_s_batches_are_folders(tmp_path):
             Image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / split / name / "1.png")
     data = open_dataset(tmp_path)
     assert (data.class_names, sorted(data.given_split.tolist())) == (("cat", "dog"), ["test"] * 2 + ["train"] * 2)
+
+
+def test_classes_that_are_no_digits_of_svhn_stay_as_they_are(tmp_path, random):
+    for labels in (np.arange(24) % 12, 1 + np.arange(24) % 12):
+        pixels = random.integers(0, 256, (32, 32, 3, 24), dtype=np.uint8)
+        savemat(tmp_path / "train_32x32.mat", {"X": pixels, "y": labels[:, None].astype(np.uint8)})
+        data = open_dataset(tmp_path / "train_32x32.mat")
+        assert [int(data.class_names[label]) for label in data.labels] == labels.tolist()

@@ -24,8 +24,14 @@ IMBALANCE = 10
 TINY_CLASS = 20
 """Pictures below which a class is tiny: of five to validate on, one mistake is 20%."""
 
+FEW_GROUPS = 3
+"""Groups of a split below which it tells little of how groups differ."""
+
 KEPT = 1000
 """Groups of positions that a finding holds."""
+
+FIRST, DARK = "first of ", "so it is dark"
+"""How the notes of decoding begin and end that say that much of a file is lost."""
 
 ORDER: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
 
@@ -93,7 +99,8 @@ def _about_files(make: _Maker, scan: Scan) -> list[Finding]:
         found.append(make("warning", "constant", sentence, constant[:, None]))
     for note, positions in alike(scan.notes):
         count = counted(len(positions), "picture") + (" or more" if len(positions) >= NOTED else "")
-        found.append(make("note", "decoding", f"{note}: {count}", [(position,) for position in positions]))
+        severity: Severity = "warning" if note.startswith(FIRST) or note.endswith(DARK) else "note"
+        found.append(make(severity, "decoding", f"{note}: {count}", [(position,) for position in positions]))
     if (ways := len({scaling(note) for note in scan.notes} - {""})) > 1:
         # Of pictures that were treated alike but for numbers some are kept, so that some ways may not be known.
         cut = any(len(positions) >= NOTED and scaling(note) for note, positions in alike(scan.notes))
@@ -217,9 +224,16 @@ def _about_groups(make: _Maker, splits: Splits | None) -> list[Finding]:
     for name, positions in splits.items():
         stands[name][numbers[positions]] = True
         stands[name] &= np.asarray(names != "", dtype=bool)
+    found = []
     pairs = [("train", "validation"), ("train", "test"), ("validation", "test")]
     both = {(a, b): int((stands[a] & stands[b]).sum()) for a, b in pairs}
-    if not any(both.values()):
-        return []
-    said = ", ".join(f"{count:,} in {a} and {b}" for (a, b), count in both.items() if count)
-    return [make("warning", "group-across-splits", f"groups stand in two splits: {said}; figures there may flatter")]
+    if any(both.values()):
+        said = ", ".join(f"{count:,} in {a} and {b}" for (a, b), count in both.items() if count)
+        sentence = f"groups stand in two splits: {said}; figures there may flatter"
+        found.append(make("warning", "group-across-splits", sentence))
+    held = {name: int(stands[name].sum()) for name in ("validation", "test") if (groups[splits[name]] != "").all()}
+    few = [f"{name} has {counted(count, 'group')}" for name, count in held.items() if 0 < count < FEW_GROUPS]
+    if few:
+        sentence = f"{' and '.join(few)} of {len(names):,}: that tells little of pictures of other groups"
+        found.append(make("warning", "few-groups", sentence))
+    return found

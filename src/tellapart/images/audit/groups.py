@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 Positions = NDArray[np.int64]
 
+STEP = 1 << 16
+"""Positions that are looked at together."""
+
 
 class Groups(Sequence[Positions]):
     """Groups of positions.
@@ -82,6 +85,9 @@ def first_of_equal(*keys: NDArray[np.uint64]) -> Positions:
         >>> first_of_equal(np.array([7, 8, 7], dtype=np.uint64)).tolist()
         [0, 1, 0]
     """
+    out = np.arange(len(keys[0]))
+    some = _repeated(keys[0])  # few, so that the rest takes little memory
+    keys = tuple(key[some] for key in keys)
     order = np.lexsort(keys)
     fresh = np.ones(len(order), dtype=bool)
     fresh[1:] = False
@@ -90,6 +96,17 @@ def first_of_equal(*keys: NDArray[np.uint64]) -> Positions:
     starts = np.arange(len(order))
     starts[~fresh] = 0
     np.maximum.accumulate(starts, out=starts)
-    out = np.empty(len(order), dtype=np.int64)
-    out[order] = order[starts]
+    out[some[order]] = some[order[starts]]
     return out
+
+
+def _repeated(key: NDArray[np.uint64]) -> Positions:
+    """Return the positions, rising, whose number stands at another one, too."""
+    ordered = np.sort(key)
+    twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    del ordered
+    found = [np.zeros(0, dtype=np.int64)]
+    for start in range(0, len(key) if len(twice) else 0, STEP):
+        part = key[start : start + STEP]
+        found.append(start + np.flatnonzero(twice[np.searchsorted(twice, part).clip(max=len(twice) - 1)] == part))
+    return np.concatenate(found)

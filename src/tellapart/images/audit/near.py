@@ -222,7 +222,7 @@ def _copies_among(
     proposed = propose(descriptors, judge=Sieve(facts, rows, tiny), sides=sides, progress=progress)
     pairs, tiny = rows[proposed], tiny[proposed].all(axis=1)
     with progress.task("comparing look-alikes", total=len(pairs), unit="pairs"):
-        area = 3 * facts["width"].astype(np.int64)[pairs] * facts["height"].astype(np.int64)[pairs]
+        area = 3 * facts["width"][pairs].astype(np.int64) * facts["height"][pairs]
         together = _batches(area.sum(axis=1))
         verdicts = np.fromiter(
             _decide(images, pairs, tiny=tiny, together=together, progress=progress), dtype=bool, count=len(pairs)

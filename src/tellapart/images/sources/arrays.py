@@ -105,7 +105,11 @@ def _of_objects(name: str, advice: str) -> str:
 def _labels_beside(path: Path) -> Path:
     """Return the labels' file: ``y.npy`` beside ``X.npy``, ``train_labels.npy`` beside ``train_images.npy``, ..."""
     stem = path.stem
-    beside = {other.stem.casefold().replace("-", "_"): other for other in path.parent.glob("*.npy") if other != path}
+    beside = {
+        other.stem.casefold().replace("-", "_"): other
+        for other in path.parent.iterdir()
+        if other != path and other.suffix.casefold() == ".npy"
+    }
     if any(word in stem.casefold() for word in ("label", "target")) or stem.casefold() in LABELS:
         raise SourceError(f"{str(path)!r} looks like labels: give the file of the pictures")
     wanted = []

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import RecipeError, SourceError, SourceNotFoundError
-from ...files import expanded
+from ...files import expanded, is_folder
 from ...machine import return_free_memory
 from ...registry import Registry, check_options, typed_value
 from ..dataset import Dataset, repeated
@@ -218,13 +218,13 @@ def _named(name: str) -> Source:
     near = difflib.get_close_matches(name, by_name, n=1, cutoff=0.6)
     parent = path.parent
     try:
-        beside = [entry.name for entry in parent.iterdir()] if parent.is_dir() else []
+        beside = [entry.name for entry in parent.iterdir()] if is_folder(parent) else []
     except (OSError, ValueError):
         beside = []
     near += [str(parent / other) for other in difflib.get_close_matches(path.name, beside, n=2, cutoff=0.6)]
     if near:
         hint = f"did you mean {' or '.join(repr(n) for n in near)}?"
-    elif len(path.parts) > 1 and not parent.is_dir():
+    elif len(path.parts) > 1 and not is_folder(parent):
         hint = f"the folder {str(parent)!r} does not exist either"
     else:
         hint = f"give a path, or one of {', '.join(sorted(by_name))}"

@@ -78,7 +78,7 @@ class _Found:
         """Return whether a file is taken; what is not is counted."""
         suffix = suffix_of(name)
         if suffix not in PICTURE_SUFFIXES:
-            self.skipped[suffix or "without suffix"] += 1
+            self.skipped[suffix if suffix and is_utf8(suffix) else "without suffix"] += 1
             if not inside and suffix in OPENABLE:
                 self.openable.append(name)
             return False

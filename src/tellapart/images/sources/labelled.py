@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import SourceError
+from ...wording import counted
 from ..arrays import ArrayImages
 from ..dataset import Dataset, strings
 from ..decode import as_pixels
@@ -183,6 +184,9 @@ def _named_labels(
     values: NDArray[Any], class_names: Sequence[str] | None, where: str
 ) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     labels, names = labels_of(values, where=where)
+    if nameless := [at for at, name in enumerate(names) if not name.strip()]:
+        empty = counted(int(np.isin(labels, nameless).sum()), "is empty", plural="are empty")
+        raise SourceError(f"labels in {where!r} must be names, and {empty}: take those pictures out, or name them")
     if class_names is None:
         return labels, names
     numbers = [int(n) for n in names]
@@ -296,12 +300,16 @@ def _channels_last(values: NDArray[Any], where: str, notes: list[str]) -> NDArra
     return values
 
 
+OVER_WHITE = "transparency laid over 255"
+"""The note of an array whose fourth channel was taken so."""
+
+
 def _over_white(values: NDArray[Any], notes: list[str]) -> NDArray[Any]:
     """Return pictures of four channels in three: bytes over white, as a classifier lays one of them, others without."""
     if values.dtype != np.uint8 or bool((values[..., 3] == 255).all()):
         notes.append("the fourth channel (alpha) is left out")
         return values[..., :3]
-    notes.append("transparency laid over 255")
+    notes.append(OVER_WHITE)
     out = np.empty((*values.shape[:3], 3), dtype=np.uint8)
     for at, picture in enumerate(values):
         out[at] = as_pixels(np.ascontiguousarray(picture))

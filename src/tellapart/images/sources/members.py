@@ -62,10 +62,12 @@ class Members:
                 return True
         plain = path.replace("\\", "/")
         parts = [part for part in plain.split("/") if part not in ("", ".")]
-        if plain.startswith("/") or ".." in parts or re.match(r"[A-Za-z]:", plain) or "\0" in plain:
+        if plain.startswith("/") or ".." in parts or re.match(r"[A-Za-z]:/", plain) or "\0" in plain:
             self.refuse(path)
             return False
-        if not parts or any(map(is_clutter, parts)):
+        if not parts:  # the folder itself, with which "tar cf x.tar ." begins
+            return False
+        if any(map(is_clutter, parts)):
             self._count_hidden(parts)
             return False
         if is_folder:

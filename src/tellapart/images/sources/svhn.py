@@ -55,5 +55,6 @@ def _part(path: Path) -> Part:
             f"{str(path)!r} must hold X as bytes of shape (32, 32, 3, N) with N labels, got {pixels.dtype} of shape "
             f"{pixels.shape} with {len(labels)} labels"
         )
-    digits = np.where(labels == 10, 0, labels)
+    from_one_to_ten = labels.min(initial=1) >= 1 and labels.max(initial=0) == 10
+    digits = np.where(labels == 10, 0, labels) if from_one_to_ten else labels
     return Part(np.ascontiguousarray(np.moveaxis(pixels, 3, 0)), digits, split_in(path.stem.split("_")[0]), files)

@@ -184,7 +184,7 @@ def _meaning(tree: Tree, count: NDArray[np.int64], where: str) -> _Kept:
 
 def _wrapper(paths: Sequence[list[str]], *, inside_split: bool = False) -> int:
     """Return how many leading folders only wrap the rest: the same one everywhere, without pictures, no split."""
-    depth = 0
+    depth, paths = 0, _below_loose(paths)
     while all(len(parts) > depth + 1 for parts in paths):
         tops = {parts[depth] for parts in paths}
         if len(tops) != 1:
@@ -195,6 +195,17 @@ def _wrapper(paths: Sequence[list[str]], *, inside_split: bool = False) -> int:
             break
         depth += 1
     return depth
+
+
+def _below_loose(paths: Sequence[list[str]]) -> Sequence[list[str]]:
+    """Return the folders but for those that hold all others and pictures beside them, which are left out."""
+    while len(paths) > 1:
+        above = min(paths, key=len)
+        below = [parts for parts in paths if parts is not above]
+        if any(parts[: len(above)] != above for parts in below):
+            break
+        paths = below
+    return paths
 
 
 def _are_splits(by_top: dict[str, list[int]], inner: dict[int, list[str]]) -> bool:

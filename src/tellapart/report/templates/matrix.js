@@ -42,6 +42,7 @@ function drawMatrix(set, order, mistakesOnly) {
   box.replaceChildren(make("div", { class: "corner", "aria-hidden": "true" }, "true ↓  predicted →"), columns, rows, field);
   const first = field.querySelector(".cell");
   if (first) first.tabIndex = 0;
+  else box.replaceChildren(make("p", {}, "no mistake here"));
 }
 
 function orderOf(set, cells, totals, order) {

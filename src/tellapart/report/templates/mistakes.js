@@ -20,7 +20,7 @@ if ($("mistakes-gallery") && data.sets.length) {
     wrong = [...set.ids.keys()].filter((at) => set.labels[at] !== set.answers[at]).sort(surestFirst(set));
     const counts = new Map();
     for (const [truth, said, count] of set.cells) if (truth !== said) for (const label of [truth, said]) counts.set(label, (counts.get(label) || 0) + count);
-    const options = [...counts.keys()].sort((a, b) => a - b).map((label) => make("option", { value: String(label) }, `${set.classes[label]} (${number(counts.get(label))})`));
+    const options = [...counts.keys()].sort((a, b) => a - b).map((label) => make("option", { value: String(label) }, `${apart(set.classes[label])} (${number(counts.get(label))})`));
     choice.replaceChildren(make("option", { value: "" }, "all"), ...options);
     draw();
   };

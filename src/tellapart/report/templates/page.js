@@ -20,6 +20,8 @@ function pathOf(id) {
   const end = id.lastIndexOf("/") + 1;
   return end ? [make("span", { class: "folder" }, id.slice(0, end)), make("span", {}, id.slice(end))] : [id];
 }
+// A name in a script from right to left would turn what stands behind it round.
+const apart = (text) => `\u2068${text}\u2069`;
 const named = (text) => make("bdi", { class: "name" }, text);
 
 // The pictures stand at the end of the page and are read when the first one comes into sight.
@@ -70,7 +72,7 @@ function card(set, at) {
   const lines = right
     ? [make("p", { class: "name" }, make("bdi", { class: "said right" }, said)), make("p", { class: "more-sure" }, `${percent(set.confidences[at])} sure`)]
     : [
-      make("p", { class: "name", title: `${percent(set.label_confidences[at])} for ${truth}` }, "labelled ", make("bdi", { class: "truth" }, truth)),
+      make("p", { class: "name" }, "labelled ", make("bdi", { class: "truth" }, truth), ` (${percent(set.label_confidences[at])})`),
       make("p", { class: "name" }, "said ", make("bdi", { class: "said" }, said)),
       make("p", { class: "more-sure" }, `${percent(set.confidences[at])} sure`),
     ];
@@ -102,7 +104,7 @@ function gallery(box, button, page, tell = () => {}) {
 
 // Every choice between sets is left out where there is one alone.
 function offerSets(select, onchange) {
-  data.sets.forEach((set, i) => select.append(make("option", { value: String(i) }, `${set.name} (${number(set.count)})`)));
+  data.sets.forEach((set, i) => select.append(make("option", { value: String(i) }, `${apart(set.name)} (${number(set.count)})`)));
   if (data.sets.length < 2) select.closest("label").hidden = true, select.closest("label").style.display = "none";
   select.addEventListener("change", () => onchange(data.sets[Number(select.value)]));
 }
