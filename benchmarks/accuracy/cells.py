@@ -63,10 +63,15 @@ def _processor(cell: Mapping[str, Any]) -> str:
     return ", ".join([name, cores, *flags[1:]])
 
 
+def _lacking(cell: Mapping[str, Any]) -> str:
+    """Say that a processor has AVX2 only; two of one name may differ in that."""
+    return " with AVX2 only" if "avx2" in _processor(cell) and "avx512f" not in _processor(cell) else ""
+
+
 def _row(name: str, setting: str, trainings: Sequence[Mapping[str, Any]], *, measured: str = "") -> str:
     figures = [one["figures"] for one in trainings]
     # "2026-11-22, AMD EPYC, 2 cores, ...": the day and the processor; the whole sentence stands below the table
-    places = sorted({", ".join(str(one["where"]).split(", ")[:2]) for one in trainings})
+    places = sorted({", ".join(str(one["where"]).split(", ")[:2]) + _lacking(one) for one in trainings})
 
     def mean(key: str, *, digits: int = 2, scale: float = 100.0) -> str:
         return mean_and_deviation([scale * one[key] for one in figures], digits=digits)

@@ -1,10 +1,11 @@
-"""What the figures were measured on."""
+"""What the figures were measured on, and which tellapart was."""
 
 from __future__ import annotations
 
 import datetime
 import os
 import platform
+import subprocess
 from pathlib import Path
 
 FLAGS = ("avx2", "fma", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_bf16", "asimd", "sve")
@@ -12,7 +13,7 @@ FLAGS = ("avx2", "fma", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "am
 
 
 def describe() -> dict[str, object]:
-    """Return the CPU's model, usable cores, memory, instruction sets and system."""
+    """Return the CPU's model, usable cores, memory, instruction sets, system, and the commit of this repository."""
     cpuinfo = _read(Path("/proc/cpuinfo"))
     return {
         "cpu": field(cpuinfo, "model name") or platform.processor() or platform.machine(),
@@ -21,6 +22,7 @@ def describe() -> dict[str, object]:
         "flags": flags(cpuinfo),
         "system": platform.system(),
         "architecture": platform.machine(),
+        "commit": commit(),
     }
 
 
@@ -28,9 +30,10 @@ def sentence(machine: dict[str, object]) -> str:
     """Return the machine in one line of prose."""
     found = machine["flags"]
     sets = ", ".join(found) if isinstance(found, list) and found else "none of the instruction sets looked for"
+    measured = f"; tellapart at {machine['commit']}" if machine.get("commit") else ""
     return (
         f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gb']} GiB, {sets}; "
-        f"{machine['system']} {machine['architecture']}"
+        f"{machine['system']} {machine['architecture']}{measured}"
     )
 
 
@@ -38,6 +41,15 @@ def when_and_where() -> str:
     """Return the day and the machine in a sentence, which stands beside what is measured now."""
     today = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d")
     return f"{today}, {sentence(describe())}"
+
+
+def commit() -> str:
+    """Return the commit that is checked out where this file lies, shortened; "" where that is no repository."""
+    asked = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
+    try:
+        return subprocess.run(asked, check=True, capture_output=True, encoding="utf-8").stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
 
 
 def field(cpuinfo: str, name: str) -> str:

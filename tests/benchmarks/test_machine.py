@@ -1,3 +1,4 @@
+import re
 import sys
 import time
 
@@ -38,3 +39,10 @@ def test_busy_seconds_grow_with_work():
     while time.process_time() - worked < 0.2:
         sum(range(100_000))
     assert machine.busy_seconds() - before > 0.1
+
+
+def test_the_commit_is_named_where_there_is_one():
+    described = machine.describe()
+    assert re.fullmatch("[0-9a-f]{7,}|", str(described["commit"]))
+    assert machine.sentence({**described, "commit": "abc1234"}).endswith("; tellapart at abc1234")
+    assert "tellapart at" not in machine.sentence({key: value for key, value in described.items() if key != "commit"})
