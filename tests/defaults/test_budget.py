@@ -22,7 +22,7 @@ def fitted(digits, task_of, monkeypatch):
     ):
         timed = []
 
-        def measure_pace(made, task, recipe, *, devices=None):
+        def measure_pace(made, task, recipe, *, devices=None, within=None):
             timed.append(made.stem.conv.out_channels if net == "compact" else 0)
             epoch = max(timed[-1], 8) / 8
             steps = {"steps": task.steps(recipe), "a_pass": task.train.steps(10)}

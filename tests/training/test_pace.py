@@ -40,6 +40,9 @@ def test_it_adds_up_what_steps_and_looks_take(digits, task_of, make_net, trainin
     monkeypatch.setattr(pace, "train_step", stepped)
     monkeypatch.setattr(pace, "score", scored)
     assert pace.measure_pace(make_net(), task, recipe).epoch == pytest.approx(12 * 0.5 + 300 * 0.01)
+    now[0] = 0.0
+    slow = pace.measure_pace(make_net(), task, recipe, within=5.0)
+    assert slow.step == pytest.approx(9.0), "the first alone, as no more is timed after 5 s"
 
 
 def test_a_training_does_not_depend_on_it(small, make_net, make_run, training, same_weights):

@@ -19,7 +19,7 @@ NAME = "train"
 
 PICTURES, NET, RUN = "Pictures", "Network", "Run"
 TRAINING = "Training in epochs (with any of these, photographs are fine-tuned)"
-CHANGES = "Random changes (with any of these, photographs are fine-tuned)"
+CHANGES = "Random changes: augmentation (with any of these, photographs are fine-tuned)"
 
 
 def command(

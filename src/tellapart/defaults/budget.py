@@ -34,6 +34,9 @@ MOST_OVER = 3
 MOST_PASSES = 150
 """Passes beyond which more time brings nothing."""
 
+TIMED = 0.1
+"""The share of the time in which steps are timed."""
+
 SPARE = 0.05
 """The share of the time that what is good to have may take, for it to be planned for."""
 
@@ -114,7 +117,8 @@ def fit_to_time(
         wider = recipe.changed(net={"options": options})
         try:
             check_memory(wider, task, devices=devices)
-            pace = measure_pace(seeded_net(wider, classes=task.classes), task, wider.training, devices=devices)
+            net, within = seeded_net(wider, classes=task.classes), TIMED * seconds
+            pace = measure_pace(net, task, wider.training, devices=devices, within=within)
         except OutOfMemoryError:
             if not fitting:
                 raise
@@ -193,7 +197,7 @@ def shorten_to_time(recipe: Recipe, task: Task, *, seconds: float) -> Recipe:
     Raises:
         TrainingError: even those take far longer.
     """
-    pace = measure_pace(seeded_net(recipe, classes=task.classes), task, recipe.training)
+    pace = measure_pace(seeded_net(recipe, classes=task.classes), task, recipe.training, within=seconds)
     if decided(recipe.training.epochs, "training.epochs") * pace.epoch <= seconds:
         return recipe
     plan = plan_epochs(seconds, pace) or Plan(1, min(FEWEST_STEPS, pace.steps))

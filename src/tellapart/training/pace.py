@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import math
 import time
 
 import numpy as np
@@ -48,7 +49,9 @@ class Pace:
         return self.step * self.steps + self.validation
 
 
-def measure_pace(net: Net, task: Task, recipe: TrainingRecipe, *, devices: Devices | None = None) -> Pace:
+def measure_pace(
+    net: Net, task: Task, recipe: TrainingRecipe, *, devices: Devices | None = None, within: float = math.inf
+) -> Pace:
     """Return the expected pace of a training.
 
     One step warms up, three are timed and the fastest counts, on a copy of the network; the global random state is
@@ -59,7 +62,9 @@ def measure_pace(net: Net, task: Task, recipe: TrainingRecipe, *, devices: Devic
         task: the pictures.
         recipe: resolved.
         devices: that will share the work; what they say to each other is not counted. The recipe's one where None.
+        within: seconds after which no further step is timed: the one that warms up is then better than none.
     """
+    began = time.perf_counter()
     devices = devices or one_device(recipe.device)
     device, alone = devices.device, Devices(devices.device)
     state = new_state(copy.deepcopy(net), recipe, device=device)
@@ -77,11 +82,13 @@ def measure_pace(net: Net, task: Task, recipe: TrainingRecipe, *, devices: Devic
             done = train_step(state, pictures, moved(labels, device), recipe=recipe, factor=0.0, class_weights=None)
             done.cpu()  # waits for a GPU to be done
             times.append(time.perf_counter() - started)
+            if time.perf_counter() - began > within:
+                break
         quick = _look(state.net, task, devices=alone, precision=recipe.precision)
     with tuned(recipe.threads), batch_advice(recipe, task):  # after the training it has all processors
         same = recipe.precision == "float32" and devices.count == 1
         look = quick if same else _look(state.net, task, devices=alone, precision=None)
-    step = min(times[1:])  # what else the machine does can only make it longer
+    step = min(times[1:] or times)  # what else the machine does can only make it longer
     a_pass = task.train.steps(batch_size)
     return Pace(step, task.steps(recipe), a_pass, quick * len(task.validation) / devices.count, look)
 
