@@ -58,11 +58,12 @@ PARTS = {
 
 
 def part_seconds(run: Path, *, started: float) -> dict[str, float]:
-    """Return how long each part of a run took, by the times of its files; none where a part has none."""
-    if not all((run / name).exists() for name in PARTS.values()):
-        return {}
-    ends = [started, *((run / name).stat().st_mtime for name in PARTS.values())]
-    return {part: after - before for part, before, after in zip(PARTS, ends, ends[1:], strict=False)}
+    """Return how long each part of a run took, by the times of its files; 0 where a part has none."""
+    taken, before = {}, started
+    for part, name in PARTS.items():
+        after = (run / name).stat().st_mtime if (run / name).exists() else before
+        taken[part], before = after - before, after
+    return taken
 
 
 def parameters(model: Path) -> int:

@@ -8,6 +8,8 @@ import platform
 import subprocess
 from pathlib import Path
 
+REPOSITORY = Path(__file__).resolve().parents[2]
+
 FLAGS = ("avx2", "fma", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_bf16", "asimd", "sve")
 """The instruction sets that matrix libraries choose their code by."""
 
@@ -44,10 +46,18 @@ def when_and_where() -> str:
 
 
 def commit() -> str:
-    """Return the commit that is checked out where this file lies, shortened; "" where that is no repository."""
-    asked = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
+    """Return the commit that is checked out here, shortened, with a "+" where the sources were changed since.
+
+    Nothing where this is no repository.
+    """
+    found, changed = _git("rev-parse", "--short", "HEAD"), _git("status", "--porcelain", "--", "src")
+    return f"{found}+" if found and changed else found
+
+
+def _git(*asked: str) -> str:
+    command = ["git", "-C", str(REPOSITORY), *asked]
     try:
-        return subprocess.run(asked, check=True, capture_output=True, encoding="utf-8").stdout.strip()
+        return subprocess.run(command, check=True, capture_output=True, encoding="utf-8").stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return ""
 

@@ -142,7 +142,7 @@ def run(comparison: Comparison, *, rounds: int, question: str, go_on: bool = Fal
 
 
 def _asked(peer: Peer) -> list[str]:
-    """Return what a peer was asked to do, and on which machine: kept figures of anything else are not gone on with."""
+    """Return what a peer was asked to do, and of which tellapart and machine: no other figures are gone on with."""
     variables = [f"{name}={value}" for name, value in sorted(peer.variables.items())]
     return [*variables, *peer.arguments, machine.sentence(machine.describe())]
 
@@ -150,7 +150,9 @@ def _asked(peer: Peer) -> list[str]:
 def _taken_up(kept: Path, peer: Peer) -> Result:
     document = json.loads(kept.read_text(encoding="utf-8"))
     if document.get("asked") != _asked(peer):
-        raise PeerError(f"{kept} was measured otherwise, or on another machine: start anew, without --go-on")
+        raise PeerError(
+            f"{kept} was measured otherwise, at another commit or on another machine: start anew, without --go-on"
+        )
     return Result(**document["result"])
 
 

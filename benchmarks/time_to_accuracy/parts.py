@@ -16,14 +16,14 @@ from .__main__ import BUDGETS
 FOLDER = Path(__file__).resolve().parent
 COLUMNS = (
     WALL,
-    Column("read_s", "start, reading"),
-    Column("audit_s", "audit, copies, splits"),
-    Column("baselines_s", "baseline"),
-    Column("plan_s", "plan"),
-    Column("epochs_s", "training, validation"),
-    Column("predict_s", "predictions, calibration, novelty, model saved"),
-    Column("figures_s", "figures, intervals"),
-    Column("page_s", "thumbnails, report"),
+    Column("read_s", "start, reading, s"),
+    Column("audit_s", "audit, copies, splits, s"),
+    Column("baselines_s", "baseline, s"),
+    Column("plan_s", "plan, s"),
+    Column("epochs_s", "training, validation, s"),
+    Column("predict_s", "predictions, calibration, novelty, model saved, s"),
+    Column("figures_s", "figures, intervals, s"),
+    Column("page_s", "thumbnails, report, s"),
     OTHERS,
 )
 

@@ -102,7 +102,7 @@ def choose_device(wished: str) -> torch.device:
     if not there[wished]:
         usable = ", ".join(name for name, usable in there.items() if usable)
         raise RecipeError(f"the device {wished!r} is not there: this machine has {usable}; use --device auto")
-    if wished == "cuda" and not _computes():
+    if wished == "cuda" and not has_kernels(torch.cuda.get_device_capability(0), torch.cuda.get_arch_list()):
         raise RecipeError(
             f"this PyTorch has no kernels for {torch.cuda.get_device_name(0)}: install a build that has them, or use "
             "--device cpu"

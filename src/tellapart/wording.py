@@ -105,6 +105,19 @@ def decimal_percent(value: float, *, digits: int = 1) -> str:
     return f"{100 * value:.{digits}f}%"
 
 
+def told_apart(*shares: float) -> list[str]:
+    """Return different shares as per cent, with as many decimals, one or more, as tell them apart.
+
+    Example:
+        >>> told_apart(0.0231, 0.0234), told_apart(0.1, 0.2)
+        (['2.31%', '2.34%'], ['10.0%', '20.0%'])
+    """
+    digits = 1
+    while digits < 10 and len({f"{share:.{digits}%}" for share in shares}) < len(set(shares)):
+        digits += 1
+    return [f"{share:.{digits}%}" for share in shares]
+
+
 def sureness(share: float) -> str:
     """Return a probability as per cent with one decimal, rounded down: 99.96% is not 100%.
 

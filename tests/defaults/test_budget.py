@@ -217,5 +217,7 @@ def test_a_baseline_that_would_take_far_more_than_its_share_is_said(digits, task
     pace = Pace(step=0.01, steps=100, a_pass=100, validation=0.0, look=0.0)
     monkeypatch.setattr(budget, "measure_pace", lambda *what, **more: pace)
     recipe = Recipe.make(data=DATA, net={"name": "softmax"}, training={"epochs": 30})
-    with pytest.raises(TrainingError, match="even 50 steps would take under a second, and its share of the time is"):
+    with pytest.raises(
+        TrainingError, match=r"even 50 steps would take 0\.5 s, and its share of the time is 0\.1 s: give"
+    ):
         shorten_to_time(recipe, task_of(*digits, train=1000, validation=50), seconds=0.1)

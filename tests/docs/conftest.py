@@ -29,6 +29,12 @@ def furnished(tmp_path_factory) -> Path:
             Image.fromarray(pixels).resize((16, 16)).save(folder / "photos" / name / f"{number}.png")
     Image.fromarray(pixels).save(folder / "one.jpg")
     Image.fromarray(pixels.astype(np.uint16) * 16).save(folder / "a.tif")  # of a 12-bit camera
+    (folder / "scans").mkdir()
+    for name in ("A_1_cat", "A_2_dog", "B_1_cat"):  # site, patient, class
+        (folder / "scans" / f"{name}.png").write_bytes((folder / "photos" / "cat" / "1.png").read_bytes())
+    (folder / "stacks" / "cat").mkdir(parents=True)
+    page = Image.fromarray(pixels.astype(np.uint16) * 16)
+    page.save(folder / "stacks" / "cat" / "a.tif", save_all=True, append_images=[page, page])
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TELLAPART_CACHE", str(folder / "cache"))
         recipe = tellapart.Recipe.make(net={"name": "softmax"}, training={"epochs": 3}, baselines=[])
@@ -39,7 +45,7 @@ def furnished(tmp_path_factory) -> Path:
 @pytest.fixture
 def desk(furnished, tmp_path, monkeypatch) -> Iterator[Path]:
     """The working directory, with the pictures and the run; what is registered there is forgotten afterwards."""
-    for name in ("photos", "runs", "one.jpg", "a.tif"):
+    for name in ("photos", "runs", "one.jpg", "a.tif", "scans", "stacks"):
         (tmp_path / name).symlink_to(furnished / name)
     (tmp_path / "runs").unlink()
     (tmp_path / "runs").mkdir()

@@ -6,8 +6,10 @@ import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
+from PIL import Image
 
 from tellapart.cli.app import app
 
@@ -47,6 +49,27 @@ def test_code_runs(page, desk, capsys):
     names = {"__name__": "page"}
     for code in blocks(page, "python"):
         exec(compile(code, by_name(page), "exec"), names)
+
+
+def run_block(page, holding):
+    (code,) = [code for code in blocks(ROOT / "docs" / page, "python") if holding in code]
+    exec(compile(code, page, "exec"), {"__name__": "page"})
+
+
+def test_a_table_for_each_site_is_written(desk):
+    run_block("how-do-i.md", "without-")
+    assert Path("without-A.csv").read_text(encoding="utf-8").split() == [
+        "path,label,split,group", "scans/A_1_cat.png,cat,test,A-1", "scans/A_2_dog.png,dog,test,A-2",
+        "scans/B_1_cat.png,cat,,B-1",
+    ]  # fmt: skip
+    assert Path("without-B.csv").exists()
+
+
+def test_a_stack_is_projected(desk):
+    run_block("sources.md", "ImageSequence")
+    values = np.asarray(Image.open("stacks/cat/a.tif")).astype(float)
+    made = np.asarray(Image.open("png/cat/a.png"))
+    np.testing.assert_array_equal(made, (np.clip((values - 100) / 3995, 0, 1) * 255).round().astype(np.uint8))
 
 
 def headings(page):

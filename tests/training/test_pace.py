@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from tellapart.runtime import tuned
 from tellapart.training import fit, pace
 from tellapart.training.devices import Devices
 from tellapart.training.pace import in_words, measure_pace
@@ -41,8 +42,9 @@ def test_it_adds_up_what_steps_and_looks_take(digits, task_of, make_net, trainin
     monkeypatch.setattr(pace, "score", scored)
     assert pace.measure_pace(make_net(), task, recipe).epoch == pytest.approx(12 * 0.5 + 300 * 0.01)
     now[0] = 0.0
-    slow = pace.measure_pace(make_net(), task, recipe, within=5.0)
-    assert slow.step == pytest.approx(9.0), "the first alone, as no more is timed after 5 s"
+    assert pace.measure_pace(make_net(), task, recipe, within=0.1).step == pytest.approx(9.0), "nothing more is timed"
+    now[0] = 0.0
+    assert pace.measure_pace(make_net(), task, recipe, within=2.0).step == pytest.approx(0.5), "but for what warms up"
 
 
 def test_a_training_does_not_depend_on_it(small, make_net, make_run, training, same_weights):
@@ -74,3 +76,20 @@ def test_fewer_pictures_than_a_batch(small, make_net, training):
 )  # fmt: skip
 def test_durations_are_said_as_people_say_them(seconds, words):
     assert in_words(seconds) == words
+
+
+@pytest.mark.parametrize(("others", "seconds"), [(False, 1.0), (True, 0.25)])
+def test_where_other_programs_take_processors_one_thread_says_how_long_it_takes_at_most(monkeypatch, others, seconds):
+    """Two threads that wait for each other take a second where one alone takes a quarter of it."""
+    now = {"wall": 0.0, "processors": 0.0}
+
+    def step():
+        took = 1.0 if torch.get_num_threads() == 2 else 0.25
+        now["wall"] += took
+        now["processors"] += took * (1.2 if others else 2.0)
+
+    monkeypatch.setattr(pace.time, "perf_counter", lambda: now["wall"])
+    monkeypatch.setattr(pace.time, "process_time", lambda: now["processors"])
+    with tuned(2):
+        assert pace._quickest(step, times=3, threads=2) == pytest.approx(seconds)
+        assert torch.get_num_threads() == 2

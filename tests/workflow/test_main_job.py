@@ -6,12 +6,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tellapart.errors import RecipeError
+from tellapart.errors import DivergedError, OutOfMemoryError, RecipeError
 from tellapart.evaluation import Predictions, evaluate
 from tellapart.images.arrays import ArrayImages
 from tellapart.images.dataset import Dataset, Splits
 from tellapart.recipe import Recipe
-from tellapart.workflow import train
+from tellapart.workflow import main_job, train
 from tellapart.workflow.learn import Learned
 from tellapart.workflow.main_job import evaluate_all
 
@@ -61,3 +61,16 @@ def test_a_time_that_cannot_be_kept_is_refused_and_leaves_nothing(good, tmp_path
     with pytest.raises(RecipeError, match=said):
         train(good, recipe, out=tmp_path / "run", seconds=seconds)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("error", "stays"), [(OutOfMemoryError, False), (DivergedError, True), (RecipeError, False)])
+def test_what_fails_before_anything_is_trained_leaves_no_run(good, tmp_path, monkeypatch, error, stays):
+    """So that the command can be given again with what the message advises, to the same place."""
+
+    def fail(*what, **more):
+        raise error("no")
+
+    monkeypatch.setattr(main_job, "learn", fail)
+    with pytest.raises(error):
+        train(good, Recipe.make(net={"name": "softmax"}, baselines=()), out=tmp_path / "run")
+    assert (tmp_path / "run").exists() == stays

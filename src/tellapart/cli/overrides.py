@@ -46,8 +46,9 @@ def _outdated(base: Recipe, sections: Mapping[str, Any], *, timed: bool) -> dict
     if "epochs" in training and isinstance(base.training.steps_per_epoch, tuple):
         outdated["training"] |= {"steps_per_epoch": None}
     stopping = base.training.early_stopping
-    if "epochs" in training and stopping is not None and stopping.patience == base.training.epochs:
-        outdated["training"] |= {"early_stopping": None}  # as many as there were: of a time, which ended it
+    timed_before = base.training.transfer == "finetune" and stopping and stopping.patience == base.training.epochs
+    if "epochs" in training and timed_before:  # the time ended it; by itself a fine-tuning has the usual patience
+        outdated["training"] |= {"early_stopping": None}
     if _other(training.get("transfer"), base.training.transfer):
         outdated["training"] |= {"unfreeze": None}
         outdated["training.optimizer"] |= {"learning_rate": None}

@@ -201,11 +201,11 @@ def shorten_to_time(recipe: Recipe, task: Task, *, seconds: float) -> Recipe:
     if decided(recipe.training.epochs, "training.epochs") * pace.epoch <= seconds:
         return recipe
     plan = plan_epochs(seconds, pace) or Plan(1, min(FEWEST_STEPS, pace.steps))
-    needed = plan.steps * pace.step + pace.validation
-    if plan.epochs == 1 and needed > MOST_OVER * seconds:
+    needed = plan.epochs * (plan.steps * pace.step + pace.validation)
+    if needed > MOST_OVER * seconds:  # of the fewest steps
         raise TrainingError(
-            f"even {counted(plan.steps, 'step')} would take {in_words(needed)}, and its share of the time is "
-            f"{in_words(seconds)}: give more --time"
+            f"even {counted(plan.steps, 'step')} would take {needed:.1f} s, and its share of the time is {seconds:.1f} "
+            "s: give more --time"
         )
     return recipe.changed(training=plan.changes(pace))
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
-from ..wording import percent
+from ..wording import percent, told_apart
 from .figure import Figure
 from .intervals import normal_quantile, proportion, proportion_of
 from .predictions import Predictions
@@ -129,8 +129,7 @@ def _between(low: float, high: float) -> float:
 def _note(error: Figure, *, max_error: float) -> str:
     if error.high is None or error.high <= max_error:
         return ""
-    digits = 2 if f"{error.high:.1%}" == f"{max_error:.1%}" else 1
-    return f"with {error.count:,} answers the error may be up to {error.high:.{digits}%}"
+    return f"with {error.count:,} answers the error may be up to {told_apart(error.high, max_error)[0]}"
 
 
 def _why_none(known: Predictions, surest: Figure, *, max_error: float, certain: bool, level: float) -> str:

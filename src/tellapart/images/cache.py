@@ -242,7 +242,7 @@ def _partial(target: Path, *, instead: bool = False) -> Iterator[Path]:
                 f"the disk is full while the pictures are cached in {str(target.parent)!r}: make room there, or set "
                 "TELLAPART_CACHE to a folder on another disk"
             ) from error
-        if error.errno in (errno.EFBIG, errno.EIO, errno.ESTALE, errno.EROFS):
+        if error.errno in (errno.EFBIG, errno.EROFS):  # of what is written alone
             raise DataError(
                 f"the pictures cannot be cached in {str(target.parent)!r}: {error.strerror}: set TELLAPART_CACHE to a "
                 "folder on another disk"

@@ -98,7 +98,10 @@ def decode_image(data: bytes, *, background: Colour = 255, max_pixels: int = MAX
     return Picture(pixels, mode=mode, notes=notes + more, digest=digest)
 
 
-WARNING = ("TIFF", "GIF")
+FIRST_OF = "first of "
+"""How the note of a file begins whose other pages or frames are left out."""
+
+FORMATS_THAT_WARN = ("TIFF", "GIF")
 """Formats whose decoder may warn of what it finds."""
 
 Decoded = tuple[NDArray[np.uint8] | Image.Image, str, tuple[str, ...]]
@@ -112,7 +115,7 @@ def _decode_png(data: bytes, background: Colour, max_pixels: int) -> Decoded:
     # Text, profiles and animation control are left behind: they cannot change the pixels, and can be bombs.
     image = PngImageFile(BytesIO(png.without_extras(parts)))
     notes: tuple[str, ...] = ("16-bit scaled to 8",) if parts.depth == 16 and image.mode != "I;16" else ()
-    notes += (f"first of {parts.frames} frames",) if parts.frames > 1 else ()
+    notes += (f"{FIRST_OF}{parts.frames} frames",) if parts.frames > 1 else ()
     return _finish(image, background, exif_orientation(parts.exif), notes)
 
 
@@ -133,7 +136,7 @@ def _decode_other(data: bytes, format_: str, background: Colour, max_pixels: int
             notes, orientation = _some_frames(image), 1
         else:
             notes, orientation = _frames(image, "frames"), exif_orientation(image.info.get("exif", b""))
-        if format_ in WARNING:
+        if format_ in FORMATS_THAT_WARN:
             image.load()
     image.load()  # with the lock of those warnings free: threads decode side by side
     return _finish(_true_tiff(image) if format_ == "TIFF" else image, background, orientation, notes)
@@ -254,10 +257,10 @@ def _frames(image: ImageFile, word: str) -> tuple[str, ...]:
         count = _pages(image) if isinstance(image, TiffImageFile) else int(getattr(image, "n_frames", 1))
     except Exception:  # a later frame is broken: the first one is what counts, and is judged by itself
         image.seek(0)
-        return (f"first of several {word}",)
+        return (f"{FIRST_OF}several {word}",)
     if count > COUNTED_PAGES and isinstance(image, TiffImageFile):
-        return (f"first of more than {COUNTED_PAGES:,} {word}",)
-    return (f"first of {count} {word}",) if count > 1 else ()
+        return (f"{FIRST_OF}more than {COUNTED_PAGES:,} {word}",)
+    return (f"{FIRST_OF}{count} {word}",) if count > 1 else ()
 
 
 def _some_frames(image: ImageFile) -> tuple[str, ...]:
@@ -267,7 +270,7 @@ def _some_frames(image: ImageFile) -> tuple[str, ...]:
     except Exception:  # the second one is broken
         image.seek(0)
         several = True
-    return ("first of several frames",) if several else ()
+    return (f"{FIRST_OF}several frames",) if several else ()
 
 
 def _pages(image: ImageFile) -> int:

@@ -11,6 +11,9 @@ from PIL import Image, ImageCms
 Colour = int | tuple[int, int, int]
 """A grey value 0 to 255, or (red, green, blue)."""
 
+DARK = "so it is dark"
+"""How the note of a file ends that uses a small part of its 16 bits."""
+
 _ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")
 _WIDE = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
@@ -136,7 +139,7 @@ def scaling(note: str) -> str:
 
 
 def _dark(high: float) -> str:
-    return f"; its largest value is {high:.0f} of 65535, so it is dark" if high < 16384 else ""
+    return f"; its largest value is {high:.0f} of 65535, {DARK}" if high < 16384 else ""
 
 
 def _rounded(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:

@@ -10,7 +10,7 @@ import numpy as np
 from markupsafe import Markup
 
 from ..evaluation import BY_GROUP, Evaluation, Predictions, confused_pairs, error_at, lowest_recall_classes
-from ..wording import counted, percent
+from ..wording import counted, percent, told_apart
 from .audit_view import read_audit
 from .contents import OWN_SPLITS, Contents
 from .evidence import labels_sentence
@@ -102,7 +102,7 @@ def _sure(contents: Contents) -> Iterator[Markup]:
     error, chance = evaluation.figures.get("calibration_error"), evaluation.figures.get("calibration_error_by_chance")
     if error and chance and error.value is not None:
         most, alone = chance.high or 0.0, evaluation["accuracy"].method != BY_GROUP
-        shown = f"{most:.1%}" if f"{most:.1%}" != f"{error.value:.1%}" else f"{most:.2%}, and it has {error.value:.2%}"
+        shown, _ = told_apart(most, error.value)
         verdict = (
             "no more than chance alone would show in as many pictures"
             if error.value <= most

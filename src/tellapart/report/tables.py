@@ -126,7 +126,7 @@ def _of_row(figures: Mapping[str, Figure], key: str) -> Figure | None:
 def _named(contents: Contents, split: str, figures: Mapping[str, Figure]) -> str:
     """Return a set's name, and where only the pictures of some classes count beside an external set."""
     some = figures["accuracy"].count != contents.evaluations[split]["accuracy"].count
-    return f"{split}, of the classes there" if some else split
+    return f"{split}, of the same classes" if some else split
 
 
 def _counted(split: str, figures: Mapping[str, Figure]) -> str:

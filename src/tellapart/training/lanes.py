@@ -68,8 +68,8 @@ class Lanes:
         whole = (threads or compute_threads()) if self._place.type == "cpu" else 1
         self._threads = -(-whole // MOST)
         self._count = whole // self._threads
-        whole = batch_length(preprocessing.image_size)  # of large pictures fewer: their maps take as much
-        self.batch = min(BATCH, whole) if self._place.type == "cpu" else min(GPU_BATCH, 2 * whole)
+        most = batch_length(preprocessing.image_size)  # of large pictures fewer: their maps take as much
+        self.batch = min(BATCH, most) if self._place.type == "cpu" else min(GPU_BATCH, 2 * most)
         self._embedding: Embedding | None = None
         self._making = threading.Lock()
         self._open = ExitStack()
@@ -110,7 +110,7 @@ class Lanes:
             height, width = self._preprocessing.image_size
             raise OutOfMemoryError(
                 f"the memory does not suffice for a look at {self.batch} pictures of {height}x{width}: try a smaller "
-                "--image-size, a smaller --net or fewer --threads"
+                "--image-size, a smaller --net" + (" or fewer --threads" if self._count > 1 else "")
             ) from error
 
     def __enter__(self) -> Self:

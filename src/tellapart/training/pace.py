@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 import math
 import time
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -23,6 +25,12 @@ from .transfer import training_mode
 from .validation import score
 
 TIMED_STEPS = 3
+
+CROWDED = 0.9
+"""The share of its processors below which a step has not had them: other programs were at work."""
+
+HOPELESS = 5
+"""With how many times the seconds for timing a first step is taken as it is, though it warms up."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,9 +70,8 @@ def measure_pace(
         task: the pictures.
         recipe: resolved.
         devices: that will share the work; what they say to each other is not counted. The recipe's one where None.
-        within: seconds after which no further step is timed: the one that warms up is then better than none.
+        within: seconds after which no further step is timed.
     """
-    began = time.perf_counter()
     devices = devices or one_device(recipe.device)
     device, alone = devices.device, Devices(devices.device)
     state = new_state(copy.deepcopy(net), recipe, device=device)
@@ -73,34 +80,57 @@ def measure_pace(
     part = -(-batch_size // devices.count)  # a picture alone has no batch statistics; the whole batch has
     positions = np.arange(max(part, min(2, batch_size)), dtype=np.int64)
     generator = torch.Generator().manual_seed(0)
-    times = []
-    with tuned(devices.threads(recipe.threads)), seeded(0, device), batch_advice(recipe, task):
-        for _ in range(1 + TIMED_STEPS):
-            started = time.perf_counter()
-            pixels, labels = task.train.batch(positions)
-            pictures = to_batch(pixels, task, recipe, generator=generator, device=device)
-            done = train_step(state, pictures, moved(labels, device), recipe=recipe, factor=0.0, class_weights=None)
-            done.cpu()  # waits for a GPU to be done
-            times.append(time.perf_counter() - started)
-            if time.perf_counter() - began > within:
-                break
-        quick = _look(state.net, task, devices=alone, precision=recipe.precision)
-    with tuned(recipe.threads), batch_advice(recipe, task):  # after the training it has all processors
+
+    def one_step() -> None:
+        pixels, labels = task.train.batch(positions)
+        pictures = to_batch(pixels, task, recipe, generator=generator, device=device)
+        done = train_step(state, pictures, moved(labels, device), recipe=recipe, factor=0.0, class_weights=None)
+        done.cpu()  # waits for a GPU to be done
+
+    with tuned(devices.threads(recipe.threads)) as threads, seeded(0, device), batch_advice(recipe, task):
+        on = threads if device.type == "cpu" else 1
+        step = _quickest(one_step, times=TIMED_STEPS, threads=on, within=within)
+        quick = _look(state.net, task, devices=alone, precision=recipe.precision, threads=on)
+    with tuned(recipe.threads) as threads, batch_advice(recipe, task):  # after the training it has all processors
         same = recipe.precision == "float32" and devices.count == 1
-        look = quick if same else _look(state.net, task, devices=alone, precision=None)
-    step = min(times[1:] or times)  # what else the machine does can only make it longer
+        on = threads if device.type == "cpu" else 1
+        look = quick if same else _look(state.net, task, devices=alone, precision=None, threads=on)
     a_pass = task.train.steps(batch_size)
     return Pace(step, task.steps(recipe), a_pass, quick * len(task.validation) / devices.count, look)
 
 
-def _look(net: Net, task: Task, *, devices: Devices, precision: str | None) -> float:
+def _look(net: Net, task: Task, *, devices: Devices, precision: str | None, threads: int) -> float:
     """Return the seconds a picture that a network looks at in some precision."""
-    some, taken = task.train.some(slice(batch_length(task.preprocessing.image_size))), []
-    for _ in range(2):  # the first warms up
-        started = time.perf_counter()
-        score(net, some, task.preprocessing, devices=devices, precision=precision)
-        taken.append((time.perf_counter() - started) / len(some))
-    return min(taken)
+    some = task.train.some(slice(batch_length(task.preprocessing.image_size)))
+    look = functools.partial(score, net, some, task.preprocessing, devices=devices, precision=precision)
+    return _quickest(look, times=1, threads=threads) / len(some)
+
+
+def _quickest(action: Callable[[], object], *, times: int, threads: int, within: float = math.inf) -> float:
+    """Return the seconds that something takes at its quickest, of some times after one that warms up.
+
+    Threads wait for one another after each layer: where another program takes a processor from one of them, all stand
+    still, and a step may take ten times as long, for as long as that program works. One thread by itself loses no more
+    than that program's share, and says how fast a training is at least once it is over.
+    """
+    seconds, busy = _timed(action, times=1 + times, within=within)
+    if threads > 1 and busy < CROWDED * threads:
+        with tuned(1):
+            seconds = min(seconds, _timed(action, times=2, within=within)[0])
+    return seconds
+
+
+def _timed(action: Callable[[], object], *, times: int, within: float) -> tuple[float, float]:
+    """Return the seconds of the quickest of some times, the first of which warms up, and how many processors it had."""
+    taken: list[tuple[float, float]] = []
+    for _ in range(times):
+        started, used = time.perf_counter(), time.process_time()
+        action()
+        seconds = time.perf_counter() - started
+        taken.append((seconds, (time.process_time() - used) / max(seconds, 1e-9)))
+        if sum(one for one, _ in taken[1:]) > within or taken[0][0] > HOPELESS * within:
+            break
+    return min(taken[1:] or taken)  # what else the machine does can only make it longer
 
 
 def in_words(seconds: float) -> str:

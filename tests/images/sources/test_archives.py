@@ -6,12 +6,10 @@ import time
 import zipfile
 import zlib
 
-import numpy as np
 import pytest
 
 from tellapart.errors import SourceError, UnreadableImageError
 from tellapart.images import open_dataset
-from tellapart.images.decode import decode_image
 from tellapart.images.sources import tarred
 from tellapart.images.sources.text_encoding import guess_encoding
 
@@ -374,58 +372,3 @@ def test_what_the_system_refuses_is_not_called_damage(tmp_path, monkeypatch):
     monkeypatch.setenv("TELLAPART_CACHE", str(tmp_path / "file"))
     with pytest.raises(SourceError, match=r"cannot be unpacked to .*file/tar': .* name another cache folder"):
         open_dataset(path)
-
-
-@pytest.mark.parametrize("mode", ["w", "w:gz"])
-def test_a_tar_of_a_folder_s_inside_is_opened(tmp_path, cache, make_tree, mode):
-    """As ``tar cf x.tar .`` makes it: its first member is the folder itself."""
-    with tarfile.open(tmp_path / "all.tar", mode) as archive:
-        archive.add(make_tree(*NAMES), arcname=".")
-    data = open_dataset(tmp_path / "all.tar")
-    assert data.ids.tolist() == list(NAMES)
-    assert [data.images.load(at).pixels.shape for at in range(3)]
-
-
-def test_a_zip_with_a_member_for_the_folder_itself_is_opened(tmp_path):
-    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
-        archive.writestr("./", b"")
-        for at, name in enumerate(NAMES):
-            archive.writestr(f"./{name}", grey_png(at))
-    assert open_dataset(tmp_path / "all.zip").ids.tolist() == list(NAMES)
-
-
-def test_a_class_may_be_called_as_a_drive_is(tmp_path):
-    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
-        archive.writestr("A: birds/1.png", grey_png(0))
-        archive.writestr("B: fish/1.png", grey_png(1))
-        archive.writestr("C:/fish/2.png", grey_png(2))
-    data = open_dataset(tmp_path / "all.zip")
-    assert data.class_names == ("A: birds", "B: fish")
-    assert "1 members are refused" in data.notes[0]
-
-
-def test_a_picture_beside_the_classes_inside_a_wrapping_folder_is_left_out(tmp_path):
-    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
-        for at, name in enumerate((*NAMES, "preview.png")):
-            archive.writestr(f"photos/{name}", grey_png(at))
-    data = open_dataset(tmp_path / "all.zip")
-    assert data.class_names == ("cat", "dog")
-    assert data.notes == ("1 picture left out, being beside the class folders",)
-
-
-def test_a_zip_beyond_four_gib_without_zip64_is_read_as_a_mac_s_finder_means_it(tmp_path):
-    """Its places are those modulo 4 GiB: one picture lies before that, the others behind (a sparse file)."""
-    memory = io.BytesIO()
-    with zipfile.ZipFile(memory, "w") as archive:
-        for at, name in enumerate(NAMES):
-            archive.writestr(name, grey_png(at))
-        second = archive.getinfo(NAMES[1]).header_offset
-    path = tmp_path / "large.zip"
-    with path.open("wb") as file:
-        file.write(memory.getvalue()[:second])
-        file.seek(2**32 + second)
-        file.write(memory.getvalue()[second:])
-    data = open_dataset(path)
-    for at in range(3):
-        expected = decode_image(grey_png(at)).pixels
-        np.testing.assert_array_equal(data.images.load(at).pixels, expected)

@@ -122,7 +122,7 @@ def test_empty_classes_and_loose_pictures_are_noted(make_tree):
 def test_unlabelled_test_pictures_are_left_out_with_a_note(make_tree):
     data = open_dataset(make_tree("train/a/1.png", "train/b/1.png", "test/1.png", "test/2.png"))
     assert data.given_split.tolist() == ["train", "train"]
-    assert data.notes == ("2 pictures in 'test' lie in no class folder and are left out",)
+    assert data.notes == ("2 pictures in 'test' lie in no class folder: left out",)
 
 
 @pytest.mark.parametrize(

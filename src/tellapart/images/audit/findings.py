@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from ...wording import NUMBER, counted, listed, without_numbers
 from ..cache import Scan
 from ..dataset import SPLIT_NAMES, Dataset, Splits
+from ..decode import FIRST_OF
 from ..notes import NOTED
-from ..pixels import scaling
+from ..pixels import DARK, scaling
 from ..sources.classes import twins_of
 from .groups import Groups
 from .leaks import Leaks
@@ -29,9 +30,6 @@ FEW_GROUPS = 3
 
 KEPT = 1000
 """Groups of positions that a finding holds."""
-
-FIRST, DARK = "first of ", "so it is dark"
-"""How the notes of decoding begin and end that say that much of a file is lost."""
 
 ORDER: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
 
@@ -99,7 +97,7 @@ def _about_files(make: _Maker, scan: Scan) -> list[Finding]:
         found.append(make("warning", "constant", sentence, constant[:, None]))
     for note, positions in alike(scan.notes):
         count = counted(len(positions), "picture") + (" or more" if len(positions) >= NOTED else "")
-        severity: Severity = "warning" if note.startswith(FIRST) or note.endswith(DARK) else "note"
+        severity: Severity = "warning" if note.startswith(FIRST_OF) or note.endswith(DARK) else "note"
         found.append(make(severity, "decoding", f"{note}: {count}", [(position,) for position in positions]))
     if (ways := len({scaling(note) for note in scan.notes} - {""})) > 1:
         # Of pictures that were treated alike but for numbers some are kept, so that some ways may not be known.
@@ -234,6 +232,8 @@ def _about_groups(make: _Maker, splits: Splits | None) -> list[Finding]:
     held = {name: int(stands[name].sum()) for name in ("validation", "test") if (groups[splits[name]] != "").all()}
     few = [f"{name} has {counted(count, 'group')}" for name, count in held.items() if 0 < count < FEW_GROUPS]
     if few:
-        sentence = f"{' and '.join(few)} of {len(names):,}: that tells little of pictures of other groups"
+        sentence = (
+            f"{' and '.join(few)} of {np.count_nonzero(names != ''):,}: that tells little of pictures of other groups"
+        )
         found.append(make("warning", "few-groups", sentence))
     return found

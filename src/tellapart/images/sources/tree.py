@@ -229,10 +229,12 @@ def _split_folders(
                 f"folder {top!r} with pictures, which is none: name it train, validation or test, or take it away"
             )
         below = [i for i in members if len(inner[i]) > 1]
-        direct = sum(int(count[i]) for i in members if len(inner[i]) == 1)
-        if direct:
-            notes.append(f"{direct} pictures in {top!r} lie in no class folder and are left out")
         start = 1 + _wrapper([inner[i][1:] for i in below], inside_split=True) if below else 1
+        direct = sum(int(count[i]) for i in members if len(inner[i]) <= start)
+        if direct:
+            lie = counted(direct, "picture", plural="pictures")
+            notes.append(f"{lie} in {top!r} {'lies' if direct == 1 else 'lie'} in no class folder: left out")
+        below = [i for i in below if len(inner[i]) > start]
         for i in below:
             parts = inner[i]
             if len(parts) != start + 1:
