@@ -67,8 +67,8 @@ def test_a_table_for_each_site_is_written(desk):
 
 def test_a_stack_is_projected(desk):
     run_block("sources.md", "ImageSequence")
-    values = np.asarray(Image.open("stacks/cat/a.tif")).astype(float)
-    made = np.asarray(Image.open("png/cat/a.png"))
+    with Image.open("stacks/cat/a.tif") as stack, Image.open("png/cat/a.png") as projected:
+        values, made = np.asarray(stack).astype(float), np.asarray(projected)
     np.testing.assert_array_equal(made, (np.clip((values - 100) / 3995, 0, 1) * 255).round().astype(np.uint8))
 
 
