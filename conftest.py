@@ -18,3 +18,13 @@ def own_places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("TMPDIR", str(temporary))
         patch.setattr(tempfile, "tempdir", str(temporary))
         yield
+
+
+@pytest.fixture(autouse=True)
+def own_plugins() -> Iterator[None]:
+    """Forget afterwards which plugins a test was given: commands that are advised name them."""
+    from tellapart.registry import loaded_plugins
+
+    before = list(loaded_plugins)
+    yield
+    loaded_plugins[:] = before

@@ -39,6 +39,7 @@ from .files import (
     written_now,
 )
 from .recipe import Recipe
+from .registry import advised
 from .wording import decimal_percent, quoted
 
 ADVICE = "make the run's folder writable, or go on with a copy of it"
@@ -222,8 +223,8 @@ class Run:
                     "figures stand: name that run"
                 ) from None
             raise RunCorruptError(
-                f"{self.path / file} is missing: the run is incomplete, go on with it (tellapart train --resume "
-                f"{quoted(self.path)}) or train again"
+                f"{self.path / file} is missing: the run is incomplete, go on with it "
+                f"({advised(f'train --resume {quoted(self.path)}')}) or train again"
             ) from None
         except OSError as error:
             raise RunCorruptError(f"{self.path / file} cannot be read: {error.strerror or error}") from None

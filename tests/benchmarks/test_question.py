@@ -72,7 +72,7 @@ def test_a_run_that_was_stopped_goes_on_with_what_it_lacks(results, capsys):
     with pytest.raises(PeerError):
         run(asked, rounds=2, question="q")
     other = compare(peer("A", SAY.format(speed=7)), peer("B", needs))
-    with pytest.raises(PeerError, match="was measured otherwise, or on another machine: start anew"):
+    with pytest.raises(PeerError, match="was measured otherwise, at another commit or on another machine: start anew"):
         run(other, rounds=2, question="q", go_on=True)
     there.parent.mkdir(exist_ok=True)
     there.touch()

@@ -16,6 +16,7 @@ from tellapart.cli.app import app
 from tellapart.cli.options import given, image_size, pairs
 from tellapart.errors import ModelFileError, RecipeError
 from tellapart.evaluation import Predictions
+from tellapart.nets import nets
 from tellapart.run import Run
 
 VERBS = {
@@ -79,6 +80,7 @@ def test_the_program_alone_shows_its_help_and_its_version(call):
         (["trian"], "No such command 'trian'. Did you mean 'train'?"),
         (["predict"], "Missing argument 'run'"),
         (["summary", "softmax", "--classes", "0"], "must be greater than or equal to 1, got '0'"),
+        (["summary", "softmax", "--classes", "3", "--classes=x"], "must be a whole number, got 'x'"),
         (["train"], "say which pictures"),
         (["train", ""], "say which pictures"),
         (["summary", "convnt16"], "did you mean 'convnet16'"),
@@ -373,3 +375,33 @@ def test_the_environment_may_forbid_downloads(monkeypatch, tmp_path):
     with pytest.raises(ModelFileError, match="offline forbids"):
         find_weights("resnet18")
     assert find_weights("efficientnet_lite0").is_file()
+
+
+def test_what_was_taken_out_of_a_run_that_is_done_is_made_again(call, trained, tmp_path):
+    run = shutil.copytree(trained, tmp_path / "run")
+    before = json.loads((run / "evaluation.json").read_text(encoding="utf-8"))
+    (run / "evaluation.json").unlink()
+    called = call("train", "--resume", run)
+    assert called.status == 0, called.err
+    assert json.loads((run / "evaluation.json").read_text(encoding="utf-8"))["splits"] == before["splits"]
+
+
+def test_a_list_of_labels_does_not_replace_the_one_that_the_run_was_trained_with(call, trained, tmp_path):
+    run = shutil.copytree(trained, tmp_path / "run")
+    called = call("evaluate", run, "--label-errors", run / "labels.csv")
+    assert (called.status, called.out) == (2, "")
+    assert "is the list that the run was trained with: name another" in called.err
+
+
+def test_a_plugin_s_summary_is_printed_as_it_is(call, tmp_path):
+    file = tmp_path / "odd.py"
+    file.write_text(
+        "from tellapart.nets import net\n"
+        "@net('odd-of-a-test', summary='two convolutions [/2] [as taught]', made_for=(8, 8, 1))\n"
+        "def odd(*, outputs, channels, image_size):\n"
+        "    raise NotImplementedError\n"
+    )
+    called = call("--plugin", file, "nets")
+    assert called.status == 0, called.err
+    assert "[as taught]" in called.out
+    del nets._things["odd-of-a-test"]

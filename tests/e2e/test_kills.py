@@ -5,6 +5,7 @@ Twenty kills fall on the loop itself, in children of one process that has torch 
 """
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -15,6 +16,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
+
+from tellapart.run import Run
 
 KILLS = 20
 EPOCHS = 60
@@ -183,3 +186,18 @@ def test_a_finished_run_is_not_trained_again(whole):
     before = (path / "model.safetensors").stat().st_mtime_ns
     finished(tellapart("train", "--resume", str(path)))
     assert (path / "model.safetensors").stat().st_mtime_ns == before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a closed pipe is another error there")
+def test_a_reader_of_its_messages_that_goes_costs_the_training_nothing(tmp_path):
+    """As ``tee`` goes at Ctrl-C, which the terminal sends to it, too."""
+    command = [sys.executable, "-m", "tellapart", "train", "digits", "--net", "softmax", "--epochs", "2"]
+    reading, writing = os.pipe()
+    os.close(reading)
+    env = {**os.environ, "TELLAPART_CACHE": str(tmp_path / "cache")}
+    done = subprocess.run([*command, "--no-baselines", "--out", str(tmp_path / "run")], stderr=writing,
+                          stdout=subprocess.PIPE, env=env, check=False)  # fmt: skip
+    os.close(writing)
+    assert done.returncode == 0
+    assert b"accuracy" in done.stdout
+    assert Run.open(tmp_path / "run").status["state"] == "done"

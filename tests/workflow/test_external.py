@@ -178,7 +178,9 @@ def test_a_threshold_is_not_said_of_answers_that_had_fewer_classes_to_choose_fro
     assert sentences_of(tmp_path / "run" / "report-two.html") == []
     page = (tmp_path / "run" / "report-two.html").read_text(encoding="utf-8")
     own = Run.open(tmp_path / "run").load("evaluation")["external"]["two"]["own"]["accuracy"]
-    assert f"test, {own['count']:,} pictures" in page, "its own figures, too, are those among the two"
+    assert f"test, of the same classes, {own['count']:,} pictures" in page, (
+        "its own figures, too, are those among the two"
+    )
 
 
 def test_a_share_that_is_none_is_refused_before_anything_is_evaluated(call, run, other):

@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         fail(str(error))
     except (KeyboardInterrupt, typer.Abort):
         Console(stderr=True).print("stopped")
-        raise SystemExit(130) from None
+        raise SystemExit(STOPPED) from None
     except SystemExit as error:  # Typer and Rich leave so where nobody reads on
         if isinstance(error.__context__, BrokenPipeError):
             _leave_closed_pipe()
@@ -110,8 +110,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if isinstance(getattr(error, "exit_code", None), int) and hasattr(error, "format_message"):
             misused(error, given)
         fail(f"{type(error).__name__}: {error} (this is a fault of tellapart: --debug shows the trace)", status=1)
+    if status == STOPPED:  # Typer has met Ctrl-C before us
+        Console(stderr=True).print("stopped")
     if isinstance(status, int):
         raise SystemExit(status)
+
+
+STOPPED = 130
+"""The status of what Ctrl-C has ended."""
 
 
 def _leave_closed_pipe() -> NoReturn:
@@ -132,12 +138,21 @@ def misused(error: Any, given: Sequence[str]) -> NoReturn:
     for theirs, ours in EXPECTED.items():
         if theirs in sentence:
             sentence = f"{sentence.partition(': ')[0]}: must be {ours}"
-    flags = [flag for flag in getattr(getattr(error, "param", None), "opts", ()) if flag in given[:-1]]
-    if flags and repr(value := given[given.index(flags[0]) + 1]) not in sentence:
+    value = _last_value(given, getattr(getattr(error, "param", None), "opts", ()))
+    if value is not None and repr(value) not in sentence:
         sentence += f", got {value!r}"
     context = getattr(error, "ctx", None)
     program = context.command_path if context is not None else "tellapart"
     fail(f"{sentence} ({program} --help shows what there is)", status=error.exit_code)
+
+
+def _last_value(given: Sequence[str], flags: Sequence[str]) -> str | None:
+    """Return what was given to an option, the last time where it was repeated."""
+    for at in range(len(given) - 1, -1, -1):
+        flag, equals, value = given[at].partition("=")
+        if flag in flags and (equals or at + 1 < len(given)):
+            return value if equals else given[at + 1]
+    return None
 
 
 def fail(sentence: str, *, status: int = 2) -> NoReturn:

@@ -155,8 +155,9 @@ def _make_table(source: str, asked: dict[str, Any]) -> None:
     from ..recipe import Recipe
     from ..workflow.table import TablePlan, make_table
     from .progress import TerminalProgress
+    from .train import with_its_labels
 
-    base = Recipe.load(asked["recipe"]) if "recipe" in asked else Recipe()
+    base = with_its_labels(Recipe.load(asked["recipe"]), asked["recipe"]) if "recipe" in asked else Recipe()
     size, options = asked.get("image_size"), pairs(asked.get("source_option"), "--source-option", typed=False)
     leaks = leaks_answer(drop="drop_leaks" in asked, allow="allow_leaks" in asked)
     full = base.changed(

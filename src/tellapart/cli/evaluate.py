@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ..errors import RecipeError
-from ..wording import percent, printable
+from ..registry import advised
+from ..wording import percent, printable, quoted
 from .evaluation_tables import Tables
 from .options import json_text, pairs, share
 
@@ -137,11 +138,11 @@ def command(
         found, name = beside.evaluation, beside.name
         typer.echo(f"report  {opened.path / f'report-{name}.html'}", err=True)
         typer.echo(json_text(beside.to_dict(), indent=1) if as_json else _shown(str(beside)))
-    if max_error is not None:
-        _say_threshold(opened, name, max_error, temperature=found.temperature, quiet=as_json)
     if below is not None:
         _say_classes(found, below=below, quiet=as_json)
     tables.write(opened, name, found)
+    if max_error is not None:  # last, as it writes into the run
+        _say_threshold(opened, name, max_error, temperature=found.temperature, quiet=as_json)
     if label_errors is not None:
         _look_for_label_errors(opened, label_errors, folds=label_folds, quiet=as_json)
 
@@ -156,7 +157,7 @@ def _why_validation(run: Run) -> str:
     from ..images.split_ids import read_ids
 
     if len(read_ids(run.path / "splits.json").get("test", ())):
-        return "the test pictures have not been looked at yet: tellapart train --resume goes on to them"
+        return f"the test pictures have not been looked at yet: {advised(f'train --resume {quoted(run.path)}')}"
     return "there are no test pictures; choices were made by these, which flatters a little"
 
 
@@ -189,8 +190,8 @@ def _say_threshold(run: Run, name: str, max_error: float, *, temperature: float,
 
     threshold = find_threshold(run.path, max_error=max_error, temperature=temperature)
     typer.echo(f"validation: {threshold}", err=quiet)
-    keep_threshold(run, threshold)
     if threshold.confidence is not None and name != "validation":
         predictions = Predictions.load(run.path / "predictions" / f"{name}.npz")
         coverage, error = error_at(predictions, threshold.confidence, temperature=temperature)
         typer.echo(f"{name}: answers {coverage}, of which {error} are wrong", err=quiet)
+    keep_threshold(run, threshold)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 NAME = "nets"
@@ -21,11 +22,11 @@ def command() -> None:
         height, width, channels = spec.made_for
         options = " ".join(f"{key}={value}" for key, value in spec.options.items())
         table.add_row(
-            name,
+            escape(name),
             f"{height}×{width} {'grey' if channels == 1 else 'colour'}",
             f"{spec.min_size[0]}×{spec.min_size[1]}",
             _accuracy(name),
-            f"{spec.summary}\n[dim]{options}[/]" if options else spec.summary,
+            escape(spec.summary) + (f"\n[dim]{escape(options)}[/]" if options else ""),
         )
     Console().print(table)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ..errors import RecipeError
-from ..files import is_file
+from ..files import expanded, is_file
 from .options import colour, given, image_size, leaks_answer, option, pairs, read_time
 
 if TYPE_CHECKING:
@@ -241,11 +241,11 @@ def command(
     _run(recipe, sections, out=out, resume=resume, time=time, devices=devices)
 
 
-def _with_its_labels(recipe: Recipe, file: Path) -> Recipe:
+def with_its_labels(recipe: Recipe, file: Path) -> Recipe:
     """Return a run's recipe with the list of labels that the run keeps: the one it was made from may have grown."""
     from ..workflow.prepare import LABELS
 
-    own = file.with_name(LABELS)
+    own = expanded(file).with_name(LABELS)
     if recipe.data.labels is None or file.name != "recipe.json" or not is_file(own):
         return recipe
     return recipe.changed(data={"labels": str(own)})
@@ -302,7 +302,7 @@ def _run(
     from ..recipe import Recipe
     from .overrides import without_conflicts
 
-    base = _with_its_labels(Recipe.load(recipe), recipe) if recipe else Recipe()
+    base = with_its_labels(Recipe.load(recipe), recipe) if recipe else Recipe()
     stopping = sections.get("training", {}).get("early_stopping") or {}
     if "monitor" in stopping and "patience" not in stopping and base.training.early_stopping is None:
         raise RecipeError("--monitor goes with --patience, such as --patience 3: give both")

@@ -41,7 +41,7 @@ def read_label_list(path: Path | str) -> dict[str, Mended]:
         SourceNotFoundError: there is no such file.
         DataError: it is no such list, or says two things of one picture.
     """
-    made = "tellapart evaluate RUN --label-errors makes one"
+    made = "tellapart evaluate RUN --label-errors labels.csv makes one"
     header, rows = read_csv(path, what="list of labels", absent=made)
     header = [name.casefold() for name in header]
     if not {"id", "label"} <= set(header):
@@ -161,8 +161,8 @@ def _check(
     if strangers:
         shown = ", ".join(map(repr, strangers[:3])) + (", ..." if len(strangers) > 3 else "")
         raise DataError(
-            f"{counted(len(strangers), 'picture')} of {name} are not in {dataset.name!r}: {shown}: ids are the paths "
-            "inside the source, as the list was made with them"
+            f"{counted(len(strangers), f'picture of {name} is', plural=f'pictures of {name} are')} not in "
+            f"{dataset.name!r}: {shown}: ids are the paths inside the source, as the list was made with them"
         )
     for one, what in mended.items():
         if what.label is not None and what.label not in label_of:

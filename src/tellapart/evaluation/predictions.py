@@ -273,7 +273,8 @@ class Predictions:
             else:
                 reason = str(error) or type(error).__name__
             raise RunCorruptError(
-                f"the predictions {str(path)!r} cannot be read: {reason}: evaluate the run again"
+                f"the predictions {str(path)!r} cannot be read: {reason}: tellapart train --resume makes a run's "
+                "own again, tellapart evaluate those of other pictures"
             ) from error
 
     @classmethod

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..classifier import Classifier
-from ..errors import DataError, OutOfMemoryError, RecipeError
+from ..errors import DataError, OutOfMemoryError, RecipeError, TargetExistsError
 from ..evaluation import (
     Components,
     LabelErrors,
@@ -203,6 +203,8 @@ def mend_list(
     """
     run, path = run if isinstance(run, Run) else Run.open(run), expanded(path)
     check_writable(path)
+    if path.resolve() == (run.path / LABELS).resolve():
+        raise TargetExistsError(f"{str(path)!r} is the list that the run was trained with: name another")
     run.load("evaluation")  # of what is no run of its own, or has not ended, before anything is looked at
     with run.locked():
         own = OwnPictures.reopened(run, Classifier.load(run.path), progress=progress)

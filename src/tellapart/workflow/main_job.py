@@ -22,16 +22,18 @@ from ..errors import (
     TrainingError,
 )
 from ..evaluation import evaluate
-from ..files import is_folder
+from ..files import expanded, is_folder
 from ..images.dataset import Dataset
 from ..images.sources.base import is_bundled
+from ..images.split_ids import read_ids
 from ..progress import TO_LOG, Progress, Quiet
 from ..recipe import Recipe
-from ..registry import loaded_plugins
+from ..registry import advised, loaded_plugins
 from ..run import Run
 from ..wording import quoted
 from .external import with_external
 from .folds import cross_validate, fold_splits
+from .held_out import PREDICTED
 from .label_errors import (
     LISTED,
     find_run_label_errors,
@@ -185,11 +187,11 @@ def resume(path: str | Path, *, devices: int | None = None, explain: bool = True
     """
     from ..report import write_report
 
-    device = Run.open(path).recipe.training.device if is_folder(path) else "auto"
+    device = Run.open(path).recipe.training.device if is_folder(expanded(path)) else "auto"
     take_part(device)  # on another machine, which may not see the folder
     run = Run.open(path)
     with Team(devices, device=device, progress=progress) as team:
-        if run.status["state"] == "done":
+        if run.status["state"] == "done" and _has_all(run):
             with contextlib.suppress(RunError), run.locked():
                 pass  # what a process that was killed at its very end has left of its lock goes
             if not run.has("report.html"):  # killed at the very end
@@ -198,6 +200,13 @@ def resume(path: str | Path, *, devices: int | None = None, explain: bool = True
             return run
         dataset, started = open_run_source(run), time.monotonic()
         return _main_job(run, dataset, team=team, started=started, explain=explain, progress=progress)
+
+
+def _has_all(run: Run) -> bool:
+    """Return whether nothing of what a training leaves was taken out of a run since."""
+    said = [f"predictions/{name}.npz" for name, ids in read_ids(run.path / "splits.json").items()
+            if name in PREDICTED and len(ids)]  # fmt: skip
+    return all(map(run.has, ("model.safetensors", "training.json", "evaluation.json", *said)))
 
 
 def _main_job(
@@ -236,7 +245,7 @@ def _main_job(
         run.mark("interrupted" if learned.interrupted else "done")  # before the page, which says when that was
         write_report(run)
     if learned.interrupted:
-        progress.warn(f"to go on: tellapart train --resume {quoted(run.path)}")
+        progress.warn(_to_go_on(run))
     return run
 
 
@@ -323,6 +332,10 @@ def _save_environment(run: Run, prepared: Prepared, *, processes: int) -> None:
         )
 
 
+def _to_go_on(run: Run) -> str:
+    return f"to go on: {advised(f'train --resume {quoted(run.path)}')}"
+
+
 def _weights_digest(prepared: Prepared) -> str | None:
     """Return the SHA-256 of the weights that the training begins with; None where these are random."""
     from ..nets.weights import find_weights
@@ -344,7 +357,7 @@ def _status_kept(run: Run, *, fresh: bool, progress: Progress) -> Iterator[None]
         yield
     except KeyboardInterrupt:
         run.mark("interrupted", "stopped by Ctrl-C")
-        progress.warn(f"to go on: tellapart train --resume {quoted(run.path)}")
+        progress.warn(_to_go_on(run))
         raise
     except TellapartError as error:
         begun = run.has("history.jsonl") or run.has("training.json")  # the run's own; a baseline alone is no loss
@@ -352,7 +365,7 @@ def _status_kept(run: Run, *, fresh: bool, progress: Progress) -> Iterator[None]
             with contextlib.suppress(RunError):
                 run.mark("failed", str(error))
             if isinstance(error, ProcessLostError):
-                progress.warn(f"to go on: tellapart train --resume {quoted(run.path)}")
+                progress.warn(_to_go_on(run))
         else:
             run.discard()
         raise

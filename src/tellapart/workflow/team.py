@@ -23,6 +23,7 @@ from ..images.dataset import Dataset
 from ..images.preprocessing import Preprocessing
 from ..progress import TO_LOG, Mute, Progress
 from ..recipe import Recipe, decided
+from ..registry import advised
 from ..run import Run
 from ..runtime import choose_device
 from ..training import Pictures, Task, fit
@@ -199,7 +200,7 @@ class Team:
             run = quoted(self._run.path)
             with contextlib.suppress(RunError):
                 self._run.mark("failed", what)
-        self._progress.warn(f"{what}: to go on: tellapart train --resume {run}")
+        self._progress.warn(f"{what}: to go on: {advised(f'train --resume {run}')}")
         os._exit(2)
 
 
@@ -269,7 +270,8 @@ def _train_along(given: Assignment, pixels: NDArray[np.uint8], devices: Devices)
         run = Run(given.run)
         if run.has("status.json") and run.status["state"] != "running":
             return 2  # the first process has said why
-        raise ProcessLostError(f"{error}; go on with: tellapart train --resume {quoted(given.run)}") from error
+        again = advised(f"train --resume {quoted(given.run)}")
+        raise ProcessLostError(f"{error}; go on with: {again}") from error
     return 0
 
 

@@ -69,7 +69,7 @@ def _read_pickle(path: Path, start: bytes) -> Mapping[str, Any]:
             raise ModelFileError(f"the weight file {str(path)!r} is damaged or cut off: {advice(path)}")
         raise ModelFileError(
             f"{str(path)!r} is no weight file: it begins with {start[:8]!r}; a safetensors file or a PyTorch state "
-            "dict is needed"
+            f"dict is needed: {advice(path)}"
         )
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)

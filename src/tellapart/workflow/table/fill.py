@@ -15,6 +15,7 @@ from ...errors import RecipeError, RunBusyError, RunError, TargetExistsError, Te
 from ...evaluation import ExperimentTable, Figure, Predictions, TableRow, compare, seconds_text
 from ...files import KEEPS_OPEN, expanded, is_file, new_folder
 from ...progress import TO_LOG, Mute, Progress, Quiet
+from ...registry import advised
 from ...report import write_table
 from ...run import Run, new_run_path
 from ...wording import counted, quoted
@@ -150,7 +151,7 @@ def _said_how_to_go_on(folder: Path, progress: Progress) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        progress.warn(f"to go on: tellapart compare --resume {quoted(folder)}")
+        progress.warn(f"to go on: {advised(f'compare --resume {quoted(folder)}')}")
         raise
 
 

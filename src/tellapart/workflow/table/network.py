@@ -14,6 +14,7 @@ from ...classifier import Classifier
 from ...defaults import preprocessing_of
 from ...evaluation import Predictions
 from ...images.cache import scan
+from ...images.dataset import SPLIT_NAMES
 from ...images.sources.base import is_bundled
 from ...images.split_ids import read_ids
 from ...progress import TO_LOG, Progress
@@ -123,8 +124,9 @@ def costs_of(run: Run, prepared: Prepared) -> Mapping[str, Any]:
         classifier.logits(pixels)
         seconds = (time.perf_counter() - started) / len(pixels)
     training = run.load("training")
-    train, pictures = len(read_ids(run.path / "splits.json")["train"]), run.load("data")["pictures"]
-    others = 1 - train / pictures  # the features of all pictures are made at once
+    ids = read_ids(run.path / "splits.json")
+    train = len(ids["train"])
+    others = 1 - train / sum(len(ids[name]) for name in SPLIT_NAMES)  # features are made of all of them at once
     spent = training["seconds"] + training.get("head_seconds", 0.0) - others * training.get("features_seconds", 0.0)
     notes: tuple[str, ...] = ()
     if there := training.get("features_there"):
