@@ -83,7 +83,7 @@ def test_what_does_not_fit_is_said(data, tmp_path, text, error, match):
 
 
 def test_a_missing_and_an_unreadable_list(tmp_path):
-    with pytest.raises(SourceNotFoundError, match="--label-errors labels.csv makes one"):
+    with pytest.raises(SourceNotFoundError, match=r"--label-errors labels\.csv makes one"):
         read_label_list(tmp_path / "none.csv")
     (tmp_path / "bad.csv").write_bytes(b"id,label\n\x81\xff\x81,bee\n")
     with pytest.raises(DataError, match="UTF-8"):
