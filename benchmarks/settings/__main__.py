@@ -42,6 +42,7 @@ def wanted(options: argparse.Namespace, cells: Cells) -> list[Training]:
         for name in options.question or QUESTIONS
         if QUESTIONS[name].data in dict(options.data)
         for row in QUESTIONS[name].rows
+        if not options.only or any(text in row for text in options.only)
     ]
     return [one for one in asked if options.again or not cells.has(str(one))]
 
@@ -100,6 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--data", type=named_source(names), action="append", required=True, help="NAME=SOURCE; repeat it"
     )
     parser.add_argument("--question", action="append", choices=QUESTIONS, help="one of them (all with their pictures)")
+    parser.add_argument("--only", action="append", metavar="TEXT", help="only rows whose name has this text")
     parser.add_argument("--seeds", type=int, default=3, help="how many trainings a row has (%(default)s)")
     parser.add_argument("--jobs", type=int, default=2, help="trainings at a time (%(default)s)")
     parser.add_argument("--again", action="store_true", help="measure anew what is measured already")

@@ -12,6 +12,10 @@ NETS = Path(__file__).resolve().parent / "nets.py"
 """The plugin with networks that differ from the default in one thing."""
 
 
+SMALL = NETS.parents[1] / "accuracy" / "small.toml"
+"""The recipe of a network below 100,000 parameters."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Question:
     """One question.
@@ -62,6 +66,10 @@ PASSES = {
     "width 16, 3 epochs": _words("--net-option width=16 --epochs 3"),
     "width 16, 4 epochs": _words("--net-option width=16 --epochs 4"),
     "width 16, 6 epochs": _words("--net-option width=16 --epochs 6"),
+    "width 24, 2 epochs": _words("--net-option width=24 --epochs 2"),
+    "width 24, 3 epochs": _words("--net-option width=24 --epochs 3"),
+    "width 32, 2 epochs": _words("--net-option width=32 --epochs 2"),
+    "width 32, 3 epochs": _words("--net-option width=32 --epochs 3"),
 }
 QUESTIONS = {
     "stroke-width": Question(
@@ -74,6 +82,17 @@ QUESTIONS = {
             "up to 0.4": ("--stroke", "0.4"),
         },
         looks=("thicker", "thinner"),
+    ),
+    "averaging": Question(
+        "Averaged weights and batches: hwdb55, width 8, 5 epochs, validated by writer",
+        "hwdb55",
+        WRITING,
+        {
+            "as it is": (),
+            "averaged weights": ("--averaging", "0.99"),
+            "batches of 128": _words("--batch-size 128"),
+            "batches of 128, rate 0.07": _words("--batch-size 128 --learning-rate 0.07 --optimizer muon"),
+        },
     ),
     "start": Question(
         "Normalisation and initial weights: hwdb55, width 8, 5 epochs, validated by writer",
@@ -119,6 +138,23 @@ QUESTIONS = {
         "fashion-mnist",
         _words("--net-option width=8 --epochs 3"),
         RATES,
+    ),
+    "rates-digits": Question(
+        "The rate that is found: scikit-learn's digits, width 8, 20 epochs",
+        "digits",
+        _words("--net compact --net-option width=8 --epochs 20"),
+        RATES,
+    ),
+    "small": Question(
+        "Below 100,000 parameters: Fashion-MNIST, `small.toml` with other epochs and without its flips",
+        "fashion-mnist",
+        ("--recipe", str(SMALL)),
+        {
+            "20 epochs, flips": (),
+            "20 epochs": ("--no-flip-horizontal",),
+            "8 epochs, flips": ("--epochs", "8"),
+            "8 epochs": ("--epochs", "8", "--no-flip-horizontal"),
+        },
     ),
     "passes-fashion-mnist": Question("Width or passes: Fashion-MNIST", "fashion-mnist", (), PASSES, looks=("shifted",)),
     "passes-mnist": Question("Width or passes: MNIST", "mnist", (), PASSES, looks=("shifted",)),
