@@ -3,11 +3,9 @@
 import importlib.metadata
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
-from tellapart import registry
 from tellapart.errors import RecipeError, UnknownNameError
 from tellapart.registry import Registry, load_plugin
 
@@ -133,9 +131,3 @@ def test_a_plugin_that_cannot_be_used_is_named_with_its_reason(tmp_path, name, t
 def test_a_failed_import_of_ours_is_not_hidden():
     with pytest.raises(ImportError):
         Registry("ghost", package="tellapart.no_such_room").names()
-
-
-def test_an_advised_command_names_the_plugins(tmp_path, monkeypatch):
-    monkeypatch.setattr(registry, "loaded_plugins", [tmp_path / "my net.py", Path("other.py")])
-    command = f"tellapart --plugin '{tmp_path}/my net.py' --plugin other.py train --resume run"
-    assert registry.advised("train --resume run") == command

@@ -18,7 +18,6 @@ from typing import Any, Generic, TypeVar
 
 from .errors import RecipeError, UnknownNameError
 from .files import expanded, is_file
-from .wording import quoted
 
 Thing = TypeVar("Thing")
 
@@ -126,16 +125,6 @@ class Registry(Generic[Thing]):
 
 loaded_plugins: list[Path] = []
 """The files that ``load_plugin`` ran, for other processes of the same training."""
-
-
-def advised(command: str) -> str:
-    """Return a command of ours as a person gives it here: with the plugins that this process was given.
-
-    Example:
-        >>> advised("train --resume runs/photos")
-        'tellapart train --resume runs/photos'
-    """
-    return " ".join(["tellapart", *(f"--plugin {quoted(path)}" for path in loaded_plugins), command])
 
 
 def load_plugin(path: Path | str) -> None:

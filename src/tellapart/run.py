@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from .commands import to_resume
 from .errors import (
     RecipeError,
     RunBusyError,
@@ -39,8 +40,7 @@ from .files import (
     written_now,
 )
 from .recipe import Recipe
-from .registry import advised
-from .wording import decimal_percent, quoted
+from .wording import decimal_percent
 
 ADVICE = "make the run's folder writable, or go on with a copy of it"
 """What a person can do where a run that is there cannot be written to."""
@@ -224,7 +224,7 @@ class Run:
                 ) from None
             raise RunCorruptError(
                 f"{self.path / file} is missing: the run is incomplete, go on with it "
-                f"({advised(f'train --resume {quoted(self.path)}')}) or train again"
+                f"({to_resume(self.path)}) or train again"
             ) from None
         except OSError as error:
             raise RunCorruptError(f"{self.path / file} cannot be read: {error.strerror or error}") from None

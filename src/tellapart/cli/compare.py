@@ -14,7 +14,7 @@ from rich.table import Table
 from ..errors import RecipeError, RunNotFoundError
 from ..files import expanded, is_file
 from ..wording import quoted
-from .options import given, image_size, leaks_answer, option, pairs, spread
+from .options import given, image_size, leaks_answer, option, pairs, recipe_of, spread
 
 if TYPE_CHECKING:
     from ..run import Run
@@ -155,9 +155,8 @@ def _make_table(source: str, asked: dict[str, Any]) -> None:
     from ..recipe import Recipe
     from ..workflow.table import TablePlan, make_table
     from .progress import TerminalProgress
-    from .train import with_its_labels
 
-    base = with_its_labels(Recipe.load(asked["recipe"]), asked["recipe"]) if "recipe" in asked else Recipe()
+    base = recipe_of(asked["recipe"]) if "recipe" in asked else Recipe()
     size, options = asked.get("image_size"), pairs(asked.get("source_option"), "--source-option", typed=False)
     leaks = leaks_answer(drop="drop_leaks" in asked, allow="allow_leaks" in asked)
     full = base.changed(

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ..commands import to_resume, to_retrain
 from ..errors import RecipeError
-from ..registry import advised
-from ..wording import percent, printable, quoted
+from ..wording import percent, printable
 from .evaluation_tables import Tables
 from .options import json_text, pairs, share
 
@@ -157,7 +157,7 @@ def _why_validation(run: Run) -> str:
     from ..images.split_ids import read_ids
 
     if len(read_ids(run.path / "splits.json").get("test", ())):
-        return f"the test pictures have not been looked at yet: {advised(f'train --resume {quoted(run.path)}')}"
+        return f"the test pictures have not been looked at yet: {to_resume(run.path)}"
     return "there are no test pictures; choices were made by these, which flatters a little"
 
 
@@ -173,13 +173,12 @@ def _say_classes(found: Evaluation, *, below: float, quiet: bool) -> None:
 
 def _look_for_label_errors(run: Run, path: Path, *, folds: int | None, quiet: bool) -> None:
     """Look for wrong labels and write the list to mend."""
-    from ..report.tables import retrain_command
     from ..workflow import mend_list
     from .progress import TerminalProgress
 
     found = mend_list(run, path, folds=folds, progress=TerminalProgress())
     typer.echo(f"labels: {found}", err=quiet)
-    again = retrain_command(str(run.path), str(path))
+    again = to_retrain(str(run.path), str(path))
     typer.echo(f"written to {path}: fill in its column “label”, then {again}", err=quiet)
 
 

@@ -8,13 +8,17 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from ..errors import RecipeError
-from ..files import KEEPS_OPEN
+from ..files import KEEPS_OPEN, expanded
 from ..registry import typed_value
+
+if TYPE_CHECKING:
+    from ..recipe import Recipe
 
 UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600}
 """Of times, in seconds."""
@@ -113,6 +117,19 @@ def pairs(given: list[str] | None, option: str, *, typed: bool = True) -> dict[s
 def given(**values: Any) -> dict[str, Any]:
     """Return the values that were given: everything but None."""
     return {name: value for name, value in values.items() if value is not None}
+
+
+def recipe_of(file: Path) -> Recipe:
+    """Return a recipe file's recipe; of a run's own, with the list of labels that the run keeps.
+
+    Raises:
+        RecipeError: it cannot be read, or is no recipe.
+    """
+    from ..recipe import Recipe
+    from ..workflow.prepare import with_kept_labels
+
+    recipe = Recipe.load(file)
+    return with_kept_labels(recipe, expanded(file).parent) if file.name == "recipe.json" else recipe
 
 
 def read_time(text: str) -> float:

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ..errors import RecipeError
-from ..files import expanded, is_file
-from .options import colour, given, image_size, leaks_answer, option, pairs, read_time
+from .options import colour, given, image_size, leaks_answer, option, pairs, read_time, recipe_of
 
 if TYPE_CHECKING:
-    from ..recipe import Recipe
+    pass
 
 NAME = "train"
 
@@ -241,16 +240,6 @@ def command(
     _run(recipe, sections, out=out, resume=resume, time=time, devices=devices)
 
 
-def with_its_labels(recipe: Recipe, file: Path) -> Recipe:
-    """Return a run's recipe with the list of labels that the run keeps: the one it was made from may have grown."""
-    from ..workflow.prepare import LABELS
-
-    own = expanded(file).with_name(LABELS)
-    if recipe.data.labels is None or file.name != "recipe.json" or not is_file(own):
-        return recipe
-    return recipe.changed(data={"labels": str(own)})
-
-
 def _augment(name: str | None, changes: dict[str, Any], *, recipe: Path | None) -> dict[str, Any] | None:
     """Return the named set with single changes laid over it, or those alone; None where nothing was said.
 
@@ -302,7 +291,7 @@ def _run(
     from ..recipe import Recipe
     from .overrides import without_conflicts
 
-    base = with_its_labels(Recipe.load(recipe), recipe) if recipe else Recipe()
+    base = recipe_of(recipe) if recipe else Recipe()
     stopping = sections.get("training", {}).get("early_stopping") or {}
     if "monitor" in stopping and "patience" not in stopping and base.training.early_stopping is None:
         raise RecipeError("--monitor goes with --patience, such as --patience 3: give both")

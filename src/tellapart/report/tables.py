@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..commands import advised, to_find_labels, to_resume, to_retrain
 from ..evaluation import Figure
 from ..images.dataset import SPLIT_NAMES
 from ..wording import bytes_text, decimal_percent, quoted
@@ -205,30 +206,34 @@ def _environment(contents: Contents) -> Iterator[tuple[str, str]]:
 
 def label_commands(contents: Contents) -> tuple[str, str]:
     """Return the commands that make a list of labels to mend, and train with it."""
-    folder = _folder(contents)
-    return f"tellapart evaluate {quoted(folder)} --label-errors labels.csv", retrain_command(folder, "labels.csv")
-
-
-def retrain_command(folder: str, labels: str) -> str:
-    """Return the command that trains a run's own recipe, its groups and options among it, with mended labels."""
-    return f"tellapart train --recipe {quoted(f'{folder}/recipe.json')} --labels {quoted(labels)}"
+    folder, plugins = _folder(contents), _plugins(contents)
+    return to_find_labels(folder, "labels.csv", plugins=plugins), to_retrain(folder, "labels.csv", plugins=plugins)
 
 
 def commands(contents: Contents) -> list[tuple[str, str]]:
     """Return (what it does, the command) for this run."""
-    run = quoted(_folder(contents))
-    about = f" --about {quoted(contents.main)}" if contents.main in contents.external else ""
-    page = ("Make and open this page again", f"tellapart report {run}{about} --open")
+    run, plugins = quoted(_folder(contents)), _plugins(contents)
+
+    def command(*words: str) -> str:
+        return advised(*words, plugins=plugins)
+
+    about = ("--about", quoted(contents.main)) if contents.main in contents.external else ()
+    page = ("Make and open this page again", command("report", run, *about, "--open"))
     if contents.model is None:
-        return [("Go on with the training", f"tellapart train --resume {run}"), page]
-    found = [
-        ("Classify pictures: files, folders, or - for standard input", f"tellapart predict {run} picture.jpg folder/")
-    ]
+        return [("Go on with the training", to_resume(_folder(contents), plugins=plugins)), page]
+    classify = command("predict", run, "picture.jpg folder/")
+    found = [("Classify pictures: files, folders, or - for standard input", classify)]
     if contents.abstain and contents.abstain.get("confidence"):
         asked = as_asked(contents.abstain["max_error"])
-        command = f"tellapart predict {run} picture.jpg folder/ --abstain-at {asked}"
-        found.append(("The same, with “not sure” where it would be wrong too often", command))
-    return [*found, ("Measure it on other labelled pictures", f"tellapart evaluate {run} more-pictures/"), page]
+        found.append(
+            ("The same, with “not sure” where it would be wrong too often", f"{classify} --abstain-at {asked}")
+        )
+    return [*found, ("Measure it on other labelled pictures", command("evaluate", run, "more-pictures/")), page]
+
+
+def _plugins(contents: Contents) -> list[str]:
+    """Return the files with what is no part of tellapart, such as the run's own network."""
+    return list(contents.environment.get("plugins") or ())
 
 
 def python_lines(contents: Contents) -> str:

@@ -10,7 +10,7 @@ from ..images.preprocessing import Preprocessing
 from ..images.split import given_splits
 from ..progress import TO_LOG, Progress
 from ..recipe import Recipe
-from .prepare import absolute_source, open_source, sample_facts
+from .prepare import open_source, sample_facts, with_absolute_paths
 
 MOST_KEPT = 2 * 2**30
 """Bytes of pixels that an inspection keeps for a training to come; the audit itself reads the facts alone."""
@@ -45,9 +45,7 @@ def inspect_pictures(
         >>> found.pictures
         1797
     """
-    recipe = recipe or Recipe()
-    if source is not None:
-        recipe = recipe.changed(data={"source": absolute_source(source)})
+    recipe = with_absolute_paths(recipe or Recipe(), source)
     dataset = open_source(recipe.data)
     facts = sample_facts(dataset)
     from ..defaults.preprocessing import preprocessing_of  # torch: not before the pictures are known to be there

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..commands import to_find_labels, to_resume
 from ..errors import (
     DivergedError,
     NetError,
@@ -24,13 +25,11 @@ from ..errors import (
 from ..evaluation import evaluate
 from ..files import expanded, is_folder
 from ..images.dataset import Dataset
-from ..images.sources.base import is_bundled
 from ..images.split_ids import read_ids
 from ..progress import TO_LOG, Progress, Quiet
 from ..recipe import Recipe
-from ..registry import advised, loaded_plugins
+from ..registry import loaded_plugins
 from ..run import Run
-from ..wording import quoted
 from .external import with_external
 from .folds import cross_validate, fold_splits
 from .held_out import PREDICTED
@@ -44,7 +43,7 @@ from .label_errors import (
 from .learn import Learned, baseline_of, learn, model_digest
 from .near_training import keep_own_near_training, near_training_seconds
 from .own_pictures import OwnPictures
-from .prepare import LABELS, Prepared, absolute_source, open_run_source, open_source, prepare
+from .prepare import LABELS, Prepared, open_run_source, open_source, prepare, with_absolute_paths
 from .statistics import keep_statistics
 from .team import Team, take_part
 from .thumbnails import keep_thumbnails
@@ -92,17 +91,7 @@ def train(
         ('done', 3)
     """
     started = time.monotonic() if started is None else started
-    recipe = recipe or Recipe()
-    if source is None and recipe.data.source is not None:  # a recipe's bundled name is no folder of that name
-        source = None if is_bundled(recipe.data.source) else recipe.data.source
-    if source is not None:
-        recipe = recipe.changed(data={"source": absolute_source(source)})
-    if recipe.data.labels is not None:
-        recipe = recipe.changed(data={"labels": absolute_source(recipe.data.labels)})
-    if recipe.net.weights is not None:
-        from ..nets.weights.locate import absolute_weights
-
-        recipe = recipe.changed(net={"weights": absolute_weights(recipe.net.weights)})
+    recipe = with_absolute_paths(recipe or Recipe(), source)
     if seconds is not None and not 0 < seconds < math.inf:
         raise RecipeError(f"a time must be a finite number of seconds above 0, got {seconds:g}")
     if seconds is not None and recipe.training.epochs is not None:
@@ -302,7 +291,7 @@ def _explain_mistakes(
         return
     late = timed and deadline.left - page < label_search_seconds(own, prepared.recipe)
     if late or not has_memory_to_search(own):
-        command = f"tellapart evaluate {quoted(run.path)} --label-errors FILE.csv"
+        command = to_find_labels(run.path, "FILE.csv")
         progress.say(f"labels: not looked through, for want of {'time' if late else 'memory'}: {command} does it")
         return
     progress.say(f"labels: {find_run_label_errors(run, own=own, progress=progress).likeliest(LISTED)}")
@@ -333,7 +322,7 @@ def _save_environment(run: Run, prepared: Prepared, *, processes: int) -> None:
 
 
 def _to_go_on(run: Run) -> str:
-    return f"to go on: {advised(f'train --resume {quoted(run.path)}')}"
+    return f"to go on: {to_resume(run.path)}"
 
 
 def _weights_digest(prepared: Prepared) -> str | None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ClassMismatchError, DataError, LeakError, RecipeError, RunCorruptError
-from ..files import expanded
+from ..files import expanded, is_file
 from ..images import open_dataset
 from ..images.audit import Audit, audit, drop_leaks, repeats_of
 from ..images.cache import Scan
@@ -71,6 +71,33 @@ def absolute_source(source: str | Path) -> str:
     return os.path.abspath(path) if there else str(source)  # noqa: PTH100 (resolve() follows links)
 
 
+def with_absolute_paths(recipe: Recipe, source: str | Path | None = None) -> Recipe:
+    """Return a recipe whose paths are found from any folder.
+
+    Args:
+        recipe: whose bundled name is no folder of that name.
+        source: what is typed in place of the recipe's own, where a folder of a bundled name is that folder.
+    """
+    if source is None and recipe.data.source is not None and not is_bundled(recipe.data.source):
+        source = recipe.data.source
+    if source is not None:
+        recipe = recipe.changed(data={"source": absolute_source(source)})
+    if recipe.data.labels is not None:
+        recipe = recipe.changed(data={"labels": absolute_source(recipe.data.labels)})
+    if recipe.net.weights is not None:
+        from ..nets.weights.locate import absolute_weights
+
+        recipe = recipe.changed(net={"weights": absolute_weights(recipe.net.weights)})
+    return recipe
+
+
+def with_kept_labels(recipe: Recipe, folder: Path) -> Recipe:
+    """Return a run's recipe with the list of labels that its folder keeps: the one it was made from may have grown."""
+    if recipe.data.labels is None or not is_file(folder / LABELS):
+        return recipe
+    return recipe.changed(data={"labels": str(folder / LABELS)})
+
+
 def open_source(data: DataRecipe) -> Dataset:
     """Open the recipe's pictures, with mended labels where it has a list; raises RecipeError where it names none."""
     if data.source is None:
@@ -100,10 +127,7 @@ def on_background(dataset: Dataset, background: int | tuple[int, int, int]) -> D
 
 def open_run_source(run: Run) -> Dataset:
     """Open a run's pictures again, with the list of labels that the run itself keeps."""
-    data = run.recipe.data
-    if data.labels is not None and run.has(LABELS):
-        data = data.model_copy(update={"labels": str(run.path / LABELS)})
-    return open_source(data)
+    return open_source(with_kept_labels(run.recipe, run.path).data)
 
 
 def prepare(run: Run, dataset: Dataset, *, recipe: Recipe | None = None, progress: Progress = TO_LOG) -> Prepared:

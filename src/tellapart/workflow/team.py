@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..commands import to_resume
 from ..defaults.preprocessing import preprocessing_of
 from ..errors import DataError, DivergedError, ProcessLostError, RecipeError, RunError, TellapartError
 from ..images.cache import scan
@@ -23,7 +24,6 @@ from ..images.dataset import Dataset
 from ..images.preprocessing import Preprocessing
 from ..progress import TO_LOG, Mute, Progress
 from ..recipe import Recipe, decided
-from ..registry import advised
 from ..run import Run
 from ..runtime import choose_device
 from ..training import Pictures, Task, fit
@@ -31,7 +31,6 @@ from ..training.devices import Devices
 from ..training.initial import seeded_net
 from ..training.launch import ProcessRank, find_rank, launched
 from ..version import __version__
-from ..wording import quoted
 from .prepare import Prepared, open_source
 
 if TYPE_CHECKING:
@@ -195,12 +194,12 @@ class Team:
         """Say that a process is gone, and end: who waits for it inside torch hears no exception."""
         if self._released:
             return
-        what, run = "another of the processes that train together has ended", "RUN"
+        what, run = "another of the processes that train together has ended", Path("RUN")
         if self._run is not None:
-            run = quoted(self._run.path)
+            run = self._run.path
             with contextlib.suppress(RunError):
                 self._run.mark("failed", what)
-        self._progress.warn(f"{what}: to go on: {advised(f'train --resume {run}')}")
+        self._progress.warn(f"{what}: to go on: {to_resume(run)}")
         os._exit(2)
 
 
@@ -270,8 +269,7 @@ def _train_along(given: Assignment, pixels: NDArray[np.uint8], devices: Devices)
         run = Run(given.run)
         if run.has("status.json") and run.status["state"] != "running":
             return 2  # the first process has said why
-        again = advised(f"train --resume {quoted(given.run)}")
-        raise ProcessLostError(f"{error}; go on with: {again}") from error
+        raise ProcessLostError(f"{error}; go on with: {to_resume(given.run)}") from error
     return 0
 
 

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import numpy as np
 
+from ...commands import advised
 from ...defaults.pretrained import asks_for_epochs
 from ...errors import RecipeError, RunBusyError, RunError, TargetExistsError, TellapartError, UnwritableError
 from ...evaluation import ExperimentTable, Figure, Predictions, TableRow, compare, seconds_text
 from ...files import KEEPS_OPEN, expanded, is_file, new_folder
 from ...progress import TO_LOG, Mute, Progress, Quiet
-from ...registry import advised
 from ...report import write_table
 from ...run import Run, new_run_path
 from ...wording import counted, quoted
-from ..prepare import absolute_source, open_source
+from ..prepare import absolute_source, open_source, with_absolute_paths
 from .methods import Method, default_methods, every_method, parse_method
 from .plan import FILE as PLAN
 from .plan import TablePlan
@@ -57,15 +57,12 @@ def make_table(
         True
     """
     _check_rows(plan)  # before anything is read
-    source = plan.recipe.data.source
-    recipe = plan.recipe if source is None else plan.recipe.changed(data={"source": absolute_source(source)})
+    recipe = with_absolute_paths(plan.recipe, plan.recipe.data.source)
     dataset = open_source(recipe.data)
     external = plan.external
     if external is not None:
         external = dataclasses.replace(external, source=absolute_source(external.source))
         open_external(external, dataset, progress=Mute())  # what it warns of is said when the rows begin
-    if recipe.data.labels is not None:
-        recipe = recipe.changed(data={"labels": absolute_source(recipe.data.labels)})
     plan = dataclasses.replace(plan, recipe=recipe, external=external)
     folder = _folder_below("runs", f"{dataset.name}-table") if out is None else _new_folder(expanded(out))
     plan.save(folder)
@@ -151,7 +148,7 @@ def _said_how_to_go_on(folder: Path, progress: Progress) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        progress.warn(f"to go on: {advised(f'compare --resume {quoted(folder)}')}")
+        progress.warn(f"to go on: {advised('compare --resume', quoted(folder))}")
         raise
 
 
