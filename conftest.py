@@ -1,10 +1,13 @@
 """For tests and doctests alike: a cache and a temporary folder of their own, of which nothing is left at the end."""
 
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")  # what is claimed bit for bit is claimed of a CPU
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,6 +1,7 @@
 """Each verb: its help, what it prints, and what it leaves to the library."""
 
 import csv
+import errno
 import io
 import json
 import re
@@ -236,9 +237,10 @@ def test_report_prints_its_path_and_opens_it(call, trained, monkeypatch):
     import webbrowser
 
     opened = []
-    monkeypatch.setattr(webbrowser, "open", opened.append)
+    monkeypatch.setattr(webbrowser, "open", lambda address: opened.append(address) or True)
     assert call("report", trained).out.strip() == str(trained / "report.html")
-    assert call("report", trained, "--open").status == 0
+    called = call("report", trained, "--open")
+    assert (called.status, called.err) == (0, "")
     assert opened == [(trained / "report.html").resolve().as_uri()]
 
 
@@ -401,7 +403,17 @@ def test_a_plugin_s_summary_is_printed_as_it_is(call, tmp_path):
         "def odd(*, outputs, channels, image_size):\n"
         "    raise NotImplementedError\n"
     )
-    called = call("--plugin", file, "nets")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nets, "_things", dict(nets._things))
+        called = call("--plugin", file, "nets")
     assert called.status == 0, called.err
     assert "[as taught]" in called.out
-    del nets._things["odd-of-a-test"]
+
+
+def test_a_full_disk_outside_of_our_own_writing_is_one_line(call, monkeypatch):
+    def full(*what, **more):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("tellapart.nets.summarize", full)
+    called = call("summary", "softmax")
+    assert (called.status, called.errors) == (2, ["error: the disk is full while something was written: make room"])

@@ -178,3 +178,15 @@ def test_bins_of_pictures_that_belong_together_have_wider_intervals():
     expected = proportion_of(labels == 0, groups=np.arange(100) // 10)
     assert (wide.low[here], wide.high[here]) == pytest.approx((expected.low, expected.high))
     assert wide.high[here] - wide.low[here] > 2 * (narrow.high[here] - narrow.low[here])
+
+
+@pytest.mark.parametrize(
+    ("pictures", "error"),
+    [
+        (1, 2 * 0.8 * 0.2),  # right with a chance of 0.8, off by 0.2 then, else by 0.8
+        (2, 0.04 * 0.8 + 0.32 * 0.3 + 0.64 * 0.2),  # none, one or both right, of which 0.8 are expected
+    ],
+)
+def test_the_calibration_error_of_chance_is_that_of_a_binomial(pictures, error):
+    said = Predictions([str(i) for i in range(pictures)], np.log([[0.8, 0.2]] * pictures), [0] * pictures, ("x", "y"))
+    assert calibration_error_by_chance(said, resamples=20_000).value == pytest.approx(error, abs=0.01)

@@ -149,3 +149,13 @@ def test_one_group_that_goes_wrong_is_no_class_that_is_recognised_worse():
     assert "not tested" in str(found)
     each = Predictions(other.ids, other.logits, labels, ("a", "b"), groups=groups)
     assert [one.name for one in explain(evaluate(own), evaluate(each), each).worse] == ["a"]
+
+
+def test_what_is_better_elsewhere_is_named_too():
+    own, other = said(seed=1, ones_as_sevens=0.5), said(seed=0)
+    found = explain(evaluate(own), evaluate(other), other)
+    assert [one.name for one in found.better] == ["one"]
+    assert not found.worse
+    words = " ".join(found.sentences())
+    assert "accuracy rises" in words
+    assert "recognised better" in words

@@ -98,6 +98,11 @@ def test_an_evaluation_respects_groups_and_says_so(make_predictions):
     for key in ("accuracy", "macro_f1", "loss", "brier"):
         assert found[key].value == pytest.approx(plain[key].value)
         assert found[key].high - found[key].low > 1.8 * (plain[key].high - plain[key].low)
+    for key in ("macro_precision", "macro_recall", "balanced_accuracy", "calibration_error"):
+        assert found[key].high - found[key].low > 1.1 * (plain[key].high - plain[key].low), key
+    for mine, alone in zip(found.classes, plain.classes, strict=True):
+        assert mine.recall.method == mine.precision.method == "Wilson, by group"
+        assert mine.f1.high - mine.f1.low > alone.f1.high - alone.f1.low
     assert found["accuracy"].method == "Wilson, by group"
     assert any("30 groups" in note for note in found.notes)
     assert error_at(grouped, 0.0)[1].high > error_at(said, 0.0)[1].high

@@ -103,3 +103,11 @@ def test_the_table_of_mistakes_has_the_neighbours(found, tmp_path):
     assert float(first["nearest_1_distance"]) == pytest.approx(0.017453, abs=1e-5)
     assert first["suggests"] == REASONS["label"]
     assert second["suggests"] == second["nearest_5_distance"] == ""
+
+
+def test_what_is_usual_is_the_median_and_what_is_far_the_99th_hundredth():
+    near = find_near_training(
+        on_the_circle([0, 40]), on_the_circle([5]), ids=["asked"], train_ids=["1", "2"], train_labels=["cat", "dog"],
+        usual=np.arange(1, 101) / 100,
+    )  # fmt: skip
+    assert (near.usual, near.far) == (pytest.approx(0.505), pytest.approx(0.9901))

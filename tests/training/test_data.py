@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.special import log_softmax
 
-from tellapart.training import fit
+from tellapart.training import fit, validation
 from tellapart.training.data import Pictures, epoch_positions, pass_order
 from tellapart.training.devices import Devices
 from tellapart.training.validation import score
@@ -97,3 +97,24 @@ def test_the_validation_of_an_epoch_has_the_training_s_precision(small, make_net
         asked[precision] = abs(run.history[0]["validation_loss"] - scores.loss)
     assert asked["float32"] < 1e-6
     assert 1e-6 < asked["bfloat16"] < 0.05
+
+
+def test_scores_of_several_batches_are_those_of_one(small, make_net, monkeypatch):
+    net = make_net("compact", width=4)
+    alone = score(net, small.validation, small.preprocessing, devices=Devices(torch.device("cpu")))
+    monkeypatch.setattr(validation, "batch_length", lambda size: 16)  # 40 pictures: 16, 16 and 8
+    parts = score(net, small.validation, small.preprocessing, devices=Devices(torch.device("cpu")))
+    assert vars(parts) == pytest.approx(vars(alone), rel=1e-5)
+
+
+def test_a_unit_that_moves_between_batches_alone_is_not_still(small, make_net, monkeypatch):
+    net, calls = make_net("compact", width=4), []
+
+    def embed(pictures):
+        calls.append(len(pictures))
+        return torch.full((len(pictures), net.head.in_features), float(len(calls)))
+
+    monkeypatch.setattr(net, "embed", embed)
+    monkeypatch.setattr(validation, "batch_length", lambda size: 16)
+    found = score(net, small.validation, small.preprocessing, devices=Devices(torch.device("cpu")))
+    assert (calls, found.still_units) == ([16, 16, 8], 0.0)

@@ -50,6 +50,7 @@ def test_a_matrix_without_a_gradient_is_no_trouble():
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(24, 60), (60, 24)])
+@pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="PyTorch has had one since 2.9")
 def test_matrices_move_as_with_pytorchs_own(rows, columns):
     """torch.optim.Muon is for matrices alone, and computes in bfloat16: the same but for its rounding."""
     first, second = (torch.nn.Parameter(random(rows, columns)) for _ in range(2))

@@ -93,3 +93,20 @@ def test_where_other_programs_take_processors_one_thread_says_how_long_it_takes_
     with tuned(2):
         assert pace._quickest(step, times=3, threads=2) == pytest.approx(seconds)
         assert torch.get_num_threads() == 2
+
+
+def test_validation_is_shared_in_the_training_s_precision_and_a_look_is_one_s_in_float32(
+    digits, task_of, make_net, training, monkeypatch
+):
+    task, now = task_of(*digits, train=200, validation=300), [0.0]
+
+    def scored(net, pictures, *args, precision=None, **options):
+        now[0] += (0.01 if precision == "bfloat16" else 0.03) * len(pictures)
+
+    monkeypatch.setattr(pace.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(pace, "score", scored)
+    devices = Devices(torch.device("cpu"))
+    devices.count = devices.here = 2
+    found = measure_pace(make_net(), task, training(precision="bfloat16", batch_size=100), devices=devices)
+    assert found.validation == pytest.approx(0.01 * 300 / 2)
+    assert found.look == pytest.approx(0.03)

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from tellapart.recipe import Recipe
+from tellapart.training import loop
 from tellapart.training.loop import fit
 from tellapart.training.pacing import MARGIN, Pacer
 
@@ -152,3 +153,26 @@ def test_a_last_epoch_of_a_step_is_made_where_the_time_is_there(clock):
     pacer = Pacer(end=33.7, most_steps=10**6, step=15.0, beside=1.0, clock=clock)
     assert run_through(pacer, clock, steps=(1, 1), pace=lambda epoch: 15.45, beside=1.03) == (1, 1)
     assert clock.now <= 33.7
+
+
+def test_a_lone_epoch_is_shortened_before_it_begins(small, make_net, make_run, training):
+    run, recipe = make_run(), training(epochs=1)
+    run.save_recipe(Recipe(training=recipe))
+    fit(make_net(), small, recipe, run=run, pacer=Pacer(2.0, 99, step=1.0, beside=0.0, clock=lambda: 0.0))
+    assert run.recipe.training.steps_per_epoch == (2,)
+
+
+def test_steps_twice_as_slow_as_planned_still_end_in_time(small, make_net, make_run, training, monkeypatch, clock):
+    step = loop.train_step
+
+    def slow(*what, **more):
+        clock.now += 2.0
+        return step(*what, **more)
+
+    monkeypatch.setattr(loop, "train_step", slow)
+    monkeypatch.setattr(loop.time, "perf_counter", clock)
+    run, recipe = make_run(), training(epochs=6)
+    run.save_recipe(Recipe(training=recipe))
+    fit(make_net(), small, recipe, run=run, pacer=Pacer(20.0, 99, step=1.0, beside=0.0, clock=clock))
+    assert clock.now <= 20.0
+    assert run.history[-1]["epoch"] == 6, "the learning rate comes to its end"

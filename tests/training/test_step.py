@@ -256,3 +256,28 @@ def test_a_step_in_float16_that_overflows_is_left_out_and_the_next_is_scaled_les
     assert scaled.scaler.get_scale() == pytest.approx(scale / 2, rel=1e-6)
     for name, weight in step(scaled).items():
         assert torch.allclose(weight, after[name], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "rmsprop", "muon"])
+def test_no_optimiser_remembers_a_step_in_float16_that_was_left_out(small, make_net, training, name):
+    recipe = training(optimizer={"name": name, "learning_rate": 0.01}, precision="float16")
+    state = loop.new_state(make_net("compact", width=4), recipe, device=torch.device("cpu"))
+    batch, labels = small.train.batch(np.arange(32))
+    pictures = loop.to_batch(batch, small, recipe, generator=torch.Generator(), device=torch.device("cpu"))
+
+    def step(scale):
+        state.scaler.load_state_dict({**state.scaler.state_dict(), "scale": scale})
+        loop.train_step(state, pictures, labels, recipe=recipe, factor=1.0, class_weights=None)
+
+    def kept():
+        moments = [value for one in state.optimizer.state.values() for value in one.values()]
+        return [torch.as_tensor(one).clone() for one in (*state.net.parameters(), *moments)]
+
+    step(1.0)
+    before = kept()
+    step(1e38)
+    after = kept()
+    assert len(before) == len(after)
+    assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
+    step(1.0)
+    assert not any(torch.equal(one, other) for one, other in zip(before[:1], kept()[:1], strict=True))

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tellapart.errors import RunBusyError
-from tellapart.evaluation import NearTraining, Predictions
+from tellapart.evaluation import NearTraining, Predictions, error_at
 from tellapart.progress import Progress
 from tellapart.recipe import Recipe
 from tellapart.run import Run
@@ -163,7 +163,12 @@ def test_a_threshold_stays_in_the_run_and_its_report(call, run, wrong, sentence)
     called = call("evaluate", run, "--abstain-at", "10%", "--json")
     assert "accuracy" in json.loads(called.out)["figures"]
     assert "validation: " in called.err
-    assert Run.open(run).load("evaluation")["abstain"]["max_error"] == 0.1
+    evaluation = Run.open(run).load("evaluation")
+    assert evaluation["abstain"]["max_error"] == 0.1
+    said = Predictions.load(run / "predictions" / "test.npz")
+    if evaluation["abstain"]["confidence"] is not None:
+        coverage, error = error_at(said, evaluation["abstain"]["confidence"], temperature=evaluation["temperature"])
+        assert f"test: answers {coverage}, of which {error} are wrong" in called.err
     assert sentences_of(run / "report.html") == [sentence]
 
 

@@ -14,6 +14,7 @@ from tellapart.evaluation import Predictions, evaluate, fit_temperature
 from tellapart.images import open_dataset
 from tellapart.images.arrays import ArrayImages
 from tellapart.images.dataset import Dataset, Splits
+from tellapart.images.decode import as_pixels
 from tellapart.images.preprocessing import Preprocessing
 from tellapart.nets import build_net
 from tellapart.nets.weights import find_weights, load_weights
@@ -218,7 +219,10 @@ def test_validation_alone_sets_the_temperature_and_the_limit_of_novelty(trained,
     classifier = Classifier.load(trained)
     said = Predictions.load(trained / "predictions" / "validation.npz")
     assert classifier.description.temperature == pytest.approx(fit_temperature(said).temperature)
-    assert not any(one.unlike for one in classifier.classify_all([good / name for name in said.ids.tolist()]))
+    pixels = np.stack([classifier.preprocessing.resized(as_pixels(good / name)) for name in said.ids.tolist()])
+    expected = np.sort(classifier.novelty.scores(classifier.embeddings(pixels)))
+    assert classifier.novelty.count == len(said)
+    np.testing.assert_allclose(classifier.novelty.held_out, expected, atol=1e-4)
 
 
 def test_the_penalty_is_chosen_with_copies_on_one_side(unlike, tmp_path, monkeypatch):
