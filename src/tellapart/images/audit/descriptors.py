@@ -78,7 +78,11 @@ class Projected:
 
     def __getitem__(self, at: NDArray[np.int64] | slice) -> Floats:
         small = self.small[at]
-        return small.reshape(len(small), -1).astype(np.float32) @ self.directions
+        out = np.empty((len(small), self.directions.shape[1]), dtype=np.float32)
+        for start in range(0, len(small), CHUNK):  # as numbers of four bytes some at a time
+            some = small[start : start + CHUNK]
+            out[start : start + CHUNK] = some.reshape(len(some), -1).astype(np.float32) @ self.directions
+        return out
 
 
 @dataclasses.dataclass(frozen=True)

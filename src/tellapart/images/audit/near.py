@@ -26,7 +26,7 @@ from ..reading import may_pass
 from .alignment import Match, align
 from .candidates import NEAREST, propose
 from .descriptors import Descriptors, Smalls, describe
-from .groups import Groups, Positions, first_of_equal, groups_of
+from .groups import STEP, Groups, Positions, first_of_equal, groups_of
 from .sieve import Sieve
 
 TINY = 32
@@ -188,10 +188,7 @@ def _near_pairs(
 ) -> Positions:
     if len(firsts) < 2:
         return np.zeros((0, 2), dtype=np.int64)
-    longest = np.maximum(facts["width"][firsts], facts["height"][firsts])
-    reach = np.where(longest <= TINY, TINY_REACH * TINY / longest, 0).astype(np.float32)
-    descriptors = describe(Smalls(facts, firsts), reach=reach)
-    del longest, reach
+    descriptors = describe(Smalls(facts, firsts), reach=_tiny_reach(facts, firsts))
     return_free_memory()  # of fitting them: the most memory is needed next
     look = functools.partial(_copies_among, images, facts, progress=progress)
     pairs = look(firsts, descriptors, sides=None if sides is None else sides[firsts])
@@ -208,6 +205,29 @@ def _near_pairs(
     return pairs
 
 
+def _tiny_reach(facts: NDArray[np.void], rows: Positions) -> NDArray[np.float32]:
+    """Return how far a copy of a tiny picture may lie; 0 for others, whose own gradients say it."""
+    out = np.zeros(len(rows), dtype=np.float32)
+    for some, longest in _longest_sides(facts, rows):
+        out[some] = np.where(longest <= TINY, TINY_REACH * TINY / longest, 0)
+    return out
+
+
+def _are_tiny(facts: NDArray[np.void], rows: Positions) -> NDArray[np.bool_]:
+    """Return which pictures show too little for anything but all but equal pixels to prove a copy."""
+    out = np.zeros(len(rows), dtype=bool)
+    for some, longest in _longest_sides(facts, rows):
+        out[some] = longest <= TINY
+    return out
+
+
+def _longest_sides(facts: NDArray[np.void], rows: Positions) -> Iterator[tuple[slice, NDArray[np.int32]]]:
+    """Yield the longer side of some pictures, a part of them at a time: memory is needed most in what follows."""
+    for start in range(0, len(rows), STEP):
+        some = slice(start, start + STEP)
+        yield some, np.maximum(facts["width"][rows[some]], facts["height"][rows[some]])
+
+
 def _copies_among(
     images: Images,
     facts: NDArray[np.void],
@@ -218,9 +238,10 @@ def _copies_among(
     progress: Progress,
 ) -> Positions:
     """Return pairs of positions, (P, 2), that are copies, among some pictures: candidates, then the pixels' verdict."""
-    tiny = np.maximum(facts["width"][rows], facts["height"][rows]) <= TINY
-    proposed = propose(descriptors, judge=Sieve(facts, rows, tiny), sides=sides, progress=progress)
-    pairs, tiny = rows[proposed], tiny[proposed].all(axis=1)
+    small = _are_tiny(facts, rows)
+    proposed = propose(descriptors, judge=Sieve(facts, rows, small), sides=sides, progress=progress)
+    pairs = rows[proposed]
+    tiny: NDArray[np.bool_] = np.asarray(small[proposed].all(axis=1), dtype=bool)
     with progress.task("comparing look-alikes", total=len(pairs), unit="pairs"):
         area = 3 * facts["width"][pairs].astype(np.int64) * facts["height"][pairs]
         together = _batches(area.sum(axis=1))
