@@ -56,7 +56,7 @@ def test_lost_processes_are_said_and_the_run_goes_on(tmp_path, call):
     other_process_of(process).send_signal(signal.SIGKILL)
     assert process.wait(timeout=60) == 2
     said = first_log.read_text()
-    assert said.count("error: another of the processes that train together") == 1
+    assert said.count("another of the processes that train together has ended") == 1
     assert f"tellapart train --resume {run}" in said
     assert said.count("estimated time") == 1, "one process alone speaks"
     assert json.loads((run / "status.json").read_text())["state"] == "failed"
@@ -69,7 +69,7 @@ def test_lost_processes_are_said_and_the_run_goes_on(tmp_path, call):
     process.wait()
     wait_for(lambda: not psutil.pid_exists(other.pid), seconds=60)
     said = second_log.read_text()
-    assert said.count("error: another of the processes that train together") == 1
+    assert said.count("another of the processes that train together has ended") == 1
     assert f"tellapart train --resume {run}" in said
 
     assert epochs(run) < 4

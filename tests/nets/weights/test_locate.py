@@ -5,7 +5,7 @@ import pytest
 from tellapart.errors import ModelFileError, SourceNotFoundError
 from tellapart.images import open_dataset
 from tellapart.nets.weights.locate import absolute_weights, find_weights
-from tellapart.workflow.main_job import absolute_source
+from tellapart.workflow.prepare import absolute_source
 
 SIGNED = "https://bucket.example/w.pth?X-Amz-Signature=" + "f" * 400
 
