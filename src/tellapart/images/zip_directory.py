@@ -20,6 +20,9 @@ STORED, DEFLATED = 0, 8
 MAX_DIRECTORY = 2**31
 """Bytes of a central directory that are read at most."""
 
+PIECE = 1 << 20
+"""Bytes of a central directory that are held at a time: an entry has 0.2 MB at most."""
+
 HEADER_BYTES = 46
 """What an entry has before its name."""
 
@@ -67,19 +70,21 @@ class Entry(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Directory:
-    """Where the members of a zip are listed.
+    """Where the members of a zip are listed; it is read in pieces, as it is longer than the members' names together.
 
     Attributes:
+        files: the zip alone.
         start: of the central directory in the file.
+        length: of the central directory.
         count: of members; of more than 16 bits count what is above them may be missing (macOS).
         shift: bytes that stand before the archive, such as a program that unpacks it.
-        data: the central directory.
     """
 
+    files: FileRanges
     start: int
+    length: int
     count: int
     shift: int
-    data: bytes
 
     def entries(self, where: str) -> Iterator[tuple[int, Entry]]:
         """Yield each entry, and where in the file it begins.
@@ -90,14 +95,22 @@ class Directory:
         Raises:
             SourceError: the directory is garbled.
         """
-        at = found = 0
-        while at < len(self.data) and self.data[at : at + 4] != b"PK\5\5":  # a signature may end the directory
-            entry = entry_at(self.data, at)
-            if entry is None:
+        before = found = 0
+        ended = False
+        while before < self.length and not ended:
+            data = self.files.read(0, self.start + before, min(PIECE, self.length - before))
+            last, at = before + len(data) == self.length, 0
+            while at < len(data):
+                ended = data[at : at + 4] == b"PK\5\5"  # a signature may end the directory
+                entry = None if ended else entry_at(data, at)
+                if entry is None or (at + entry.room > len(data) and not last):  # it goes on in the next piece
+                    break
+                yield self.start + before + at, entry
+                at += entry.room
+                found += 1
+            if not at and not ended:
                 raise SourceError(f"{where!r} is a damaged zip: its table of members ends early or is garbled")
-            yield self.start + at, entry
-            at += entry.room
-            found += 1
+            before += at
         if (found - self.count) % 2**16:
             raise SourceError(
                 f"{where!r} is a damaged zip: its table has {found:,} members and should have {self.count:,}"
@@ -133,7 +146,7 @@ def read_directory(files: FileRanges, size: int, where: str) -> Directory:
     if length > min(MAX_DIRECTORY, end):
         raise SourceError(f"{where!r} is a damaged zip: its table of members claims {length:,} bytes")
     start = end - length
-    return Directory(start, count, max(0, start - offset), files.read(0, start, length))
+    return Directory(files, start, length, count, max(0, start - offset))
 
 
 def entry_at(data: bytes, at: int) -> Entry | None:

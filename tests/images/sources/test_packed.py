@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from tellapart.images import open_dataset
+from tellapart.images import open_dataset, zip_directory
 from tellapart.images.decode import decode_image
 
 from ..conftest import grey_png
@@ -76,3 +76,17 @@ def test_a_picture_beside_the_classes_of_a_split_is_left_out(make_tree):
                                   "train/images/preview.png"))  # fmt: skip
     assert data.class_names == ("cat", "dog")
     assert data.notes == ("1 picture in 'train' lies in no class folder: left out",)
+
+
+@pytest.mark.parametrize("piece", [400, 1000])
+def test_a_zip_s_table_is_read_in_pieces_of_any_size(tmp_path, monkeypatch, piece):
+    names = [f"{'cat' if at % 2 else 'dog'}/{'x' * (at % 200)}{at}.png" for at in range(300)]
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        for at, name in enumerate(names):
+            archive.writestr(name, grey_png(at % 256))
+    monkeypatch.setattr(zip_directory, "PIECE", piece)
+    data = open_dataset(tmp_path / "all.zip")
+    assert sorted(data.ids.tolist()) == sorted(names)
+    for at in (0, 150, 299):
+        number = int(data.ids[at].rsplit("x", 1)[-1].rsplit("/", 1)[-1].removesuffix(".png"))
+        np.testing.assert_array_equal(data.images.load(at).pixels, decode_image(grey_png(number % 256)).pixels)

@@ -41,7 +41,6 @@ def zipped(place: Place) -> Dataset:
         if members.add(path, is_folder=path.endswith(("/", "\\")), is_file=is_file):
             _check_readable(entry, path, where)
             members.place(at)
-    del directory  # longer than the members' names together
     if encoding != "utf-8":
         members.notes.append(f"the zip does not say how its names are encoded: read as {encoding}")
     return members.dataset(lambda table: ZipImages(files, table, shift=shift), name=place.name)
@@ -61,8 +60,6 @@ def _check_readable(entry: Entry, path: str, where: str) -> None:
 def _encoding(directory: Directory, where: str) -> str:
     """Return the encoding of the names that do not say theirs."""
     unsaid: set[bytes] = set()
-    if directory.data.isascii():
-        return "utf-8"
     for _, entry in directory.entries(where):
         if len(unsaid) >= SOME_WORDS:
             break
