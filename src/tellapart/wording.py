@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 import shlex
@@ -119,13 +118,13 @@ def told_apart(*shares: float) -> list[str]:
 
 
 def sureness(share: float) -> str:
-    """Return a probability as per cent with one decimal, rounded down: 99.96% is not 100%.
+    """Return a probability as per cent with one decimal; what is not certain is not 100%.
 
     Example:
-        >>> sureness(1.0), sureness(0.99962), sureness(0.5), sureness(0.29)
-        ('100.0%', '99.9%', '50.0%', '29.0%')
+        >>> sureness(1.0), sureness(0.99962), sureness(0.9526), sureness(0.0004)
+        ('100.0%', '99.9%', '95.3%', '0.0%')
     """
-    return f"{math.floor(1000 * share + 1e-9) / 10:.1f}%"
+    return f"{100 * share if share >= 1 else min(100 * share, 99.9):.1f}%"
 
 
 def bytes_text(count: int) -> str:

@@ -187,7 +187,7 @@ def find_label_errors(predictions: Predictions, *, temperature: float = 1.0, lim
         >>> logits = [[3, 0], [3, 0], [3, 0], [0, 3], [0, 3]]
         >>> said = Predictions(list("abcde"), logits, [0, 0, 1, 1, 1], class_names=("cat", "dog"))
         >>> print(find_label_errors(said).candidates[0])
-        c: labelled “dog” (4.7%), looks like “cat” (95.2%; its own pictures: 95.2%)
+        c: labelled “dog” (4.7%), looks like “cat” (95.3%; its own pictures: 95.3%)
     """
     known = predictions.labelled()
     if not len(known):
