@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import errno
 import itertools
 import os
@@ -15,7 +14,7 @@ import time
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from .errors import RunError, TargetExistsError, UnwritableError
@@ -34,9 +33,6 @@ KEEPS_OPEN = os.name == "nt"
 
 PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5)
 """Seconds between attempts to replace a file that another program holds."""
-
-LINE = 4096
-"""Bytes that are looked at of the first line of a table that would be replaced."""
 
 UNFINISHED = ".unfinished-"
 """What the name of a file that is not whole yet begins with."""
@@ -199,43 +195,6 @@ def check_writable(path: Path | str) -> None:
             beside.touch()
         finally:
             beside.unlink(missing_ok=True)
-
-
-def check_replaceable(path: Path, header: Sequence[str | Collection[str]]) -> None:
-    """Say at once where a table could not be written later, or would replace what is none.
-
-    Args:
-        path: of the table.
-        header: what its first line begins with: the names of its first columns, or those that each may have.
-
-    Raises:
-        TargetExistsError: what stands there has another first line.
-        UnwritableError: permissions, a full disk, or a folder of that name.
-    """
-    check_writable(path)
-    there = expanded(path)
-    if not is_file(there):
-        return
-    with write_errors(path, advice="name another file"), there.open("rb") as file:
-        first = file.readline(LINE).decode("utf-8-sig", errors="replace")
-    if first and not _begins(first, header):
-        names = ",".join(name if isinstance(name, str) else next(iter(name)) for name in header)
-        raise TargetExistsError(
-            f"{str(path)!r} exists, and is no table that this command has written, which would begin with "
-            f"{names!r}: name another file, or remove it"
-        )
-
-
-def _begins(line: str, header: Sequence[str | Collection[str]]) -> bool:
-    """Return whether a table's first line has those columns first; an apostrophe may keep one from being a formula."""
-    try:
-        cells = next(csv.reader([line]), [])
-    except csv.Error:  # no table at all
-        return False
-    wanted = [{name} if isinstance(name, str) else set(name) for name in header]
-    return len(cells) >= len(wanted) and all(
-        cell in names or cell.removeprefix("'") in names for cell, names in zip(cells, wanted, strict=False)
-    )
 
 
 def new_folder(path: Path, *, holds: str, what: str, fresh: bool = False) -> list[Path]:

@@ -102,7 +102,7 @@ def choose_device(wished: str) -> torch.device:
     if not there[wished]:
         usable = ", ".join(name for name, usable in there.items() if usable)
         raise RecipeError(f"the device {wished!r} is not there: this machine has {usable}; use --device auto")
-    if wished == "cuda" and not has_kernels(torch.cuda.get_device_capability(0), torch.cuda.get_arch_list()):
+    if wished == "cuda" and not _has_kernels_here():
         raise RecipeError(
             f"this PyTorch has no kernels for {torch.cuda.get_device_name(0)}: install a build that has them, or use "
             "--device cpu"
@@ -113,14 +113,18 @@ def choose_device(wished: str) -> torch.device:
 @functools.cache
 def _computes() -> bool:
     """Say whether this build of PyTorch has kernels for the first NVIDIA GPU; where it has none, that is logged."""
-    capability, built = torch.cuda.get_device_capability(0), torch.cuda.get_arch_list()
-    if has_kernels(capability, built):
+    if _has_kernels_here():
         return True
+    capability, built = torch.cuda.get_device_capability(0), torch.cuda.get_arch_list()
     logger.warning(
         f"the GPU is left out and the CPU computes: PyTorch was built for {', '.join(built)}, and "
         f"{torch.cuda.get_device_name(0)} has compute capability {capability[0]}.{capability[1]}"
     )
     return False
+
+
+def _has_kernels_here() -> bool:
+    return has_kernels(torch.cuda.get_device_capability(0), torch.cuda.get_arch_list())
 
 
 def has_kernels(capability: tuple[int, int], built: Sequence[str]) -> bool:

@@ -5,12 +5,9 @@ import json
 import shutil
 
 import numpy as np
-import pytest
 from sklearn.metrics import confusion_matrix
 
-from tellapart.errors import TargetExistsError
-from tellapart.evaluation import Predictions, read_predictions, write_predictions
-from tellapart.files import check_replaceable
+from tellapart.evaluation import Predictions, read_predictions
 
 
 def test_a_table_of_mistakes_replaces_no_other_file(call, trained, tmp_path):
@@ -65,19 +62,6 @@ def test_those_tables_replace_no_other_file(call, trained, tmp_path):
     twice = call("evaluate", trained, "--predictions", tmp_path / "a.csv", "--confusion", tmp_path / "a.csv")
     assert twice.status == 2
     assert "name another file for one of them" in twice.err
-
-
-@pytest.mark.parametrize("first", ["+", "Boat, small", '"', "="])
-def test_a_table_of_predictions_knows_its_own_whatever_a_class_is_called(tmp_path, first):
-    said = Predictions(["a"], [[0.0, 1.0]], [0], class_names=(first, "z"))
-    path = tmp_path / "said.csv"
-    write_predictions(said, path)
-    check_replaceable(path, ["id", "label", ["another", first]])
-    with pytest.raises(TargetExistsError, match="would begin with 'id,label,another'"):
-        check_replaceable(path, ["id", "label", ["another"]])
-    path.write_bytes(b"a\rb\x00\r")
-    with pytest.raises(TargetExistsError):
-        check_replaceable(path, ["id"])
 
 
 def test_a_class_that_is_called_as_a_column_is_said_before_the_work(call, trained, tmp_path):

@@ -4,13 +4,15 @@ import io
 
 import pytest
 
-from tellapart.cli.progress import TerminalProgress, _Lines
+from tellapart.cli.progress import TerminalProgress, _MayLoseItsReader
 
 
 @pytest.fixture
 def shown():
     progress = TerminalProgress()
-    progress.console = _Lines(file=io.StringIO(), force_terminal=True, width=100, highlight=False, emoji=False)
+    progress.console = _MayLoseItsReader(
+        file=io.StringIO(), force_terminal=True, width=100, highlight=False, emoji=False
+    )
     return progress
 
 
@@ -31,7 +33,7 @@ def test_bars_nest_and_go(shown):
 
 def test_without_a_terminal_there_are_lines_alone():
     progress = TerminalProgress()
-    progress.console = _Lines(file=io.StringIO(), force_terminal=False, width=100)
+    progress.console = _MayLoseItsReader(file=io.StringIO(), force_terminal=False, width=100)
     with progress.task("reading", total=2):
         progress.advance(2)
         progress.say("three pictures [are] unreadable")

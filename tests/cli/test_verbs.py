@@ -390,6 +390,7 @@ def test_what_was_taken_out_of_a_run_that_is_done_is_made_again(call, trained, t
 
 def test_a_list_of_labels_does_not_replace_the_one_that_the_run_was_trained_with(call, trained, tmp_path):
     run = shutil.copytree(trained, tmp_path / "run")
+    (run / "labels.csv").write_text("id,label\n", encoding="utf-8")
     called = call("evaluate", run, "--label-errors", run / "labels.csv")
     assert (called.status, called.out) == (2, "")
     assert "is the list that the run was trained with: name another" in called.err

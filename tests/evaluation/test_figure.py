@@ -41,9 +41,9 @@ def test_intervals_that_hold_together_are_wider():
 def test_nothing_is_minus_nothing():
     assert Figure(-0.0000004, -0.0104, 0.02, 9, "difference", "points").short() == "0.0 points"
     assert Figure(-0.0004, -0.0104, 0.02, 9, "difference", "points").short() == "−0.04 points"
+    assert Figure(-0.0104, -0.02, 0.0, 9, "difference", "points").short() == "−1.0 points"
 
 
 def test_an_interval_that_excludes_nothing_does_not_end_at_it():
     change = Figure(-0.012, -0.0237, -0.0003, 9, "difference", "points")
     assert change.interval() == "−2.4 to −0.03"
-    assert Figure(-0.0104, -0.02, 0.0, 9, "difference", "points").short() == "−1.0 points"

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tellapart.evaluation import spreadsheet_plain, spreadsheet_safe, write_csv
+from tellapart.errors import TargetExistsError
+from tellapart.evaluation import Predictions, spreadsheet_plain, spreadsheet_safe, write_csv, write_predictions
+from tellapart.evaluation.spreadsheet import check_replaceable
 from tellapart.wording import text_table
 
 
@@ -36,3 +38,21 @@ def test_csv_keeps_numbers_and_scripts(tmp_path):
 def test_columns_align_with_wide_and_combining_signs():
     lines = text_table(["a", "b"], [["漢字", "1"], ["e\u0301", "10"]]).split("\n")
     assert lines == ["a      b", "漢字   1", "e\u0301     10"]
+
+
+@pytest.mark.parametrize("first", ["+", "Boat, small", '"', "="])
+def test_a_table_of_predictions_knows_its_own_whatever_a_class_is_called(tmp_path, first):
+    said = Predictions(["a"], [[0.0, 1.0]], [0], class_names=(first, "z"))
+    path = tmp_path / "said.csv"
+    write_predictions(said, path)
+    check_replaceable(path, ["id", "label", ["another", first]])
+    with pytest.raises(TargetExistsError, match="would begin with 'id,label,another'"):
+        check_replaceable(path, ["id", "label", ["another"]])
+    path.write_bytes(b"a\rb\x00\r")
+    with pytest.raises(TargetExistsError):
+        check_replaceable(path, ["id"])
+
+
+def test_signs_that_take_no_column_take_none_in_a_table():
+    lines = text_table(["class", "n"], [["กิน", "1"], ["abc", "2"]]).splitlines()  # a vowel stands above the first sign
+    assert lines[1].index("1") == lines[2].index("2") + 1

@@ -383,3 +383,14 @@ def test_a_cache_that_cannot_be_replaced_stays_as_it_is(pictures, tmp_path, monk
     found = read(pictures, tmp_path / "cache")
     assert (found.cached, len(found.may_pass)) == (True, 1)
     assert [path.name for path in (tmp_path / "cache").iterdir()] == [found.folder.name]
+
+
+@pytest.mark.parametrize("number", [errno.EFBIG, errno.EROFS])
+def test_a_disk_that_takes_no_such_file_is_said(pictures, tmp_path, monkeypatch, number):
+    def refuse(*what):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(cache, "reserve", refuse)
+    with pytest.raises(DataError, match=r"the pictures cannot be cached in .*: set TELLAPART_CACHE to a folder on an"):
+        read(pictures, tmp_path / "cache")
+    assert not any((tmp_path / "cache").glob("*.partial"))

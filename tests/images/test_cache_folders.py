@@ -174,3 +174,9 @@ def test_a_cache_that_is_being_made_is_no_reason_to_remove_others(tmp_path):
         prune(tmp_path, keep=tmp_path / "none", limit_bytes=100)
     assert done.exists()
     assert made.exists()
+
+
+def test_a_disk_that_is_not_there_is_said(monkeypatch):
+    monkeypatch.setattr(os.path, "exists", lambda place: False)  # as of Z: on Windows, to its root
+    with pytest.raises(DataError, match="there is no disk '/' for the cache: set TELLAPART_CACHE to another folder"):
+        free_bytes(Path("/no/such/place"))

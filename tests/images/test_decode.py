@@ -11,6 +11,7 @@ from PIL import Image, ImageFile
 from tellapart.errors import UnreadableImageError
 from tellapart.images import decode
 from tellapart.images.decode import decode_image, exif_orientation
+from tellapart.images.notes import loses_much
 from tellapart.images.pixels import scaled_to_8
 
 from .conftest import bare_png, chunk, grey_png, noise, stored
@@ -189,6 +190,7 @@ def test_16_bit_rgb_png_is_said():
 def test_dark_16_bit_is_said_and_scaled_as_its_bright_neighbours_are():
     dark = decode_image(stored(Image.fromarray(np.array([[0, 4095]], dtype=np.uint16))))
     assert "its largest value is 4095 of 65535" in dark.notes[0]
+    assert loses_much(dark.notes[0])
     for brightest in (250, 260):
         alike = decode_image(stored(Image.fromarray(np.array([[0, brightest]], dtype=np.uint16))))
         assert alike.pixels[0, :, 0].tolist() == [0, 1]

@@ -5,12 +5,13 @@ import sys
 import tracemalloc
 import zipfile
 import zlib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from tellapart.errors import SourceError, UnreadableImageError
-from tellapart.images import open_dataset
+from tellapart.images import open_dataset, stored
 from tellapart.images.encoded import MAX_BYTES, RANGE, FileImages, RangeImages
 from tellapart.images.sources.members import Members
 from tellapart.images.split import split
@@ -304,3 +305,12 @@ def test_a_picture_takes_few_bytes_of_memory(tmp_path):
         tracemalloc.stop()
         del dataset, splits
     assert held[1] - held[0] < 150 * 20_000
+
+
+def test_a_time_of_change_that_no_clock_has_is_no_trouble(tmp_path, monkeypatch):
+    path = tmp_path / "a.png"
+    path.write_bytes(grey_png())
+    found = path.stat()
+    far = SimpleNamespace(st_size=found.st_size, st_mtime_ns=2**64, st_ctime_ns=-(2**64))
+    monkeypatch.setattr(stored.os, "stat", lambda *what, **more: far)
+    assert stored.stamp(path) == (found.st_size, 2**63 - 1, -(2**63))

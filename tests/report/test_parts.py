@@ -28,7 +28,7 @@ from tellapart.report import (
 from tellapart.report.charts import TOP, Line, line_chart, nice_ticks, whole_ticks
 from tellapart.report.contents import read_contents
 from tellapart.report.page import _rate_chart
-from tellapart.report.plain import _not_sure
+from tellapart.report.plain import _not_sure, _sure
 from tellapart.report.selection import MOST
 from tellapart.report.thumbnails import encode_thumbnail, load_thumbnails
 from tellapart.report.warnings import warnings_of
@@ -82,6 +82,19 @@ def test_what_is_no_picture_is_refused(pixels):
 def test_the_page_says_when_it_is_not_sure(digits_run, threshold, expected):
     contents = dataclasses.replace(read_contents(digits_run), abstain=threshold)
     assert any(expected in sentence for sentence in _not_sure(contents))
+
+
+def test_what_is_more_than_chance_is_more_in_print(digits_run):
+    contents = read_contents(digits_run)
+    evaluation = contents.evaluations[contents.main]
+    figures = {
+        **evaluation.figures,
+        "calibration_error": dataclasses.replace(evaluation["calibration_error"], value=0.0234),
+        "calibration_error_by_chance": dataclasses.replace(evaluation["calibration_error_by_chance"], high=0.0231),
+    }
+    changed = {contents.main: dataclasses.replace(evaluation, figures=figures)}
+    said = " ".join(_sure(dataclasses.replace(contents, evaluations=changed)))
+    assert "more (2.34%) than chance alone would show, which is at most 2.31%" in said
 
 
 def test_thumbnails_come_back_by_id(tmp_path):

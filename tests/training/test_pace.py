@@ -78,13 +78,13 @@ def test_durations_are_said_as_people_say_them(seconds, words):
     assert in_words(seconds) == words
 
 
-@pytest.mark.parametrize(("others", "seconds"), [(False, 1.0), (True, 0.25)])
-def test_where_other_programs_take_processors_one_thread_says_how_long_it_takes_at_most(monkeypatch, others, seconds):
-    """Two threads that wait for each other take a second where one alone takes a quarter of it."""
+@pytest.mark.parametrize(("alone", "others", "seconds"), [(0.25, False, 1.0), (0.25, True, 0.25), (0.75, True, 1.0)])
+def test_where_other_programs_take_processors_one_thread_says_how_long_it_takes(monkeypatch, alone, others, seconds):
+    """Two threads that wait for each other take a second; one alone counts where it takes half of it or less."""
     now = {"wall": 0.0, "processors": 0.0}
 
     def step():
-        took = 1.0 if torch.get_num_threads() == 2 else 0.25
+        took = 1.0 if torch.get_num_threads() == 2 else alone
         now["wall"] += took
         now["processors"] += took * (1.2 if others else 2.0)
 

@@ -97,7 +97,6 @@ def command(
 ) -> None:
     """Show how good a run is, with counts and 95% intervals, class by class."""
     from ..evaluation import Evaluation
-    from ..files import check_writable
     from ..run import Run
     from .progress import TerminalProgress
 
@@ -114,7 +113,9 @@ def command(
     tables = Tables(mistakes=mistakes, predictions=predictions, confusion=confusion, label_errors=label_errors)
     tables.check(opened)
     if label_errors is not None:
-        check_writable(label_errors)
+        from ..workflow.label_errors import check_list
+
+        check_list(opened, label_errors)
     if pictures is None:
         if unknown or only_present or drop_copies or group_by or source_option:
             raise RecipeError(

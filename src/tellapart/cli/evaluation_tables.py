@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from ..errors import RecipeError, TargetExistsError
-from ..files import check_replaceable, expanded
+from ..errors import RecipeError
+from ..files import expanded
 
 if TYPE_CHECKING:
     from ..evaluation import Evaluation
@@ -47,7 +47,7 @@ class Tables:
         from ..evaluation import Mistake
         from ..evaluation.cells import CORNER
         from ..evaluation.prediction_table import ID, LABEL, check_columns
-        from ..workflow.prepare import LABELS
+        from ..evaluation.spreadsheet import check_replaceable
 
         classes = _classes(run) if self.predictions else []
         check_columns(classes)
@@ -59,10 +59,6 @@ class Tables:
         wanted = [(path, header) for path, header in named if path is not None]
         asked = (self.mistakes, self.predictions, self.confusion, self.label_errors)
         paths = [expanded(path).resolve() for path in asked if path is not None]
-        if self.label_errors is not None and paths[-1] == (run.path / LABELS).resolve():
-            raise TargetExistsError(
-                f"{str(self.label_errors)!r} is the list that the run was trained with: name another"
-            )
         if len(set(paths)) < len(paths):
             raise RecipeError("two tables would be written to one file: name another file for one of them")
         for path, header in wanted:

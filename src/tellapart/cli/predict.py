@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import RecipeError, UnwritableError
-from ..files import check_replaceable, expanded, is_file, write_whole
+from ..files import expanded, is_file, write_whole
 from ..wording import printable, sureness
 from .options import json_text, share, spread
 
@@ -67,6 +67,8 @@ def command(
             f"{'--csv' if out is None else '--out'}"
         )
     if out is not None:
+        from ..evaluation.spreadsheet import check_replaceable
+
         check_replaceable(out, COLUMNS)
     max_error = None if abstain_at is None else share(abstain_at, "--abstain-at")
     classifier = Classifier.load(run)

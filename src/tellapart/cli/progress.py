@@ -26,7 +26,7 @@ class _Done(ProgressColumn):
         return Text(f"{task.completed / 1e6:,.1f}{total} MB{speed}")
 
 
-class _Lines(Console):
+class _MayLoseItsReader(Console):
     """A console whose reader may go, as ``tee`` does at Ctrl-C: the work goes on without it."""
 
     def on_broken_pipe(self) -> None:
@@ -42,7 +42,7 @@ class TerminalProgress(progress.Progress):
     """
 
     def __init__(self) -> None:
-        self.console = _Lines(stderr=True, highlight=False, emoji=False)
+        self.console = _MayLoseItsReader(stderr=True, highlight=False, emoji=False)
         self._bar: Progress | None = None
         self._tasks: list[tuple[str, float]] = []  # name and beginning of the tasks that are open, outermost first
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from ..errors import RecipeError
 from .options import colour, given, image_size, leaks_answer, option, pairs, read_time, recipe_of
-
-if TYPE_CHECKING:
-    pass
 
 NAME = "train"
 

@@ -35,7 +35,7 @@ MOST_PASSES = 150
 """Passes beyond which more time brings nothing."""
 
 TIMED = 0.1
-"""The share of the time in which steps are timed."""
+"""The share of the time, or about that, in which the steps of all widths are timed."""
 
 SPARE = 0.05
 """The share of the time that what is good to have may take, for it to be planned for."""
@@ -117,7 +117,8 @@ def fit_to_time(
         wider = recipe.changed(net={"options": options})
         try:
             check_memory(wider, task, devices=devices)
-            net, within = seeded_net(wider, classes=task.classes), TIMED * seconds
+            net = seeded_net(wider, classes=task.classes)
+            within = max(0.0, TIMED * seconds - (time.monotonic() - started))
             pace = measure_pace(net, task, wider.training, devices=devices, within=within)
         except OutOfMemoryError:
             if not fitting:

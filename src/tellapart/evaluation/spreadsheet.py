@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
-from ..errors import SourceError, SourceNotFoundError
-from ..files import expanded, write_whole
+from ..errors import SourceError, SourceNotFoundError, TargetExistsError
+from ..files import check_writable, expanded, is_file, write_errors, write_whole
 from ..images.sources.text_encoding import separator_of, text_of
+
+LINE = 4096
+"""Bytes that are looked at of the first line of a table that would be replaced."""
 
 _FORMULA = "=+-@\t\r\n＝＋－＠"
 
@@ -89,6 +92,43 @@ def read_csv(path: Path | str, *, what: str, absent: str) -> tuple[list[str], li
     except csv.Error as error:
         raise SourceError(f"{named} is damaged: {error}: look for a quote too many") from None
     return [spreadsheet_plain(cell.strip()) for cell in header], others
+
+
+def check_replaceable(path: Path, header: Sequence[str | Collection[str]]) -> None:
+    """Say at once where a table could not be written later, or would replace what is none.
+
+    Args:
+        path: of the table.
+        header: what its first line begins with: the names of its first columns, or those that each may have.
+
+    Raises:
+        TargetExistsError: what stands there has another first line.
+        UnwritableError: permissions, a full disk, or a folder of that name.
+    """
+    check_writable(path)
+    there = expanded(path)
+    if not is_file(there):
+        return
+    with write_errors(path, advice="name another file"), there.open("rb") as file:
+        first = file.readline(LINE).decode("utf-8-sig", errors="replace")
+    if first and not _begins(first, header):
+        names = ",".join(name if isinstance(name, str) else next(iter(name)) for name in header)
+        raise TargetExistsError(
+            f"{str(path)!r} exists, and is no table that this command has written, which would begin with "
+            f"{names!r}: name another file, or remove it"
+        )
+
+
+def _begins(line: str, header: Sequence[str | Collection[str]]) -> bool:
+    """Return whether a table's first line has those columns first; an apostrophe may keep one from being a formula."""
+    try:
+        cells = next(csv.reader([line]), [])
+    except csv.Error:  # no table at all
+        return False
+    wanted = [{name} if isinstance(name, str) else set(name) for name in header]
+    return len(cells) >= len(wanted) and all(
+        spreadsheet_plain(cell) in names for cell, names in zip(cells, wanted, strict=False)
+    )
 
 
 def csv_bytes(text: str) -> bytes:

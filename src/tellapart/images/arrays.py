@@ -8,7 +8,7 @@ import hashlib
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DataError
+from ..errors import DataError, RecipeError
 from .picture import Picture
 
 
@@ -19,6 +19,7 @@ class ArrayImages:
         pixels: uint8, (N, height, width) or (N, height, width, channels) with 1 or 3 channels; may be memory-mapped.
         rows: (n,) positions in ``pixels``; all of them where None.
         fingerprint: what changes when the pixels change, where the source knows better than hashing them all.
+        over_white: whether they were transparent, and have been laid over white.
 
     Example:
         >>> import numpy as np
@@ -28,7 +29,12 @@ class ArrayImages:
     """
 
     def __init__(
-        self, pixels: NDArray[np.uint8], *, rows: NDArray[np.int64] | None = None, fingerprint: str | None = None
+        self,
+        pixels: NDArray[np.uint8],
+        *,
+        rows: NDArray[np.int64] | None = None,
+        fingerprint: str | None = None,
+        over_white: bool = False,
     ) -> None:
         channels = pixels.shape[3] if pixels.ndim == 4 else 1
         if pixels.dtype != np.uint8 or pixels.ndim not in (3, 4) or channels not in (1, 3) or 0 in pixels.shape[1:]:
@@ -39,6 +45,7 @@ class ArrayImages:
         self.pixels = pixels if pixels.ndim == 4 else pixels[..., None]
         self.rows = np.arange(len(pixels), dtype=np.int64) if rows is None else rows
         self._fingerprint = fingerprint
+        self._over_white = over_white
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -56,7 +63,16 @@ class ArrayImages:
         return selected
 
     def with_background(self, background: int | tuple[int, int, int]) -> ArrayImages:
-        """Return the same pictures: nothing in an array is transparent."""
+        """Return the same pictures: nothing in an array is transparent.
+
+        Raises:
+            RecipeError: they were, and another background than white would be ignored.
+        """
+        if self._over_white and background not in (255, (255, 255, 255)):
+            raise RecipeError(
+                f"background = {background} would be ignored: transparency in an array is laid over white; lay it over "
+                "another colour before, or save the pictures as files"
+            )
         return self
 
     def fingerprint(self) -> str:

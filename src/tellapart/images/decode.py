@@ -30,6 +30,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 from ..errors import DataError, UnreadableImageError
 from ..files import expanded
 from . import png
+from .notes import FIRST_OF
 from .picture import Picture
 from .pixels import Colour, to_pixels
 from .sniff import looks_like, picture_format, wrong_suffix
@@ -97,9 +98,6 @@ def decode_image(data: bytes, *, background: Colour = 255, max_pixels: int = MAX
     digest = hashlib.blake2b(data, digest_size=16).digest()
     return Picture(pixels, mode=mode, notes=notes + more, digest=digest)
 
-
-FIRST_OF = "first of "
-"""How the note of a file begins whose other pages or frames are left out."""
 
 FORMATS_THAT_WARN = ("TIFF", "GIF")
 """Formats whose decoder may warn of what it finds."""

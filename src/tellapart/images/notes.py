@@ -6,8 +6,24 @@ from collections.abc import Iterable
 
 from ..wording import without_numbers
 
+FIRST_OF = "first of "
+"""How the note of a file begins whose other pages or frames are left out."""
+
+DARK = "so it is dark"
+"""How that of a file ends that uses a small part of its 16 bits."""
+
 NOTED = 1000
 """Pictures that are kept of those to which decoding did the same, but for the numbers in it."""
+
+
+def loses_much(note: str) -> bool:
+    """Return whether a note says that much of a file is lost.
+
+    Example:
+        >>> loses_much("first of 2 frames"), loses_much("transposed")
+        (True, False)
+    """
+    return note.startswith(FIRST_OF) or note.endswith(DARK)
 
 
 class Notes:

@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+from .notes import DARK
+
 Colour = int | tuple[int, int, int]
 """A grey value 0 to 255, or (red, green, blue)."""
-
-DARK = "so it is dark"
-"""How the note of a file ends that uses a small part of its 16 bits."""
 
 _ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")
 _WIDE = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")

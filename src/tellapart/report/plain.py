@@ -102,13 +102,14 @@ def _sure(contents: Contents) -> Iterator[Markup]:
     error, chance = evaluation.figures.get("calibration_error"), evaluation.figures.get("calibration_error_by_chance")
     if error and chance and error.value is not None:
         most, alone = chance.high or 0.0, evaluation["accuracy"].method != BY_GROUP
-        shown, _ = told_apart(most, error.value)
+        own, chance_alone = told_apart(error.value, most)
         verdict = (
             "no more than chance alone would show in as many pictures"
             if error.value <= most
-            else f"more than chance alone would show, which is at most {shown}"
+            else f"more ({own}) than chance alone would show, which is at most {chance_alone}"
             if alone
-            else f"more than chance would show if no two pictures belonged together, which is at most {shown}"
+            else f"more ({own}) than chance would show if no two pictures belonged together, which is at most "
+            f"{chance_alone}"
         )
         yield Markup("Its confidence is off by {} on average (calibration error), {}.").format(measured(error), verdict)
     if abs(contents.temperature - 1) > 0.005:

@@ -30,7 +30,10 @@ CROWDED = 0.9
 """The share of its processors below which a step has not had them: other programs were at work."""
 
 HOPELESS = 5
-"""With how many times the seconds for timing a first step is taken as it is, though it warms up."""
+"""A first step that takes so many times the seconds for timing is the only one, though it warms up."""
+
+STALLED = 2
+"""How many times as long as one thread the threads together take, or longer, where they wait for other programs."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,12 +114,13 @@ def _quickest(action: Callable[[], object], *, times: int, threads: int, within:
 
     Threads wait for one another after each layer: where another program takes a processor from one of them, all stand
     still, and a step may take ten times as long, for as long as that program works. One thread by itself loses no more
-    than that program's share, and says how fast a training is at least once it is over.
+    than that program's share. Where it is that much quicker, it tells better how long a step takes when that is over.
     """
     seconds, busy = _timed(action, times=1 + times, within=within)
     if threads > 1 and busy < CROWDED * threads:
         with tuned(1):
-            seconds = min(seconds, _timed(action, times=2, within=within)[0])
+            alone, _ = _timed(action, times=2, within=within)
+        seconds = alone if STALLED * alone <= seconds else seconds
     return seconds
 
 

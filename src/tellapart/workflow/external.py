@@ -91,11 +91,10 @@ class ExternalEvaluation:
     def _classes(self) -> list[str]:
         out = []
         if self.unknown:
-            one = sum(self.unknown.values()) == 1
-            counts, out_of_it = ("counts", "is left out") if one else ("count", "are left out")
-            verb = f"{counts} as wrong" if self.scoring.unknown == "wrong" else out_of_it
-            total = counted(sum(self.unknown.values()), "picture")
-            out.append(f"{total} of {listed(self.unknown)}, which the model does not know, {verb}")
+            who = f"of {listed(self.unknown)}, which the model does not know,"
+            wrong = self.scoring.unknown == "wrong"
+            one, more = ("counts as wrong", "count as wrong") if wrong else ("is left out", "are left out")
+            out.append(counted(sum(self.unknown.values()), f"picture {who} {one}", plural=f"pictures {who} {more}"))
         if self.unknown_unlike is not None:
             out.append(f"of those, {self.unknown_unlike} are unlike anything in training")
         if self.missing:

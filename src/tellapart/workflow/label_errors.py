@@ -202,9 +202,7 @@ def mend_list(
         RunBusyError: another process is working on the run.
     """
     run, path = run if isinstance(run, Run) else Run.open(run), expanded(path)
-    check_writable(path)
-    if path.resolve() == (run.path / LABELS).resolve():
-        raise TargetExistsError(f"{str(path)!r} is the list that the run was trained with: name another")
+    check_list(run, path)
     run.load("evaluation")  # of what is no run of its own, or has not ended, before anything is looked at
     with run.locked():
         own = OwnPictures.reopened(run, Classifier.load(run.path), progress=progress)
@@ -217,6 +215,18 @@ def mend_list(
         keep_thumbnails(run, own.dataset)
         write_reports(run)
     return found
+
+
+def check_list(run: Run, path: Path) -> None:
+    """Say at once where a list of labels could not be written later, or would replace the one that the run keeps.
+
+    Raises:
+        TargetExistsError: it is the list that the run was trained with.
+        UnwritableError: permissions, or a full disk.
+    """
+    check_writable(path)
+    if run.has(LABELS) and expanded(path).resolve() == (run.path / LABELS).resolve():
+        raise TargetExistsError(f"{str(path)!r} is the list that the run was trained with: name another")
 
 
 def filled_in(

@@ -25,14 +25,12 @@ from ..errors import (
 from ..evaluation import evaluate
 from ..files import expanded, is_folder
 from ..images.dataset import Dataset
-from ..images.split_ids import read_ids
 from ..progress import TO_LOG, Progress, Quiet
 from ..recipe import Recipe
 from ..registry import loaded_plugins
 from ..run import Run
 from .external import with_external
 from .folds import cross_validate, fold_splits
-from .held_out import PREDICTED
 from .label_errors import (
     LISTED,
     find_run_label_errors,
@@ -193,9 +191,9 @@ def resume(path: str | Path, *, devices: int | None = None, explain: bool = True
 
 def _has_all(run: Run) -> bool:
     """Return whether nothing of what a training leaves was taken out of a run since."""
-    said = [f"predictions/{name}.npz" for name, ids in read_ids(run.path / "splits.json").items()
-            if name in PREDICTED and len(ids)]  # fmt: skip
-    return all(map(run.has, ("model.safetensors", "training.json", "evaluation.json", *said)))
+    if not all(map(run.has, ("model.safetensors", "training.json", "evaluation.json", "splits.json"))):
+        return False
+    return all(run.has(f"predictions/{name}.npz") for name in run.load("evaluation")["splits"])
 
 
 def _main_job(

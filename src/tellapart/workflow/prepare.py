@@ -22,7 +22,6 @@ from ..images.preprocessing import Preprocessing
 from ..images.reading import facts_of_some
 from ..images.sources.base import is_bundled
 from ..images.sources.classes import twins_of
-from ..images.sources.labelled import OVER_WHITE
 from ..images.split import TEST_FRACTION, VALIDATION_FRACTION, split
 from ..images.split_ids import from_ids, read_ids, write_ids
 from ..progress import TO_LOG, Progress
@@ -117,11 +116,6 @@ def on_background(dataset: Dataset, background: int | tuple[int, int, int]) -> D
     """Return the same pictures with another background under transparency; as they are where it is the usual one."""
     if background == DataRecipe().background:
         return dataset
-    if OVER_WHITE in dataset.notes:
-        raise RecipeError(
-            f"background = {background} would be ignored: transparency in an array is laid over white; lay it over "
-            "another colour before, or save the pictures as files"
-        )
     return dataclasses.replace(dataset, images=dataset.images.with_background(background))
 
 

@@ -214,8 +214,14 @@ def test_only_https_is_fetched(tmp_path, url):
 
 def test_no_redirection_away_from_https(shelf, tmp_path):
     shelf.location = "http://example.org/weights.pth"
-    with pytest.raises(ModelFileError, match=r"leads to 'http://example.org/weights.pth', which is not https"):
+    with pytest.raises(ModelFileError, match=r"^http://[^ ]* leads to 'http://example.org/weights.pth', which is not https"):
         fetch(shelf, tmp_path / "weights.pth")
+
+
+@pytest.mark.parametrize("url", ["https://example..org/w.pth", "https://example.org/two words.pth"])
+def test_an_address_that_cannot_be_asked_is_said_at_once(tmp_path, url):
+    with pytest.raises(ModelFileError, match=r"is no address that can be asked .*: look for what is mistyped"):
+        download(url, tmp_path / "weights.pth", pause=60)
 
 
 def test_no_redirection_from_elsewhere_to_this_machine():

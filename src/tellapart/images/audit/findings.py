@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from ...wording import NUMBER, counted, listed, without_numbers
 from ..cache import Scan
 from ..dataset import SPLIT_NAMES, Dataset, Splits
-from ..decode import FIRST_OF
-from ..notes import NOTED
-from ..pixels import DARK, scaling
+from ..notes import NOTED, loses_much
+from ..pixels import scaling
 from ..sources.classes import twins_of
 from .groups import Groups
 from .leaks import Leaks
@@ -97,7 +96,7 @@ def _about_files(make: _Maker, scan: Scan) -> list[Finding]:
         found.append(make("warning", "constant", sentence, constant[:, None]))
     for note, positions in alike(scan.notes):
         count = counted(len(positions), "picture") + (" or more" if len(positions) >= NOTED else "")
-        severity: Severity = "warning" if note.startswith(FIRST_OF) or note.endswith(DARK) else "note"
+        severity: Severity = "warning" if loses_much(note) else "note"
         found.append(make(severity, "decoding", f"{note}: {count}", [(position,) for position in positions]))
     if (ways := len({scaling(note) for note in scan.notes} - {""})) > 1:
         # Of pictures that were treated alike but for numbers some are kept, so that some ways may not be known.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 Positions = NDArray[np.int64]
 
-STEP = 1 << 16
+POSITIONS_AT_ONCE = 1 << 16
 """Positions that are looked at together."""
 
 
@@ -106,7 +106,7 @@ def _repeated(key: NDArray[np.uint64]) -> Positions:
     twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
     del ordered
     found = [np.zeros(0, dtype=np.int64)]
-    for start in range(0, len(key) if len(twice) else 0, STEP):
-        part = key[start : start + STEP]
+    for start in range(0, len(key) if len(twice) else 0, POSITIONS_AT_ONCE):
+        part = key[start : start + POSITIONS_AT_ONCE]
         found.append(start + np.flatnonzero(twice[np.searchsorted(twice, part).clip(max=len(twice) - 1)] == part))
     return np.concatenate(found)

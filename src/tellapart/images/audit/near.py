@@ -26,7 +26,7 @@ from ..reading import may_pass
 from .alignment import Match, align
 from .candidates import NEAREST, propose
 from .descriptors import Descriptors, Smalls, describe
-from .groups import STEP, Groups, Positions, first_of_equal, groups_of
+from .groups import POSITIONS_AT_ONCE, Groups, Positions, first_of_equal, groups_of
 from .sieve import Sieve
 
 TINY = 32
@@ -223,8 +223,8 @@ def _are_tiny(facts: NDArray[np.void], rows: Positions) -> NDArray[np.bool_]:
 
 def _longest_sides(facts: NDArray[np.void], rows: Positions) -> Iterator[tuple[slice, NDArray[np.int32]]]:
     """Yield the longer side of some pictures, a part of them at a time: memory is needed most in what follows."""
-    for start in range(0, len(rows), STEP):
-        some = slice(start, start + STEP)
+    for start in range(0, len(rows), POSITIONS_AT_ONCE):
+        some = slice(start, start + POSITIONS_AT_ONCE)
         yield some, np.maximum(facts["width"][rows[some]], facts["height"][rows[some]])
 
 

@@ -111,7 +111,7 @@ def from_parts(
     has_files = any(part.files for part in parts)
     return Dataset(
         np.concatenate(ids),
-        ArrayImages(_joined(pictures), fingerprint=fingerprint if has_files else None),
+        ArrayImages(_joined(pictures), fingerprint=fingerprint if has_files else None, over_white=OVER_WHITE in said),
         np.concatenate(merged),
         tuple(classes),
         groups=np.concatenate(groups) if any(part.groups is not None for part in parts) else None,

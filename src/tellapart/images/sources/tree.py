@@ -232,8 +232,8 @@ def _split_folders(
         start = 1 + _wrapper([inner[i][1:] for i in below], inside_split=True) if below else 1
         direct = sum(int(count[i]) for i in members if len(inner[i]) <= start)
         if direct:
-            lie = counted(direct, "picture", plural="pictures")
-            notes.append(f"{lie} in {top!r} {'lies' if direct == 1 else 'lie'} in no class folder: left out")
+            lie = counted(direct, f"picture in {top!r} lies", plural=f"pictures in {top!r} lie")
+            notes.append(f"{lie} in no class folder: left out")
         below = [i for i in below if len(inner[i]) > start]
         for i in below:
             parts = inner[i]

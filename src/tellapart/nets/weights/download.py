@@ -119,7 +119,7 @@ def _fetch_all(url: str, part: Path, *, progress: Progress, timeout: float, paus
                 raise ModelFileError(_refusal(url, error.code)) from error
             asked = error.headers.get("Retry-After") or ""
             wait = max(wait, min(float(asked), LONGEST_WAIT)) if asked.isdecimal() else wait
-        except (ValueError, http.client.InvalidURL) as error:
+        except (UnicodeError, http.client.InvalidURL) as error:
             reason = f"{url!r} is no address that can be asked ({error}): look for what is mistyped"
             raise ModelFileError(reason) from None
         except _BROKEN as error:

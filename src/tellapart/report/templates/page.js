@@ -13,8 +13,8 @@ function make(tag, options = {}, ...children) {
   return node;
 }
 const number = (value) => value.toLocaleString("en-US");
-// Rounded down: 99.96% is not 100%.
-const percent = (parts) => (Math.floor(parts / 10) / 10).toFixed(1) + "%";
+// What is not certain is not 100%.
+const percent = (parts) => (Math.min(Math.round(parts / 10), parts < 10000 ? 999 : 1000) / 10).toFixed(1) + "%";
 // The end of a path says most; its folders are heard, and are seen and copied where it has the focus.
 function pathOf(id) {
   const end = id.lastIndexOf("/") + 1;
