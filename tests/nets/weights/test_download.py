@@ -214,7 +214,8 @@ def test_only_https_is_fetched(tmp_path, url):
 
 def test_no_redirection_away_from_https(shelf, tmp_path):
     shelf.location = "http://example.org/weights.pth"
-    with pytest.raises(ModelFileError, match=r"^http://[^ ]* leads to 'http://example.org/weights.pth', which is not https"):
+    said = r"^http://[^ ]* leads to 'http://example.org/weights.pth', which is not https"
+    with pytest.raises(ModelFileError, match=said):
         fetch(shelf, tmp_path / "weights.pth")
 
 
