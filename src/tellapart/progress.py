@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Self
 
 logger = logging.getLogger("tellapart")
+
+SLOW = 2.0
+"""Seconds after which a part of a task is drawn, too."""
 
 
 class Progress:
@@ -48,6 +53,44 @@ class Progress:
 
     def end(self) -> None:
         """Stop drawing it."""
+
+
+class Part:
+    """A part of a task, such as one epoch of many: drawn, below the whole, once it turns out to take long.
+
+    Args:
+        progress: that draws the whole.
+        name: of the part.
+        total: units that it has.
+        unit: of them.
+
+    Example:
+        >>> with Part(Progress(), "epoch 1", total=2, unit="steps") as part:
+        ...     part.advance()
+        ...     part.advance()
+    """
+
+    def __init__(self, progress: Progress, name: str, *, total: int, unit: str) -> None:
+        self._progress, self._name, self._total, self._unit = progress, name, total, unit
+        self._done, self._drawn = 0, False
+
+    def __enter__(self) -> Self:
+        self._started = time.monotonic()
+        return self
+
+    def advance(self) -> None:
+        """Go on by one unit."""
+        self._done += 1
+        if self._drawn:
+            self._progress.advance()
+        elif time.monotonic() - self._started > SLOW:
+            self._progress.begin(self._name, total=self._total, unit=self._unit)
+            self._progress.advance(self._done)
+            self._drawn = True
+
+    def __exit__(self, *_: object) -> None:
+        if self._drawn:
+            self._progress.end()
 
 
 class Quiet(Progress):

@@ -1,11 +1,20 @@
 import gzip
+import json
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
+import torch
 from benchmarks.harness.command import choose
+from benchmarks.harness.result import PeerError
 from benchmarks.time_to_accuracy import __main__ as question
 from benchmarks.time_to_accuracy import choose as choose_time
+from benchmarks.time_to_accuracy import default, default_peer
 from benchmarks.time_to_accuracy.course import KEPT_BACK, load
+
+from tellapart import Classifier, Recipe, train
 
 
 def the_question(**changes):
@@ -59,3 +68,66 @@ def test_a_time_is_chosen_by_validation_alone_and_with_other_seeds(monkeypatch):
     ours = question.comparisons(the_question())[0].peers[-1]
     seeds = [peer.arguments[peer.arguments.index("--seed") + 1] for peer in (ours, comparison.peers[0])]
     assert seeds == ["{round}", "1{round}"]
+
+
+MEASURED = {
+    "mnist: to the end of the course's script": {
+        "reference": "Keras",
+        "peers": {"Keras": {"figures": {"test_accuracy": {"median": 0.9872}, "wall_s": {"median": 67.3}}}, "ours": {}},
+    }
+}
+
+
+def test_the_default_is_held_against_what_the_script_was_measured_to_reach(monkeypatch, tmp_path):
+    (tmp_path / "results.json").write_text(json.dumps(MEASURED))
+    monkeypatch.setattr(default, "FOLDER", tmp_path)
+    (comparison,) = default.comparisons(the_question())
+    (peer,) = comparison.peers
+    told = dict(zip(peer.arguments[3::2], peer.arguments[4::2], strict=True))
+    assert told == {"--seed": "{round}", "--least": "0.9872", "--script-seconds": "67.3"}
+    with pytest.raises(PeerError, match="not measured on hwdb55: python -m"):
+        default.script("hwdb55")
+    (tmp_path / "results.json").unlink()
+    with pytest.raises(PeerError, match="not measured on mnist"):
+        default.script("mnist")
+
+
+def test_each_epoch_s_checkpoint_is_kept_with_its_time(tmp_path):
+    run, kept = tmp_path / "run", tmp_path / "kept"
+    run.mkdir()
+    kept.mkdir()
+    script = (
+        "import os, pathlib, sys, time\nrun = pathlib.Path(sys.argv[1])\n"
+        "for number in range(3):\n    (run / 'new').write_text(str(number))\n"
+        "    os.replace(run / 'new', run / 'checkpoint.pt')\n    time.sleep(0.4)\n"
+        "(run / 'checkpoint.pt').unlink()\ntime.sleep(0.2)\n"
+    )
+    started = time.time()
+    process = subprocess.Popen([sys.executable, "-c", script, str(run)])
+    found = list(default_peer.epochs(process, run, started=started, kept=kept))
+    assert [path.read_text() for _, path in found] == ["0", "1", "2"]
+    seconds = [second for second, _ in found]
+    assert seconds == sorted(seconds)
+    assert seconds[0] > 0
+    assert seconds[2] - seconds[0] > 0.5
+
+
+def test_the_first_epoch_that_is_as_good_passes():
+    assert default_peer.first_passing([0.7, 0.9, 0.8, 0.95], least=0.9) == 1
+    with pytest.raises(PeerError, match=r"no epoch has 99.00% .* the highest has 95.00%"):
+        default_peer.first_passing([0.9, 0.95], least=0.99)
+
+
+def test_what_is_looked_at_are_the_averaged_weights_of_an_epoch(tmp_path, monkeypatch):
+    monkeypatch.setenv("TELLAPART_CACHE", str(tmp_path / "cache"))
+    recipe = Recipe.make(net={"name": "softmax", "weights": "none"}, training={"epochs": 2}, baselines=())
+    run = train("digits", out=tmp_path / "run", recipe=recipe, explain=False)
+    averaged = Classifier.load(run.path).net.state_dict()
+    unlike = {name: torch.zeros_like(tensor) for name, tensor in averaged.items()}
+    torch.save({"net": unlike, "averaged": averaged}, tmp_path / "1.pt")
+    torch.save({"net": averaged, "averaged": None}, tmp_path / "2.pt")
+    torch.save({"net": unlike, "averaged": None}, tmp_path / "3.pt")
+    shares = default_peer.accuracies([tmp_path / f"{number}.pt" for number in (1, 2, 3)], run.path)
+    reached = run.load("evaluation")["splits"]["test"]["figures"]["accuracy"]["value"]
+    assert shares[:2] == pytest.approx([reached, reached])
+    assert shares[2] < 0.2

@@ -6,12 +6,12 @@ import torch
 from torch import nn
 
 from tellapart.nets import build_net
-from tellapart.training.ema import update_ema
+from tellapart.training.ema import Average
 
 
 def test_an_average_is_the_weighted_sum_of_all_steps_statistics_included():
     net = build_net("compact", outputs=3, channels=1, image_size=(16, 16), options={"width": 2})
-    averaged = copy.deepcopy(net)
+    average = Average(net)
     states = [copy.deepcopy(net.state_dict())]
     for seed in range(3):
         generator = torch.Generator().manual_seed(seed)
@@ -21,8 +21,8 @@ def test_an_average_is_the_weighted_sum_of_all_steps_statistics_included():
             else:
                 tensor.fill_(seed + 5)
         states.append(copy.deepcopy(net.state_dict()))
-        update_ema(averaged, net, decay=0.5)
-    for name, tensor in averaged.state_dict().items():
+        average.update(decay=0.5)
+    for name, tensor in average.net.state_dict().items():
         if tensor.is_floating_point():
             expected = sum(
                 weight * state[name] for weight, state in zip((0.125, 0.125, 0.25, 0.5), states, strict=True)

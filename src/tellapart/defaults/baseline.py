@@ -43,10 +43,10 @@ def baseline_recipe(recipe: Recipe, net: str, *, pictures: int) -> Recipe:
 
 
 def _plain_epochs(pictures: int) -> int:
-    """Return a baseline's epochs: 30 for up to 10,000 pictures, 10 for up to 60,000, one for 400,000 and more.
+    """Return a baseline's epochs: 30 for up to 3,333 pictures, 4 from 25,000 on, one for 400,000 and more.
 
-    What it has not learnt from some 600,000 pictures it will not learn from more: its time stops growing there but for
-    one pass over the pictures.
+    In more passes it learns what it saw by heart: softmax has 55.5% of hwdb55's validation pictures after 4 passes over
+    25,753 and 53.5% after 12; MNIST and Fashion-MNIST gain 0.2 and 0.1 points from 4 to 10, over 48,000.
     """
-    seen = np.clip(10 * pictures, 300_000, 600_000)
+    seen = np.clip(4 * pictures, 100_000, 600_000)
     return int(np.clip(round(seen / max(1, pictures)), 1, 30))

@@ -29,6 +29,13 @@ LONG = 12
 """Passes over the pictures from which on random changes pay that the pictures do not ask for, and muon's work no more:
 docs/experiments.md."""
 
+AVERAGING = 0.99
+"""The share that a step keeps of the averaged weights, from scratch: a mean over some hundred steps.
+
+Where the learning rate ends low, all of them are the same at the end; before, the average is far better than any one
+step's, so that a training may be stopped at any time: docs/experiments.md.
+"""
+
 TRANSFER_EPOCHS = {"frozen": 8, "finetune": 6}
 """Of each way of training further."""
 
@@ -78,10 +85,7 @@ def choose_training(recipe: Recipe, *, kind: str, pictures: int, classes: int) -
     if training.label_smoothing is None:
         changes["label_smoothing"] = 0.1 if classes > 2 else 0.0
     if training.averaging is None:
-        changes["averaging"] = 0.99 if training.schedule == "constant" and training.transfer == "none" else 0.0
-        if changes["averaging"]:
-            reason = "at a constant learning rate the average is better than any one step's weights"
-            choices.append(Choice("training.averaging", changes["averaging"], reason))
+        changes["averaging"] = AVERAGING if training.transfer == "none" else 0.0
     changes["augment"], more = _augmentation(recipe, kind, passes=passes)
     choices += more
     changes["precision"] = _precision(training, pixels=height * width)

@@ -16,6 +16,7 @@ from ..machine import lacks_memory
 from ..nets import Net
 from ..run import Run
 from ..wording import first_line
+from .ema import Average
 
 FILE = "checkpoint.pt"
 
@@ -50,7 +51,7 @@ class State:
     """
 
     net: Net
-    averaged: Net | None
+    averaged: Average | None
     optimizer: torch.optim.Optimizer
     epoch: int = 0
     best_epoch: int = 0
@@ -67,7 +68,7 @@ class State:
 
     def judged(self) -> Net:
         """Return the network whose figures count: the average where there is one."""
-        return self.averaged or self.net
+        return self.averaged.net if self.averaged else self.net
 
 
 def save_checkpoint(run: Run, state: State) -> None:
@@ -82,7 +83,7 @@ def to_document(state: State) -> dict[str, Any]:
     """Return all that another process, or this one later, needs to go on."""
     return {
         "net": state.net.state_dict(),
-        "averaged": state.averaged.state_dict() if state.averaged else None,
+        "averaged": state.averaged.net.state_dict() if state.averaged else None,
         "optimizer": state.optimizer.state_dict(),
         "scaler": state.scaler.state_dict() if state.scaler else None,
         **{name: getattr(state, name) for name in PLAIN},
@@ -102,7 +103,7 @@ def fill(state: State, document: dict[str, Any]) -> None:
     """Give a fresh state what a document of ``to_document`` holds."""
     state.net.load_state_dict(document["net"])
     if state.averaged is not None:
-        state.averaged.load_state_dict(document["averaged"])
+        state.averaged.net.load_state_dict(document["averaged"])
     state.optimizer.load_state_dict(document["optimizer"])
     if state.scaler is not None:
         state.scaler.load_state_dict(document["scaler"])

@@ -2,40 +2,48 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 
 from ..nets import Net
 
 
-@torch.no_grad()
-def update_ema(averaged: Net, net: Net, *, decay: float) -> None:
-    """Move an average towards the network by a share of 1 − decay, in place.
+class Average:
+    """A network's running mean: an exponential moving average of its weights over the steps of a training.
 
     The statistics of batch normalisation are averaged as the weights are: those of one moment belong to the weights of
     that moment alone. Counts are copied.
 
     Args:
-        averaged: a copy of the network.
-        net: as the step left it.
-        decay: 0 to 1.
+        of: the network, on the device that it is trained on; it keeps its tensors, which change in place.
 
     Example:
-        >>> import copy, torch
+        >>> import torch
         >>> from tellapart.nets import build_net
         >>> net = build_net("softmax", outputs=2, channels=1, image_size=(2, 2))
-        >>> averaged = copy.deepcopy(net)
-        >>> _ = torch.nn.init.zeros_(averaged.head.weight), torch.nn.init.ones_(net.head.weight)
-        >>> update_ema(averaged, net, decay=0.75)
-        >>> averaged.head.weight[0, 0].item()
+        >>> _ = torch.nn.init.zeros_(net.head.weight)
+        >>> average = Average(net)
+        >>> _ = torch.nn.init.ones_(net.head.weight)
+        >>> average.update(decay=0.75)
+        >>> average.net.head.weight[0, 0].item()
         0.25
     """
-    kept, current = list(averaged.state_dict().values()), list(net.state_dict().values())
-    floating = [tensor.is_floating_point() for tensor in kept]
-    torch._foreach_lerp_(
-        [tensor for tensor, yes in zip(kept, floating, strict=True) if yes],
-        [tensor for tensor, yes in zip(current, floating, strict=True) if yes],
-        1 - decay,
-    )
-    for mine, its, yes in zip(kept, current, floating, strict=True):
-        if not yes:
+
+    def __init__(self, of: Net) -> None:
+        self.net = copy.deepcopy(of).requires_grad_(False)
+        pairs = list(zip(self.net.state_dict().values(), of.state_dict(keep_vars=True).values(), strict=True))
+        moving = [pair for pair in pairs if pair[0].is_floating_point()]  # looked up once, not in every step
+        self._mine, self._its = [mine for mine, _ in moving], [its for _, its in moving]
+        self._counts = [pair for pair in pairs if not pair[0].is_floating_point()]
+
+    @torch.no_grad()
+    def update(self, *, decay: float) -> None:
+        """Move the average towards the network by a share of 1 − decay, in place.
+
+        Args:
+            decay: 0 to 1.
+        """
+        torch._foreach_lerp_(self._mine, self._its, 1 - decay)
+        for mine, its in self._counts:
             mine.copy_(its)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import math
 import time
@@ -15,7 +14,7 @@ import torch
 from ..errors import DivergedError, OutOfMemoryError, RecipeError
 from ..machine import lacks_memory
 from ..nets import Net
-from ..progress import TO_LOG, Progress
+from ..progress import TO_LOG, Part, Progress
 from ..recipe import TrainingRecipe, decided
 from ..run import Run
 from ..runtime import tuned
@@ -25,6 +24,7 @@ from .checkpoint import State, fill, load_checkpoint, on_cpu, save_checkpoint, t
 from .data import derived_seed, epoch_positions
 from .devices import Devices, moved, one_device, placed
 from .diagnosis import diagnose, diverged
+from .ema import Average
 from .initial import seeded
 from .interrupt import graceful_interrupt
 from .optimizers import build_optimizer, usual_learning_rate
@@ -135,10 +135,9 @@ def new_state(net: Net, recipe: TrainingRecipe, *, device: torch.device) -> Stat
     placed(net, device)
     moving = moving_stages(net, transfer=decided(recipe.transfer, "training.transfer"), unfreeze=recipe.unfreeze)
     freeze(net, moving)
-    averaged = copy.deepcopy(net).requires_grad_(False) if recipe.averaging else None
     scaler = torch.amp.GradScaler(device.type) if recipe.precision == "float16" else None
     optimizer = build_optimizer(net, recipe.optimizer, rates=moving, scaled=scaler is not None)
-    return State(net, averaged, optimizer, scaler=scaler)
+    return State(net, Average(net) if recipe.averaging else None, optimizer, scaler=scaler)
 
 
 def _epochs(
@@ -165,7 +164,7 @@ def _epochs(
             state.epoch += 1
             progress.advance()
             continue
-        record = _one_epoch(state, task, recipe, devices=devices)
+        record = _one_epoch(state, task, recipe, devices=devices, progress=progress)
         if not math.isfinite(record["train_loss"]) or not math.isfinite(record["validation_loss"]):
             state.epoch -= 1
             return recipe, "diverged", [*found, _diverged(state, record, recipe, progress)]
@@ -250,7 +249,9 @@ def _diverged(state: State, record: dict[str, Any], recipe: TrainingRecipe, prog
     return "diverged", sentence
 
 
-def _one_epoch(state: State, task: Task, recipe: TrainingRecipe, *, devices: Devices) -> dict[str, Any]:
+def _one_epoch(
+    state: State, task: Task, recipe: TrainingRecipe, *, devices: Devices, progress: Progress
+) -> dict[str, Any]:
     started = time.perf_counter()
     epoch = state.epoch + 1
     steps, before = task.steps(recipe, epoch=epoch), task.steps_before(recipe, epoch=epoch)
@@ -264,7 +265,10 @@ def _one_epoch(state: State, task: Task, recipe: TrainingRecipe, *, devices: Dev
     generator = torch.Generator().manual_seed(derived_seed(recipe.seed, epoch=epoch, purpose="augment"))
     sums, seen = torch.zeros(2, dtype=accumulation_dtype(device), device=device), 0
     training_mode(state.net, transfer=recipe.transfer)
-    with seeded(derived_seed(recipe.seed, epoch=epoch, purpose="dropout"), device):
+    with (
+        seeded(derived_seed(recipe.seed, epoch=epoch, purpose="dropout"), device),
+        Part(progress, f"epoch {epoch}", total=steps, unit="steps") as part,
+    ):
         for step, positions in enumerate(batches):
             seen += len(positions)
             portion = devices.portion(len(positions))
@@ -281,6 +285,7 @@ def _one_epoch(state: State, task: Task, recipe: TrainingRecipe, *, devices: Dev
                 portion=portion,
                 number=before + step,
             )
+            part.advance()
     sums = sums.cpu()  # waits for a GPU to be done
     trained = time.perf_counter()
     state.epoch = epoch

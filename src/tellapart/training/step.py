@@ -12,7 +12,6 @@ from ..recipe import TrainingRecipe
 from .augment import augment
 from .checkpoint import State
 from .devices import Portion, autocast, moved
-from .ema import update_ema
 from .task import Task
 
 
@@ -70,7 +69,7 @@ def train_step(
     _descend(state, whole if portion.processes == 1 else whole * (portion.share * portion.processes))
     if state.averaged is not None and recipe.averaging:
         # The average must not begin with the random weights: at first it is nearly a plain mean.
-        update_ema(state.averaged, state.net, decay=min(recipe.averaging, (1 + number) / (10 + number)))
+        state.averaged.update(decay=min(recipe.averaging, (1 + number) / (10 + number)))
     with torch.no_grad():
         hits = (logits.argmax(dim=1) == labels).sum() * (portion.share > 0)
         kind = accumulation_dtype(pictures.device)
