@@ -88,10 +88,12 @@ QUESTIONS = {
         "hwdb55",
         WRITING,
         {
-            "as it is": (),
-            "averaged weights": ("--averaging", "0.99"),
-            "batches of 128": _words("--batch-size 128"),
-            "batches of 128, rate 0.07": _words("--batch-size 128 --learning-rate 0.07 --optimizer muon"),
+            "averaged weights, the default": ("--averaging", "0.99"),
+            "without": ("--averaging", "0"),
+            "without, batches of 128": _words("--averaging 0 --batch-size 128"),
+            "without, batches of 128, rate 0.07": _words(
+                "--averaging 0 --batch-size 128 --learning-rate 0.07 --optimizer muon"
+            ),
         },
     ),
     "start": Question(

@@ -53,14 +53,20 @@ def epochs(process: subprocess.Popen[bytes], run: Path, *, started: float, kept:
 
 
 def accuracies(checkpoints: list[Path], run: Path) -> list[float]:
-    """Return what each checkpoint's weights, averaged ones where there are any, get of the run's test pictures."""
+    """Return what each checkpoint's weights, averaged ones where there are any, get of the run's test pictures.
+
+    Raises:
+        PeerError: they are not those of epochs 1, 2, 3, ...
+    """
     classifier = Classifier.load(run)
     own = OwnPictures.reopened(Run.open(run), classifier)
     at = np.sort(own.splits["test"])
     pixels, labels = own.pixels[at], own.dataset.labels[at]
     found = []
-    for path in checkpoints:
+    for epoch, path in enumerate(checkpoints, start=1):
         document = torch.load(path, weights_only=True)
+        if document["epoch"] != epoch:
+            raise PeerError(f"the checkpoint of epoch {epoch} was missed: the next is that of {document['epoch']}")
         classifier.net.load_state_dict(document["averaged"] or document["net"])
         found.append(float((classifier.logits(pixels).argmax(axis=1) == labels).mean()))
     return found

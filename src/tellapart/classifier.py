@@ -178,7 +178,18 @@ class Classifier:
             top: classes in each ranking; all of them where None.
         """
         _check_top(top)
-        logits, embeddings = self.look(pixels)
+        return self.answers_from(*self.look(pixels), top=top)
+
+    def answers_from(
+        self, logits: NDArray[np.float32], embeddings: NDArray[np.float32], *, top: int | None = None
+    ) -> list[Answer]:
+        """Name pictures by what ``look`` has returned of them.
+
+        Args:
+            logits: float32 (N, classes), uncalibrated.
+            embeddings: float32 (N, D).
+            top: classes in each ranking; all of them where None.
+        """
         probabilities = self._calibrated(logits)
         strange = [None] * len(logits) if self.novelty is None else self.novelty.relative(embeddings).tolist()
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, : top or len(self.class_names)]

@@ -84,9 +84,9 @@ class Part:
         if self._drawn:
             self._progress.advance()
         elif time.monotonic() - self._started > SLOW:
+            self._drawn = True  # first: where it is stopped just here, the bar still goes
             self._progress.begin(self._name, total=self._total, unit=self._unit)
             self._progress.advance(self._done)
-            self._drawn = True
 
     def __exit__(self, *_: object) -> None:
         if self._drawn:

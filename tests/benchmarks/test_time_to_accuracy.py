@@ -124,10 +124,12 @@ def test_what_is_looked_at_are_the_averaged_weights_of_an_epoch(tmp_path, monkey
     run = train("digits", out=tmp_path / "run", recipe=recipe, explain=False)
     averaged = Classifier.load(run.path).net.state_dict()
     unlike = {name: torch.zeros_like(tensor) for name, tensor in averaged.items()}
-    torch.save({"net": unlike, "averaged": averaged}, tmp_path / "1.pt")
-    torch.save({"net": averaged, "averaged": None}, tmp_path / "2.pt")
-    torch.save({"net": unlike, "averaged": None}, tmp_path / "3.pt")
+    torch.save({"epoch": 1, "net": unlike, "averaged": averaged}, tmp_path / "1.pt")
+    torch.save({"epoch": 2, "net": averaged, "averaged": None}, tmp_path / "2.pt")
+    torch.save({"epoch": 3, "net": unlike, "averaged": None}, tmp_path / "3.pt")
     shares = default_peer.accuracies([tmp_path / f"{number}.pt" for number in (1, 2, 3)], run.path)
     reached = run.load("evaluation")["splits"]["test"]["figures"]["accuracy"]["value"]
     assert shares[:2] == pytest.approx([reached, reached])
     assert shares[2] < 0.2
+    with pytest.raises(PeerError, match="epoch 2 was missed: the next is that of 3"):
+        default_peer.accuracies([tmp_path / "1.pt", tmp_path / "3.pt"], run.path)

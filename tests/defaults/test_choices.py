@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tellapart.defaults import baseline_recipe
 from tellapart.defaults.choice import Choice
 from tellapart.defaults.data import choose_data
 from tellapart.defaults.preprocessing import preprocessing_of
@@ -398,3 +399,11 @@ def test_what_is_few_epochs_for_random_changes_counts_passes():
 def test_less_than_one_pass_has_no_random_changes(steps, name):
     settings = {"transfer": "none", "epochs": 1, "steps_per_epoch": steps, "batch_size": 64}
     assert training(pictures=5000, training=settings)[0].training.augment == AUGMENTATIONS[name]
+
+
+@pytest.mark.parametrize(
+    ("pictures", "epochs"), [(1, 30), (3_333, 30), (10_000, 10), (25_753, 4), (150_000, 4), (300_000, 2), (10**6, 1)]
+)
+def test_a_baseline_sees_so_many_pictures_in_all(pictures, epochs):
+    recipe, _ = training(training={"optimizer": {"name": "adamw"}})
+    assert baseline_recipe(recipe, "softmax", pictures=pictures).training.epochs == epochs

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from tellapart.nets import Net, build_net
+from tellapart.nets import Net, build_net, fusing
 from tellapart.nets.folding import folded
 from tellapart.nets.fusing import Embedding
 
@@ -188,3 +188,64 @@ def test_a_network_that_folding_would_change_stays_as_it_is(twice):
         expected = net.embed(pictures)
         assert torch.allclose(folded(net, example=pictures).embed(pictures), expected, atol=1e-6)
         assert torch.allclose(Embedding(net, example=pictures)(pictures), expected, atol=1e-6)
+
+
+class Looks(nn.Module):
+    def forward(self, maps):
+        return maps + 1 if maps.max() > 0 else maps
+
+
+class Along(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv1d(3, 3, 3, padding=1)
+
+    def forward(self, maps):
+        return self.conv(maps.flatten(2)).view_as(maps)
+
+
+class ReadsAgain(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 3, padding=1)
+
+    def forward(self, maps):
+        maps = maps.clone()
+        new = self.conv(maps)
+        return torch.relu_(maps) + new
+
+
+@pytest.mark.parametrize("kind", [Looks, Along, ReadsAgain])
+def test_what_cannot_be_fused_is_seen_as_it_stands(kind):
+    class Own(Net):
+        def __init__(self):
+            super().__init__()
+            self.body, self.head = kind(), nn.Linear(3, 2)
+
+        def feature_map(self, pictures):
+            return self.body(pictures)
+
+        def embed(self, pictures):
+            return self.body(pictures).mean(dim=(2, 3))
+
+        def classify(self, embedding):
+            return self.head(embedding)
+
+        def stages(self):
+            return {"body": self.body, "head": self.head}
+
+    torch.manual_seed(0)
+    net, pictures = Own().eval(), torch.randn(5, 3, 16, 16)
+    quick = Embedding(net, example=pictures[:2])
+    with torch.inference_mode():
+        assert torch.allclose(quick(pictures), net.embed(pictures), atol=1e-5)
+    assert quick._fused is None
+
+
+def test_a_lack_of_memory_while_it_is_fused_is_said(monkeypatch):
+    def full(net, example):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(fusing, "_fused", full)
+    with pytest.raises(RuntimeError, match="can't allocate"):
+        Embedding(shaken("compact", width=4), example=torch.randn(2, 3, 64, 64))

@@ -31,3 +31,19 @@ def test_an_average_is_the_weighted_sum_of_all_steps_statistics_included():
         else:
             assert int(tensor) == 7
     assert any(isinstance(module, nn.BatchNorm2d) for module in net.modules())
+
+
+def test_a_tensor_that_a_network_puts_in_the_place_of_another_is_averaged():
+    class Centred(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("centre", torch.zeros(2))
+            self.register_buffer("scratch", torch.zeros(2), persistent=False)
+
+    net = Centred()
+    average = Average(net)
+    for _ in range(2):
+        net.centre, net.scratch = torch.full((2,), 4.0), torch.zeros(5)
+        average.update(decay=0.5)
+    assert average.net.centre.tolist() == [3.0, 3.0]
+    assert average.net.scratch.shape == (2,)

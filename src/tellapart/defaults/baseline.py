@@ -43,7 +43,7 @@ def baseline_recipe(recipe: Recipe, net: str, *, pictures: int) -> Recipe:
 
 
 def _plain_epochs(pictures: int) -> int:
-    """Return a baseline's epochs: 30 for up to 3,333 pictures, 4 from 25,000 on, one for 400,000 and more.
+    """Return a baseline's epochs: 30 for up to 3,333 pictures, 4 from 25,000 on, one beyond 400,000.
 
     In more passes it learns what it saw by heart: softmax has 55.5% of hwdb55's validation pictures after 4 passes over
     25,753 and 53.5% after 12; MNIST and Fashion-MNIST gain 0.2 and 0.1 points from 4 to 10, over 48,000.

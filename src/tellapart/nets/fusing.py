@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
+from ..machine import lacks_memory
 from .base import Net
 from .folding import folded
 
@@ -45,7 +46,7 @@ class Embedding:
     def __init__(self, net: Net, *, example: Tensor) -> None:
         self._folded = folded(net, example=example)
         self._shape = example.shape
-        self._fused = _fused(self._folded, example) if _can_fuse(example) else None
+        self._fused = _checked(self._folded, example) if _can_fuse(example) else None
 
     def __call__(self, pictures: Tensor) -> Tensor:
         """Return (N, D) of pictures (N, C, H, W)."""
@@ -65,6 +66,23 @@ class Embedding:
 def _can_fuse(example: Tensor) -> bool:
     there = bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
     return there and example.device.type == "cpu" and example.dtype == torch.float32
+
+
+def _checked(net: Net, example: Tensor) -> Callable[[Tensor], Tensor] | None:
+    """Return the fused features; None where they cannot be fused, or come out as others, as of somebody's own network.
+
+    Such as of one that looks at its numbers on the way, has convolutions along one axis, or changes in place what it
+    reads again.
+    """
+    try:
+        fused = _fused(net, example)
+        with torch.inference_mode():
+            expected, found = net.embed(example), fused(example.contiguous(memory_format=torch.channels_last))
+    except Exception as error:
+        if lacks_memory(error):
+            raise
+        return None
+    return fused if (found - expected).abs().max() <= 1e-3 * expected.abs().max() else None
 
 
 def _fused(net: Net, example: Tensor) -> Callable[[Tensor], Tensor]:

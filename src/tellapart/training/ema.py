@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 
 import torch
+from torch import Tensor
 
 from ..nets import Net
 
@@ -16,7 +17,7 @@ class Average:
     that moment alone. Counts are copied.
 
     Args:
-        of: the network, on the device that it is trained on; it keeps its tensors, which change in place.
+        of: the network, on the device that it is trained on; its parameters change in place.
 
     Example:
         >>> import torch
@@ -32,10 +33,15 @@ class Average:
 
     def __init__(self, of: Net) -> None:
         self.net = copy.deepcopy(of).requires_grad_(False)
-        pairs = list(zip(self.net.state_dict().values(), of.state_dict(keep_vars=True).values(), strict=True))
-        moving = [pair for pair in pairs if pair[0].is_floating_point()]  # looked up once, not in every step
-        self._mine, self._its = [mine for mine, _ in moving], [its for _, its in moving]
-        self._counts = [pair for pair in pairs if not pair[0].is_floating_point()]
+        # looked up once, not in every step
+        self._mine: list[Tensor] = list(self.net.parameters())
+        self._its: list[Tensor] = list(of.parameters())
+        self._buffers = [
+            (mine, its, name)
+            for mine, its in zip(self.net.modules(), of.modules(), strict=True)
+            for name, buffer in its._buffers.items()
+            if buffer is not None and name not in its._non_persistent_buffers_set
+        ]
 
     @torch.no_grad()
     def update(self, *, decay: float) -> None:
@@ -44,6 +50,12 @@ class Average:
         Args:
             decay: 0 to 1.
         """
-        torch._foreach_lerp_(self._mine, self._its, 1 - decay)
-        for mine, its in self._counts:
-            mine.copy_(its)
+        mine, its = list(self._mine), list(self._its)
+        for average, net, name in self._buffers:  # of the moment: a network may put new tensors in their place
+            kept, current = average.get_buffer(name), net.get_buffer(name)
+            if kept.is_floating_point():
+                mine.append(kept)
+                its.append(current)
+            else:
+                kept.copy_(current)
+        torch._foreach_lerp_(mine, its, 1 - decay)

@@ -115,7 +115,8 @@ class Lanes:
 
     def __enter__(self) -> Self:
         keep_large_blocks()
-        self._open.enter_context(exact_cudnn())
+        if self._place.type == "cuda":
+            self._open.enter_context(exact_cudnn())
         self._pool = ThreadPoolExecutor(self._count, thread_name_prefix="lane", initializer=self._begin)
         return self
 

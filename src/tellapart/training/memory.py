@@ -60,10 +60,11 @@ def check_memory(recipe: Recipe, task: Task, *, devices: Devices | None = None) 
     held = held_bytes(recipe, task)
     between = here * held.step + held.checkpoint
     if between > free:
+        averaged = "--averaging 0, " if recipe.training.averaging else ""  # their average is as large as the weights
         raise OutOfMemoryError(
             f"{recipe.net.name} on pictures of {height}x{width} needs about {bytes_text(between)} for its weights, "
-            f"their gradients, the optimiser and the checkpoint, and {bytes_text(free)} are free: try a smaller "
-            "--image-size or a smaller --net"
+            f"their gradients, the optimiser and the checkpoint, and {bytes_text(free)} are free: try {averaged}a "
+            "smaller --image-size or a smaller --net"
         )
     left = free - here * held.step
     batch = min(decided(recipe.training.batch_size, "training.batch_size"), len(task.train))

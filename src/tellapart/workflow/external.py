@@ -31,7 +31,6 @@ from ..images.split import belonging
 from ..progress import TO_LOG, Progress
 from ..report import write_report
 from ..run import OUT_OF_FOLD, Run
-from ..runtime import tuned
 from ..training.devices import on_device
 from ..wording import counted, listed, text_table
 from .copies import copies_of_training, families_of
@@ -191,8 +190,8 @@ def _measured(
             "gone, put them where data.source says in recipe.json, or leave --drop-copies out"
         )
     family = families_of(dataset, scanned, progress=progress)
-    with tuned(threads_here(run)), on_device(classifier.net, device_here(run)):
-        looked = look(classifier, dataset, scanned)
+    with on_device(classifier.net, device_here(run)):
+        looked = look(classifier, dataset, scanned, threads=threads_here(run))
     kept = scored(looked, dataset, classifier, scoring=scoring, family=family, copied=copied)
     if not len(kept.at):
         why = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
 import sys
 from collections import deque
@@ -22,7 +23,7 @@ from ..images.folders import levels_below, suffix_of
 from ..images.sniff import PICTURE_SUFFIXES
 from ..images.stored import read_whole
 from ..machine import usable_processors
-from ..runtime import tuned
+from .looking import MANY, Looker
 
 BATCH = 64
 BATCH_BYTES = 2**28
@@ -74,16 +75,18 @@ def predict(
         data = sys.stdin.buffer.read() if file == "-" else read_whole(file)
         return preprocessing.resized(as_pixels(data, preprocessing.background))
 
-    for batch in read_in_batches(files_of(inputs), read):
-        pixels = [one.pixels for one in batch if one.pixels is not None]
-        with tuned():
-            answers = iter(classifier.answers(np.stack(pixels), top=top) if pixels else ())
-        for one in batch:
-            if one.pixels is None:
-                yield FileAnswer(one.file, None, one.problem)
-                continue
-            answer = next(answers)
-            yield FileAnswer(one.file, answer, sure=None if threshold is None else answer.probability >= threshold)
+    files = files_of(inputs)
+    first = list(itertools.islice(files, MANY))
+    with Looker(classifier, pictures=len(first)) as looker:
+        for batch in read_in_batches(itertools.chain(first, files), read):
+            pixels = [one.pixels for one in batch if one.pixels is not None]
+            answers = iter(classifier.answers_from(*looker.look(np.stack(pixels)), top=top) if pixels else ())
+            for one in batch:
+                if one.pixels is None:
+                    yield FileAnswer(one.file, None, one.problem)
+                    continue
+                answer = next(answers)
+                yield FileAnswer(one.file, answer, sure=None if threshold is None else answer.probability >= threshold)
 
 
 class ReadFile(NamedTuple):
@@ -133,7 +136,7 @@ def _read_ahead(files: Iterable[str | ReadFile], read: Callable[[str], NDArray[n
     try:
         for file in files:
             waiting.append(_done(read_one(file)) if file == "-" else pool.submit(read_one, file))
-            while len(waiting) > readers or _bytes_of(waiting) > WAITING_BYTES:
+            while len(waiting) > BATCH or _bytes_of(waiting) > WAITING_BYTES:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

@@ -16,6 +16,7 @@ from ..images.blocks import by_block
 from ..images.cache import Scan
 from ..images.dataset import Dataset
 from .copies import groups_at
+from .looking import Looker
 
 IMPOSSIBLE = 1e-9
 """The probability that a picture of a class unknown to the model gets for its own class, so that the loss is finite."""
@@ -73,15 +74,16 @@ class Scored:
     copies: NDArray[np.int64] | None
 
 
-def look(classifier: Classifier, dataset: Dataset, scanned: Scan) -> Looked:
-    """Return what a classifier says of the readable pictures with a label, a few at a time."""
+def look(classifier: Classifier, dataset: Dataset, scanned: Scan, *, threads: int | None = None) -> Looked:
+    """Return what a classifier says of the readable pictures with a label, a few at a time, on so many CPU threads."""
     at = np.flatnonzero(scanned.facts["readable"] & (dataset.labels >= 0))
     logits, scores = [np.zeros((0, len(classifier.class_names)), dtype=np.float32)], [np.zeros(0)]
-    for pixels in by_block(scanned.pixels, at):
-        some, embeddings = classifier.look(pixels)
-        logits.append(some)
-        if classifier.novelty is not None:
-            scores.append(classifier.novelty.scores(embeddings))
+    with Looker(classifier, pictures=len(at), threads=threads) as looker:
+        for pixels in by_block(scanned.pixels, at):
+            some, embeddings = looker.look(pixels)
+            logits.append(some)
+            if classifier.novelty is not None:
+                scores.append(classifier.novelty.scores(embeddings))
     if classifier.novelty is None:
         return Looked(at, np.concatenate(logits), None, None)
     strangeness = np.concatenate(scores)
