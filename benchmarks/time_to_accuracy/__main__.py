@@ -5,14 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from ..accuracy.__main__ import pair
-from ..harness.command import answer, parser
-from ..harness.pictures import unpacked
+from ..harness.command import answer
 from ..harness.question import MEMORY, OTHERS, WALL, Column, Comparison, Peer
+from .asked import FOLDER, asking, sets
 
-FOLDER = Path(__file__).resolve().parent
 EPOCHS = {"hwdb55": 100, "mnist": 5, "fashion-mnist": 10}
 """Of the course's scripts; hwdb55 stops early."""
 
@@ -37,12 +34,11 @@ COLUMNS = (
 
 def comparisons(options: argparse.Namespace) -> list[Comparison]:
     """Return one comparison a set of pictures."""
-    return [_comparison(name, source, options) for name, source in options.data]
+    return [_comparison(name, pictures, options) for name, pictures in sets(options)]
 
 
-def _comparison(name: str, source: str, options: argparse.Namespace) -> Comparison:
+def _comparison(name: str, pictures: str, options: argparse.Namespace) -> Comparison:
     budget, epochs = dict(options.budget).get(name, BUDGETS[name]), str(EPOCHS[name])
-    pictures = str(unpacked(Path(source), name="hwdb55")) if name == "hwdb55" else source
     keras = Peer(
         "Keras on TensorFlow, the course's script",
         "keras-tensorflow",
@@ -74,8 +70,7 @@ def budget(text: str) -> tuple[str, str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read the command line and answer."""
-    made = parser(__doc__ or "", rounds=5)
-    made.add_argument("--data", type=pair, action="append", required=True, help="NAME=SOURCE; repeat it")
+    made = asking(__doc__ or "")
     made.add_argument("--budget", type=budget, action="append", default=[], help="NAME=TIME of ours, such as mnist=20s")
     return answer(comparisons, options=made.parse_args(arguments), folder=FOLDER)
 

@@ -9,16 +9,12 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from ..accuracy.__main__ import pair
-from ..harness.command import answer, parser
-from ..harness.pictures import unpacked
 from ..harness.question import OTHERS, Column, Comparison, Peer
 from ..harness.result import PeerError
+from .asked import FOLDER, ask, sets
 
-FOLDER = Path(__file__).resolve().parent
 COLUMNS = (
     Column("first_s", "start to the first epoch's end, s"),
     Column("first_accuracy", "its test, %", digits=2, percent=True),
@@ -49,15 +45,10 @@ def script(name: str) -> Mapping[str, Any]:
 def comparisons(options: argparse.Namespace) -> list[Comparison]:
     """Return one comparison a set of pictures, of one peer."""
     made = []
-    for name, source in options.data:
-        pictures = str(unpacked(Path(source), name="hwdb55")) if name == "hwdb55" else source
+    for name, pictures in sets(options):
         figures = script(name)
-        told = (
-            "--least",
-            str(figures["test_accuracy"]["median"]),
-            "--script-seconds",
-            str(figures["wall_s"]["median"]),
-        )
+        accuracy, seconds = (str(figures[key]["median"]) for key in ("test_accuracy", "wall_s"))
+        told = ("--least", accuracy, "--script-seconds", seconds)
         training = ("-m", "benchmarks.time_to_accuracy.default_peer", pictures, "--seed", "{round}", *told)
         peer = Peer("tellapart, told nothing", "tellapart", training)
         made.append(Comparison(f"{name}: when the default passes the script", (peer,), peer.name, COLUMNS))
@@ -66,9 +57,7 @@ def comparisons(options: argparse.Namespace) -> list[Comparison]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read the command line and answer."""
-    made = parser(__doc__ or "", rounds=5)
-    made.add_argument("--data", type=pair, action="append", required=True, help="NAME=SOURCE; repeat it")
-    return answer(comparisons, options=made.parse_args(arguments), folder=FOLDER)
+    return ask(comparisons, __doc__ or "", arguments)
 
 
 if __name__ == "__main__":

@@ -5,15 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from ..accuracy.__main__ import pair
-from ..harness.command import answer, parser
-from ..harness.pictures import unpacked
 from ..harness.question import OTHERS, WALL, Column, Comparison, Peer
 from .__main__ import BUDGETS
+from .asked import ask, sets
 
-FOLDER = Path(__file__).resolve().parent
 COLUMNS = (
     WALL,
     Column("read_s", "start, reading, s"),
@@ -31,8 +27,8 @@ COLUMNS = (
 def comparisons(options: argparse.Namespace) -> list[Comparison]:
     """Return one comparison a set of pictures, of one peer."""
     made = []
-    for name, source in options.data:
-        pictures, time = str(unpacked(Path(source), name="hwdb55")) if name == "hwdb55" else source, BUDGETS[name]
+    for name, pictures in sets(options):
+        time = BUDGETS[name]
         training = ("-m", "benchmarks.accuracy.tellapart_peer", pictures, "--seed", "{round}", "--", "--time", time)
         peer = Peer(f"tellapart --time {time}", "tellapart", training)
         made.append(Comparison(f"{name}: where the seconds go", (peer,), peer.name, COLUMNS))
@@ -41,9 +37,7 @@ def comparisons(options: argparse.Namespace) -> list[Comparison]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read the command line and answer."""
-    made = parser(__doc__ or "", rounds=5)
-    made.add_argument("--data", type=pair, action="append", required=True, help="NAME=SOURCE; repeat it")
-    return answer(comparisons, options=made.parse_args(arguments), folder=FOLDER)
+    return ask(comparisons, __doc__ or "", arguments)
 
 
 if __name__ == "__main__":

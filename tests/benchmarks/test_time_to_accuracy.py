@@ -10,8 +10,8 @@ import torch
 from benchmarks.harness.command import choose
 from benchmarks.harness.result import PeerError
 from benchmarks.time_to_accuracy import __main__ as question
+from benchmarks.time_to_accuracy import asked, default, default_peer
 from benchmarks.time_to_accuracy import choose as choose_time
-from benchmarks.time_to_accuracy import default, default_peer
 from benchmarks.time_to_accuracy.course import KEPT_BACK, load
 
 from tellapart import Classifier, Recipe, train
@@ -23,7 +23,7 @@ def the_question(**changes):
 
 
 def test_all_sides_get_the_same_pictures(monkeypatch, tmp_path):
-    monkeypatch.setattr(question, "unpacked", lambda data, name: tmp_path)
+    monkeypatch.setattr(asked, "unpacked", lambda data, name: tmp_path)
     data = [("mnist", "there"), ("hwdb55", "zip"), ("fashion-mnist", "fashion-mnist")]
     found = question.comparisons(the_question(data=data, budget=[("mnist", "9s")]))
     assert [one.title.split(":")[0] for one in found] == ["mnist", "hwdb55", "fashion-mnist"]
@@ -58,10 +58,10 @@ def test_the_files_of_the_small_sets_are_read(tmp_path):
 
 
 def test_a_time_is_chosen_by_validation_alone_and_with_other_seeds(monkeypatch):
-    asked = []
-    monkeypatch.setattr(choose_time, "answer", lambda made, *, options, folder: asked.append((made(options), options)))
+    taken = []
+    monkeypatch.setattr(choose_time, "answer", lambda made, *, options, folder: taken.append((made(options), options)))
     choose_time.main(["--data", "mnist=there", "--time", "9s", "12s"])
-    (((comparison,), options),) = asked
+    (((comparison,), options),) = taken
     assert [peer.arguments[-1] for peer in comparison.peers] == ["9s", "12s"]
     assert not any("test" in column.key for column in comparison.columns)
     assert options.dry, "nothing is written"
